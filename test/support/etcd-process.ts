@@ -1,0 +1,179 @@
+/**
+ * Real etcd servers for tests and benches: finds the binaries of this machine, starts one in a temporary folder on free
+ * loopback ports, and can kill, stop, continue, restart and wipe it. Whoever starts one stops it.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** An etcd server binary found on this machine. */
+export interface EtcdBinary {
+  readonly path: string;
+  /** As `etcd --version` prints it, e.g. `3.4.23`. */
+  readonly version: string;
+}
+
+export interface EtcdProcessOptions {
+  /** Which binary; the first that `findEtcdBinaries` finds by default. */
+  readonly binary?: EtcdBinary;
+  /** Client port; a free one by default. */
+  readonly port?: number;
+  /** Extra command line flags. */
+  readonly flags?: readonly string[];
+  /** Client URL scheme, `http` by default; with `https` pass the certificate flags too. */
+  readonly scheme?: 'http' | 'https';
+  readonly name?: string;
+}
+
+const cachedBinary = new URL('../../.cache/etcd/etcd', import.meta.url).pathname;
+
+/** Every etcd server of this machine: the one on the PATH, and the 3.6 that `.ci/run` builds with Go. */
+export function findEtcdBinaries(): EtcdBinary[] {
+  const candidates = [
+    ...(process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'etcd')),
+    cachedBinary,
+  ];
+  const found: EtcdBinary[] = [];
+  for (const path of candidates) {
+    if (!existsSync(path)) continue;
+    const output = execFileSync(path, ['--version'], { encoding: 'utf8' });
+    const version = /etcd Version: (\S+)/.exec(output)?.[1] ?? 'unknown';
+    if (!found.some((known) => known.version === version)) found.push({ path, version });
+  }
+  return found;
+}
+
+/** A loopback port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port was bound');
+  return address.port;
+}
+
+/** One etcd member as a child process. */
+export class EtcdProcess {
+  private child: ChildProcess | undefined;
+  private output = '';
+
+  private constructor(
+    readonly binary: EtcdBinary,
+    readonly port: number,
+    private readonly peerPort: number,
+    private readonly folder: string,
+    private readonly options: EtcdProcessOptions,
+  ) {}
+
+  static async start(options: EtcdProcessOptions = {}): Promise<EtcdProcess> {
+    const binary = options.binary ?? findEtcdBinaries()[0];
+    if (binary === undefined) throw new Error('no etcd binary on the PATH or in .cache/etcd');
+    const folder = mkdtempSync(join(tmpdir(), 'etcd-test-'));
+    const process = new EtcdProcess(
+      binary,
+      options.port ?? (await freePort()),
+      await freePort(),
+      folder,
+      options,
+    );
+    await process.launch();
+    return process;
+  }
+
+  /** What goes into `etcd: { hosts }`. */
+  get hosts(): string[] {
+    return [`${this.options.scheme ?? 'http'}://127.0.0.1:${this.port}`];
+  }
+
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  /** What the process has written to its log since the last start. */
+  get log(): string {
+    return this.output;
+  }
+
+  /** Starts the process again on the same port and data, after `kill` or `stop`. */
+  async launch(): Promise<void> {
+    const url = this.hosts[0] ?? '';
+    const peer = `http://127.0.0.1:${this.peerPort}`;
+    const name = this.options.name ?? 'default';
+    const child = spawn(
+      this.binary.path,
+      [
+        ...['--name', name, '--data-dir', join(this.folder, 'data'), '--log-level', 'warn'],
+        ...['--listen-client-urls', url, '--advertise-client-urls', url],
+        ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
+        ...['--initial-cluster', `${name}=${peer}`],
+        ...(this.options.flags ?? []),
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    this.child = child;
+    this.output = '';
+    child.stdout?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    await this.ready(child);
+  }
+
+  /** Ends the process as a crash would. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  /** Freezes the process: its sockets accept and never answer. */
+  pause(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child?.kill('SIGCONT');
+  }
+
+  /** Throws its data away: the next `launch` starts from revision 1. Only while it is not running. */
+  wipe(): void {
+    rmSync(join(this.folder, 'data'), { recursive: true, force: true });
+  }
+
+  /** Ends the process and removes its folder. */
+  async stop(): Promise<void> {
+    await this.end('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.child;
+    this.child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await exited;
+  }
+
+  private async ready(child: ChildProcess): Promise<void> {
+    const deadline = Date.now() + 20_000;
+    while (Date.now() < deadline) {
+      if (child.exitCode !== null) throw new Error(`etcd ended at start:\n${this.output}`);
+      if (await this.answers()) return;
+      await delay(20);
+    }
+    throw new Error(`etcd was not ready within 20 s:\n${this.output}`);
+  }
+
+  private async answers(): Promise<boolean> {
+    try {
+      if (this.options.scheme === 'https') return /ready to serve client requests/.test(this.output);
+      const response = await fetch(`${this.hosts[0]}/health`, {
+        signal: AbortSignal.timeout(1_000),
+      });
+      return ((await response.json()) as { health?: string }).health === 'true';
+    } catch {
+      return false;
+    }
+  }
+}

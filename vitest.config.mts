@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+const here = (path: string): string => new URL(path, import.meta.url).pathname;
+
+export default defineConfig({
+  // Explicit, because vite honours tsconfig's decorator flags only for files its "include" covers.
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+  resolve: {
+    alias: [{ find: /^nestjs-grpc-discovery$/, replacement: here('./lib/index.ts') }],
+  },
+  test: {
+    include: ['test/**/*.spec.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+  },
+});
