@@ -1,0 +1,80 @@
+/** What happens in registration and discovery, one event per change of state, on one typed stream per registry. */
+import type { DiscoveryError } from './discovery-error.js';
+
+/** A change of state. Never emitted per call or per keepalive. */
+export type DiscoveryEvent = RegistrationEvent | WatchEvent | DirectoryEvent;
+
+/** Events of the lease and the records held under it. */
+export type RegistrationEvent =
+  | {
+      readonly type: 'lease-granted';
+      readonly leaseId: string;
+      readonly ttlMs: number;
+    }
+  /** The registry says the lease is gone; a new one is asked for at once. */
+  | { readonly type: 'lease-lost'; readonly leaseId: string }
+  /** The record is in the registry under our lease. */
+  | {
+      readonly type: 'registered';
+      readonly key: string;
+      readonly leaseId: string;
+    }
+  /** A record that an earlier process left under our key was replaced. */
+  | {
+      readonly type: 'record-taken-over';
+      readonly key: string;
+      readonly previousValue: string;
+    }
+  /** The record was gone while the lease lived, and was put back. */
+  | { readonly type: 'record-restored'; readonly key: string }
+  /** Another process wrote our key while we held it; it is contested, with backoff. */
+  | {
+      readonly type: 'conflict';
+      readonly key: string;
+      readonly foreignValue: string;
+    }
+  /** The registry does not answer; the lease may still live. Attempts go on without end. */
+  | {
+      readonly type: 'lease-unreachable';
+      readonly error: DiscoveryError;
+      readonly retryInMs: number;
+    }
+  /** The registry has not answered for longer than the lease lives: the records are gone, or will be once it does. */
+  | { readonly type: 'lease-expired'; readonly leaseId: string }
+  /** The registry answers again. */
+  | { readonly type: 'lease-recovered'; readonly leaseId: string }
+  /** The record was taken out on purpose. */
+  | { readonly type: 'deregistered'; readonly key: string };
+
+/** Events of the watch on one service's prefix. */
+export type WatchEvent =
+  /** List and watch agree with the registry. */
+  | {
+      readonly type: 'watch-synced';
+      readonly prefix: string;
+      readonly revision: string;
+    }
+  /** The watch is interrupted; it lists again after `retryInMs`. The last list stays in use. */
+  | {
+      readonly type: 'watch-interrupted';
+      readonly prefix: string;
+      readonly error: DiscoveryError;
+      readonly retryInMs: number;
+    }
+  /** The registry's revision went back, or its cluster id changed: it was wiped or restored. */
+  | { readonly type: 'registry-reset'; readonly prefix: string }
+  /** A value under the prefix is no endpoint; it is left out. */
+  | {
+      readonly type: 'record-ignored';
+      readonly key: string;
+      readonly reason: string;
+    };
+
+/** Events of the list that clients use. */
+export type DirectoryEvent = {
+  readonly type: 'endpoints-changed';
+  readonly service: string;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly total: number;
+};

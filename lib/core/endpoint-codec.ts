@@ -1,0 +1,123 @@
+/**
+ * The record format of Go's `go.etcd.io/etcd/client/v3/naming/endpoints`: `{"Op":0,"Addr":"host:port","Metadata":null}`.
+ * What Go writes we read, and the other way round; what Go rejects we reject.
+ */
+import type { Endpoint, JsonValue } from './endpoint.js';
+import { encodeGoJson } from './go-json.js';
+
+/** The outcome of reading a value: an endpoint, or why it is none. */
+export type DecodedEndpoint =
+  | { readonly ok: true; readonly endpoint: Endpoint }
+  | { readonly ok: false; readonly reason: string };
+
+/**
+ * The value Go's `endpoints.Manager` writes for this endpoint.
+ *
+ * @throws DiscoveryError `INVALID_RECORD` when the metadata has no JSON form
+ */
+export function encodeEndpoint(endpoint: Endpoint): string {
+  return `{"Op":0,"Addr":${encodeGoJson(endpoint.address)},"Metadata":${encodeGoJson(endpoint.metadata)}}`;
+}
+
+/**
+ * Reads a value as Go's `json.Unmarshal` into `endpoints.Endpoint` does: `Op` is checked and ignored, unknown fields are
+ * ignored, names match in any case and the last one wins, a missing `Addr` is `""`. Invalid UTF-8 becomes U+FFFD.
+ */
+export function decodeEndpoint(value: Uint8Array | string): DecodedEndpoint {
+  const text = typeof value === 'string' ? value : utf8.decode(value);
+  let root: unknown;
+  try {
+    root = JSON.parse(text);
+  } catch (error) {
+    return invalid(
+      `it is not JSON (${error instanceof Error ? error.message : String(error)})`,
+    );
+  }
+  if (root === null)
+    return { ok: true, endpoint: { address: '', metadata: null } };
+  if (typeof root !== 'object' || Array.isArray(root))
+    return invalid('it is not a JSON object');
+
+  let address = '';
+  let metadata: JsonValue = null;
+  for (const [name, source] of topLevelMembers(text)) {
+    switch (name.toLowerCase()) {
+      case 'op':
+        if (!isGoUint8(source))
+          return invalid(`Op is ${source}; allowed: an integer from 0 to 255`);
+        break;
+      case 'addr': {
+        const parsed: unknown = JSON.parse(source);
+        if (typeof parsed !== 'string' && parsed !== null) {
+          return invalid(`Addr is ${source}; allowed: a string`);
+        }
+        // As in Go, null leaves the field as it is.
+        if (parsed !== null) address = parsed.toWellFormed();
+        break;
+      }
+      case 'metadata': {
+        const parsed = JSON.parse(source) as JsonValue;
+        if (!isFiniteThroughout(parsed))
+          return invalid('Metadata holds a number out of range');
+        metadata = parsed;
+        break;
+      }
+      default:
+    }
+  }
+  return { ok: true, endpoint: { address, metadata } };
+}
+
+// A BOM is not ignored, because Go rejects it.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+function invalid(reason: string): DecodedEndpoint {
+  return { ok: false, reason };
+}
+
+function isGoUint8(source: string): boolean {
+  return source === 'null' || (/^\d+$/.test(source) && Number(source) <= 255);
+}
+
+function isFiniteThroughout(value: JsonValue): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (value === null || typeof value !== 'object') return true;
+  return Object.values(value).every(isFiniteThroughout);
+}
+
+/**
+ * Names and source texts of the members of a JSON object, in order and with duplicates, which `JSON.parse` alone does
+ * not tell. Precondition: `text` is a valid JSON object.
+ */
+function* topLevelMembers(
+  text: string,
+): Generator<[name: string, source: string]> {
+  let depth = 0;
+  let start = -1;
+  let name: string | undefined;
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index];
+    if (character === '"') {
+      const from = index;
+      for (index++; text[index] !== '"'; index++)
+        if (text[index] === '\\') index++;
+      if (depth === 1 && name === undefined)
+        name = JSON.parse(text.slice(from, index + 1)) as string;
+    } else if (character === ':' && depth === 1) {
+      start = index + 1;
+    } else if (character === '{' || character === '[') {
+      depth++;
+    } else if (
+      character === '}' ||
+      character === ']' ||
+      (character === ',' && depth === 1)
+    ) {
+      const ends = depth === 1;
+      if (character !== ',') depth--;
+      if (ends && name !== undefined) {
+        yield [name, text.slice(start, index).trim()];
+        name = undefined;
+      }
+    }
+  }
+}

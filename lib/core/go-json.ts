@@ -1,0 +1,81 @@
+/**
+ * JSON text as Go's `encoding/json` writes it, byte for byte where Go's releases agree among themselves (Go 1.22 and
+ * later; <https://pkg.go.dev/encoding/json#Marshal>). Differs from `JSON.stringify` in HTML escaping, key order and -0.
+ */
+import { DiscoveryError } from './discovery-error.js';
+import type { JsonValue } from './endpoint.js';
+
+const HTML_AND_LINE_SEPARATORS = /[<>&\u2028\u2029]/g;
+
+/**
+ * Encodes a value the way Go encodes the same value held in an `interface{}`: object keys sorted by their UTF-8 bytes,
+ * `<`, `>`, `&`, U+2028 and U+2029 escaped, lone surrogates replaced by U+FFFD, `bigint` as an integer.
+ *
+ * @throws DiscoveryError `INVALID_RECORD` for NaN, infinities, and anything that is not JSON (functions, symbols, ...)
+ */
+export function encodeGoJson(value: JsonValue): string {
+  switch (typeof value) {
+    case 'string':
+      return encodeString(value);
+    case 'number':
+      return encodeNumber(value);
+    case 'bigint':
+    case 'boolean':
+      return String(value);
+    case 'object':
+      if (value === null) return 'null';
+      return isArray(value)
+        ? `[${value.map(encodeGoJson).join(',')}]`
+        : encodeObject(value);
+    default:
+      throw new DiscoveryError(
+        'INVALID_RECORD',
+        `metadata holds a ${typeof value}, which has no JSON form; allowed: null, boolean, number, bigint, string, array, object`,
+      );
+  }
+}
+
+function encodeString(value: string): string {
+  return JSON.stringify(value.toWellFormed()).replace(
+    HTML_AND_LINE_SEPARATORS,
+    (character) =>
+      `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function encodeNumber(value: number): string {
+  if (!Number.isFinite(value)) {
+    throw new DiscoveryError(
+      'INVALID_RECORD',
+      `metadata holds the number ${value}, which has no JSON form; allowed: finite numbers`,
+    );
+  }
+  return Object.is(value, -0) ? '-0' : String(value);
+}
+
+function encodeObject(value: { readonly [key: string]: JsonValue }): string {
+  const members = Object.keys(value)
+    .toSorted(compareCodePoints)
+    .map((key) => `${encodeString(key)}:${encodeGoJson(value[key] ?? null)}`);
+  return `{${members.join(',')}}`;
+}
+
+/** Orders strings as their UTF-8 bytes are ordered: by code point, where JavaScript compares UTF-16 units. */
+function compareCodePoints(left: string, right: string): number {
+  const length = Math.min(left.length, right.length);
+  for (let index = 0; index < length; index++) {
+    const a = left.charCodeAt(index);
+    const b = right.charCodeAt(index);
+    if (a === b) continue;
+    // Surrogates stand for code points above every single unit, though their own values do not.
+    const aIsSurrogate = a >= 0xd800 && a <= 0xdfff;
+    const bIsSurrogate = b >= 0xd800 && b <= 0xdfff;
+    return aIsSurrogate === bIsSurrogate ? a - b : aIsSurrogate ? 1 : -1;
+  }
+  return left.length - right.length;
+}
+
+// `Array.isArray` does not narrow readonly arrays.
+function isArray(value: object): value is readonly JsonValue[] {
+  return Array.isArray(value);
+}

@@ -1,0 +1,329 @@
+/**
+ * Lease and records as one state machine: grant → write → keep alive and verify, for ever. It never gives up: whatever
+ * the registry answers, the next state leads back to "every wanted record is there, with our value, under our lease".
+ * Pure: a step takes a state and an event and returns the next state and the effects as data; one runner performs them.
+ */
+import { backoffDelayMs } from './backoff.js';
+import type { RegistrationEvent } from './discovery-event.js';
+import {
+  isRecordDue,
+  type LeaseRecord,
+  observeRecord,
+  recordRequests,
+  recordsAfterLease,
+} from './lease-record.js';
+import {
+  type HeldLease,
+  INITIAL_LEASE_MACHINE,
+  type LeaseContext,
+  type LeaseEffect,
+  type LeaseEvent,
+  type LeaseMachine,
+  type LeasePhase,
+  type LeaseStep,
+} from './lease-state.js';
+
+/** Keepalives per time to live: the rate of etcd's own client (clientv3 `nextKeepAlive`, ttl/3). */
+export const KEEPALIVES_PER_TTL = 3;
+/** Spread of the keepalive interval, so that leases granted together drift apart. */
+export const KEEPALIVE_JITTER = 0.1;
+
+/** One step. Events that answer no request in flight are ignored. */
+export function stepLease(
+  machine: LeaseMachine,
+  event: LeaseEvent,
+  context: LeaseContext,
+): LeaseStep {
+  const { phase, records } = machine;
+  switch (event.type) {
+    case 'want': {
+      const standing = records.get(event.key)?.standing ?? {
+        name: 'unwritten',
+      };
+      const record: LeaseRecord = {
+        value: event.value,
+        wanted: true,
+        standing,
+      };
+      return onWish(
+        { ...machine, records: new Map(records).set(event.key, record) },
+        context,
+      );
+    }
+    case 'unwant': {
+      const known = records.get(event.key);
+      if (known === undefined) return stay(machine);
+      const record: LeaseRecord = { ...known, wanted: false };
+      return onWish(
+        { ...machine, records: new Map(records).set(event.key, record) },
+        context,
+      );
+    }
+    case 'stop':
+      if (
+        phase.name === 'stopped' ||
+        !('lease' in phase) ||
+        phase.lease === undefined
+      ) {
+        return stay({ ...machine, phase: { name: 'stopped' } });
+      }
+      return revoke(machine, phase.lease, 0, true);
+    case 'timer':
+    case 'registry-back':
+      if (phase.name === 'resting' && event.type === 'timer') {
+        return sync(machine, phase.lease, 0, true, context);
+      }
+      return phase.name === 'backing-off'
+        ? onRetry(machine, phase, context)
+        : stay(machine);
+    case 'granted': {
+      if (phase.name !== 'granting') return stay(machine);
+      const { leaseId, ttlMs, at } = event;
+      const effects = [emit({ type: 'lease-granted', leaseId, ttlMs })];
+      const lease = { id: leaseId, ttlMs, renewedAt: at };
+      return prepend(
+        effects,
+        proceed({ ...machine, expired: false }, lease, context),
+      );
+    }
+    case 'synced':
+      return phase.name === 'syncing'
+        ? onSynced(machine, phase, event, context)
+        : stay(machine);
+    case 'lease-gone': {
+      if (phase.name === 'revoking') return onRevoked(machine, phase, context);
+      if (phase.name !== 'syncing') return stay(machine);
+      const effects = [emit({ type: 'lease-lost', leaseId: phase.lease.id })];
+      const after = { ...machine, records: recordsAfterLease(records) };
+      return prepend(effects, proceed(after, undefined, context));
+    }
+    case 'revoked':
+      return phase.name === 'revoking'
+        ? onRevoked(machine, phase, context)
+        : stay(machine);
+    case 'failed':
+      return onFailed(machine, event, context);
+  }
+}
+
+type Phase<Name extends LeasePhase['name']> = Extract<
+  LeasePhase,
+  { name: Name }
+>;
+
+/** Wishes changed: act now, or as soon as the request in flight is answered, or once the registry is back. */
+function onWish(machine: LeaseMachine, context: LeaseContext): LeaseStep {
+  const { phase } = machine;
+  if (phase.name === 'stopped') return stay(machine);
+  const dirty = { ...machine, dirty: true };
+  if (phase.name === 'idle') return proceed(dirty, undefined, context);
+  if (phase.name === 'resting') return proceed(dirty, phase.lease, context);
+  return stay(dirty);
+}
+
+function onRetry(
+  machine: LeaseMachine,
+  { lease, attempt }: Phase<'backing-off'>,
+  context: LeaseContext,
+): LeaseStep {
+  if (lease === undefined) {
+    return hasWanted(machine)
+      ? grant(machine, attempt)
+      : proceed(machine, undefined, context);
+  }
+  return hasWanted(machine)
+    ? sync(machine, lease, attempt, true, context)
+    : revoke(machine, lease, attempt, false);
+}
+
+function onSynced(
+  machine: LeaseMachine,
+  phase: Phase<'syncing'>,
+  event: Extract<LeaseEvent, { type: 'synced' }>,
+  context: LeaseContext,
+): LeaseStep {
+  const lease = phase.renew
+    ? { ...phase.lease, renewedAt: event.at }
+    : phase.lease;
+  const effects: LeaseEffect[] = [];
+  if (phase.attempt > 0)
+    effects.push(emit({ type: 'lease-recovered', leaseId: lease.id }));
+  const records = new Map<string, LeaseRecord>();
+  for (const [key, record] of machine.records) {
+    const observation = event.observations.get(key);
+    if (observation === undefined) {
+      records.set(key, record);
+      continue;
+    }
+    const observed = observeRecord(key, record, observation, {
+      ...context,
+      leaseId: lease.id,
+      ttlMs: lease.ttlMs,
+    });
+    if (observed.record !== undefined) records.set(key, observed.record);
+    effects.push(...observed.events.map(emit));
+  }
+  return prepend(
+    effects,
+    proceed({ ...machine, records, expired: false }, lease, context),
+  );
+}
+
+function onRevoked(
+  machine: LeaseMachine,
+  phase: Phase<'revoking'>,
+  context: LeaseContext,
+): LeaseStep {
+  const effects = [...machine.records]
+    .filter(([, record]) => record.standing.name !== 'unwritten')
+    .filter(([, record]) => phase.final || !record.wanted)
+    .map(([key]) => emit({ type: 'deregistered', key }));
+  if (phase.final) return { machine: stopped(machine), effects };
+  const after = { ...machine, records: recordsAfterLease(machine.records) };
+  return prepend(effects, proceed(after, undefined, context));
+}
+
+function onFailed(
+  machine: LeaseMachine,
+  { error, renewedAt }: Extract<LeaseEvent, { type: 'failed' }>,
+  context: LeaseContext,
+): LeaseStep {
+  const { phase } = machine;
+  if (
+    phase.name !== 'granting' &&
+    phase.name !== 'syncing' &&
+    phase.name !== 'revoking'
+  ) {
+    return stay(machine);
+  }
+  // Nobody waits for the lease any more; it runs out by itself.
+  if (phase.name === 'revoking' && phase.final) return stay(stopped(machine));
+
+  const delayMs = backoffDelayMs(
+    context.backoff,
+    phase.attempt,
+    context.random,
+  );
+  const effects: LeaseEffect[] = [{ type: 'timer', delayMs }];
+  if (phase.attempt === 0) {
+    effects.push(
+      emit({ type: 'lease-unreachable', error, retryInMs: delayMs }),
+    );
+  }
+  let lease = 'lease' in phase ? phase.lease : undefined;
+  if (lease !== undefined && renewedAt !== undefined)
+    lease = { ...lease, renewedAt };
+  let { expired } = machine;
+  if (
+    lease !== undefined &&
+    !expired &&
+    context.now - lease.renewedAt > lease.ttlMs
+  ) {
+    expired = true;
+    effects.push(emit({ type: 'lease-expired', leaseId: lease.id }));
+  }
+  const backingOff: LeasePhase = {
+    name: 'backing-off',
+    lease,
+    attempt: phase.attempt + 1,
+  };
+  return {
+    machine: { ...machine, phase: backingOff, dirty: false, expired },
+    effects,
+  };
+}
+
+/** On to what is due, given the lease that is held. */
+function proceed(
+  machine: LeaseMachine,
+  lease: HeldLease | undefined,
+  context: LeaseContext,
+): LeaseStep {
+  if (lease === undefined) {
+    return hasWanted(machine) ? grant(machine, 0) : stay(INITIAL_LEASE_MACHINE);
+  }
+  if (!hasWanted(machine)) return revoke(machine, lease, 0, false);
+  const due = [...machine.records.values()].some((record) =>
+    isRecordDue(record, context.now),
+  );
+  return due || machine.dirty
+    ? sync(machine, lease, 0, false, context)
+    : rest(machine, lease, context);
+}
+
+function hasWanted(machine: LeaseMachine): boolean {
+  return [...machine.records.values()].some((record) => record.wanted);
+}
+
+function grant(machine: LeaseMachine, attempt: number): LeaseStep {
+  const phase: LeasePhase = { name: 'granting', attempt };
+  return {
+    machine: { ...machine, phase, dirty: false },
+    effects: [{ type: 'grant' }],
+  };
+}
+
+function sync(
+  machine: LeaseMachine,
+  lease: HeldLease,
+  attempt: number,
+  renew: boolean,
+  context: LeaseContext,
+): LeaseStep {
+  const records = recordRequests(machine.records, context.now);
+  const phase: LeasePhase = { name: 'syncing', lease, attempt, renew };
+  return {
+    machine: { ...machine, phase, dirty: false },
+    effects: [{ type: 'sync', leaseId: lease.id, renew, records }],
+  };
+}
+
+function rest(
+  machine: LeaseMachine,
+  lease: HeldLease,
+  context: LeaseContext,
+): LeaseStep {
+  const jitter = 1 - KEEPALIVE_JITTER + 2 * KEEPALIVE_JITTER * context.random();
+  // The interval counts from the last renewal, so that syncs in between do not put the keepalive off.
+  const renewAt = lease.renewedAt + (lease.ttlMs / KEEPALIVES_PER_TTL) * jitter;
+  const contestAt = [...machine.records.values()].map(({ standing }) =>
+    standing.name === 'contested' ? standing.contestAt : Infinity,
+  );
+  const delayMs = Math.max(0, Math.min(renewAt, ...contestAt) - context.now);
+  return {
+    machine: { ...machine, phase: { name: 'resting', lease } },
+    effects: [{ type: 'timer', delayMs }],
+  };
+}
+
+function revoke(
+  machine: LeaseMachine,
+  lease: HeldLease,
+  attempt: number,
+  final: boolean,
+): LeaseStep {
+  return {
+    machine: {
+      ...machine,
+      phase: { name: 'revoking', lease, attempt, final },
+      dirty: false,
+    },
+    effects: [{ type: 'revoke', leaseId: lease.id }],
+  };
+}
+
+function stopped(machine: LeaseMachine): LeaseMachine {
+  return { ...machine, phase: { name: 'stopped' } };
+}
+
+function stay(machine: LeaseMachine): LeaseStep {
+  return { machine, effects: [] };
+}
+
+function emit(event: RegistrationEvent): LeaseEffect {
+  return { type: 'emit', event };
+}
+
+function prepend(effects: readonly LeaseEffect[], step: LeaseStep): LeaseStep {
+  return { machine: step.machine, effects: [...effects, ...step.effects] };
+}

@@ -1,0 +1,188 @@
+/**
+ * One record held under a lease: how it stands, what to ask the registry about it, and what an answer means.
+ * Pure; the lease machine steps all records of a lease together.
+ */
+import { type BackoffPolicy, backoffDelayMs } from './backoff.js';
+import type { Random } from './clock.js';
+import type { RegistrationEvent } from './discovery-event.js';
+
+/**
+ * How a record stands:
+ * - `unwritten`: never written by us; a record found under its key is taken over.
+ * - `held`: was there with our value and our lease when last looked at.
+ * - `missing`: was ours, and is known or presumed to be gone.
+ * - `contested`: another process wrote it; written again no earlier than `contestAt`.
+ */
+export type RecordStanding =
+  | { readonly name: 'unwritten' }
+  | { readonly name: 'held'; readonly contests: number; readonly since: number }
+  | { readonly name: 'missing'; readonly contests: number }
+  | {
+      readonly name: 'contested';
+      readonly contests: number;
+      readonly contestAt: number;
+    };
+
+/** A record as the machine knows it. */
+export interface LeaseRecord {
+  readonly value: string;
+  /** False once it is to be taken out. */
+  readonly wanted: boolean;
+  readonly standing: RecordStanding;
+}
+
+/** The records of one lease by key. */
+export type LeaseRecords = ReadonlyMap<string, LeaseRecord>;
+
+/** What a request found for one key. */
+export type RecordObservation =
+  | { readonly name: 'held' }
+  | { readonly name: 'written'; readonly displaced: string | undefined }
+  | { readonly name: 'foreign'; readonly value: string }
+  | { readonly name: 'removed' };
+
+/** What to do about one key in a sync. */
+export interface RecordRequest {
+  readonly key: string;
+  readonly value: string;
+  /**
+   * - `verify`: leave it when it is ours and right; write it when it is missing or ours with another value; report it when
+   *   it is another process's.
+   * - `claim`: as `verify`, but write it over another process's record too.
+   * - `remove`: delete it when it is ours.
+   */
+  readonly mode: 'verify' | 'claim' | 'remove';
+}
+
+/** What the meaning of an observation depends on. */
+export interface RecordContext {
+  readonly now: number;
+  readonly random: Random;
+  readonly backoff: BackoffPolicy;
+  readonly leaseId: string;
+  readonly ttlMs: number;
+}
+
+/** What a sync asks about each record. */
+export function recordRequests(
+  records: LeaseRecords,
+  now: number,
+): RecordRequest[] {
+  return [...records].map(([key, { value, wanted, standing }]) => {
+    if (!wanted) return { key, value, mode: 'remove' };
+    return { key, value, mode: isClaimDue(standing, now) ? 'claim' : 'verify' };
+  });
+}
+
+/** Whether a record needs a request before the next keepalive. */
+export function isRecordDue(
+  { wanted, standing }: LeaseRecord,
+  now: number,
+): boolean {
+  if (!wanted || standing.name === 'missing') return true;
+  return isClaimDue(standing, now);
+}
+
+function isClaimDue(standing: RecordStanding, now: number): boolean {
+  return (
+    standing.name === 'unwritten' ||
+    (standing.name === 'contested' && standing.contestAt <= now)
+  );
+}
+
+/** The record after it was looked at (`undefined`: it is out), and what to tell. */
+export function observeRecord(
+  key: string,
+  record: LeaseRecord,
+  observation: RecordObservation,
+  context: RecordContext,
+): {
+  readonly record: LeaseRecord | undefined;
+  readonly events: readonly RegistrationEvent[];
+} {
+  if (observation.name === 'removed') {
+    // Wanted again while the removal was in flight: it starts anew.
+    const again: LeaseRecord = { ...record, standing: { name: 'unwritten' } };
+    return {
+      record: record.wanted ? again : undefined,
+      events: [{ type: 'deregistered', key }],
+    };
+  }
+  const before = record.standing;
+  const contests = before.name === 'unwritten' ? 0 : before.contests;
+  const become = (
+    standing: RecordStanding,
+    events: readonly RegistrationEvent[],
+  ) => ({
+    record: { ...record, standing },
+    events,
+  });
+  const registered: RegistrationEvent = {
+    type: 'registered',
+    key,
+    leaseId: context.leaseId,
+  };
+  switch (observation.name) {
+    case 'held': {
+      const since = before.name === 'held' ? before.since : context.now;
+      // Held for a whole time to live: an old conflict is over.
+      const settled = context.now - since >= context.ttlMs;
+      const standing: RecordStanding = {
+        name: 'held',
+        contests: settled ? 0 : contests,
+        since,
+      };
+      return become(standing, before.name === 'held' ? [] : [registered]);
+    }
+    case 'foreign': {
+      const delayMs =
+        contests === 0
+          ? 0
+          : backoffDelayMs(context.backoff, contests, context.random);
+      const contestAt = context.now + delayMs;
+      const conflict: RegistrationEvent = {
+        type: 'conflict',
+        key,
+        foreignValue: observation.value,
+      };
+      return become({ name: 'contested', contests: contests + 1, contestAt }, [
+        conflict,
+      ]);
+    }
+    case 'written': {
+      const standing: RecordStanding = {
+        name: 'held',
+        contests,
+        since: context.now,
+      };
+      if (before.name === 'held') {
+        // Restored, or ours with an older value.
+        return become(standing, [{ type: 'record-restored', key }]);
+      }
+      if (before.name !== 'unwritten' || observation.displaced === undefined) {
+        return become(standing, [registered]);
+      }
+      const { displaced } = observation;
+      return become(standing, [
+        { type: 'record-taken-over', key, previousValue: displaced },
+        registered,
+      ]);
+    }
+  }
+}
+
+/** The records when their lease is gone: the registry deleted them with it. */
+export function recordsAfterLease(records: LeaseRecords): LeaseRecords {
+  const remaining = new Map<string, LeaseRecord>();
+  for (const [key, record] of records) {
+    const { standing, wanted } = record;
+    if (!wanted) continue;
+    const contests = 'contests' in standing ? standing.contests : 0;
+    const missing: RecordStanding = { name: 'missing', contests };
+    remaining.set(key, {
+      ...record,
+      standing: standing.name === 'held' ? missing : standing,
+    });
+  }
+  return remaining;
+}

@@ -1,0 +1,121 @@
+/** States, events and effects of the lease machine (`lease-machine.ts`), as data. */
+import type { BackoffPolicy } from './backoff.js';
+import type { Random } from './clock.js';
+import type { DiscoveryError } from './discovery-error.js';
+import type { RegistrationEvent } from './discovery-event.js';
+import type {
+  LeaseRecords,
+  RecordObservation,
+  RecordRequest,
+} from './lease-record.js';
+
+/** A lease the registry granted. */
+export interface HeldLease {
+  readonly id: string;
+  /** What the registry granted, in milliseconds; may be more than was asked for. */
+  readonly ttlMs: number;
+  /** When the last request that renewed it was sent. */
+  readonly renewedAt: number;
+}
+
+/** Where the machine is. At most one request is in flight, but for a revocation at `stop`. */
+export type LeasePhase =
+  /** No record wanted and no lease held. */
+  | { readonly name: 'idle' }
+  | { readonly name: 'granting'; readonly attempt: number }
+  /** Renewing the lease (`renew`), and verifying, writing or removing records. */
+  | {
+      readonly name: 'syncing';
+      readonly lease: HeldLease;
+      readonly attempt: number;
+      readonly renew: boolean;
+    }
+  /** Everything is in place until the timer fires. */
+  | { readonly name: 'resting'; readonly lease: HeldLease }
+  | {
+      readonly name: 'backing-off';
+      readonly lease: HeldLease | undefined;
+      readonly attempt: number;
+    }
+  | {
+      readonly name: 'revoking';
+      readonly lease: HeldLease;
+      readonly attempt: number;
+      readonly final: boolean;
+    }
+  | { readonly name: 'stopped' };
+
+/** The whole state. */
+export interface LeaseMachine {
+  readonly phase: LeasePhase;
+  readonly records: LeaseRecords;
+  /** Wishes changed since the last request was made up: look again as soon as it is answered. */
+  readonly dirty: boolean;
+  /** The lease was reported as expired and has not been renewed since. */
+  readonly expired: boolean;
+}
+
+/** What can happen to the machine. `at` is when the request that is answered was sent. */
+export type LeaseEvent =
+  /** Have this record, or have it with this value. */
+  | { readonly type: 'want'; readonly key: string; readonly value: string }
+  | { readonly type: 'unwant'; readonly key: string }
+  /** Take everything out and revoke the lease, for good. */
+  | { readonly type: 'stop' }
+  | { readonly type: 'timer' }
+  /** A sign that the registry answers again: do not wait any longer. */
+  | { readonly type: 'registry-back' }
+  | {
+      readonly type: 'granted';
+      readonly leaseId: string;
+      readonly ttlMs: number;
+      readonly at: number;
+    }
+  | {
+      readonly type: 'synced';
+      readonly observations: ReadonlyMap<string, RecordObservation>;
+      readonly at: number;
+    }
+  | { readonly type: 'lease-gone' }
+  | { readonly type: 'revoked' }
+  /** The request failed; `renewedAt` is set where it had renewed the lease before it did. */
+  | {
+      readonly type: 'failed';
+      readonly error: DiscoveryError;
+      readonly renewedAt?: number;
+    };
+
+/** What the runner is to do. */
+export type LeaseEffect =
+  | { readonly type: 'grant' }
+  | {
+      readonly type: 'sync';
+      readonly leaseId: string;
+      readonly renew: boolean;
+      readonly records: readonly RecordRequest[];
+    }
+  | { readonly type: 'revoke'; readonly leaseId: string }
+  /** Replaces any earlier timer. */
+  | { readonly type: 'timer'; readonly delayMs: number }
+  | { readonly type: 'emit'; readonly event: RegistrationEvent };
+
+/** What a step may look at besides state and event. */
+export interface LeaseContext {
+  readonly now: number;
+  readonly random: Random;
+  readonly backoff: BackoffPolicy;
+}
+
+/** A next state and what to do on the way into it. */
+export interface LeaseStep {
+  readonly machine: LeaseMachine;
+  readonly effects: readonly LeaseEffect[];
+}
+
+/** The machine before anything happened. */
+export const INITIAL_LEASE_MACHINE: LeaseMachine = {
+  phase: { name: 'idle' },
+  records: new Map(),
+  dirty: false,
+  expired: false,
+};

@@ -1,0 +1,15 @@
+/** Where records stand in the registry: `<namespace><service>/<address>`, as Go's endpoints.Manager expects them. */
+
+/** The prefix under which all records of a service stand. The slash keeps `api` and `api2` apart. */
+export function servicePrefix(namespace: string, service: string): string {
+  return `${namespace}${service}/`;
+}
+
+/** The key of one record. The part behind the service is free text, by convention the address. */
+export function recordKey(
+  namespace: string,
+  service: string,
+  suffix: string,
+): string {
+  return servicePrefix(namespace, service) + suffix;
+}

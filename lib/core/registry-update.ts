@@ -1,0 +1,13 @@
+/** What a registry says about one service, step by step: one-way updates from the registry to those who follow it. */
+import type { DiscoveryError } from './discovery-error.js';
+import type { Snapshot, SnapshotChange } from './snapshot.js';
+
+/**
+ * - `reset`: this is the whole list now.
+ * - `change`: what changed since the last update.
+ * - `failure`: the registry cannot say. What it said last is not taken back; a `reset` follows when it can again.
+ */
+export type RegistryUpdate =
+  | { readonly kind: 'reset'; readonly snapshot: Snapshot }
+  | { readonly kind: 'change'; readonly change: SnapshotChange }
+  | { readonly kind: 'failure'; readonly error: DiscoveryError };

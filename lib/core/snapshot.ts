@@ -1,0 +1,80 @@
+/** The endpoints of one service as a registry has them, and the steps by which they change. */
+import type { Endpoint } from './endpoint.js';
+import { encodeEndpoint } from './endpoint-codec.js';
+
+/** Every endpoint of a service by its key in the registry. */
+export type Snapshot = ReadonlyMap<string, Endpoint>;
+
+/** What leads from one snapshot to the next. */
+export interface SnapshotChange {
+  /** Added and changed endpoints by key. */
+  readonly put: Snapshot;
+  /** Keys that are gone. */
+  readonly removed: readonly string[];
+}
+
+/** The snapshot of a service without endpoints. */
+export const EMPTY_SNAPSHOT: Snapshot = new Map();
+
+/** What leads from `before` to `after`. */
+export function diffSnapshots(
+  before: Snapshot,
+  after: Snapshot,
+): SnapshotChange {
+  const put = new Map<string, Endpoint>();
+  for (const [key, endpoint] of after) {
+    const known = before.get(key);
+    if (known === undefined || !sameEndpoint(known, endpoint))
+      put.set(key, endpoint);
+  }
+  return { put, removed: [...before.keys()].filter((key) => !after.has(key)) };
+}
+
+/** Whether a change changes nothing. */
+export function isEmptyChange(change: SnapshotChange): boolean {
+  return change.put.size === 0 && change.removed.length === 0;
+}
+
+/** The snapshot after a change. An endpoint whose record changed keeps its place. */
+export function applyChange(
+  snapshot: Snapshot,
+  change: SnapshotChange,
+): Snapshot {
+  const next = new Map(snapshot);
+  for (const key of change.removed) next.delete(key);
+  for (const [key, endpoint] of change.put) next.set(key, endpoint);
+  return next;
+}
+
+/** The endpoints a client can use: one per address (the first of several keys counts), none without an address. */
+export function usableEndpoints(snapshot: Snapshot): readonly Endpoint[] {
+  const byAddress = new Map<string, Endpoint>();
+  for (const endpoint of snapshot.values()) {
+    if (endpoint.address !== '' && !byAddress.has(endpoint.address)) {
+      byAddress.set(endpoint.address, endpoint);
+    }
+  }
+  return [...byAddress.values()];
+}
+
+/** Whether two endpoints are the same by value. */
+export function sameEndpoint(left: Endpoint, right: Endpoint): boolean {
+  if (left === right) return true;
+  if (left.address !== right.address) return false;
+  if (left.metadata === right.metadata) return true;
+  return encodeEndpoint(left) === encodeEndpoint(right);
+}
+
+/** Whether two lists hold the same endpoints in the same order. */
+export function sameEndpoints(
+  left: readonly Endpoint[],
+  right: readonly Endpoint[],
+): boolean {
+  return (
+    left.length === right.length &&
+    left.every((endpoint, index) => {
+      const other = right[index];
+      return other !== undefined && sameEndpoint(endpoint, other);
+    })
+  );
+}

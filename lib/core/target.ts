@@ -1,0 +1,65 @@
+/** Dial targets such as `etcd:///api`, in the forms that Go's etcd resolver accepts, and the gRPC authority for them. */
+import { DiscoveryError } from './discovery-error.js';
+
+/** A dial target split as a gRPC channel splits it; the scheme is matched in any case. */
+export interface TargetUri {
+  readonly scheme?: string;
+  /** `undefined` where the target has no `//`. It is ignored, as in Go. */
+  readonly authority?: string;
+  readonly path: string;
+}
+
+/**
+ * The service a target names: its path without query and fragment, percent-decoded, without one leading slash.
+ * `etcd:///api`, `etcd:/api`, `etcd:api` and `etcd://any/api?x#f` all name `api`; `etcd:////api` names `/api`.
+ *
+ * @throws DiscoveryError `INVALID_TARGET` for an empty service or a malformed percent escape
+ */
+export function parseTarget(target: TargetUri): string {
+  const whole = `${target.scheme ?? ''}:${target.authority === undefined ? '' : `//${target.authority}/`}${target.path}`;
+  const path = target.path.replace(/[?#].*$/s, '');
+  // With an authority the slash behind it was already taken off.
+  const encoded =
+    target.authority === undefined ? path.replace(/^\//, '') : path;
+  let service: string;
+  try {
+    service = decodeURIComponent(encoded);
+  } catch (cause) {
+    throw new DiscoveryError(
+      'INVALID_TARGET',
+      `target "${whole}" has a malformed percent escape; allowed: scheme:///service`,
+      { cause },
+    );
+  }
+  if (service === '') {
+    throw new DiscoveryError(
+      'INVALID_TARGET',
+      `target "${whole}" names no service; allowed: scheme:///service`,
+    );
+  }
+  return service;
+}
+
+/** The target that `parseTarget` reads back as this service: `formatTarget('etcd', 'a b/c')` is `etcd:///a%20b/c`. */
+export function formatTarget(scheme: string, service: string): string {
+  return `${scheme}:///${service.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+/**
+ * A host name that stands for a service as `:authority` and, with TLS, as the name to verify. Characters a host name
+ * cannot have become `-`, and a last label that a URL parser would take for a number loses its dot.
+ */
+export function serviceAuthority(service: string): string {
+  const labels = service
+    .split('.')
+    .map((label) =>
+      label.replace(/[^A-Za-z0-9-]+/g, '-').replace(/^-+|-+$/g, ''),
+    )
+    .filter((label) => label !== '');
+  if (labels.length === 0) return 'service';
+  const last = labels.at(-1) ?? '';
+  // WHATWG URL: a host whose last label is a number is an IPv4 address, or an error.
+  if (/^(\d+|0x[0-9a-f]*)$/i.test(last))
+    return labels.join('-').replace(/^(\d|0x)/i, 'service-$1');
+  return labels.join('.');
+}

@@ -1,0 +1,46 @@
+/** Every directory of one registry in use: one per service, shared and counted, so that one watch serves all channels. */
+import type { Registry } from './registry.js';
+import {
+  type DirectoryOptions,
+  ServiceDirectory,
+} from './service-directory.js';
+
+/** The right to use a directory; given back exactly once. */
+export interface DirectoryLease {
+  readonly directory: ServiceDirectory;
+  /** Gives it back; with the last one the watch ends. Further calls do nothing. */
+  release(): void;
+}
+
+/** Hands out directories. The first request for a service starts its watch. */
+export class DirectoryPool {
+  private readonly entries = new Map<
+    string,
+    { directory: ServiceDirectory; users: number }
+  >();
+
+  constructor(
+    readonly registry: Registry,
+    private readonly options: DirectoryOptions,
+  ) {}
+
+  acquire(service: string): DirectoryLease {
+    const entry = this.entries.get(service) ?? {
+      directory: new ServiceDirectory(this.registry, service, this.options),
+      users: 0,
+    };
+    this.entries.set(service, entry);
+    if (entry.users++ === 0) entry.directory.start();
+    let released = false;
+    return {
+      directory: entry.directory,
+      release: () => {
+        if (released) return;
+        released = true;
+        if (--entry.users > 0) return;
+        entry.directory.stop();
+        this.entries.delete(service);
+      },
+    };
+  }
+}

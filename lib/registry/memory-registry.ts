@@ -1,0 +1,171 @@
+/** A registry in the memory of one process, for tests and for processes that hold both sides. */
+import {
+  BehaviorSubject,
+  defer,
+  type Observable,
+  startWith,
+  Subject,
+} from 'rxjs';
+import type { DiscoveryEvent } from '../core/discovery-event.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { RegistryUpdate } from '../core/registry-update.js';
+import {
+  applyChange,
+  diffSnapshots,
+  EMPTY_SNAPSHOT,
+  isEmptyChange,
+  type Snapshot,
+} from '../core/snapshot.js';
+import { recordKey } from '../core/record-key.js';
+import type {
+  Registration,
+  RegistrationRequest,
+  RegistrationStatus,
+} from './registration.js';
+import { Registry } from './registry.js';
+
+/** Keeps records in memory and tells every watcher at once. Nothing expires. */
+export class MemoryRegistry extends Registry {
+  readonly scheme: string = 'memory';
+  private readonly services = new Map<string, MemoryService>();
+  private readonly open = new Set<Registration>();
+  private readonly events = new Subject<DiscoveryEvent>();
+
+  override watch(service: string): Observable<RegistryUpdate> {
+    return this.service(service).watch();
+  }
+
+  override register(request: RegistrationRequest): Registration {
+    const { service, endpoint } = request;
+    const suffix = request.key ?? endpoint.address;
+    const registration = new MemoryRegistration(
+      {
+        state: 'registered',
+        service,
+        key: recordKey('', service, suffix),
+        address: endpoint.address,
+      },
+      (next) => this.service(service).put(suffix, next),
+      () => {
+        this.service(service).remove(suffix);
+        this.open.delete(registration);
+        this.events.next({
+          type: 'deregistered',
+          key: registration.status.key,
+        });
+      },
+    );
+    this.open.add(registration);
+    registration.update(endpoint);
+    this.events.next({
+      type: 'registered',
+      key: registration.status.key,
+      leaseId: '',
+    });
+    return registration;
+  }
+
+  /** Replaces the whole list of a service, by addresses or endpoints. */
+  setEndpoints(
+    service: string,
+    endpoints: readonly (string | Endpoint)[],
+  ): void {
+    const list = endpoints.map((entry) =>
+      typeof entry === 'string' ? { address: entry, metadata: null } : entry,
+    );
+    this.service(service).replace(
+      new Map(list.map((endpoint) => [endpoint.address, endpoint])),
+    );
+  }
+
+  /** The endpoints of a service as they stand. */
+  endpoints(service: string): readonly Endpoint[] {
+    return [...this.service(service).current.values()];
+  }
+
+  override get events$(): Observable<DiscoveryEvent> {
+    return this.events.asObservable();
+  }
+
+  override describe(service: string): string {
+    return `memory registry, service "${service}"`;
+  }
+
+  override async close(): Promise<void> {
+    await Promise.all(
+      [...this.open].map((registration) => registration.close()),
+    );
+  }
+
+  private service(name: string): MemoryService {
+    const known = this.services.get(name) ?? new MemoryService();
+    this.services.set(name, known);
+    return known;
+  }
+}
+
+class MemoryService {
+  current: Snapshot = EMPTY_SNAPSHOT;
+  private readonly changes = new Subject<RegistryUpdate>();
+
+  watch(): Observable<RegistryUpdate> {
+    return defer(() =>
+      this.changes.pipe(
+        startWith<RegistryUpdate>({ kind: 'reset', snapshot: this.current }),
+      ),
+    );
+  }
+
+  put(key: string, endpoint: Endpoint): void {
+    this.replace(
+      applyChange(this.current, {
+        put: new Map([[key, endpoint]]),
+        removed: [],
+      }),
+    );
+  }
+
+  remove(key: string): void {
+    this.replace(applyChange(this.current, { put: new Map(), removed: [key] }));
+  }
+
+  replace(next: Snapshot): void {
+    const change = diffSnapshots(this.current, next);
+    this.current = next;
+    if (!isEmptyChange(change)) this.changes.next({ kind: 'change', change });
+  }
+}
+
+class MemoryRegistration implements Registration {
+  private readonly subject: BehaviorSubject<RegistrationStatus>;
+  private closed: Promise<void> | undefined;
+
+  constructor(
+    initial: RegistrationStatus,
+    private readonly put: (endpoint: Endpoint) => void,
+    private readonly remove: () => void,
+  ) {
+    this.subject = new BehaviorSubject(initial);
+  }
+
+  get status(): RegistrationStatus {
+    return this.subject.value;
+  }
+
+  get status$(): Observable<RegistrationStatus> {
+    return this.subject.asObservable();
+  }
+
+  update(endpoint: Endpoint): void {
+    if (this.closed === undefined) this.put(endpoint);
+  }
+
+  close(): Promise<void> {
+    this.closed ??= Promise.resolve().then(() => {
+      this.remove();
+      this.subject.next({ ...this.status, state: 'deregistered' });
+      this.subject.complete();
+    });
+    return this.closed;
+  }
+}
