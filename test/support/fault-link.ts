@@ -1,0 +1,136 @@
+/**
+ * One connection through the fault proxy: two lanes, each of which passes on the bytes and the end of one direction, or
+ * holds them in order.
+ */
+import { connect, type Socket } from 'node:net';
+
+/** Which bytes are held back: those from the client to the server, those from the server to the client, or all. */
+export type StallDirection = 'both' | 'to-server' | 'to-client';
+
+/** Bytes held for one direction of one connection before the sender is slowed down, as a full network path would. */
+const HELD_BYTES_LIMIT = 1024 * 1024;
+
+/** One direction of one connection: passes bytes and the end of the stream on, or holds them in order. */
+class Lane {
+  private readonly held: Buffer[] = [];
+  private heldBytes = 0;
+  private to: Socket | undefined;
+  private end: 'open' | 'finished' | 'reset' = 'open';
+  private endPassedOn = false;
+
+  constructor(
+    private readonly from: Socket,
+    private stalled: boolean,
+  ) {
+    from.on('data', (chunk: Buffer) => this.take(chunk));
+    from.on('end', () => this.finish('finished'));
+    from.on('error', () => this.finish('reset'));
+  }
+
+  /** Where the bytes go, once there is such a place. */
+  attach(to: Socket): void {
+    this.to = to;
+    to.on('drain', () => this.flush());
+    this.flush();
+  }
+
+  setStalled(stalled: boolean): void {
+    this.stalled = stalled;
+    this.flush();
+  }
+
+  private take(chunk: Buffer): void {
+    this.held.push(chunk);
+    this.heldBytes += chunk.length;
+    this.flush();
+  }
+
+  private finish(end: 'finished' | 'reset'): void {
+    // A reset may follow an orderly end: the sender has gone for good and must not be answered any more.
+    if (this.end === 'reset') return;
+    this.end = end;
+    this.endPassedOn = false;
+    this.flush();
+  }
+
+  private flush(): void {
+    if (this.to !== undefined && !this.stalled) {
+      while (this.held.length > 0 && !this.to.writableNeedDrain) {
+        const chunk = this.held.shift();
+        if (chunk === undefined) break;
+        this.heldBytes -= chunk.length;
+        if (this.to.writable) this.to.write(chunk);
+      }
+      if (this.held.length === 0 && this.end !== 'open' && !this.endPassedOn) {
+        this.endPassedOn = true;
+        if (this.end === 'finished') this.to.end();
+        else this.to.resetAndDestroy();
+      }
+    }
+    if (this.heldBytes > HELD_BYTES_LIMIT) this.from.pause();
+    else this.from.resume();
+  }
+}
+
+/** An accepted connection and, unless it is only accepted, the one behind it. */
+export class Link {
+  private readonly toServer: Lane;
+  private toClient: Lane | undefined;
+  private server: Socket | undefined;
+
+  /** @param onClose called when one of the two sides has closed */
+  constructor(
+    private readonly client: Socket,
+    stall: StallDirection | undefined,
+    private readonly onClose: () => void,
+  ) {
+    client.setNoDelay(true);
+    client.once('close', onClose);
+    this.toServer = new Lane(client, holds(stall, 'to-server'));
+  }
+
+  get clientOpen(): boolean {
+    return !this.client.closed;
+  }
+
+  /** Nothing left to pass on. A server side may outlive its client while a stall hides from it that the client left. */
+  get over(): boolean {
+    return (
+      !this.clientOpen && (this.server === undefined || this.server.closed)
+    );
+  }
+
+  /** Opens the connection behind, unless there is one already. */
+  connectThrough(targetPort: number, stall: StallDirection | undefined): void {
+    if (this.server !== undefined) return;
+    const server = connect({
+      host: '127.0.0.1',
+      port: targetPort,
+      allowHalfOpen: true,
+      noDelay: true,
+    });
+    this.server = server;
+    server.once('close', this.onClose);
+    this.toClient = new Lane(server, holds(stall, 'to-client'));
+    this.toServer.attach(server);
+    this.toClient.attach(this.client);
+  }
+
+  stall(direction: StallDirection | undefined): void {
+    this.toServer.setStalled(holds(direction, 'to-server'));
+    this.toClient?.setStalled(holds(direction, 'to-client'));
+  }
+
+  /** Ends both sides as a broken network path would: with a reset. */
+  destroy(): void {
+    this.client.resetAndDestroy();
+    this.server?.resetAndDestroy();
+  }
+}
+
+function holds(
+  stall: StallDirection | undefined,
+  direction: StallDirection,
+): boolean {
+  return stall === 'both' || stall === direction;
+}
