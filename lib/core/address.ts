@@ -29,10 +29,5 @@ export function formatAddress(host: string, port: number): string {
 /** Whether a host means "every interface" (`0.0.0.0`, `::`, empty) and so is nothing that a client can dial. */
 export function isWildcardHost(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '');
-  return (
-    bare === '' ||
-    bare === '*' ||
-    /^0+(\.0+){0,3}$/.test(bare) ||
-    /^[0:]*:[0:]*$/.test(bare)
-  );
+  return bare === '' || bare === '*' || /^0+(\.0+){0,3}$/.test(bare) || /^[0:]*:[0:]*$/.test(bare);
 }

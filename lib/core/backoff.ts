@@ -23,15 +23,8 @@ export const REGISTRY_BACKOFF: BackoffPolicy = {
  * that clients which failed together do not come back together.
  * Source: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("Full Jitter").
  */
-export function backoffDelayMs(
-  policy: BackoffPolicy,
-  attempt: number,
-  random: Random,
-): number {
+export function backoffDelayMs(policy: BackoffPolicy, attempt: number, random: Random): number {
   // Above 2^30 the cap has long been reached; the bound keeps the power finite.
-  const ceiling = Math.min(
-    policy.capMs,
-    policy.baseMs * 2 ** Math.min(attempt, 30),
-  );
+  const ceiling = Math.min(policy.capMs, policy.baseMs * 2 ** Math.min(attempt, 30));
   return Math.max(policy.floorMs, random() * ceiling);
 }

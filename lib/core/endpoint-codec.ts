@@ -29,14 +29,10 @@ export function decodeEndpoint(value: Uint8Array | string): DecodedEndpoint {
   try {
     root = JSON.parse(text);
   } catch (error) {
-    return invalid(
-      `it is not JSON (${error instanceof Error ? error.message : String(error)})`,
-    );
+    return invalid(`it is not JSON (${error instanceof Error ? error.message : String(error)})`);
   }
-  if (root === null)
-    return { ok: true, endpoint: { address: '', metadata: null } };
-  if (typeof root !== 'object' || Array.isArray(root))
-    return invalid('it is not a JSON object');
+  if (root === null) return { ok: true, endpoint: { address: '', metadata: null } };
+  if (typeof root !== 'object' || Array.isArray(root)) return invalid('it is not a JSON object');
 
   let address = '';
   let metadata: JsonValue = null;
@@ -57,8 +53,7 @@ export function decodeEndpoint(value: Uint8Array | string): DecodedEndpoint {
       }
       case 'metadata': {
         const parsed = JSON.parse(source) as JsonValue;
-        if (!isFiniteThroughout(parsed))
-          return invalid('Metadata holds a number out of range');
+        if (!isFiniteThroughout(parsed)) return invalid('Metadata holds a number out of range');
         metadata = parsed;
         break;
       }
@@ -89,9 +84,7 @@ function isFiniteThroughout(value: JsonValue): boolean {
  * Names and source texts of the members of a JSON object, in order and with duplicates, which `JSON.parse` alone does
  * not tell. Precondition: `text` is a valid JSON object.
  */
-function* topLevelMembers(
-  text: string,
-): Generator<[name: string, source: string]> {
+function* topLevelMembers(text: string): Generator<[name: string, source: string]> {
   let depth = 0;
   let start = -1;
   let name: string | undefined;
@@ -99,19 +92,14 @@ function* topLevelMembers(
     const character = text[index];
     if (character === '"') {
       const from = index;
-      for (index++; text[index] !== '"'; index++)
-        if (text[index] === '\\') index++;
+      for (index++; text[index] !== '"'; index++) if (text[index] === '\\') index++;
       if (depth === 1 && name === undefined)
         name = JSON.parse(text.slice(from, index + 1)) as string;
     } else if (character === ':' && depth === 1) {
       start = index + 1;
     } else if (character === '{' || character === '[') {
       depth++;
-    } else if (
-      character === '}' ||
-      character === ']' ||
-      (character === ',' && depth === 1)
-    ) {
+    } else if (character === '}' || character === ']' || (character === ',' && depth === 1)) {
       const ends = depth === 1;
       if (character !== ',') depth--;
       if (ends && name !== undefined) {

@@ -27,13 +27,8 @@ export const DEFAULT_WEIGHT = 1;
 /** An endpoint's share of calls relative to the others: a finite number above 0, else {@link DEFAULT_WEIGHT}. */
 export function endpointWeight(endpoint: Endpoint): number {
   const weight = metadataField(endpoint, 'weight');
-  const value =
-    typeof weight === 'string' && weight.trim() !== ''
-      ? Number(weight)
-      : weight;
-  return typeof value === 'number' && Number.isFinite(value) && value > 0
-    ? value
-    : DEFAULT_WEIGHT;
+  const value = typeof weight === 'string' && weight.trim() !== '' ? Number(weight) : weight;
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : DEFAULT_WEIGHT;
 }
 
 /** The zone (failure domain) an endpoint says it runs in, if any. */
@@ -47,16 +42,9 @@ export function endpointVersion(endpoint: Endpoint): string | undefined {
 }
 
 /** One field of an endpoint's metadata, `undefined` where there is none. */
-export function metadataField(
-  endpoint: Endpoint,
-  name: string,
-): JsonValue | undefined {
+export function metadataField(endpoint: Endpoint, name: string): JsonValue | undefined {
   const { metadata } = endpoint;
-  if (
-    metadata === null ||
-    typeof metadata !== 'object' ||
-    Array.isArray(metadata)
-  )
+  if (metadata === null || typeof metadata !== 'object' || Array.isArray(metadata))
     return undefined;
   return Object.hasOwn(metadata, name)
     ? (metadata as { readonly [key: string]: JsonValue })[name]

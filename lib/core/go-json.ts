@@ -24,9 +24,7 @@ export function encodeGoJson(value: JsonValue): string {
       return String(value);
     case 'object':
       if (value === null) return 'null';
-      return isArray(value)
-        ? `[${value.map(encodeGoJson).join(',')}]`
-        : encodeObject(value);
+      return isArray(value) ? `[${value.map(encodeGoJson).join(',')}]` : encodeObject(value);
     default:
       throw new DiscoveryError(
         'INVALID_RECORD',
@@ -38,8 +36,7 @@ export function encodeGoJson(value: JsonValue): string {
 function encodeString(value: string): string {
   return JSON.stringify(value.toWellFormed()).replace(
     HTML_AND_LINE_SEPARATORS,
-    (character) =>
-      `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
 

@@ -45,26 +45,16 @@ export function stepLease(
         wanted: true,
         standing,
       };
-      return onWish(
-        { ...machine, records: new Map(records).set(event.key, record) },
-        context,
-      );
+      return onWish({ ...machine, records: new Map(records).set(event.key, record) }, context);
     }
     case 'unwant': {
       const known = records.get(event.key);
       if (known === undefined) return stay(machine);
       const record: LeaseRecord = { ...known, wanted: false };
-      return onWish(
-        { ...machine, records: new Map(records).set(event.key, record) },
-        context,
-      );
+      return onWish({ ...machine, records: new Map(records).set(event.key, record) }, context);
     }
     case 'stop':
-      if (
-        phase.name === 'stopped' ||
-        !('lease' in phase) ||
-        phase.lease === undefined
-      ) {
+      if (phase.name === 'stopped' || !('lease' in phase) || phase.lease === undefined) {
         return stay({ ...machine, phase: { name: 'stopped' } });
       }
       return revoke(machine, phase.lease, 0, true);
@@ -73,23 +63,16 @@ export function stepLease(
       if (phase.name === 'resting' && event.type === 'timer') {
         return sync(machine, phase.lease, 0, true, context);
       }
-      return phase.name === 'backing-off'
-        ? onRetry(machine, phase, context)
-        : stay(machine);
+      return phase.name === 'backing-off' ? onRetry(machine, phase, context) : stay(machine);
     case 'granted': {
       if (phase.name !== 'granting') return stay(machine);
       const { leaseId, ttlMs, at } = event;
       const effects = [emit({ type: 'lease-granted', leaseId, ttlMs })];
       const lease = { id: leaseId, ttlMs, renewedAt: at };
-      return prepend(
-        effects,
-        proceed({ ...machine, expired: false }, lease, context),
-      );
+      return prepend(effects, proceed({ ...machine, expired: false }, lease, context));
     }
     case 'synced':
-      return phase.name === 'syncing'
-        ? onSynced(machine, phase, event, context)
-        : stay(machine);
+      return phase.name === 'syncing' ? onSynced(machine, phase, event, context) : stay(machine);
     case 'lease-gone': {
       if (phase.name === 'revoking') return onRevoked(machine, phase, context);
       if (phase.name !== 'syncing') return stay(machine);
@@ -98,18 +81,13 @@ export function stepLease(
       return prepend(effects, proceed(after, undefined, context));
     }
     case 'revoked':
-      return phase.name === 'revoking'
-        ? onRevoked(machine, phase, context)
-        : stay(machine);
+      return phase.name === 'revoking' ? onRevoked(machine, phase, context) : stay(machine);
     case 'failed':
       return onFailed(machine, event, context);
   }
 }
 
-type Phase<Name extends LeasePhase['name']> = Extract<
-  LeasePhase,
-  { name: Name }
->;
+type Phase<Name extends LeasePhase['name']> = Extract<LeasePhase, { name: Name }>;
 
 /** Wishes changed: act now, or as soon as the request in flight is answered, or once the registry is back. */
 function onWish(machine: LeaseMachine, context: LeaseContext): LeaseStep {
@@ -127,9 +105,7 @@ function onRetry(
   context: LeaseContext,
 ): LeaseStep {
   if (lease === undefined) {
-    return hasWanted(machine)
-      ? grant(machine, attempt)
-      : proceed(machine, undefined, context);
+    return hasWanted(machine) ? grant(machine, attempt) : proceed(machine, undefined, context);
   }
   return hasWanted(machine)
     ? sync(machine, lease, attempt, true, context)
@@ -142,12 +118,9 @@ function onSynced(
   event: Extract<LeaseEvent, { type: 'synced' }>,
   context: LeaseContext,
 ): LeaseStep {
-  const lease = phase.renew
-    ? { ...phase.lease, renewedAt: event.at }
-    : phase.lease;
+  const lease = phase.renew ? { ...phase.lease, renewedAt: event.at } : phase.lease;
   const effects: LeaseEffect[] = [];
-  if (phase.attempt > 0)
-    effects.push(emit({ type: 'lease-recovered', leaseId: lease.id }));
+  if (phase.attempt > 0) effects.push(emit({ type: 'lease-recovered', leaseId: lease.id }));
   const records = new Map<string, LeaseRecord>();
   for (const [key, record] of machine.records) {
     const observation = event.observations.get(key);
@@ -163,10 +136,7 @@ function onSynced(
     if (observed.record !== undefined) records.set(key, observed.record);
     effects.push(...observed.events.map(emit));
   }
-  return prepend(
-    effects,
-    proceed({ ...machine, records, expired: false }, lease, context),
-  );
+  return prepend(effects, proceed({ ...machine, records, expired: false }, lease, context));
 }
 
 function onRevoked(
@@ -189,36 +159,21 @@ function onFailed(
   context: LeaseContext,
 ): LeaseStep {
   const { phase } = machine;
-  if (
-    phase.name !== 'granting' &&
-    phase.name !== 'syncing' &&
-    phase.name !== 'revoking'
-  ) {
+  if (phase.name !== 'granting' && phase.name !== 'syncing' && phase.name !== 'revoking') {
     return stay(machine);
   }
   // Nobody waits for the lease any more; it runs out by itself.
   if (phase.name === 'revoking' && phase.final) return stay(stopped(machine));
 
-  const delayMs = backoffDelayMs(
-    context.backoff,
-    phase.attempt,
-    context.random,
-  );
+  const delayMs = backoffDelayMs(context.backoff, phase.attempt, context.random);
   const effects: LeaseEffect[] = [{ type: 'timer', delayMs }];
   if (phase.attempt === 0) {
-    effects.push(
-      emit({ type: 'lease-unreachable', error, retryInMs: delayMs }),
-    );
+    effects.push(emit({ type: 'lease-unreachable', error, retryInMs: delayMs }));
   }
   let lease = 'lease' in phase ? phase.lease : undefined;
-  if (lease !== undefined && renewedAt !== undefined)
-    lease = { ...lease, renewedAt };
+  if (lease !== undefined && renewedAt !== undefined) lease = { ...lease, renewedAt };
   let { expired } = machine;
-  if (
-    lease !== undefined &&
-    !expired &&
-    context.now - lease.renewedAt > lease.ttlMs
-  ) {
+  if (lease !== undefined && !expired && context.now - lease.renewedAt > lease.ttlMs) {
     expired = true;
     effects.push(emit({ type: 'lease-expired', leaseId: lease.id }));
   }
@@ -243,9 +198,7 @@ function proceed(
     return hasWanted(machine) ? grant(machine, 0) : stay(INITIAL_LEASE_MACHINE);
   }
   if (!hasWanted(machine)) return revoke(machine, lease, 0, false);
-  const due = [...machine.records.values()].some((record) =>
-    isRecordDue(record, context.now),
-  );
+  const due = [...machine.records.values()].some((record) => isRecordDue(record, context.now));
   return due || machine.dirty
     ? sync(machine, lease, 0, false, context)
     : rest(machine, lease, context);
@@ -278,11 +231,7 @@ function sync(
   };
 }
 
-function rest(
-  machine: LeaseMachine,
-  lease: HeldLease,
-  context: LeaseContext,
-): LeaseStep {
+function rest(machine: LeaseMachine, lease: HeldLease, context: LeaseContext): LeaseStep {
   const jitter = 1 - KEEPALIVE_JITTER + 2 * KEEPALIVE_JITTER * context.random();
   // The interval counts from the last renewal, so that syncs in between do not put the keepalive off.
   const renewAt = lease.renewedAt + (lease.ttlMs / KEEPALIVES_PER_TTL) * jitter;

@@ -64,10 +64,7 @@ export interface RecordContext {
 }
 
 /** What a sync asks about each record. */
-export function recordRequests(
-  records: LeaseRecords,
-  now: number,
-): RecordRequest[] {
+export function recordRequests(records: LeaseRecords, now: number): RecordRequest[] {
   return [...records].map(([key, { value, wanted, standing }]) => {
     if (!wanted) return { key, value, mode: 'remove' };
     return { key, value, mode: isClaimDue(standing, now) ? 'claim' : 'verify' };
@@ -75,18 +72,14 @@ export function recordRequests(
 }
 
 /** Whether a record needs a request before the next keepalive. */
-export function isRecordDue(
-  { wanted, standing }: LeaseRecord,
-  now: number,
-): boolean {
+export function isRecordDue({ wanted, standing }: LeaseRecord, now: number): boolean {
   if (!wanted || standing.name === 'missing') return true;
   return isClaimDue(standing, now);
 }
 
 function isClaimDue(standing: RecordStanding, now: number): boolean {
   return (
-    standing.name === 'unwritten' ||
-    (standing.name === 'contested' && standing.contestAt <= now)
+    standing.name === 'unwritten' || (standing.name === 'contested' && standing.contestAt <= now)
   );
 }
 
@@ -110,10 +103,7 @@ export function observeRecord(
   }
   const before = record.standing;
   const contests = before.name === 'unwritten' ? 0 : before.contests;
-  const become = (
-    standing: RecordStanding,
-    events: readonly RegistrationEvent[],
-  ) => ({
+  const become = (standing: RecordStanding, events: readonly RegistrationEvent[]) => ({
     record: { ...record, standing },
     events,
   });
@@ -136,18 +126,14 @@ export function observeRecord(
     }
     case 'foreign': {
       const delayMs =
-        contests === 0
-          ? 0
-          : backoffDelayMs(context.backoff, contests, context.random);
+        contests === 0 ? 0 : backoffDelayMs(context.backoff, contests, context.random);
       const contestAt = context.now + delayMs;
       const conflict: RegistrationEvent = {
         type: 'conflict',
         key,
         foreignValue: observation.value,
       };
-      return become({ name: 'contested', contests: contests + 1, contestAt }, [
-        conflict,
-      ]);
+      return become({ name: 'contested', contests: contests + 1, contestAt }, [conflict]);
     }
     case 'written': {
       const standing: RecordStanding = {

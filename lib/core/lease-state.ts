@@ -3,11 +3,7 @@ import type { BackoffPolicy } from './backoff.js';
 import type { Random } from './clock.js';
 import type { DiscoveryError } from './discovery-error.js';
 import type { RegistrationEvent } from './discovery-event.js';
-import type {
-  LeaseRecords,
-  RecordObservation,
-  RecordRequest,
-} from './lease-record.js';
+import type { LeaseRecords, RecordObservation, RecordRequest } from './lease-record.js';
 
 /** A lease the registry granted. */
 export interface HeldLease {

@@ -6,10 +6,6 @@ export function servicePrefix(namespace: string, service: string): string {
 }
 
 /** The key of one record. The part behind the service is free text, by convention the address. */
-export function recordKey(
-  namespace: string,
-  service: string,
-  suffix: string,
-): string {
+export function recordKey(namespace: string, service: string, suffix: string): string {
   return servicePrefix(namespace, service) + suffix;
 }

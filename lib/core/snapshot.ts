@@ -17,15 +17,11 @@ export interface SnapshotChange {
 export const EMPTY_SNAPSHOT: Snapshot = new Map();
 
 /** What leads from `before` to `after`. */
-export function diffSnapshots(
-  before: Snapshot,
-  after: Snapshot,
-): SnapshotChange {
+export function diffSnapshots(before: Snapshot, after: Snapshot): SnapshotChange {
   const put = new Map<string, Endpoint>();
   for (const [key, endpoint] of after) {
     const known = before.get(key);
-    if (known === undefined || !sameEndpoint(known, endpoint))
-      put.set(key, endpoint);
+    if (known === undefined || !sameEndpoint(known, endpoint)) put.set(key, endpoint);
   }
   return { put, removed: [...before.keys()].filter((key) => !after.has(key)) };
 }
@@ -36,10 +32,7 @@ export function isEmptyChange(change: SnapshotChange): boolean {
 }
 
 /** The snapshot after a change. An endpoint whose record changed keeps its place. */
-export function applyChange(
-  snapshot: Snapshot,
-  change: SnapshotChange,
-): Snapshot {
+export function applyChange(snapshot: Snapshot, change: SnapshotChange): Snapshot {
   const next = new Map(snapshot);
   for (const key of change.removed) next.delete(key);
   for (const [key, endpoint] of change.put) next.set(key, endpoint);
@@ -66,10 +59,7 @@ export function sameEndpoint(left: Endpoint, right: Endpoint): boolean {
 }
 
 /** Whether two lists hold the same endpoints in the same order. */
-export function sameEndpoints(
-  left: readonly Endpoint[],
-  right: readonly Endpoint[],
-): boolean {
+export function sameEndpoints(left: readonly Endpoint[], right: readonly Endpoint[]): boolean {
   return (
     left.length === right.length &&
     left.every((endpoint, index) => {

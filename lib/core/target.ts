@@ -19,8 +19,7 @@ export function parseTarget(target: TargetUri): string {
   const whole = `${target.scheme ?? ''}:${target.authority === undefined ? '' : `//${target.authority}/`}${target.path}`;
   const path = target.path.replace(/[?#].*$/s, '');
   // With an authority the slash behind it was already taken off.
-  const encoded =
-    target.authority === undefined ? path.replace(/^\//, '') : path;
+  const encoded = target.authority === undefined ? path.replace(/^\//, '') : path;
   let service: string;
   try {
     service = decodeURIComponent(encoded);
@@ -52,14 +51,11 @@ export function formatTarget(scheme: string, service: string): string {
 export function serviceAuthority(service: string): string {
   const labels = service
     .split('.')
-    .map((label) =>
-      label.replace(/[^A-Za-z0-9-]+/g, '-').replace(/^-+|-+$/g, ''),
-    )
+    .map((label) => label.replace(/[^A-Za-z0-9-]+/g, '-').replace(/^-+|-+$/g, ''))
     .filter((label) => label !== '');
   if (labels.length === 0) return 'service';
   const last = labels.at(-1) ?? '';
   // WHATWG URL: a host whose last label is a number is an IPv4 address, or an error.
-  if (/^(\d+|0x[0-9a-f]*)$/i.test(last))
-    return labels.join('-').replace(/^(\d|0x)/i, 'service-$1');
+  if (/^(\d+|0x[0-9a-f]*)$/i.test(last)) return labels.join('-').replace(/^(\d|0x)/i, 'service-$1');
   return labels.join('.');
 }

@@ -123,17 +123,11 @@ export function stepWatch(
         ? stay(machine)
         : backOff(machine, input.error, context);
     case 'timer':
-      if (phase.name === 'opening')
-        return backOff(machine, context.createTimedOut(), context);
-      if (phase.name === 'watching')
-        return list(machine, failedAttempts(phase, context.now));
-      return phase.name === 'backing-off'
-        ? list(machine, phase.attempt)
-        : stay(machine);
+      if (phase.name === 'opening') return backOff(machine, context.createTimedOut(), context);
+      if (phase.name === 'watching') return list(machine, failedAttempts(phase, context.now));
+      return phase.name === 'backing-off' ? list(machine, phase.attempt) : stay(machine);
     case 'registry-back':
-      return phase.name === 'backing-off'
-        ? list(machine, phase.attempt)
-        : stay(machine);
+      return phase.name === 'backing-off' ? list(machine, phase.attempt) : stay(machine);
   }
 }
 
@@ -200,22 +194,13 @@ function onCreated(
 
 /** Whether `after` cannot come from the history that `before` was read from. */
 function isReset(before: RegistryPosition, after: RegistryPosition): boolean {
-  return (
-    after.clusterId !== before.clusterId || after.revision < before.revision
-  );
+  return after.clusterId !== before.clusterId || after.revision < before.revision;
 }
 
-function backOff(
-  machine: WatchMachine,
-  error: DiscoveryError,
-  context: WatchContext,
-): WatchStep {
+function backOff(machine: WatchMachine, error: DiscoveryError, context: WatchContext): WatchStep {
   const attempt = failedAttempts(machine.phase, context.now);
   const delayMs = backoffDelayMs(context.backoff, attempt, context.random);
-  const effects: WatchEffect[] = [
-    { type: 'close' },
-    { type: 'timer', delayMs },
-  ];
+  const effects: WatchEffect[] = [{ type: 'close' }, { type: 'timer', delayMs }];
   if (machine.synced !== false) {
     const { prefix } = context;
     effects.push({
@@ -228,8 +213,7 @@ function backOff(
 }
 
 function failedAttempts(phase: WatchPhase, now: number): number {
-  if (phase.name === 'watching' && now - phase.since >= PROVEN_AFTER_MS)
-    return 0;
+  if (phase.name === 'watching' && now - phase.since >= PROVEN_AFTER_MS) return 0;
   return 'attempt' in phase ? phase.attempt : 0;
 }
 

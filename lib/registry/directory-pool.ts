@@ -1,9 +1,6 @@
 /** Every directory of one registry in use: one per service, shared and counted, so that one watch serves all channels. */
 import type { Registry } from './registry.js';
-import {
-  type DirectoryOptions,
-  ServiceDirectory,
-} from './service-directory.js';
+import { type DirectoryOptions, ServiceDirectory } from './service-directory.js';
 
 /** The right to use a directory; given back exactly once. */
 export interface DirectoryLease {
@@ -14,10 +11,7 @@ export interface DirectoryLease {
 
 /** Hands out directories. The first request for a service starts its watch. */
 export class DirectoryPool {
-  private readonly entries = new Map<
-    string,
-    { directory: ServiceDirectory; users: number }
-  >();
+  private readonly entries = new Map<string, { directory: ServiceDirectory; users: number }>();
 
   constructor(
     readonly registry: Registry,

@@ -1,11 +1,5 @@
 /** A registry in the memory of one process, for tests and for processes that hold both sides. */
-import {
-  BehaviorSubject,
-  defer,
-  type Observable,
-  startWith,
-  Subject,
-} from 'rxjs';
+import { BehaviorSubject, defer, type Observable, startWith, Subject } from 'rxjs';
 import type { DiscoveryEvent } from '../core/discovery-event.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
@@ -17,11 +11,7 @@ import {
   type Snapshot,
 } from '../core/snapshot.js';
 import { recordKey } from '../core/record-key.js';
-import type {
-  Registration,
-  RegistrationRequest,
-  RegistrationStatus,
-} from './registration.js';
+import type { Registration, RegistrationRequest, RegistrationStatus } from './registration.js';
 import { Registry } from './registry.js';
 
 /** Keeps records in memory and tells every watcher at once. Nothing expires. */
@@ -66,16 +56,11 @@ export class MemoryRegistry extends Registry {
   }
 
   /** Replaces the whole list of a service, by addresses or endpoints. */
-  setEndpoints(
-    service: string,
-    endpoints: readonly (string | Endpoint)[],
-  ): void {
+  setEndpoints(service: string, endpoints: readonly (string | Endpoint)[]): void {
     const list = endpoints.map((entry) =>
       typeof entry === 'string' ? { address: entry, metadata: null } : entry,
     );
-    this.service(service).replace(
-      new Map(list.map((endpoint) => [endpoint.address, endpoint])),
-    );
+    this.service(service).replace(new Map(list.map((endpoint) => [endpoint.address, endpoint])));
   }
 
   /** The endpoints of a service as they stand. */
@@ -92,9 +77,7 @@ export class MemoryRegistry extends Registry {
   }
 
   override async close(): Promise<void> {
-    await Promise.all(
-      [...this.open].map((registration) => registration.close()),
-    );
+    await Promise.all([...this.open].map((registration) => registration.close()));
   }
 
   private service(name: string): MemoryService {
@@ -110,9 +93,7 @@ class MemoryService {
 
   watch(): Observable<RegistryUpdate> {
     return defer(() =>
-      this.changes.pipe(
-        startWith<RegistryUpdate>({ kind: 'reset', snapshot: this.current }),
-      ),
+      this.changes.pipe(startWith<RegistryUpdate>({ kind: 'reset', snapshot: this.current })),
     );
   }
 

@@ -8,9 +8,7 @@ import { EMPTY_SNAPSHOT, type Snapshot } from '../core/snapshot.js';
 import { Registry } from './registry.js';
 
 /** Addresses (`host:port`) or whole endpoints by service name. */
-export type StaticServices = Readonly<
-  Record<string, readonly (string | Endpoint)[]>
->;
+export type StaticServices = Readonly<Record<string, readonly (string | Endpoint)[]>>;
 
 /**
  * Serves fixed lists under the scheme `static`:
@@ -44,12 +42,8 @@ export class StaticRegistry extends Registry {
   }
 }
 
-function toEntry(
-  service: string,
-  entry: string | Endpoint,
-): [string, Endpoint] {
-  const endpoint =
-    typeof entry === 'string' ? { address: entry, metadata: null } : entry;
+function toEntry(service: string, entry: string | Endpoint): [string, Endpoint] {
+  const endpoint = typeof entry === 'string' ? { address: entry, metadata: null } : entry;
   if (parseAddress(endpoint.address) === undefined) {
     throw new DiscoveryError(
       'INVALID_OPTION',

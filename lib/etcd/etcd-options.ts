@@ -1,0 +1,38 @@
+/** How to reach etcd. */
+import type { Etcd3 } from 'etcd3';
+
+/** Password authentication. */
+export interface EtcdAuth {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Transport security. `cert` and `key` together make it mutual. PEM text or bytes. */
+export interface EtcdTls {
+  /** The certificate authority that signed the server's certificate. */
+  readonly ca: string | Uint8Array;
+  /** The client's certificate chain. */
+  readonly cert?: string | Uint8Array;
+  /** The client's private key. */
+  readonly key?: string | Uint8Array;
+}
+
+/** Connection to an etcd cluster. */
+export interface EtcdOptions {
+  /** URLs of the members, all `http://` or all `https://`. */
+  readonly hosts: readonly string[];
+  /** Put before every key, verbatim: `prod/` makes `prod/api/10.0.0.7:9999`. Default empty. */
+  readonly namespace?: string;
+  readonly auth?: EtcdAuth;
+  readonly tls?: EtcdTls;
+  /** How long one request to one member may take, in milliseconds, 100–60,000. Default 2,000. */
+  readonly requestTimeoutMs?: number;
+  /**
+   * A client of your own instead of `hosts`, `auth` and `tls`. It is not closed with the registry. Its own retries come on
+   * top of ours; those past `requestTimeoutMs` are not waited for.
+   */
+  readonly client?: Etcd3;
+}
+
+/** The default of {@link EtcdOptions.requestTimeoutMs}. */
+export const DEFAULT_REQUEST_TIMEOUT_MS = 2_000;

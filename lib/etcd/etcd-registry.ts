@@ -1,0 +1,214 @@
+/** The registry on etcd: Go's records under leases of our own keeping, followed by watches of our own. */
+import { BehaviorSubject, Observable, Subject, type Subscription } from 'rxjs';
+import type { Clock, Random } from '../core/clock.js';
+import type { DiscoveryError } from '../core/discovery-error.js';
+import type { DiscoveryEvent, RegistrationEvent } from '../core/discovery-event.js';
+import { encodeEndpoint } from '../core/endpoint-codec.js';
+import type { Endpoint } from '../core/endpoint.js';
+import { recordKey, servicePrefix } from '../core/record-key.js';
+import type { RegistryUpdate } from '../core/registry-update.js';
+import type {
+  Registration,
+  RegistrationRequest,
+  RegistrationStatus,
+} from '../registry/registration.js';
+import { Registry } from '../registry/registry.js';
+import { systemClock } from '../registry/system-clock.js';
+import { EtcdConnection } from './etcd-connection.js';
+import type { EtcdOptions } from './etcd-options.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import { PrefixWatch } from './prefix-watch.js';
+
+/** Time and randomness, for tests. */
+export interface EtcdRegistryPorts {
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/**
+ * Registers and finds services in an etcd cluster. Nothing is dialled before the first registration or watch.
+ * All records of one registry with the same time to live share one lease.
+ */
+export class EtcdRegistry extends Registry {
+  readonly scheme = 'etcd';
+  private readonly namespace: string;
+  private readonly clock: Clock;
+  private readonly random: Random;
+  private readonly connection: EtcdConnection;
+  private readonly back: Subscription;
+  private readonly events = new Subject<DiscoveryEvent>();
+  private readonly keepers = new Map<number, LeaseKeeper>();
+  private readonly watches = new Set<PrefixWatch>();
+  private readonly registrations = new Map<string, EtcdRegistration>();
+  private closing: Promise<void> | undefined;
+
+  constructor(options: EtcdOptions, ports: EtcdRegistryPorts = {}) {
+    super();
+    this.namespace = options.namespace ?? '';
+    this.clock = ports.clock ?? systemClock;
+    this.random = ports.random ?? Math.random;
+    this.connection = new EtcdConnection(options, this.random);
+    this.back = this.connection.back$.subscribe(() => {
+      for (const keeper of this.keepers.values()) keeper.wake();
+      for (const watch of this.watches) watch.wake();
+    });
+  }
+
+  override watch(service: string): Observable<RegistryUpdate> {
+    return new Observable((subscriber) => {
+      const watch = new PrefixWatch({
+        connection: this.connection,
+        clock: this.clock,
+        random: this.random,
+        prefix: servicePrefix(this.namespace, service),
+        onUpdate: (update) => subscriber.next(update),
+        onEvent: (event) => this.events.next(event),
+      });
+      this.watches.add(watch);
+      watch.start();
+      return () => {
+        this.watches.delete(watch);
+        watch.stop();
+      };
+    });
+  }
+
+  override register(request: RegistrationRequest): Registration {
+    const { service, endpoint, ttlSeconds } = request;
+    const key = recordKey(this.namespace, service, request.key ?? endpoint.address);
+    const value = encodeEndpoint(endpoint);
+    const keeper = this.keeper(ttlSeconds);
+    const registration = new EtcdRegistration(
+      { state: 'registering', service, key, address: endpoint.address },
+      (next) => keeper.want(key, encodeEndpoint(next)),
+      async () => {
+        await keeper.unwant(key);
+        if (this.registrations.get(key) === registration) this.registrations.delete(key);
+      },
+    );
+    this.registrations.set(key, registration);
+    keeper.want(key, value);
+    return registration;
+  }
+
+  override refresh(_service: string): void {
+    for (const watch of this.watches) watch.wake();
+  }
+
+  override get events$(): Observable<DiscoveryEvent> {
+    return this.events.asObservable();
+  }
+
+  override describe(service: string): string {
+    return `etcd prefix "${servicePrefix(this.namespace, service)}"`;
+  }
+
+  override close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    for (const watch of this.watches) watch.stop();
+    this.watches.clear();
+    await Promise.all([...this.keepers.values()].map((keeper) => keeper.stop()));
+    for (const registration of this.registrations.values()) registration.ended();
+    this.back.unsubscribe();
+    this.connection.close();
+    this.events.complete();
+  }
+
+  private keeper(ttlSeconds: number): LeaseKeeper {
+    const known = this.keepers.get(ttlSeconds);
+    if (known !== undefined) return known;
+    const keeper = new LeaseKeeper({
+      connection: this.connection,
+      clock: this.clock,
+      random: this.random,
+      ttlSeconds,
+      onEvent: (event) => {
+        for (const registration of this.affected(keeper, event)) registration.observe(event);
+        this.events.next(event);
+      },
+    });
+    this.keepers.set(ttlSeconds, keeper);
+    return keeper;
+  }
+
+  /** The registrations an event is about: the one of its key, or all under the keeper's lease. */
+  private affected(keeper: LeaseKeeper, event: RegistrationEvent): EtcdRegistration[] {
+    if ('key' in event) {
+      const registration = this.registrations.get(event.key);
+      return registration === undefined ? [] : [registration];
+    }
+    return [...this.registrations].flatMap(([key, registration]) =>
+      keeper.holds(key) ? [registration] : [],
+    );
+  }
+}
+
+class EtcdRegistration implements Registration {
+  private readonly subject: BehaviorSubject<RegistrationStatus>;
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    initial: RegistrationStatus,
+    private readonly put: (endpoint: Endpoint) => void,
+    private readonly remove: () => Promise<void>,
+  ) {
+    this.subject = new BehaviorSubject(initial);
+  }
+
+  get status(): RegistrationStatus {
+    return this.subject.value;
+  }
+
+  get status$(): Observable<RegistrationStatus> {
+    return this.subject.asObservable();
+  }
+
+  update(endpoint: Endpoint): void {
+    if (this.closing === undefined) this.put(endpoint);
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.remove().then(() => this.ended());
+    return this.closing;
+  }
+
+  /** Nothing more will be done for this record. */
+  ended(): void {
+    this.become('deregistered');
+    this.subject.complete();
+  }
+
+  observe(event: RegistrationEvent): void {
+    switch (event.type) {
+      case 'registered':
+      case 'record-restored':
+        return this.become('registered');
+      case 'conflict':
+        return this.become('conflict');
+      case 'lease-lost':
+      case 'lease-expired':
+        return this.become('registering');
+      case 'lease-unreachable':
+        return this.become(
+          this.status.state === 'registering' ? 'registering' : 'unreachable',
+          event.error,
+        );
+      case 'lease-recovered':
+        // A record that was not in place is announced by its own event.
+        if (this.status.state === 'unreachable') this.become('registered');
+        return;
+      default:
+    }
+  }
+
+  private become(state: RegistrationStatus['state'], error?: DiscoveryError): void {
+    if (this.subject.closed || this.status.state === 'deregistered') return;
+    if (this.status.state === state && this.status.error === error) return;
+    const { service, key, address } = this.status;
+    this.subject.next({ state, service, key, address, ...(error === undefined ? {} : { error }) });
+  }
+}

@@ -1,0 +1,148 @@
+/** Runs one lease machine against etcd: performs its effects one at a time and feeds the answers back. */
+import { REGISTRY_BACKOFF } from '../core/backoff.js';
+import type { CancelTimer, Clock, Random } from '../core/clock.js';
+import type { RegistrationEvent } from '../core/discovery-event.js';
+import { stepLease } from '../core/lease-machine.js';
+import type { RecordObservation } from '../core/lease-record.js';
+import {
+  INITIAL_LEASE_MACHINE,
+  type LeaseEffect,
+  type LeaseEvent,
+  type LeaseMachine,
+} from '../core/lease-state.js';
+import type { EtcdConnection } from './etcd-connection.js';
+import { LeaseGoneError, toDiscoveryError } from './etcd-error.js';
+import { grantLease, renewLease, revokeLease } from './lease-requests.js';
+import { syncRecord } from './record-requests.js';
+
+/** What a lease keeper needs. */
+export interface LeaseKeeperOptions {
+  readonly connection: EtcdConnection;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly ttlSeconds: number;
+  readonly onEvent: (event: RegistrationEvent) => void;
+}
+
+/** Keeps one lease, and the records under it, in etcd until it is stopped. */
+export class LeaseKeeper {
+  private machine: LeaseMachine = INITIAL_LEASE_MACHINE;
+  private cancelTimer: CancelTimer | undefined;
+  private readonly waiting = new Set<() => void>();
+
+  constructor(private readonly options: LeaseKeeperOptions) {}
+
+  /** Has this record in etcd, with this value. */
+  want(key: string, value: string): void {
+    this.feed({ type: 'want', key, value });
+  }
+
+  /** Takes a record out. Resolves when it is out, or once the attempt under way has failed. */
+  async unwant(key: string): Promise<void> {
+    this.feed({ type: 'unwant', key });
+    await this.until(({ phase, records }) => !records.has(key) || phase.name === 'backing-off');
+  }
+
+  /** Takes every record out by revoking the lease. Resolves when that is answered or has failed. */
+  async stop(): Promise<void> {
+    this.feed({ type: 'stop' });
+    await this.until(({ phase }) => phase.name === 'stopped');
+    this.cancelTimer?.();
+  }
+
+  /** Whether a record is in this keeper's care. */
+  holds(key: string): boolean {
+    return this.machine.records.has(key);
+  }
+
+  /** A sign that etcd answers again. */
+  wake(): void {
+    this.feed({ type: 'registry-back' });
+  }
+
+  private until(condition: (machine: LeaseMachine) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!condition(this.machine) && this.machine.phase.name !== 'stopped') return;
+        this.waiting.delete(check);
+        resolve();
+      };
+      this.waiting.add(check);
+      check();
+    });
+  }
+
+  private feed(event: LeaseEvent): void {
+    const { clock, random } = this.options;
+    const context = { now: clock.now(), random, backoff: REGISTRY_BACKOFF };
+    const { machine, effects } = stepLease(this.machine, event, context);
+    this.machine = machine;
+    // Listeners last: one that throws must not keep a request or a timer from being started.
+    for (const effect of effects) if (effect.type !== 'emit') this.perform(effect);
+    for (const effect of effects) if (effect.type === 'emit') this.options.onEvent(effect.event);
+    for (const check of this.waiting) check();
+  }
+
+  private perform(effect: Exclude<LeaseEffect, { type: 'emit' }>): void {
+    const { connection, clock, ttlSeconds } = this.options;
+    const at = clock.now();
+    switch (effect.type) {
+      case 'timer':
+        this.cancelTimer?.();
+        this.cancelTimer = clock.setTimer(effect.delayMs, () => this.feed({ type: 'timer' }));
+        return;
+      case 'grant':
+        this.answer(
+          'lease grant',
+          grantLease(connection, ttlSeconds).then((lease) => ({ type: 'granted', ...lease, at })),
+        );
+        return;
+      case 'revoke':
+        this.answer(
+          'lease revoke',
+          revokeLease(connection, effect.leaseId).then(() => ({ type: 'revoked' })),
+        );
+        return;
+      case 'sync':
+        this.answer('registration', this.sync(effect, at));
+    }
+  }
+
+  private answer(what: string, outcome: Promise<LeaseEvent>): void {
+    outcome
+      .catch((error: unknown): LeaseEvent =>
+        error instanceof LeaseGoneError
+          ? { type: 'lease-gone' }
+          : { type: 'failed', error: toDiscoveryError(what, error) },
+      )
+      .then((event) => this.feed(event));
+  }
+
+  /**
+   * Renewal and records go out together: a record that etcd refuses must not let the lease run out, and an expired token,
+   * which a keepalive stream cannot refresh, is refreshed by the others.
+   */
+  private async sync(
+    effect: Extract<LeaseEffect, { type: 'sync' }>,
+    at: number,
+  ): Promise<LeaseEvent> {
+    const { connection } = this.options;
+    const { leaseId, renew, records } = effect;
+    const observations = new Map<string, RecordObservation>();
+    const [renewal, ...outcomes] = await Promise.allSettled([
+      renew ? renewLease(connection, leaseId) : undefined,
+      ...records.map(async (request) => {
+        observations.set(request.key, await syncRecord(connection, leaseId, request));
+      }),
+    ]);
+    const failures = [renewal, ...outcomes].flatMap((outcome) =>
+      outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
+    );
+    if (failures.length === 0) return { type: 'synced', observations, at };
+    if (failures.some((failure) => failure instanceof LeaseGoneError))
+      return { type: 'lease-gone' };
+    const error = toDiscoveryError('registration', failures[0]);
+    const renewed = renew && renewal.status === 'fulfilled';
+    return { type: 'failed', error, ...(renewed ? { renewedAt: at } : {}) };
+  }
+}

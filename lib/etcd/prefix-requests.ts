@@ -1,0 +1,125 @@
+/** Listing and watching a prefix on etcd's raw API. */
+import type { IWatchResponse } from 'etcd3';
+import type { DiscoveryError } from '../core/discovery-error.js';
+import type { RegistryPosition } from '../core/watch-machine.js';
+import { type EtcdConnection, requireLeader } from './etcd-connection.js';
+import { toDiscoveryError } from './etcd-error.js';
+
+/** One change of a key; `value` is `undefined` where it was deleted. */
+export interface EtcdChange {
+  readonly key: string;
+  readonly value: Uint8Array | undefined;
+}
+
+/** What a watch stream tells. After `onEnd` nothing more comes. */
+export interface WatchHandlers {
+  onCreated(position: RegistryPosition): void;
+  onChanges(changes: readonly EtcdChange[]): void;
+  onEnd(error: DiscoveryError): void;
+}
+
+/** Every key under a prefix with its value, and the position of the list in etcd's history. */
+export async function listPrefix(
+  connection: EtcdConnection,
+  prefix: string,
+): Promise<{
+  readonly position: RegistryPosition;
+  readonly entries: readonly { readonly key: string; readonly value: Uint8Array }[];
+}> {
+  const key = Buffer.from(prefix);
+  const reply = await connection.request('list', (member, options) =>
+    member.kv.range({ key, range_end: rangeEnd(key) }, options),
+  );
+  return {
+    position: { revision: BigInt(reply.header.revision), clusterId: reply.header.cluster_id },
+    entries: reply.kvs.map((entry) => ({ key: entry.key.toString(), value: entry.value })),
+  };
+}
+
+/**
+ * Watches a prefix: one stream, one watch, on the raw client, because the package's own watcher loses events when it
+ * resumes. A member without a leader ends the watch, as does everything else that is odd.
+ *
+ * @returns ends it; no handler is called afterwards
+ */
+export function watchPrefix(
+  connection: EtcdConnection,
+  prefix: string,
+  fromRevision: bigint,
+  handlers: WatchHandlers,
+): () => void {
+  const member = connection.member();
+  const key = Buffer.from(prefix);
+  let over = false;
+  let cancel = (): void => {};
+  const end = (error: unknown): void => {
+    if (over) return;
+    over = true;
+    cancel();
+    connection.leave(member);
+    handlers.onEnd(toDiscoveryError('watch', error));
+  };
+  member.watchClient
+    .watch(requireLeader({}))
+    .then((stream) => {
+      cancel = () => stream.cancel();
+      // Stays on after the end: cancelling makes an error of its own, and one without a listener would be thrown.
+      stream.on('error', end);
+      stream.on('end', () => end(new Error('the watch stream ended')));
+      if (over) {
+        cancel();
+        return;
+      }
+      stream.on('data', (reply) => {
+        if (!over) onReply(reply, handlers, end);
+      });
+      const start_revision = fromRevision.toString();
+      const range = { key, range_end: rangeEnd(key), start_revision, progress_notify: true };
+      stream.write({ create_request: range });
+    })
+    .catch(end);
+  return () => {
+    over = true;
+    cancel();
+  };
+}
+
+function onReply(
+  reply: IWatchResponse,
+  handlers: WatchHandlers,
+  end: (error: unknown) => void,
+): void {
+  if (reply.canceled) {
+    const compacted =
+      reply.compact_revision === '0' ? '' : `compacted at ${reply.compact_revision}`;
+    const reason = [reply.cancel_reason, compacted].filter((text) => text !== '').join(', ');
+    end(new Error(`etcd cancelled the watch (${reason || 'no reason given'})`));
+    return;
+  }
+  if (reply.created) {
+    const { revision, cluster_id: clusterId } = reply.header;
+    handlers.onCreated({ revision: BigInt(revision), clusterId });
+  }
+  if (reply.events.length === 0) return;
+  handlers.onChanges(
+    reply.events.map(({ type, kv }) => ({
+      key: kv.key.toString(),
+      value: type === 'Put' ? kv.value : undefined,
+    })),
+  );
+}
+
+/**
+ * The first key after all keys that start with `prefix`: its last byte below 0xff raised by one. For an empty prefix
+ * `\0`, which etcd reads as "to the end".
+ */
+function rangeEnd(prefix: Uint8Array): Buffer {
+  const end = Buffer.from(prefix);
+  for (let index = end.length - 1; index >= 0; index--) {
+    const byte = end[index] ?? 0xff;
+    if (byte === 0xff) continue;
+    end[index] = byte + 1;
+    return end.subarray(0, index + 1);
+  }
+  return Buffer.from([0]);
+}

@@ -1,0 +1,155 @@
+/** Runs one watch machine against etcd: performs its effects and turns etcd's keys into endpoints. */
+import { REGISTRY_BACKOFF } from '../core/backoff.js';
+import type { CancelTimer, Clock, Random } from '../core/clock.js';
+import { DiscoveryError } from '../core/discovery-error.js';
+import type { WatchEvent } from '../core/discovery-event.js';
+import type { Endpoint } from '../core/endpoint.js';
+import { decodeEndpoint } from '../core/endpoint-codec.js';
+import type { RegistryUpdate } from '../core/registry-update.js';
+import {
+  INITIAL_WATCH_MACHINE,
+  stepWatch,
+  type WatchEffect,
+  type WatchInput,
+  type WatchMachine,
+} from '../core/watch-machine.js';
+import type { EtcdConnection } from './etcd-connection.js';
+import { toDiscoveryError } from './etcd-error.js';
+import { type EtcdChange, listPrefix, watchPrefix } from './prefix-requests.js';
+
+/** What a prefix watch needs. */
+export interface PrefixWatchOptions {
+  readonly connection: EtcdConnection;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly prefix: string;
+  readonly onUpdate: (update: RegistryUpdate) => void;
+  readonly onEvent: (event: WatchEvent) => void;
+}
+
+/** How long etcd may take to confirm a watch, in milliseconds. */
+const CREATE_TIMEOUT_MS = 5_000;
+/** Mean time between two full lists, in milliseconds: the net under faults that nothing signals. */
+const RELIST_INTERVAL_MS = 60_000;
+
+/** Follows one prefix from `start` to `stop`. */
+export class PrefixWatch {
+  private machine: WatchMachine = INITIAL_WATCH_MACHINE;
+  private cancelTimer: CancelTimer | undefined;
+  private closeStream: (() => void) | undefined;
+  /** Values that were left out, by key, so that each is told once. */
+  private readonly ignored = new Map<string, string>();
+
+  constructor(private readonly options: PrefixWatchOptions) {}
+
+  start(): void {
+    this.feed({ type: 'start' });
+  }
+
+  stop(): void {
+    this.feed({ type: 'stop' });
+    this.cancelTimer?.();
+  }
+
+  /** A sign that etcd answers again. */
+  wake(): void {
+    this.feed({ type: 'registry-back' });
+  }
+
+  private feed(input: WatchInput): void {
+    const { clock, random, prefix } = this.options;
+    const { machine, effects } = stepWatch(this.machine, input, {
+      now: clock.now(),
+      prefix,
+      random,
+      backoff: REGISTRY_BACKOFF,
+      createTimeoutMs: CREATE_TIMEOUT_MS,
+      relistIntervalMs: RELIST_INTERVAL_MS,
+      createTimedOut: () =>
+        new DiscoveryError(
+          'REGISTRY_UNAVAILABLE',
+          `etcd watch on "${prefix}" was not confirmed within ${CREATE_TIMEOUT_MS} ms`,
+        ),
+    });
+    this.machine = machine;
+    // Listeners last: one that throws must not keep a request or a timer from being started.
+    for (const effect of effects) if (effect.type !== 'emit') this.perform(effect);
+    if (input.type === 'failed') this.options.onUpdate({ kind: 'failure', error: input.error });
+    for (const effect of effects) if (effect.type === 'emit') this.options.onEvent(effect.event);
+  }
+
+  private perform(effect: Exclude<WatchEffect, { type: 'emit' }>): void {
+    switch (effect.type) {
+      case 'timer':
+        this.cancelTimer?.();
+        this.cancelTimer = this.options.clock.setTimer(effect.delayMs, () =>
+          this.feed({ type: 'timer' }),
+        );
+        return;
+      case 'close':
+        this.closeStream?.();
+        this.closeStream = undefined;
+        return;
+      case 'open':
+        this.open(effect.fromRevision);
+        return;
+      case 'list':
+        this.list().then(
+          (input) => this.feed(input),
+          (error: unknown) => this.feed({ type: 'failed', error: toDiscoveryError('list', error) }),
+        );
+    }
+  }
+
+  private async list(): Promise<WatchInput> {
+    const { connection, prefix, onUpdate } = this.options;
+    const { position, entries } = await listPrefix(connection, prefix);
+    if (this.machine.phase.name !== 'listing') return { type: 'listed', position };
+    const snapshot = new Map<string, Endpoint>();
+    for (const { key, value } of entries) {
+      const endpoint = this.decode(key, value);
+      if (endpoint !== undefined) snapshot.set(key, endpoint);
+    }
+    onUpdate({ kind: 'reset', snapshot });
+    return { type: 'listed', position };
+  }
+
+  private open(fromRevision: bigint): void {
+    const { connection, prefix } = this.options;
+    this.closeStream?.();
+    this.closeStream = watchPrefix(connection, prefix, fromRevision, {
+      onCreated: (position) => this.feed({ type: 'created', position }),
+      onChanges: (changes) => this.apply(changes),
+      onEnd: (error) => this.feed({ type: 'failed', error }),
+    });
+  }
+
+  private apply(changes: readonly EtcdChange[]): void {
+    const put = new Map<string, Endpoint>();
+    const removed = new Set<string>();
+    for (const { key, value } of changes) {
+      const endpoint = value === undefined ? undefined : this.decode(key, value);
+      if (value === undefined) this.ignored.delete(key);
+      // The last change of a key in the batch is the one that counts.
+      put.delete(key);
+      removed.delete(key);
+      // A value that is no endpoint takes the one before it out: list and watch must agree.
+      if (endpoint === undefined) removed.add(key);
+      else put.set(key, endpoint);
+    }
+    this.options.onUpdate({ kind: 'change', change: { put, removed: [...removed] } });
+  }
+
+  private decode(key: string, value: Uint8Array): Endpoint | undefined {
+    const decoded = decodeEndpoint(value);
+    if (decoded.ok) {
+      this.ignored.delete(key);
+      return decoded.endpoint;
+    }
+    if (this.ignored.get(key) !== decoded.reason) {
+      this.ignored.set(key, decoded.reason);
+      this.options.onEvent({ type: 'record-ignored', key, reason: decoded.reason });
+    }
+    return undefined;
+  }
+}
