@@ -1,12 +1,6 @@
 /** The fault proxy, over real sockets on loopback: each fault does what its table row says, and ends without loss. */
 import { once } from 'node:events';
-import {
-  connect,
-  createServer,
-  type AddressInfo,
-  type Server,
-  type Socket,
-} from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FaultProxy } from '../../support/fault-proxy.js';
 
@@ -93,9 +87,7 @@ async function dial(): Promise<Peer> {
 beforeEach(async () => {
   served = [];
   clients = [];
-  target = createServer({ allowHalfOpen: true }, (socket) =>
-    served.push(new Peer(socket)),
-  );
+  target = createServer({ allowHalfOpen: true }, (socket) => served.push(new Peer(socket)));
   target.listen(0, '127.0.0.1');
   await once(target, 'listening');
   proxy = await FaultProxy.start({
@@ -121,9 +113,7 @@ describe('FaultProxy', () => {
     await client.received('answer');
     await client.end();
     await proxy.disconnected();
-    expect([client.closedWithError, server.closedWithError]).not.toContain(
-      true,
-    );
+    expect([client.closedWithError, server.closedWithError]).not.toContain(true);
   });
 
   it('counts connections that are open and that were made', async () => {
@@ -225,10 +215,7 @@ describe('FaultProxy', () => {
       client.socket.destroy();
       server.socket.resume();
       await client.closed();
-      expect([server.ended, server.closedWithError]).toEqual([
-        false,
-        undefined,
-      ]);
+      expect([server.ended, server.closedWithError]).toEqual([false, undefined]);
       proxy.resume();
       await server.received('last words');
       await server.end();
