@@ -1,4 +1,5 @@
 /** The endpoints of one service as a registry has them, and the steps by which they change. */
+import { parseAddress } from './address.js';
 import type { Endpoint } from './endpoint.js';
 import { encodeEndpoint } from './endpoint-codec.js';
 
@@ -39,11 +40,11 @@ export function applyChange(snapshot: Snapshot, change: SnapshotChange): Snapsho
   return next;
 }
 
-/** The endpoints a client can use: one per address (the first of several keys counts), none without an address. */
+/** The endpoints a client can use: one per address (the first of several keys counts), none that it could not dial. */
 export function usableEndpoints(snapshot: Snapshot): readonly Endpoint[] {
   const byAddress = new Map<string, Endpoint>();
   for (const endpoint of snapshot.values()) {
-    if (endpoint.address !== '' && !byAddress.has(endpoint.address)) {
+    if (!byAddress.has(endpoint.address) && parseAddress(endpoint.address) !== undefined) {
       byAddress.set(endpoint.address, endpoint);
     }
   }

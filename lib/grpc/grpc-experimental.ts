@@ -1,0 +1,57 @@
+/**
+ * The part of grpc-js that is outside its stable API: name resolvers and load balancers. The only file that touches
+ * `experimental`, so that a new release of grpc-js is checked against one page.
+ */
+import { experimental } from '@grpc/grpc-js';
+import { DiscoveryError } from '../core/discovery-error.js';
+
+export type GrpcUri = experimental.GrpcUri;
+export type GrpcEndpoint = experimental.Endpoint;
+export type GrpcSubchannelAddress = experimental.SubchannelAddress;
+export type Resolver = experimental.Resolver;
+export type ResolverListener = experimental.ResolverListener;
+export type TypedLoadBalancingConfig = experimental.TypedLoadBalancingConfig;
+
+/** What this library uses of `experimental`; a release without one of these does not fit. */
+const REQUIRED = [
+  'registerResolver',
+  'statusOrFromValue',
+  'statusOrFromError',
+  'parseLoadBalancingConfig',
+  'SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX',
+] as const;
+
+/**
+ * Checks that the grpc-js that is loaded fits, before anything is registered with it.
+ *
+ * @throws DiscoveryError `UNSUPPORTED_VERSION`
+ */
+export function assertSupportedGrpc(
+  available: Readonly<Record<string, unknown>> = experimental,
+): void {
+  const missing = REQUIRED.filter((name) => available[name] === undefined);
+  if (missing.length === 0) return;
+  throw new DiscoveryError(
+    'UNSUPPORTED_VERSION',
+    `the @grpc/grpc-js that is loaded has no experimental ${missing.join(', ')}; allowed: ~1.14.0, one copy per process`,
+  );
+}
+
+/** Makes a resolver class answer for a scheme, for every channel of the process. */
+export const registerResolver: typeof experimental.registerResolver = (...args) =>
+  experimental.registerResolver(...args);
+
+/** Reads one entry of a `loadBalancingConfig`; throws where grpc-js would silently fall back to `pick_first`. */
+export const parseLoadBalancingConfig: typeof experimental.parseLoadBalancingConfig = (...args) =>
+  experimental.parseLoadBalancingConfig(...args);
+
+export const statusOrFromValue: typeof experimental.statusOrFromValue = (value) =>
+  experimental.statusOrFromValue(value);
+
+export const statusOrFromError: typeof experimental.statusOrFromError = (error) =>
+  experimental.statusOrFromError(error);
+
+/** Channel options under this prefix reach resolver and balancer and are no part of a connection's identity. */
+export function privateChannelOption(name: string): string {
+  return `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.${name}`;
+}
