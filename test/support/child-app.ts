@@ -99,9 +99,7 @@ async function compile(folder: string): Promise<void> {
     recursive: true,
     filter: (path) => !path.endsWith('.ts') || statSync(path).isDirectory(),
   });
-  const { name, exports } = JSON.parse(
-    readFileSync(join(root, 'package.json'), 'utf8'),
-  ) as {
+  const { name, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     name: string;
     exports: unknown;
   };

@@ -14,8 +14,7 @@ export function contentHash(root: string, paths: readonly string[]): string {
     const stats = statSync(join(root, path), { throwIfNoEntry: false });
     if (stats === undefined) return;
     if (stats.isDirectory()) {
-      for (const name of readdirSync(join(root, path)).sort())
-        add(`${path}/${name}`);
+      for (const name of readdirSync(join(root, path)).sort()) add(`${path}/${name}`);
       return;
     }
     const content = readFileSync(join(root, path));

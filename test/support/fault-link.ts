@@ -95,9 +95,7 @@ export class Link {
 
   /** Nothing left to pass on. A server side may outlive its client while a stall hides from it that the client left. */
   get over(): boolean {
-    return (
-      !this.clientOpen && (this.server === undefined || this.server.closed)
-    );
+    return !this.clientOpen && (this.server === undefined || this.server.closed);
   }
 
   /** Opens the connection behind, unless there is one already. */
@@ -128,9 +126,6 @@ export class Link {
   }
 }
 
-function holds(
-  stall: StallDirection | undefined,
-  direction: StallDirection,
-): boolean {
+function holds(stall: StallDirection | undefined, direction: StallDirection): boolean {
   return stall === 'both' || stall === direction;
 }

@@ -3,12 +3,7 @@
  * bytes of one or both directions, or accept connections that never get an answer. One fault at a time.
  */
 import { once } from 'node:events';
-import {
-  createServer,
-  type AddressInfo,
-  type Server,
-  type Socket,
-} from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Link, type StallDirection } from './fault-link.js';
 
 export interface FaultProxyOptions {
@@ -139,9 +134,7 @@ export class FaultProxy {
   }
 
   private async listen(): Promise<void> {
-    const server = createServer({ allowHalfOpen: true }, (client) =>
-      this.accept(client),
-    );
+    const server = createServer({ allowHalfOpen: true }, (client) => this.accept(client));
     this.server = server;
     server.listen(this.listeningPort, '127.0.0.1');
     await once(server, 'listening');
@@ -156,8 +149,7 @@ export class FaultProxy {
     this.links.add(link);
     // A cut that overtook this connection's acceptance.
     if (this.server === undefined) link.destroy();
-    else if (!this.acceptingOnly)
-      link.connectThrough(this.targetPort, this.stalled);
+    else if (!this.acceptingOnly) link.connectThrough(this.targetPort, this.stalled);
     this.acceptedCount += 1;
     this.changed();
   }

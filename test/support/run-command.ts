@@ -14,8 +14,7 @@ export async function runCommand(
   cwd?: string,
 ): Promise<string> {
   try {
-    return (await execute(command, args, { cwd, maxBuffer: 64 * 1024 * 1024 }))
-      .stdout;
+    return (await execute(command, args, { cwd, maxBuffer: 64 * 1024 * 1024 })).stdout;
   } catch (error) {
     const { stdout = '', stderr = '' } = error as {
       stdout?: string;
