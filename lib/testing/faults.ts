@@ -1,0 +1,169 @@
+/** What can go wrong with an etcd, on request. */
+import type { AuthBook } from './auth-book.js';
+import { singleKey, toByteKey } from './byte-range.js';
+import type { Listener } from './listener.js';
+import type { Member } from './member.js';
+import { DEFAULT_LEADER_WAIT_MS, type ServiceGate } from './service-gate.js';
+
+/** Why no lease ends at the moment. */
+type Halt = 'paused' | 'down' | 'leaderless';
+
+/** Options of {@link Faults.noLeader}. */
+export interface NoLeaderOptions {
+  /** How long a request that needs a leader waits for one before it fails, in milliseconds; 7,000 by default, as in etcd. */
+  readonly requestTimeoutMs?: number;
+}
+
+/**
+ * The faults of an embedded etcd. Each takes effect at once, before the call returns (`up` before its promise settles), and
+ * lasts until it is taken back.
+ */
+export class Faults {
+  private readonly halts = new Set<Halt>();
+
+  /** @internal */
+  constructor(
+    private readonly member: Member,
+    private readonly listener: Listener,
+    private readonly gate: ServiceGate,
+    private readonly auth: AuthBook,
+  ) {}
+
+  /**
+   * Freezes the server as SIGSTOP freezes an etcd: connections are accepted, nothing is answered, not even HTTP/2 pings. The time
+   * of leases goes on.
+   */
+  pause(): void {
+    this.halt('paused');
+    this.listener.freeze();
+  }
+
+  /** Ends {@link pause}: leases whose time has passed meanwhile end, then what has piled up is answered. */
+  resume(): void {
+    this.release('paused');
+    this.listener.thaw();
+  }
+
+  /** Cuts every connection; new ones are accepted. */
+  dropConnections(): void {
+    this.listener.dropConnections();
+  }
+
+  /**
+   * Takes the server down, as if its process was killed: connections are cut and new ones refused. {@link up} starts it
+   * again with its data.
+   */
+  async down(): Promise<void> {
+    this.halt('down');
+    this.auth.forgetTokens();
+    await this.listener.close();
+  }
+
+  /**
+   * Brings the server up again on the same port after {@link down}. As with etcd, every lease starts its time anew and tokens are gone.
+   *
+   * @throws DiscoveryError `INVALID_OPTION` if another process has taken the port
+   */
+  async up(): Promise<void> {
+    if (this.listener.listening) return;
+    await this.listener.listen(this.listener.port);
+    this.member.leases.renewAll();
+    this.release('down');
+  }
+
+  /**
+   * Revokes the lease of a key, which deletes all keys under it.
+   *
+   * @returns whether the key was there and had a lease
+   */
+  revokeLease(key: string | Uint8Array): boolean {
+    const [found] = this.member.store.read(singleKey(keyOf(key)));
+    if (found === undefined || !this.member.leases.has(found.lease)) return false;
+    this.member.leases.revoke(found.lease);
+    return true;
+  }
+
+  /**
+   * Deletes a key; its lease lives on.
+   *
+   * @returns whether the key was there
+   */
+  deleteKey(key: string | Uint8Array): boolean {
+    const range = singleKey(keyOf(key));
+    return this.member.store.write((writer) => writer.delete(range)).length > 0;
+  }
+
+  /**
+   * Forgets the history before a revision; by default before the present one.
+   *
+   * @throws EtcdError if it is compacted already or to come
+   */
+  compact(revision = this.member.store.revision): void {
+    this.member.store.compact(revision);
+  }
+
+  /**
+   * Loses everything, as an etcd that is started again on an empty folder: revision 1, another cluster id, no keys, leases or
+   * tokens. Connections are cut.
+   */
+  wipe(): void {
+    this.listener.dropConnections();
+    this.auth.forgetTokens();
+    this.member.wipe();
+    if (this.halts.size > 0) this.member.leases.suspend();
+  }
+
+  /** Ends every lease, as if its time had passed: their keys are deleted. */
+  expireLeasesNow(): void {
+    this.member.leases.expireAll();
+  }
+
+  /**
+   * Takes the leader away, as a member cut off from its cluster has none. Calls and streams with the metadata
+   * `hasleader: true` fail with `etcdserver: no leader`; writes and linearizable reads wait, then fail with
+   * `etcdserver: request timed out`; other watches fall silent. No lease ends.
+   */
+  noLeader(options: NoLeaderOptions = {}): void {
+    this.halt('leaderless');
+    this.gate.loseLeader(options.requestTimeoutMs ?? DEFAULT_LEADER_WAIT_MS);
+  }
+
+  /** Ends {@link noLeader}: what waits is served, every lease starts its time anew. */
+  restoreLeader(): void {
+    this.member.leases.renewAll();
+    this.release('leaderless');
+    this.gate.restoreLeader();
+  }
+
+  /**
+   * Has every byte to clients come later.
+   *
+   * @param delayMs in milliseconds; 0 ends it
+   */
+  delayReplies(delayMs: number): void {
+    this.listener.delay(delayMs);
+  }
+
+  /**
+   * Makes every token given out so far worthless: calls with one fail with `etcdserver: invalid auth token`
+   * (UNAUTHENTICATED), new watches are refused, until the client authenticates again. A server started without `auth`
+   * asks for tokens from now on, and lets any user have one.
+   */
+  rejectAuthTokens(): void {
+    this.auth.rejectTokens();
+  }
+
+  private halt(reason: Halt): void {
+    this.halts.add(reason);
+    this.member.leases.suspend();
+  }
+
+  private release(reason: Halt): void {
+    this.halts.delete(reason);
+    if (this.halts.size === 0) this.member.leases.resume();
+  }
+}
+
+function keyOf(key: string | Uint8Array): string {
+  return toByteKey(typeof key === 'string' ? Buffer.from(key) : key);
+}

@@ -1,0 +1,5 @@
+/** `nestjs-grpc-discovery/testing`: what tests and development need without an installed etcd. Not for production. */
+export type { Credentials } from './auth-book.js';
+export { EmbeddedEtcd, type EmbeddedEtcdOptions } from './embedded-etcd.js';
+export { FakeClock } from './fake-clock.js';
+export { Faults, type NoLeaderOptions } from './faults.js';

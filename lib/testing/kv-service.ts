@@ -1,0 +1,90 @@
+/** etcd's KV service on a member. */
+import { refusal } from './etcd-error.js';
+import type { Member } from './member.js';
+import { checkRangeRequest, executeRange } from './range-query.js';
+import type { ServiceMethodsServed } from './service-gate.js';
+import { executeDelete, executePut, executeTransaction } from './transaction.js';
+import {
+  checkDeleteRequest,
+  checkPutRequest,
+  checkTransaction,
+  isReadOnly,
+  isSerializable,
+} from './transaction-check.js';
+import { requestSize } from './wire-codec.js';
+import type {
+  CompactionRequest,
+  DeleteRangeRequest,
+  PutRequest,
+  RangeRequest,
+  ResponseHeader,
+  TxnRequest,
+} from './wire-messages.js';
+
+/** The largest request that changes something, in bytes: etcd's default `--max-request-bytes`. */
+export const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
+
+/** What etcd's log adds to a request, about, in bytes: it counts against the limit too. */
+const LOG_ENTRY_OVERHEAD_BYTES = 20;
+
+const always = (): boolean => true;
+
+/** Range, Put, DeleteRange, Txn and Compact. */
+export function kvService(member: Member): ServiceMethodsServed {
+  const hasLease = (id: string): boolean => member.leases.has(id);
+  const withHeader = <R extends { readonly header: ResponseHeader }>(reply: R): R => ({
+    ...reply,
+    header: member.header(reply.header.revision),
+  });
+  return {
+    Range: {
+      needsLeader: (request: RangeRequest) => !request.serializable,
+      needsToken: true,
+      reply(request: RangeRequest) {
+        checkRangeRequest(request);
+        return withHeader(executeRange(member.store, request));
+      },
+    },
+    Put: {
+      needsLeader: always,
+      needsToken: true,
+      reply(request: PutRequest) {
+        checkPutRequest(request);
+        checkSize(request);
+        return withHeader(executePut(member.store, hasLease, request));
+      },
+    },
+    DeleteRange: {
+      needsLeader: always,
+      needsToken: true,
+      reply(request: DeleteRangeRequest) {
+        checkDeleteRequest(request);
+        checkSize(request);
+        return withHeader(executeDelete(member.store, request));
+      },
+    },
+    Txn: {
+      needsLeader: (request: TxnRequest) => !isSerializable(request),
+      needsToken: true,
+      reply(request: TxnRequest) {
+        checkTransaction(request);
+        if (!isReadOnly(request)) checkSize(request);
+        return withHeader(executeTransaction(member.store, hasLease, request));
+      },
+    },
+    Compact: {
+      needsLeader: always,
+      needsToken: true,
+      reply(request: CompactionRequest) {
+        member.store.compact(Number(request.revision));
+        return { header: member.header() };
+      },
+    },
+  };
+}
+
+function checkSize(request: object): void {
+  if (requestSize(request) + LOG_ENTRY_OVERHEAD_BYTES > MAX_REQUEST_BYTES) {
+    throw refusal('requestTooLarge');
+  }
+}

@@ -1,0 +1,79 @@
+/** Turns the schema into the service definitions that a grpc-js server takes, once per process. */
+import type { ServiceDefinition } from '@grpc/grpc-js';
+import { fromJSON } from '@grpc/proto-loader';
+import {
+  type MessageFields,
+  type ServiceMethods,
+  type ServiceName,
+  messages,
+  services,
+} from './wire-schema.js';
+
+type PackageJson = Parameters<typeof fromJSON>[0];
+
+const requestSizes = new WeakMap<object, number>();
+let definitions: Readonly<Record<ServiceName, ServiceDefinition>> | undefined;
+
+/** The definitions of every service; built at the first call (some 15 ms), then cached. */
+export function serviceDefinitions(): Readonly<Record<ServiceName, ServiceDefinition>> {
+  definitions ??= buildDefinitions();
+  return definitions;
+}
+
+/** How many bytes a decoded request was on the wire, 0 for one that did not come from it. */
+export function requestSize(request: object): number {
+  return requestSizes.get(request) ?? 0;
+}
+
+function buildDefinitions(): Readonly<Record<ServiceName, ServiceDefinition>> {
+  const nested = {
+    ...mapValues(messages, messageJson),
+    ...mapValues(services, serviceJson),
+  };
+  const json = { nested: { etcdserverpb: { nested } } } as PackageJson;
+  const loaded = fromJSON(json, { longs: String, defaults: true, oneofs: true });
+  return mapValues(services, (_methods, name) => {
+    const definition = loaded[`etcdserverpb.${name}`] as ServiceDefinition;
+    return mapValues(definition, (method) => ({
+      ...method,
+      requestDeserialize(bytes: Buffer): object {
+        const request = method.requestDeserialize(bytes) as object;
+        requestSizes.set(request, bytes.length);
+        return request;
+      },
+    }));
+  }) as unknown as Readonly<Record<ServiceName, ServiceDefinition>>;
+}
+
+function messageJson(fields: MessageFields): object {
+  const oneofs: Record<string, { oneof: string[] }> = {};
+  const json = mapValues(fields, (text, name) => {
+    const [, group, repeated, type, id] = /^(?:(\w+): )?(repeated )?(\w+) (\d+)$/.exec(text) ?? [];
+    if (group !== undefined) (oneofs[group] ??= { oneof: [] }).oneof.push(name);
+    return { type, id: Number(id), ...(repeated === undefined ? {} : { rule: 'repeated' }) };
+  });
+  return { fields: json, ...(Object.keys(oneofs).length === 0 ? {} : { oneofs }) };
+}
+
+function serviceJson(methods: ServiceMethods): object {
+  const side = (text: string): [type: string, stream: boolean] => [
+    text.replace('stream ', ''),
+    text.startsWith('stream '),
+  ];
+  return {
+    methods: mapValues(methods, ([request, reply]) => {
+      const [requestType, requestStream] = side(request);
+      const [responseType, responseStream] = side(reply);
+      return { requestType, requestStream, responseType, responseStream };
+    }),
+  };
+}
+
+function mapValues<V, R>(
+  record: Readonly<Record<string, V>>,
+  change: (value: V, name: string) => R,
+): Record<string, R> {
+  return Object.fromEntries(
+    Object.entries(record).map(([name, value]) => [name, change(value, name)]),
+  );
+}
