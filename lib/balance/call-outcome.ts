@@ -1,0 +1,42 @@
+/**
+ * What the end of a call says about the endpoint that had it.
+ *
+ * | outcome | meaning |
+ * |---|---|
+ * | `success` | it answered; an answer that blames the caller (`NOT_FOUND`) is one too |
+ * | `failure` | it answered, or its connection did, with an error that blames the server |
+ * | `timeout` | nothing came before the deadline |
+ * | `abandoned` | this client gave the call up: says nothing but that it took at least that long |
+ */
+export type CallOutcome = 'success' | 'failure' | 'timeout' | 'abandoned';
+
+/**
+ * The outcome a gRPC status code stands for.
+ *
+ * The line between caller and server is Envoy's, which counts the codes that map to HTTP 5xx
+ * (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md), plus `RESOURCE_EXHAUSTED`: an overloaded
+ * server should get less. `UNKNOWN` counts because it is what a handler's uncaught error becomes; a fault that all
+ * servers share ejects none of them, see `stepOutliers`.
+ *
+ * @param code a gRPC status code, 0 to 16; any other counts as a failure
+ */
+export function callOutcome(code: number): CallOutcome {
+  switch (code) {
+    case 0: // OK
+    case 3: // INVALID_ARGUMENT
+    case 5: // NOT_FOUND
+    case 6: // ALREADY_EXISTS
+    case 7: // PERMISSION_DENIED
+    case 9: // FAILED_PRECONDITION
+    case 10: // ABORTED
+    case 11: // OUT_OF_RANGE
+    case 16: // UNAUTHENTICATED
+      return 'success';
+    case 1: // CANCELLED
+      return 'abandoned';
+    case 4: // DEADLINE_EXCEEDED
+      return 'timeout';
+    default: // UNKNOWN, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS
+      return 'failure';
+  }
+}

@@ -1,0 +1,35 @@
+import { endpointVersion, endpointWeight, endpointZone, type Endpoint } from '../core/endpoint.js';
+import type { EndpointLoad } from './endpoint-load.js';
+import { murmurHash } from './murmur-hash.js';
+
+/** An endpoint as policies and modifiers see it. The balancer's own object per endpoint can be one. */
+export interface Candidate {
+  /** The endpoint, whose address identifies the candidate. */
+  readonly endpoint: Endpoint;
+  /** Its share of calls relative to the others, from its record. */
+  readonly weight: number;
+  /** Its zone, from its record. */
+  readonly zone: string | undefined;
+  /** Its version, from its record. */
+  readonly version: string | undefined;
+  /** Hash of its address: where it stands on a ring. Unsigned 32 bits. */
+  readonly hash: number;
+  /** When it joined, as this client saw it: first seen, or registered anew. Monotonic milliseconds. */
+  readonly joinedMs: number;
+  /** Its statistics: the same object as long as the endpoint is known. */
+  readonly load: EndpointLoad;
+}
+
+/** What a record says about its endpoint, read once so that no pick has to. */
+export type EndpointFacts = Pick<Candidate, 'endpoint' | 'weight' | 'zone' | 'version' | 'hash'>;
+
+/** Reads an endpoint's facts. */
+export function readEndpointFacts(endpoint: Endpoint): EndpointFacts {
+  return {
+    endpoint,
+    weight: endpointWeight(endpoint),
+    zone: endpointZone(endpoint),
+    version: endpointVersion(endpoint),
+    hash: murmurHash(endpoint.address),
+  };
+}

@@ -1,0 +1,77 @@
+import type { Random } from '../core/clock.js';
+import type { Candidate } from './candidate.js';
+import type { FleetLoad } from './fleet-load.js';
+import { finalMix, murmurHash } from './murmur-hash.js';
+import type { Picker, PickRequest } from './picker.js';
+import { relativeWeights, type Pool } from './pool.js';
+import { Ring } from './ring.js';
+
+/** How calls with the same key come to the same endpoint. */
+export interface ConsistentHashOptions {
+  /** The key of a call; `undefined` for a call that may go anywhere. */
+  readonly keyOf: (request: PickRequest) => string | undefined;
+  /**
+   * How many times the mean load one endpoint may have before its keys go on to the next one, above 1. Default 1.25:
+   * a key then passes at most a few endpoints (paper: O(1 / ε²)). `Infinity` turns the bound off.
+   */
+  readonly loadFactor?: number;
+  /**
+   * Calls in flight an endpoint may always have, 0 or more. Default 4: with few calls in flight the mean is below one,
+   * and the bound alone would scatter every second call of a key.
+   */
+  readonly freeInFlight?: number;
+}
+
+/** Default of {@link ConsistentHashOptions.loadFactor}. */
+export const DEFAULT_LOAD_FACTOR = 1.25;
+
+/** Default of {@link ConsistentHashOptions.freeInFlight}. */
+export const DEFAULT_FREE_IN_FLIGHT = 4;
+
+/**
+ * Consistent hashing with bounded load: a call goes to the endpoint its key belongs to on the {@link Ring}, unless that
+ * has more than `loadFactor` times its fair share of the calls in flight; then to the next point of the ring with room.
+ *
+ * Source: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018); also HAProxy's
+ * `hash-balance-factor`. As gRFC A42 does, a call without a key goes to a random place.
+ */
+export class ConsistentHash<C extends Candidate> implements Picker<C> {
+  private readonly candidates: readonly C[];
+  private readonly weights: Float64Array;
+  private readonly ring: Ring;
+  private readonly loadFactor: number;
+  private readonly freeInFlight: number;
+
+  /**
+   * @param pool the candidates and their weights
+   * @param options see {@link ConsistentHashOptions}
+   * @param fleet whose calls in flight are bounded
+   * @param random the place of calls without a key
+   */
+  constructor(
+    pool: Pool<C>,
+    private readonly options: ConsistentHashOptions,
+    private readonly fleet: FleetLoad,
+    private readonly random: Random,
+  ) {
+    this.candidates = pool.candidates;
+    this.weights = relativeWeights(pool.weights);
+    this.loadFactor = options.loadFactor ?? DEFAULT_LOAD_FACTOR;
+    this.freeInFlight = options.freeInFlight ?? DEFAULT_FREE_IN_FLIGHT;
+    const hashes = pool.candidates.map(({ hash }) => hash);
+    this.ring = new Ring(hashes, pool.weights);
+  }
+
+  pick(request: PickRequest): C {
+    const key = this.options.keyOf(request);
+    const hash = key === undefined ? finalMix(this.random() * 0x1_0000_0000) : murmurHash(key);
+    const home = this.ring.locate(hash);
+    const fairShare = (this.loadFactor * (this.fleet.inFlight + 1)) / this.candidates.length;
+    for (let step = 0; step < this.ring.size; step++) {
+      const owner = this.ring.owner(home + step);
+      const room = Math.max(this.freeInFlight, Math.ceil(fairShare * this.weights[owner]!));
+      if (this.candidates[owner]!.load.inFlight < room) return this.candidates[owner]!;
+    }
+    return this.candidates[this.ring.owner(home)]!;
+  }
+}

@@ -1,0 +1,75 @@
+import type { CallOutcome } from './call-outcome.js';
+import { CallTally } from './call-tally.js';
+import type { FleetLoad } from './fleet-load.js';
+import { PeakEwma, type PeakEwmaOptions } from './peak-ewma.js';
+
+/**
+ * What the balancer knows about the load of one endpoint. Kept as long as the endpoint is known, across list updates,
+ * reconnects and new pickers; replaced when another process takes over the address.
+ */
+export class EndpointLoad {
+  /** Calls in flight, open streams included. */
+  inFlight = 0;
+  /** The estimate of its latency. */
+  readonly latency: PeakEwma;
+  /** How its calls ended. */
+  readonly tally = new CallTally();
+  private timedInFlight = 0;
+  private quietSinceMs = 0;
+
+  /**
+   * @param fleet the sums of the balancer this endpoint belongs to
+   * @param options how the latency estimate follows
+   */
+  constructor(
+    private readonly fleet: FleetLoad,
+    options?: PeakEwmaOptions,
+  ) {
+    this.latency = new PeakEwma(fleet, options);
+  }
+
+  /**
+   * A call was sent. To be followed by exactly one {@link ended} with the same `timed`.
+   *
+   * @param nowMs monotonic milliseconds
+   * @param timed false for a call whose duration says nothing about the server, such as a stream: it counts as in
+   *   flight and in the tally, not as latency nor as silence
+   */
+  started(nowMs: number, timed = true): void {
+    this.inFlight++;
+    this.fleet.inFlight++;
+    if (timed && this.timedInFlight++ === 0) this.quietSinceMs = nowMs;
+  }
+
+  /**
+   * A call ended.
+   *
+   * @param nowMs monotonic milliseconds
+   * @param startedMs what was `nowMs` at {@link started}
+   * @param outcome how it ended
+   * @param timed as at {@link started}
+   */
+  ended(nowMs: number, startedMs: number, outcome: CallOutcome, timed = true): void {
+    this.inFlight--;
+    this.fleet.inFlight--;
+    this.tally.record(outcome);
+    if (!timed) return;
+    this.timedInFlight--;
+    const elapsedMs = nowMs - startedMs;
+    if (outcome === 'success') this.latency.succeeded(elapsedMs, nowMs);
+    else if (outcome === 'abandoned') this.latency.tookAtLeast(elapsedMs, nowMs);
+    else this.latency.failed(elapsedMs, nowMs);
+    // Neither a deadline that passed nor a call given up is a sign of life.
+    if (outcome === 'success' || outcome === 'failure') this.quietSinceMs = nowMs;
+  }
+
+  /**
+   * For how long the endpoint has had calls to answer and answered none, in milliseconds; 0 while it has none.
+   *
+   * Time since the last answer, not the age of the oldest call: it costs two numbers, and one handler that hangs does
+   * not condemn a server that goes on answering everything else.
+   */
+  silenceMs(nowMs: number): number {
+    return this.timedInFlight > 0 ? nowMs - this.quietSinceMs : 0;
+  }
+}

@@ -1,0 +1,13 @@
+import type { EndpointLoad } from './endpoint-load.js';
+
+/**
+ * The load `least_request` compares: calls in flight, open streams included, per weight.
+ *
+ * Source: gRFC A48 (least_request), with Envoy's division by weight.
+ *
+ * @param load of the endpoint
+ * @param weight its weight relative to the mean of the pool, above 0
+ */
+export function leastRequestLoad(load: EndpointLoad, weight: number): number {
+  return load.inFlight / weight;
+}

@@ -1,0 +1,136 @@
+import type { EndpointLoad } from './endpoint-load.js';
+import { SHORTEST_MS, type FleetLoad } from './fleet-load.js';
+
+/** How an estimate of latency follows what calls show. */
+export interface PeakEwmaOptions {
+  /**
+   * Time constant of the decay in milliseconds, above 0: after it, 37 % of an old peak are left. Default 1000.
+   *
+   * Other values in use: Finagle and Linkerd 10 s, go-zero 10 s, kratos 600 ms. It sets both how long a slow server is
+   * left alone and how soon it is tried again: a server last seen at `slow` is tried again after
+   * `decayMs * ln(slow / usual)`. One second makes that 7 s for a server that let a call wait 1 s where 1 ms is usual,
+   * and 4 s for 50 ms where 1 ms is usual; each trial costs one or two calls. A forced pick every few seconds (go-zero,
+   * kratos) is therefore not needed, and would send calls into a frozen server at a fixed rate.
+   */
+  readonly decayMs?: number;
+  /**
+   * How many times slower than itself an endpoint counts when all its recent calls failed, 0 or more. In between it
+   * grows with the share of failures. Default 100: a server that fails fast then looks worse than busy ones, which have
+   * calls in flight to answer for and it has none. A factor and not a latency, so that it fits services of every speed;
+   * and a share, so that an error in a hundred calls, which every server makes, hardly moves traffic.
+   */
+  readonly failurePenalty?: number;
+}
+
+/** Default of {@link PeakEwmaOptions.decayMs}. */
+export const DEFAULT_DECAY_MS = 1_000;
+
+/** Default of {@link PeakEwmaOptions.failurePenalty}. */
+export const DEFAULT_FAILURE_PENALTY = 100;
+
+/**
+ * Without calls an estimate sinks no lower than this share of the fleet's typical latency: low enough for an endpoint
+ * nobody called lately to be preferred, high enough for a second call in flight to make it ordinary again.
+ */
+const IDLE_FLOOR = 0.5;
+
+/**
+ * One call moves the share of failures by at least this much of the way, however fast calls follow each other: five
+ * failures in a row count even at 10,000 calls per second.
+ */
+const LEAST_STEP = 1 / 32;
+
+const LATENCY = 0;
+const FAILURES = 1;
+const STAMP = 2;
+
+/**
+ * A peak-sensitive, exponentially weighted moving average of one endpoint's latency: a slower answer counts in full at
+ * once, a faster one only as time passes.
+ *
+ * Source: Finagle, `com.twitter.finagle.loadbalancer.PeakEwma` (also linkerd2-proxy `tower::load::PeakEwma`). Like
+ * there, the estimate sinks while nothing is sent, so that a server that was slow once is tried again. Different here:
+ * a new endpoint starts at the fleet's typical latency, not at 0 (a flood) nor at a penalty (starvation); sinking stops
+ * at a floor; failures multiply the estimate.
+ */
+export class PeakEwma {
+  private readonly decayMs: number;
+  private readonly failurePenalty: number;
+  /** Latency in milliseconds, share of failures, and when both held: one cache line, where fields would be three boxes. */
+  private readonly cells = Float64Array.of(Number.NaN, 0, Number.NEGATIVE_INFINITY);
+
+  /**
+   * @param fleet where the typical latency comes from; answers are reported there as well
+   * @param options see {@link PeakEwmaOptions}
+   */
+  constructor(
+    private readonly fleet: FleetLoad,
+    options: PeakEwmaOptions = {},
+  ) {
+    this.decayMs = options.decayMs ?? DEFAULT_DECAY_MS;
+    this.failurePenalty = options.failurePenalty ?? DEFAULT_FAILURE_PENALTY;
+  }
+
+  /** The latency to expect at `nowMs`, in milliseconds, penalty included; above 0. */
+  estimate(nowMs: number): number {
+    const { typicalMs } = this.fleet;
+    const latencyMs = this.cells[LATENCY]!;
+    if (Number.isNaN(latencyMs)) return typicalMs;
+    const kept = this.kept(nowMs);
+    const sunkMs = Math.max(latencyMs * kept, Math.min(latencyMs, typicalMs * IDLE_FLOOR));
+    return Math.max(sunkMs, SHORTEST_MS) * (1 + this.failurePenalty * this.cells[FAILURES]! * kept);
+  }
+
+  /** Takes in an answer that came after `elapsedMs`. */
+  succeeded(elapsedMs: number, nowMs: number): void {
+    this.fleet.observe(elapsedMs);
+    const kept = this.kept(nowMs);
+    const latencyMs = this.cells[LATENCY]!;
+    const failures = this.cells[FAILURES]!;
+    // The first answer replaces the guess; a slower one counts in full; a faster one as far as time has passed.
+    const isPeak = Number.isNaN(latencyMs) || elapsedMs > latencyMs;
+    this.cells[LATENCY] = isPeak ? elapsedMs : latencyMs * kept + elapsedMs * (1 - kept);
+    this.cells[FAILURES] = failures - Math.max(1 - kept, LEAST_STEP) * failures;
+    this.cells[STAMP] = nowMs;
+  }
+
+  /** Takes in a failure after `elapsedMs`. However fast it failed, it counts as no faster than is typical. */
+  failed(elapsedMs: number, nowMs: number): void {
+    const failures = this.cells[FAILURES]!;
+    const step = Math.max(1 - this.kept(nowMs), LEAST_STEP);
+    this.tookAtLeast(Math.max(elapsedMs, this.fleet.typicalMs), nowMs);
+    this.cells[FAILURES] = failures + step * (1 - failures);
+  }
+
+  /** Takes in a call that ended unanswered after `elapsedMs`: it can raise the estimate, not lower it. */
+  tookAtLeast(elapsedMs: number, nowMs: number): void {
+    const kept = this.kept(nowMs);
+    const latencyMs = this.cells[LATENCY]!;
+    const sunkMs = Number.isNaN(latencyMs) ? this.fleet.typicalMs : latencyMs * kept;
+    this.cells[LATENCY] = Math.max(elapsedMs, sunkMs);
+    this.cells[FAILURES] = this.cells[FAILURES]! * kept;
+    this.cells[STAMP] = nowMs;
+  }
+
+  /** The share of the past that is left at `nowMs`, in [0, 1]. */
+  private kept(nowMs: number): number {
+    const idleMs = nowMs - this.cells[STAMP]!;
+    return idleMs > 0 ? Math.exp(-idleMs / this.decayMs) : 1;
+  }
+}
+
+/**
+ * The load `peak_ewma` compares: the latency to expect times the calls that would share the endpoint.
+ *
+ * The latency is the greater of the estimate and the present silence, so the estimate of a frozen server grows while
+ * its calls hang, long before the first of them fails. With weight 2 the same load is reached with twice the calls.
+ *
+ * @param load of the endpoint
+ * @param weight its weight relative to the mean of the pool, above 0
+ * @param nowMs monotonic milliseconds
+ */
+export function peakEwmaLoad(load: EndpointLoad, weight: number, nowMs: number): number {
+  return (
+    Math.max(load.latency.estimate(nowMs), load.silenceMs(nowMs)) * (load.inFlight / weight + 1)
+  );
+}

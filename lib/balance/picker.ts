@@ -1,0 +1,19 @@
+import type { Candidate } from './candidate.js';
+
+/** What a policy may know about a call. The caller may reuse one object for all calls. */
+export interface PickRequest {
+  /** The first value of a metadata key, lower case; `undefined` where there is none. */
+  header(name: string): string | undefined;
+}
+
+/**
+ * Chooses an endpoint for each call. Frozen but for its cursor and its candidates' counters: whatever changes the list
+ * or the weights makes a new one. Picking neither allocates nor depends on the number of endpoints.
+ */
+export interface Picker<C extends Candidate> {
+  /**
+   * @param request the call
+   * @param nowMs monotonic milliseconds
+   */
+  pick(request: PickRequest, nowMs: number): C;
+}

@@ -1,0 +1,99 @@
+import type { Random } from '../core/clock.js';
+import type { PipelineResult } from './candidate-pipeline.js';
+import type { Candidate } from './candidate.js';
+import { ConsistentHash, type ConsistentHashOptions } from './consistent-hash.js';
+import type { FleetLoad } from './fleet-load.js';
+import { leastRequestLoad } from './least-request.js';
+import { peakEwmaLoad, type PeakEwmaOptions } from './peak-ewma.js';
+import { PickTwo } from './pick-two.js';
+import type { Picker } from './picker.js';
+import { areEqual, type Pool } from './pool.js';
+import { RandomChoice } from './random-choice.js';
+import { RoundRobin } from './round-robin.js';
+import { CanaryPicker, type CanaryOptions } from './routing.js';
+import { WeightedSchedule } from './weighted-schedule.js';
+
+/** A balancing policy and its options, checked and complete but for defaults. `pick_first` has no picker of its own. */
+export type Policy =
+  | { readonly name: 'round_robin' }
+  | { readonly name: 'weighted_round_robin' }
+  | { readonly name: 'random' }
+  | { readonly name: 'least_request' }
+  | ({ readonly name: 'peak_ewma' } & PeakEwmaOptions)
+  | ({ readonly name: 'consistent_hash' } & ConsistentHashOptions);
+
+/** What pickers take from their balancer. */
+export interface PickerContext {
+  readonly random: Random;
+  /** The sums over all endpoints of the balancer. */
+  readonly fleet: FleetLoad;
+}
+
+/** Whether a policy goes by the weight in the record. `round_robin` and `random` are even by definition. */
+export function isWeighted(policy: Policy): boolean {
+  return policy.name !== 'round_robin' && policy.name !== 'random';
+}
+
+/**
+ * Whether weights may ramp up under a policy. Not under `consistent_hash`: every step of the ramp would move keys, and a
+ * key moved twice costs more warmth than the ramp saves.
+ */
+export function allowsSlowStart(policy: Policy): boolean {
+  return policy.name !== 'consistent_hash';
+}
+
+/**
+ * The picker of a policy over one pool.
+ *
+ * @param previous the picker it replaces: rotations go on where that one stood
+ */
+export function createPicker<C extends Candidate>(
+  policy: Policy,
+  pool: Pool<C>,
+  { random, fleet }: PickerContext,
+  previous?: Picker<C>,
+): Picker<C> {
+  switch (policy.name) {
+    case 'round_robin':
+    case 'weighted_round_robin':
+      // Rotation is the schedule of equal weights, exact and in O(1).
+      return areEqual(pool.weights)
+        ? new RoundRobin(pool.candidates, random, previous)
+        : new WeightedSchedule(pool, random, previous);
+    case 'random':
+      return new RandomChoice(pool, random);
+    case 'least_request':
+      return new PickTwo(pool, leastRequestLoad, random);
+    case 'peak_ewma':
+      return new PickTwo(pool, peakEwmaLoad, random);
+    case 'consistent_hash':
+      return new ConsistentHash(pool, policy, fleet, random);
+  }
+}
+
+/**
+ * The picker of a policy over what the modifiers left.
+ *
+ * @returns `undefined` if they left nobody
+ */
+export function createPipelinePicker<C extends Candidate>(
+  policy: Policy,
+  pools: PipelineResult<C>,
+  canary: CanaryOptions | undefined,
+  context: PickerContext,
+  previous?: Picker<C>,
+): Picker<C> | undefined {
+  const [before, canaryBefore] =
+    previous instanceof CanaryPicker
+      ? [(previous as CanaryPicker<C>).stable, (previous as CanaryPicker<C>).canary]
+      : [previous, undefined];
+  if (pools.stable === undefined) return undefined;
+  const stable = createPicker(policy, pools.stable, context, before);
+  if (canary === undefined || pools.canary === undefined) return stable;
+  return new CanaryPicker(
+    stable,
+    createPicker(policy, pools.canary, context, canaryBefore),
+    canary,
+    context.random,
+  );
+}

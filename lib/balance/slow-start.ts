@@ -1,0 +1,47 @@
+/** How an endpoint that has just joined comes to its full share. */
+export interface SlowStartOptions {
+  /** How long the ramp takes, in milliseconds, above 0. */
+  readonly windowMs: number;
+  /**
+   * The shape of the ramp, above 0: 1 is a straight line, 2 rises faster at the beginning (square root), 0.5 slower
+   * (square). Default 1.
+   */
+  readonly aggression?: number;
+  /** The share of its weight an endpoint begins with, in (0, 1]. Default 0.1. */
+  readonly minWeight?: number;
+}
+
+/** Steps in which a ramp is walked: weights are recomputed that often per window. */
+const STEPS = 20;
+
+/** Weights are not recomputed more often than this (milliseconds). */
+const SHORTEST_STEP_MS = 100;
+
+/**
+ * The share of its weight that an endpoint of a certain age gets, in (0, 1].
+ *
+ * Source: Envoy, "Slow start mode": `max(minWeight, (age / window) ^ (1 / aggression))`.
+ *
+ * @param ageMs milliseconds since it joined
+ */
+export function slowStartShare(ageMs: number, options: SlowStartOptions): number {
+  if (ageMs >= options.windowMs) return 1;
+  const ramp = (Math.max(0, ageMs) / options.windowMs) ** (1 / (options.aggression ?? 1));
+  return Math.max(options.minWeight ?? 0.1, ramp);
+}
+
+/**
+ * After how long the shares have changed enough to compute them again, in milliseconds.
+ *
+ * @param youngestAgeMs age of the endpoint that joined last
+ * @returns `undefined` once no ramp is under way
+ */
+export function nextSlowStartStepMs(
+  youngestAgeMs: number,
+  options: SlowStartOptions,
+): number | undefined {
+  const leftMs = options.windowMs - youngestAgeMs;
+  return leftMs > 0
+    ? Math.min(leftMs, Math.max(SHORTEST_STEP_MS, options.windowMs / STEPS))
+    : undefined;
+}

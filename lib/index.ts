@@ -1,0 +1,37 @@
+/** The whole public surface. */
+export type { Clock, Random } from './core/clock.js';
+export { DiscoveryError, type DiscoveryErrorCode } from './core/discovery-error.js';
+export type { DiscoveryEvent } from './core/discovery-event.js';
+export type { Endpoint, JsonValue } from './core/endpoint.js';
+export type { RegistryUpdate } from './core/registry-update.js';
+export type { Snapshot, SnapshotChange } from './core/snapshot.js';
+export type { EtcdAuth, EtcdOptions, EtcdTls } from './etcd/etcd-options.js';
+export { EtcdRegistry, type EtcdRegistryPorts } from './etcd/etcd-registry.js';
+export type { LoadBalancingPolicy } from './grpc/policies.js';
+export { registerDiscoveryResolver } from './grpc/resolver-table.js';
+export { DiscoveryModule } from './nest/discovery.module.js';
+export type {
+  ClientDefaults,
+  ClientDefinition,
+  DiscoveryModuleAsyncOptions,
+  DiscoveryModuleOptions,
+  DiscoveryOptionsFactory,
+  ServiceOptions,
+} from './nest/discovery-options.js';
+export { GrpcClientFactory } from './nest/grpc-client.factory.js';
+export {
+  type RegistrarState,
+  type RegistrarStatus,
+  ServiceRegistrar,
+} from './nest/grpc-registrar.service.js';
+export { getGrpcClientToken, InjectGrpcClient } from './nest/inject-grpc-client.decorator.js';
+export type { RecordUpdate } from './nest/validate-service.js';
+export { MemoryRegistry } from './registry/memory-registry.js';
+export type {
+  Registration,
+  RegistrationRequest,
+  RegistrationState,
+  RegistrationStatus,
+} from './registry/registration.js';
+export { Registry } from './registry/registry.js';
+export { StaticRegistry, type StaticServices } from './registry/static-registry.js';

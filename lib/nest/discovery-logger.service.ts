@@ -1,0 +1,80 @@
+/** Says in the log what happens in registration and discovery: one line per change of state, what it means, what is next. */
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Subscription } from 'rxjs';
+import type { DiscoveryEvent } from '../core/discovery-event.js';
+import { Registry } from '../registry/registry.js';
+
+type Level = 'log' | 'warn' | 'debug';
+
+/** Writes a registry's events through Nest's `Logger`, context `DiscoveryModule`. */
+@Injectable()
+export class DiscoveryLogger {
+  private readonly logger = new Logger('DiscoveryModule');
+  private readonly subscription: Subscription;
+
+  constructor(@Inject(Registry) registry: Registry) {
+    this.subscription = registry.events$.subscribe((event) => {
+      const [level, line] = describeEvent(event);
+      this.logger[level](line);
+    });
+  }
+
+  stop(): void {
+    this.subscription.unsubscribe();
+  }
+}
+
+/** The level and the line for an event. */
+export function describeEvent(event: DiscoveryEvent): [Level, string] {
+  switch (event.type) {
+    case 'registered':
+      return ['log', `Registered ${event.key}; clients can find it.`];
+    case 'deregistered':
+      return ['log', `Took out ${event.key}; clients no longer find it.`];
+    case 'record-taken-over':
+      return ['log', `Replaced the record that an earlier process left at ${event.key}.`];
+    case 'record-restored':
+      return ['warn', `${event.key} was missing or had another value; it was written again.`];
+    case 'conflict':
+      return [
+        'warn',
+        `Another process wrote ${event.key} (${clip(event.foreignValue)}); two servers claim one address or key. It is written again, less and less often.`,
+      ];
+    case 'lease-granted':
+      return ['debug', `Lease ${event.leaseId} granted for ${event.ttlMs} ms.`];
+    case 'lease-lost':
+      return ['warn', `Lease ${event.leaseId} is gone; registering again under a new one.`];
+    case 'lease-expired':
+      return [
+        'warn',
+        `No renewal of lease ${event.leaseId} for longer than it lives; clients may no longer find this server. Attempts go on.`,
+      ];
+    case 'lease-unreachable':
+      return [
+        'warn',
+        `Registration is interrupted (${event.error.message}); trying again in ${Math.round(event.retryInMs)} ms and until it succeeds.`,
+      ];
+    case 'lease-recovered':
+      return ['log', `Registration goes on under lease ${event.leaseId}.`];
+    case 'watch-synced':
+      return ['log', `Watching ${event.prefix} from revision ${event.revision}.`];
+    case 'watch-interrupted':
+      return [
+        'warn',
+        `The watch on ${event.prefix} is interrupted (${event.error.message}); the last list stays in use. Listing again in ${Math.round(event.retryInMs)} ms.`,
+      ];
+    case 'registry-reset':
+      return ['warn', `The registry behind ${event.prefix} was wiped or restored; listed anew.`];
+    case 'record-ignored':
+      return ['warn', `${event.key} is left out: ${event.reason}.`];
+    case 'endpoints-changed':
+      return [
+        'debug',
+        `${event.service}: ${event.total} endpoints (+${event.added.length} −${event.removed.length}).`,
+      ];
+  }
+}
+
+function clip(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}

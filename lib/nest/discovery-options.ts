@@ -1,0 +1,92 @@
+/** The options of `DiscoveryModule`, as users write them. */
+import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
+import type { ModuleMetadata, Type } from '@nestjs/common';
+import type { GrpcOptions } from '@nestjs/microservices';
+import type { JsonValue } from '../core/endpoint.js';
+import type { EtcdOptions } from '../etcd/etcd-options.js';
+import type { LoadBalancingPolicy } from '../grpc/policies.js';
+import type { Registry } from '../registry/registry.js';
+
+/** One service that this application offers and announces. */
+export interface ServiceOptions {
+  /** What clients dial: `api` for `etcd:///api`. May be nested (`team/api`); no slash at the end. */
+  readonly name: string;
+  /** How long the record outlives a process that dies, in seconds, 1–86,400. Default 10. etcd grants 2 at least. */
+  readonly ttlSeconds?: number;
+  /** The advertised address as a whole, `host:port`, e.g. of a port mapping. Default: the host and port that were bound. */
+  readonly address?: string;
+  /** The advertised host alone; the port is the one that was bound. */
+  readonly host?: string;
+  /** Share of calls relative to the other servers, above 0, up to 1,000,000. Default 1. */
+  readonly weight?: number;
+  readonly version?: string;
+  /** The zone (failure domain) this server runs in. */
+  readonly zone?: string;
+  /** Further fields of the record's metadata; JSON, and none of `weight`, `version` and `zone`. */
+  readonly metadata?: { readonly [key: string]: JsonValue };
+  /** The part of the key behind the service, free text. Default: the advertised address. */
+  readonly key?: string;
+}
+
+/** What all clients have in common unless they say otherwise. */
+export interface ClientDefaults {
+  /** How calls are spread. Default `round_robin`. */
+  readonly loadBalancing?: LoadBalancingPolicy;
+  /** Deadline of calls that bring none, in milliseconds, 1–3,600,000. Default: none. */
+  readonly timeoutMs?: number;
+  /** HTTP/2 keepalive, in Nest's own form. Default: a ping after 20 s, 5 s for the answer. */
+  readonly keepalive?: GrpcOptions['options']['keepalive'];
+  /** Default: plain text. */
+  readonly credentials?: ChannelCredentials;
+  /** Further options of grpc-js for the channel. */
+  readonly channelOptions?: ChannelOptions;
+  /** Options of the proto loader, in Nest's own form. */
+  readonly loader?: GrpcOptions['options']['loader'];
+}
+
+/** One client to inject: `@InjectGrpcClient(name)`. */
+export interface ClientDefinition extends ClientDefaults {
+  /** What it is injected by. */
+  readonly name: string;
+  /** The service it dials. Default: its name. */
+  readonly service?: string;
+  /** The proto package, or packages. */
+  readonly package: string | string[];
+  /** The proto file, or files. */
+  readonly protoPath: string | string[];
+}
+
+/** What `DiscoveryModule.forRoot` takes; everything is optional. */
+export interface DiscoveryModuleOptions {
+  /**
+   * The etcd cluster. Default: `hosts` from the environment variable `ETCD_HOSTS` (comma-separated), else
+   * `http://127.0.0.1:2379`.
+   */
+  readonly etcd?: Partial<EtcdOptions>;
+  /** A registry instead of etcd. It is closed with the application. */
+  readonly registry?: Registry;
+  /** What this application offers. Default: nothing, it is a client only. */
+  readonly service?: ServiceOptions | readonly ServiceOptions[];
+  /** Clients for the whole application, as `forFeature` makes them for one module. */
+  readonly clients?: readonly ClientDefinition[];
+  readonly clientDefaults?: ClientDefaults;
+  /** Fail the start when the registry does not take the registration in time. Default false: it goes on behind. */
+  readonly failFast?: boolean;
+}
+
+/** Makes the options of a module that is configured asynchronously. */
+export interface DiscoveryOptionsFactory {
+  createDiscoveryOptions(): DiscoveryModuleOptions | Promise<DiscoveryModuleOptions>;
+}
+
+/** What `DiscoveryModule.forRootAsync` takes: one of the three `use`s. */
+export interface DiscoveryModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+  /** What `useFactory` is called with. */
+  readonly inject?: readonly unknown[];
+  readonly useFactory?: (
+    // Nest resolves these at run time by `inject`; their types are the factory's own affair.
+    ...dependencies: never[]
+  ) => DiscoveryModuleOptions | Promise<DiscoveryModuleOptions>;
+  readonly useClass?: Type<DiscoveryOptionsFactory>;
+  readonly useExisting?: Type<DiscoveryOptionsFactory>;
+}

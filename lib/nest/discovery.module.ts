@@ -1,0 +1,153 @@
+/** The composition root: makes the parts of the library from the options and gives them to Nest. */
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type Provider,
+} from '@nestjs/common';
+import { EtcdRegistry } from '../etcd/etcd-registry.js';
+import { DirectoryPool } from '../registry/directory-pool.js';
+import { Registry } from '../registry/registry.js';
+import { systemClock } from '../registry/system-clock.js';
+import { DiscoveryLifecycleModule } from './discovery-lifecycle.module.js';
+import { DiscoveryLogger } from './discovery-logger.service.js';
+import type {
+  ClientDefinition,
+  DiscoveryModuleAsyncOptions,
+  DiscoveryModuleOptions,
+  DiscoveryOptionsFactory,
+} from './discovery-options.js';
+import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
+import { GrpcClientFactory } from './grpc-client.factory.js';
+import { ServiceRegistrar } from './grpc-registrar.service.js';
+import { GrpcServers } from './grpc-servers.service.js';
+import { getGrpcClientToken } from './inject-grpc-client.decorator.js';
+import { rejectOption } from './option-reader.js';
+import { validateClients } from './validate-clients.js';
+import { type ResolvedOptions, validateOptions } from './validate-options.js';
+
+/**
+ * gRPC service registration, discovery and client-side load balancing. Import `forRoot` (or `forRootAsync`) once, in the
+ * root module; `forFeature` wherever clients are injected.
+ */
+@Module({})
+export class DiscoveryModule implements OnApplicationShutdown {
+  constructor(
+    @Inject(Registry) private readonly registry: Registry,
+    @Inject(DiscoveryLogger) private readonly logger: DiscoveryLogger,
+    @Inject(GrpcServers) private readonly servers: GrpcServers,
+  ) {}
+
+  /**
+   * The global module.
+   *
+   * @throws DiscoveryError `INVALID_OPTION`, at once and before anything is dialled
+   */
+  static forRoot(options: DiscoveryModuleOptions = {}): DynamicModule {
+    const resolved = validateOptions(options, process.env);
+    const clients = resolved.clients.map(clientProvider);
+    return rootModule([{ provide: DISCOVERY_OPTIONS, useValue: resolved }, ...clients], clients);
+  }
+
+  /**
+   * The global module with options that are made at start. `clients` cannot come this way, because Nest wants to know what
+   * can be injected before they are made: use `forFeature`.
+   */
+  static forRootAsync(options: DiscoveryModuleAsyncOptions): DynamicModule {
+    const module = rootModule(asyncOptions(options), []);
+    return { ...module, imports: [...(options.imports ?? []), ...(module.imports ?? [])] };
+  }
+
+  /**
+   * One injectable client per definition, in the importing module.
+   *
+   * @throws DiscoveryError `INVALID_OPTION`
+   */
+  static forFeature(definitions: readonly ClientDefinition[]): DynamicModule {
+    const providers = validateClients('forFeature', definitions).map(clientProvider);
+    return { module: DiscoveryFeatureModule, providers, exports: providers };
+  }
+
+  /** The last of all modules to hear of the shutdown: nobody needs the registry any more. */
+  async onApplicationShutdown(): Promise<void> {
+    this.servers.unfollow();
+    await this.registry.close();
+    this.logger.stop();
+  }
+}
+
+/** Holds the clients of one `forFeature`. */
+@Module({})
+export class DiscoveryFeatureModule {}
+
+function rootModule(options: Provider[], clients: Provider[]): DynamicModule {
+  return {
+    module: DiscoveryModule,
+    global: true,
+    imports: [DiscoveryLifecycleModule],
+    providers: [
+      ...options,
+      {
+        provide: Registry,
+        inject: [DISCOVERY_OPTIONS],
+        useFactory: ({ registry, etcd }: ResolvedOptions) =>
+          registry ?? new EtcdRegistry(etcd ?? { hosts: [] }),
+      },
+      {
+        provide: DirectoryPool,
+        inject: [Registry],
+        useFactory: (registry: Registry) => new DirectoryPool(registry, { clock: systemClock }),
+      },
+      GrpcServers,
+      ServiceRegistrar,
+      GrpcClientFactory,
+      DiscoveryLogger,
+    ],
+    exports: [Registry, ServiceRegistrar, GrpcClientFactory, ...clients],
+  };
+}
+
+function clientProvider(definition: ClientDefinition): Provider {
+  return {
+    provide: getGrpcClientToken(definition.name),
+    inject: [GrpcClientFactory],
+    useFactory: (factory: GrpcClientFactory) => factory.create(definition),
+  };
+}
+
+function asyncOptions(options: DiscoveryModuleAsyncOptions): Provider[] {
+  const resolve = (given: DiscoveryModuleOptions): ResolvedOptions => {
+    const resolved = validateOptions(given, process.env);
+    if (resolved.clients.length > 0) {
+      rejectOption('clients', 'given to forRootAsync', 'none; use DiscoveryModule.forFeature');
+    }
+    return resolved;
+  };
+  const { useFactory, useClass, useExisting } = options;
+  if (useFactory !== undefined) {
+    const factory = useFactory as (
+      ...dependencies: unknown[]
+    ) => DiscoveryModuleOptions | Promise<DiscoveryModuleOptions>;
+    return [
+      {
+        provide: DISCOVERY_OPTIONS,
+        inject: [...((options.inject ?? []) as never[])],
+        useFactory: async (...dependencies: unknown[]) => resolve(await factory(...dependencies)),
+      },
+    ];
+  }
+  const source = useExisting ?? useClass;
+  if (source === undefined) {
+    return rejectOption('forRootAsync', options, 'one of useFactory, useClass, useExisting');
+  }
+  return [
+    {
+      provide: DISCOVERY_OPTIONS,
+      inject: [source],
+      useFactory: async (factory: DiscoveryOptionsFactory) =>
+        resolve(await factory.createDiscoveryOptions()),
+    },
+    ...(useClass === undefined ? [] : [useClass]),
+  ];
+}

@@ -1,0 +1,100 @@
+/**
+ * Finds the application's gRPC servers and tells when each is bound and when it is about to close. Nest has no hook for
+ * either that holds in every start order, so `createClient`, `listen` and `close` of each server object are wrapped.
+ */
+import { Inject, Injectable } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { Transport } from '@nestjs/microservices';
+import type { Subscription } from 'rxjs';
+import { boundAddresses, type ChannelzServer } from '../grpc/bound-address.js';
+
+/** A gRPC server that accepts calls. */
+export interface BoundServer {
+  /** The `url` option it was started with. */
+  readonly url: string;
+  /** `host:port` of its sockets; empty where they cannot be told. */
+  readonly addresses: readonly string[];
+}
+
+/** What follows the servers. Each returned promise is waited for by the server's `listen` or `close`. */
+export interface GrpcServersListener {
+  onBound(server: BoundServer): Promise<void>;
+  onClosing(server: BoundServer): Promise<void>;
+}
+
+type Callback = (error?: unknown, ...rest: unknown[]) => void;
+
+/** The part of Nest's `ServerGrpc` this file relies on. */
+interface GrpcTransportServer {
+  readonly transportId: unknown;
+  readonly url?: string;
+  createClient(): Promise<ChannelzServer>;
+  listen(callback: Callback): unknown;
+  close(): unknown;
+}
+
+/** Every gRPC server of the application, whichever way it was added and whenever. */
+@Injectable()
+export class GrpcServers {
+  private readonly adopted = new Set<GrpcTransportServer>();
+  private subscription: Subscription | undefined;
+
+  constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {}
+
+  /** How many gRPC servers the application has so far, bound or not. */
+  get size(): number {
+    return this.adopted.size;
+  }
+
+  /** Follows the servers, those added already included. */
+  follow(listener: GrpcServersListener): void {
+    this.subscription ??= this.modules.getRpcTargetRegistry().subscribe((target: unknown) => {
+      if (isGrpcServer(target) && !this.adopted.has(target)) this.adopt(target, listener);
+    });
+  }
+
+  /** Stops looking for further servers. */
+  unfollow(): void {
+    this.subscription?.unsubscribe();
+  }
+
+  private adopt(target: GrpcTransportServer, listener: GrpcServersListener): void {
+    this.adopted.add(target);
+    const createClient = target.createClient.bind(target);
+    const listen = target.listen.bind(target);
+    const close = target.close.bind(target);
+    let bound: BoundServer | undefined;
+
+    target.createClient = async () => {
+      const server = await createClient();
+      bound = { url: target.url ?? '', addresses: boundAddresses(server) };
+      return server;
+    };
+    target.listen = (callback) =>
+      listen((error, ...rest) => {
+        if (bound === undefined || (error !== undefined && error !== null)) {
+          callback(error, ...rest);
+          return;
+        }
+        listener.onBound(bound).then(
+          () => callback(error, ...rest),
+          (failure: unknown) => callback(failure),
+        );
+      });
+    target.close = async () => {
+      const closing = bound;
+      bound = undefined;
+      if (closing !== undefined) await listener.onClosing(closing);
+      await close();
+    };
+  }
+}
+
+function isGrpcServer(target: unknown): target is GrpcTransportServer {
+  if (typeof target !== 'object' || target === null) return false;
+  const { transportId, createClient, listen, close } = target as Partial<GrpcTransportServer>;
+  return (
+    transportId === Transport.GRPC &&
+    [createClient, listen, close].every((method) => typeof method === 'function')
+  );
+}

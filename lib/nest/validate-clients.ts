@@ -1,0 +1,92 @@
+/** Checks client definitions. */
+import { ChannelCredentials } from '@grpc/grpc-js';
+import { isLoadBalancingPolicy, LOAD_BALANCING_POLICIES } from '../grpc/policies.js';
+import type { ClientDefaults, ClientDefinition } from './discovery-options.js';
+import {
+  optionalInteger,
+  rejectOption,
+  requireArray,
+  requireObject,
+  requireString,
+} from './option-reader.js';
+import { validateServiceName } from './validate-service.js';
+
+const DEFAULT_FIELDS = [
+  'loadBalancing',
+  'timeoutMs',
+  'keepalive',
+  'credentials',
+  'channelOptions',
+  'loader',
+] as const;
+const CLIENT_FIELDS = ['name', 'service', 'package', 'protoPath', ...DEFAULT_FIELDS] as const;
+
+/** @throws DiscoveryError `INVALID_OPTION` */
+export function validateClients(option: string, value: unknown): readonly ClientDefinition[] {
+  const clients = requireArray(option, value, 'client definitions').map((entry, index) =>
+    validateClient(`${option}[${index}]`, entry),
+  );
+  const names = clients.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) rejectOption(option, twice, 'each client name once');
+  return Object.freeze(clients);
+}
+
+/** @throws DiscoveryError `INVALID_OPTION` */
+export function validateClient(option: string, value: unknown): ClientDefinition {
+  const given = requireObject<(typeof CLIENT_FIELDS)[number]>(option, value, CLIENT_FIELDS);
+  const name = requireString(`${option}.name`, given.name);
+  const service = validateServiceName(
+    given.service === undefined ? `${option}.name` : `${option}.service`,
+    given.service ?? name,
+  );
+  return Object.freeze({
+    ...checkDefaults(option, given),
+    name,
+    service,
+    package: oneOrMore(`${option}.package`, given.package),
+    protoPath: oneOrMore(`${option}.protoPath`, given.protoPath),
+  });
+}
+
+/** @throws DiscoveryError `INVALID_OPTION` */
+export function validateClientDefaults(option: string, value: unknown): ClientDefaults {
+  const given = requireObject<(typeof DEFAULT_FIELDS)[number]>(option, value, DEFAULT_FIELDS);
+  return Object.freeze(checkDefaults(option, given));
+}
+
+function checkDefaults(
+  option: string,
+  given: Partial<Record<(typeof DEFAULT_FIELDS)[number], unknown>>,
+): ClientDefaults {
+  const { loadBalancing, credentials } = given;
+  if (loadBalancing !== undefined && !isLoadBalancingPolicy(loadBalancing)) {
+    const allowed = LOAD_BALANCING_POLICIES.join(', ');
+    rejectOption(`${option}.loadBalancing`, loadBalancing, allowed);
+  }
+  if (credentials !== undefined && !isChannelCredentials(credentials)) {
+    rejectOption(`${option}.credentials`, credentials, 'ChannelCredentials of @grpc/grpc-js');
+  }
+  optionalInteger(`${option}.timeoutMs`, given.timeoutMs, 1, 3_600_000);
+  for (const field of ['keepalive', 'channelOptions', 'loader'] as const) {
+    const value = given[field];
+    if (value === undefined) continue;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      rejectOption(`${option}.${field}`, value, 'an object');
+    }
+  }
+  const present = DEFAULT_FIELDS.filter((field) => given[field] !== undefined);
+  return Object.fromEntries(present.map((field) => [field, given[field]]));
+}
+
+// Another copy of grpc-js has another class, and its credentials would not work: `instanceof` is meant.
+function isChannelCredentials(value: unknown): boolean {
+  return value instanceof ChannelCredentials;
+}
+
+function oneOrMore(option: string, value: unknown): string | string[] {
+  if (Array.isArray(value) && value.length > 0) {
+    return value.map((entry) => requireString(option, entry));
+  }
+  return requireString(option, value, 'a non-empty string, or an array of them');
+}

@@ -1,0 +1,111 @@
+/** Checks the `etcd` options. */
+import type { EtcdOptions } from '../etcd/etcd-options.js';
+import {
+  optionalInteger,
+  rejectOption,
+  requireArray,
+  requireObject,
+  requireString,
+} from './option-reader.js';
+
+/** Checked etcd options. */
+export type EtcdSettings = EtcdOptions;
+
+const ETCD_FIELDS = ['hosts', 'namespace', 'auth', 'tls', 'requestTimeoutMs', 'client'] as const;
+const DEFAULT_HOST = 'http://127.0.0.1:2379';
+const HOST_ALLOWED = 'http://host:port or https://host:port, all members alike';
+
+/** @throws DiscoveryError `INVALID_OPTION` */
+export function validateEtcd(
+  value: unknown,
+  environment: Readonly<Record<string, string | undefined>>,
+): EtcdSettings {
+  const given = requireObject('etcd', value, ETCD_FIELDS);
+  const client = given.client as EtcdOptions['client'];
+  if (client !== undefined) {
+    if (typeof client !== 'object' || client === null || !('kv' in client)) {
+      rejectOption('etcd.client', client, 'an Etcd3 client');
+    }
+    const beside = (['hosts', 'auth', 'tls'] as const).find((field) => given[field] !== undefined);
+    if (beside !== undefined) {
+      rejectOption(`etcd.${beside}`, given[beside], 'none beside etcd.client, which has its own');
+    }
+  }
+  const hosts = client === undefined ? validateHosts(given.hosts, environment) : [];
+  const secure = hosts.some((host) => host.startsWith('https://'));
+  return Object.freeze({
+    hosts,
+    namespace: validateNamespace(given.namespace),
+    requestTimeoutMs: optionalInteger('etcd.requestTimeoutMs', given.requestTimeoutMs, 100, 60_000),
+    ...(given.auth === undefined ? {} : { auth: validateAuth(given.auth) }),
+    ...(given.tls === undefined ? {} : { tls: validateTls(given.tls, secure) }),
+    ...(client === undefined ? {} : { client }),
+  }) as EtcdSettings;
+}
+
+function validateHosts(
+  value: unknown,
+  environment: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  const fromEnvironment = environment['ETCD_HOSTS'];
+  if (value === undefined && fromEnvironment !== undefined && fromEnvironment.trim() !== '') {
+    return checkHosts('ETCD_HOSTS', fromEnvironment.split(','));
+  }
+  return checkHosts('etcd.hosts', value ?? [DEFAULT_HOST]);
+}
+
+function checkHosts(option: string, value: unknown): readonly string[] {
+  const list = requireArray(option, value, HOST_ALLOWED);
+  if (list.length === 0) rejectOption(option, list, `at least one of ${HOST_ALLOWED}`);
+  const hosts = list.map((entry) => {
+    const text = requireString(option, entry, HOST_ALLOWED).trim();
+    const host = text.includes('://') ? text : `http://${text}`;
+    return isMemberUrl(host) ? host.replace(/\/$/, '') : rejectOption(option, entry, HOST_ALLOWED);
+  });
+  const secure = hosts.filter((host) => host.startsWith('https://')).length;
+  if (secure !== 0 && secure !== hosts.length) rejectOption(option, hosts, HOST_ALLOWED);
+  return Object.freeze(hosts);
+}
+
+function isMemberUrl(host: string): boolean {
+  if (!/^https?:\/\/(\[[0-9a-fA-F:.]+\]|[^/:@?#\s]+):\d{1,5}\/?$/.test(host)) return false;
+  const port = Number(/:(\d+)\/?$/.exec(host)?.[1]);
+  return port >= 1 && port <= 65_535;
+}
+
+function validateNamespace(value: unknown): string {
+  if (value === undefined) return '';
+  return typeof value === 'string'
+    ? value
+    : rejectOption('etcd.namespace', value, 'a string that is put before every key');
+}
+
+function validateAuth(value: unknown): EtcdOptions['auth'] {
+  const { username, password } = requireObject('etcd.auth', value, ['username', 'password']);
+  return Object.freeze({
+    username: requireString('etcd.auth.username', username),
+    password: requireString('etcd.auth.password', password),
+  });
+}
+
+function validateTls(value: unknown, secure: boolean): EtcdOptions['tls'] {
+  const { ca, cert, key } = requireObject('etcd.tls', value, ['ca', 'cert', 'key']);
+  if (!secure) rejectOption('etcd.tls', 'given with http:// hosts', 'https:// hosts');
+  if ((cert === undefined) !== (key === undefined)) {
+    rejectOption(
+      'etcd.tls.cert',
+      cert === undefined ? undefined : 'given',
+      'cert and key together',
+    );
+  }
+  return Object.freeze({
+    ca: pem('etcd.tls.ca', ca),
+    ...(cert === undefined ? {} : { cert: pem('etcd.tls.cert', cert) }),
+    ...(key === undefined ? {} : { key: pem('etcd.tls.key', key) }),
+  });
+}
+
+function pem(option: string, value: unknown): string | Uint8Array {
+  if (value instanceof Uint8Array && value.length > 0) return value;
+  return requireString(option, value, 'PEM text or bytes');
+}

@@ -1,0 +1,55 @@
+/** From what users wrote to options that are complete, checked and frozen. Nothing is dialled before this has passed. */
+import { Registry } from '../registry/registry.js';
+import { type EtcdSettings, validateEtcd } from './validate-etcd.js';
+import { validateClientDefaults, validateClients } from './validate-clients.js';
+import type {
+  ClientDefaults,
+  ClientDefinition,
+  DiscoveryModuleOptions,
+} from './discovery-options.js';
+import { optionalBoolean, rejectOption, requireObject } from './option-reader.js';
+import { type ResolvedService, validateServices } from './validate-service.js';
+
+/** Checked options. Exactly one of `registry` and `etcd` is there. */
+export interface ResolvedOptions {
+  readonly registry: Registry | undefined;
+  readonly etcd: EtcdSettings | undefined;
+  readonly services: readonly ResolvedService[];
+  readonly clients: readonly ClientDefinition[];
+  readonly clientDefaults: ClientDefaults;
+  readonly failFast: boolean;
+}
+
+const ROOT_FIELDS = [
+  'etcd',
+  'registry',
+  'service',
+  'clients',
+  'clientDefaults',
+  'failFast',
+] as const;
+/**
+ * Checks options and fills in defaults.
+ *
+ * @throws DiscoveryError `INVALID_OPTION`
+ */
+export function validateOptions(
+  options: DiscoveryModuleOptions,
+  environment: Readonly<Record<string, string | undefined>>,
+): ResolvedOptions {
+  const given = requireObject('forRoot', options, ROOT_FIELDS);
+  if (given.registry !== undefined && given.etcd !== undefined) {
+    rejectOption('etcd', 'given beside registry', 'one of etcd and registry');
+  }
+  if (given.registry !== undefined && !(given.registry instanceof Registry)) {
+    rejectOption('registry', given.registry, 'an instance of Registry');
+  }
+  return Object.freeze({
+    registry: given.registry,
+    etcd: given.registry === undefined ? validateEtcd(given.etcd ?? {}, environment) : undefined,
+    services: validateServices(given.service),
+    clients: given.clients === undefined ? [] : validateClients('clients', given.clients),
+    clientDefaults: validateClientDefaults('clientDefaults', given.clientDefaults ?? {}),
+    failFast: optionalBoolean('failFast', given.failFast) ?? false,
+  });
+}

@@ -1,0 +1,169 @@
+/** Checks the services an application announces. */
+import { isWildcardHost, parseAddress } from '../core/address.js';
+import { DiscoveryError } from '../core/discovery-error.js';
+import type { JsonValue } from '../core/endpoint.js';
+import { encodeGoJson } from '../core/go-json.js';
+import {
+  optionalInteger,
+  optionalString,
+  rejectOption,
+  requireArray,
+  requireObject,
+  requireString,
+} from './option-reader.js';
+
+/** The fields of a record's metadata. */
+export type Metadata = { readonly [key: string]: JsonValue };
+
+/** What can be changed while a service is registered; fields that are `undefined` stay as they are. */
+export interface RecordUpdate {
+  readonly weight?: number;
+  readonly version?: string;
+  readonly zone?: string;
+  readonly metadata?: Metadata;
+}
+
+/** A service with its defaults filled in. */
+export interface ResolvedService {
+  readonly name: string;
+  readonly ttlSeconds: number;
+  readonly address: string | undefined;
+  readonly host: string | undefined;
+  readonly key: string | undefined;
+  readonly metadata: Metadata | null;
+}
+
+const SERVICE_FIELDS = [
+  'name',
+  'ttlSeconds',
+  'address',
+  'host',
+  'weight',
+  'version',
+  'zone',
+  'metadata',
+  'key',
+] as const;
+/** Metadata fields with options of their own. */
+const OWN_METADATA = ['weight', 'version', 'zone'] as const;
+const DEFAULT_TTL_SECONDS = 10;
+
+/**
+ * Checks the `service` option: one service, or several.
+ *
+ * @throws DiscoveryError `INVALID_OPTION`
+ */
+export function validateServices(value: unknown): readonly ResolvedService[] {
+  if (value === undefined) return [];
+  const list = Array.isArray(value) ? requireArray('service', value, 'services') : [value];
+  const services = list.map((entry, index) =>
+    validateService(Array.isArray(value) ? `service[${index}]` : 'service', entry),
+  );
+  const names = services.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) rejectOption('service', twice, 'each service name once');
+  return Object.freeze(services);
+}
+
+function validateService(option: string, value: unknown): ResolvedService {
+  const given = requireObject<(typeof SERVICE_FIELDS)[number]>(option, value, SERVICE_FIELDS);
+  return Object.freeze({
+    name: validateServiceName(`${option}.name`, given.name),
+    ttlSeconds:
+      optionalInteger(`${option}.ttlSeconds`, given.ttlSeconds, 1, 86_400) ?? DEFAULT_TTL_SECONDS,
+    address: validateAddress(`${option}.address`, given.address),
+    host: validateHost(`${option}.host`, given.host, given.address),
+    key: optionalString(`${option}.key`, given.key),
+    metadata: validateMetadata(option, given),
+  });
+}
+
+/** A service name: what stands before the slash in a record's key. */
+export function validateServiceName(option: string, value: unknown): string {
+  const allowed = 'a non-empty string without a slash at its end and without control characters';
+  const name = requireString(option, value, allowed);
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  return /\/$|[\u0000-\u001f\u007f]/.test(name) ? rejectOption(option, value, allowed) : name;
+}
+
+function validateAddress(option: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const allowed =
+    'host:port or [ipv6]:port with a port from 1 to 65535 and a host that is no wildcard, or unix:path';
+  const parsed = typeof value === 'string' ? parseAddress(value) : undefined;
+  if (parsed === undefined) return rejectOption(option, value, allowed);
+  if (parsed.kind === 'tcp' && isWildcardHost(parsed.host)) rejectOption(option, value, allowed);
+  return value as string;
+}
+
+function validateHost(option: string, value: unknown, address: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const allowed = 'a host name or address without a port, no wildcard';
+  if (address !== undefined) rejectOption(option, value, 'none beside address, which has a host');
+  const host = requireString(option, value, allowed).replace(/^\[|\]$/g, '');
+  const dialable = parseAddress(host.includes(':') ? `[${host}]:1` : `${host}:1`) !== undefined;
+  const portGiven = /^[^:]+:\d+$/.test(host);
+  return !dialable || portGiven || isWildcardHost(host)
+    ? rejectOption(option, value, allowed)
+    : host;
+}
+
+function validateMetadata(
+  option: string,
+  given: RecordUpdate | Partial<Record<(typeof SERVICE_FIELDS)[number], unknown>>,
+): Metadata | null {
+  const metadata: Record<string, JsonValue> = {};
+  const { metadata: extra } = given;
+  if (extra !== undefined) {
+    if (typeof extra !== 'object' || extra === null || Array.isArray(extra)) {
+      rejectOption(`${option}.metadata`, extra, 'an object of JSON values');
+    }
+    const own = OWN_METADATA.find((field) => Object.hasOwn(extra as object, field));
+    if (own !== undefined) {
+      const clash: unknown = Reflect.get(extra as object, own);
+      rejectOption(`${option}.metadata.${own}`, clash, `none; there is an option ${option}.${own}`);
+    }
+    Object.assign(metadata, requireJson(`${option}.metadata`, extra));
+  }
+  const weight = validateWeight(`${option}.weight`, given.weight);
+  const version = optionalString(`${option}.version`, given.version);
+  const zone = optionalString(`${option}.zone`, given.zone);
+  if (weight !== undefined) metadata['weight'] = weight;
+  if (version !== undefined) metadata['version'] = version;
+  if (zone !== undefined) metadata['zone'] = zone;
+  return Object.keys(metadata).length === 0 ? null : Object.freeze(metadata);
+}
+
+/**
+ * The metadata of a record after a live change.
+ *
+ * @throws DiscoveryError `INVALID_OPTION`
+ */
+export function updatedMetadata(
+  option: string,
+  before: JsonValue,
+  change: RecordUpdate,
+): JsonValue {
+  requireObject(option, change, ['weight', 'version', 'zone', 'metadata']);
+  const after = validateMetadata(option, change);
+  const known = before !== null && typeof before === 'object' ? before : {};
+  return after === null ? before : Object.freeze({ ...known, ...after });
+}
+
+/** A weight: above 0, up to a million. */
+export function validateWeight(option: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  const fits = typeof value === 'number' && value > 0 && value <= 1_000_000;
+  return fits ? value : rejectOption(option, value, 'a number above 0, up to 1000000');
+}
+
+function requireJson(option: string, value: unknown): Metadata {
+  const metadata = value as Metadata;
+  try {
+    encodeGoJson(metadata);
+  } catch (error) {
+    const reason = error instanceof DiscoveryError ? error.detail : String(error);
+    rejectOption(option, `not JSON (${reason})`, 'an object of JSON values');
+  }
+  return metadata;
+}
