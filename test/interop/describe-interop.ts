@@ -16,7 +16,9 @@ export function describeInterop(name: string, suite: (binary: EtcdBinary) => voi
     ...(binaries.length > 0 ? [] : ['no etcd on the PATH or in .cache/etcd']),
   ].join(', ');
   if (missing === '') {
-    describe.each(binaries)(`${name}, etcd $version`, suite);
+    for (const binary of binaries) {
+      describe(`${name}, etcd ${binary.version}`, () => suite(binary));
+    }
   } else if (process.env['REQUIRE_GO'] === '1') {
     it(name, () => {
       throw new Error(`REQUIRE_GO=1, but there is ${missing}`);

@@ -1,0 +1,151 @@
+/** The records themselves: Go lists and watches what Nest writes, byte for byte as Go would, and the other way round. */
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { compileApps } from '../support/child-app.js';
+import { EtcdProcess } from '../support/etcd-process.js';
+import { type EventProcess, stopEventProcesses } from '../support/event-process.js';
+import { describeInterop } from './describe-interop.js';
+import { answersOfNext, finalTally, rawRecords, startClient, startServer } from './fleet.js';
+import { buildGoProgram, runGo, startGo } from './go-program.js';
+
+/** One update as `interop watch` prints it. */
+interface GoUpdate {
+  readonly op: 'add' | 'delete';
+  readonly key: string;
+  readonly addr: string;
+  readonly metadata: unknown;
+}
+
+describeInterop('records', (binary) => {
+  let etcd: EtcdProcess;
+  let url: string;
+
+  beforeAll(async () => {
+    await Promise.all([buildGoProgram(), compileApps()]);
+    etcd = await EtcdProcess.start({ binary });
+    url = etcd.hosts[0] ?? '';
+  }, 300_000);
+
+  afterEach(stopEventProcesses);
+
+  afterAll(async () => {
+    await etcd?.stop();
+  });
+
+  it('Go lists a Nest server, and would have written the same bytes', async () => {
+    const metadata = { '9': 'nine', '10': 'ten', team: 'a<b>&"c"', 团队: '张三\u2028' };
+    await startServer('nest', url, 'listed', {
+      id: 'n1',
+      serviceOptions: { weight: 5, zone: 'eu-1', version: '2.0.1', metadata },
+    });
+
+    const [record, ...others] = await rawRecords(url, 'listed');
+    expect(others).toEqual([]);
+    const address = record?.key.slice('listed/'.length) ?? '';
+    expect(address).toMatch(/^127\.0\.0\.1:[1-9]\d+$/);
+    expect(record?.lease).not.toBe('0');
+
+    const list = await runGo('list', url, 'listed');
+    const expected = { ...metadata, weight: 5, zone: 'eu-1', version: '2.0.1' };
+    expect(list['endpoints']).toEqual({
+      [`listed/${address}`]: { Addr: address, Metadata: expected },
+    });
+
+    await runGo('put', url, 'twin', { addr: address, metadata: JSON.stringify(expected) });
+    const [twin] = await rawRecords(url, 'twin');
+    expect(record?.value).toBe(twin?.value);
+  });
+
+  it('a Nest server without metadata writes what a Go server writes', async () => {
+    await startServer('nest', url, 'plain', { id: 'n1' });
+    const [record] = await rawRecords(url, 'plain');
+    const address = record?.key.slice('plain/'.length);
+    expect(record?.value).toBe(`{"Op":0,"Addr":"${address}","Metadata":null}`);
+  });
+
+  it('Go watches Nest servers come, leave in order and die', async () => {
+    const watch = await startGo('watch', url, 'watched');
+    await watch.waitForEvent('watching');
+    const orderly = await startServer('nest', url, 'watched', {
+      id: 'n1',
+      serviceOptions: { weight: 2, zone: 'eu-1' },
+    });
+    const added = await update(watch, ({ op }) => op === 'add');
+    expect(added.metadata).toEqual({ weight: 2, zone: 'eu-1' });
+    expect(added.key).toBe(`watched/${added.addr}`);
+    await orderly.stop();
+    await update(watch, ({ op, key }) => op === 'delete' && key === added.key);
+
+    const killed = await startServer('nest', url, 'watched', { id: 'n2', ttlSeconds: 2 });
+    const second = await update(watch, ({ op, key }) => op === 'add' && key !== added.key);
+    killed.kill('SIGKILL');
+    await update(watch, ({ op, key }) => op === 'delete' && key === second.key);
+
+    // Four updates and no more: a record is written once, and nothing rewrites it while all is well.
+    expect(updates(watch).map(({ op }) => op)).toEqual(['add', 'delete', 'add', 'delete']);
+  });
+
+  it('a Nest client follows what Go puts and deletes', async () => {
+    const addresses = await Promise.all(
+      ['g1', 'g2'].map(async (id) => {
+        const server = await startServer('go', url, 'elsewhere', { id });
+        return String((await server.waitForEvent('listening'))['addr']);
+      }),
+    );
+    const [first = '', second = ''] = addresses;
+    await runGo('put', url, 'followed', { addr: first, metadata: '{"weight":10,"zone":"eu-1"}' });
+    const client = await startClient('nest', url, 'followed', { forever: true, warm: 1 });
+    await client.waitForEvent('warm');
+    expect(await answersOfNext(client, 20)).toEqual(['g1']);
+
+    // The key's suffix is free text: Go does not parse it, nor may we.
+    await runGo('put', url, 'followed', { key: 'followed/second of two', addr: second });
+    await untilAnswers(client, ['g1', 'g2']);
+    await runGo('delete', url, 'followed', { key: `followed/${first}` });
+    await untilAnswers(client, ['g2']);
+
+    client.kill('SIGTERM');
+    expect(await finalTally(client)).toMatchObject({ failed: 0, byCode: {} });
+  });
+
+  it('a Nest client follows a record that Go points elsewhere', async () => {
+    const addresses = await Promise.all(
+      ['g1', 'g2'].map(async (id) => {
+        const server = await startServer('go', url, 'homes', { id });
+        return String((await server.waitForEvent('listening'))['addr']);
+      }),
+    );
+    const key = 'moving/endpoint';
+    await runGo('put', url, 'moving', { key, addr: addresses[0] ?? '' });
+    const client = await startClient('nest', url, 'moving', { forever: true, warm: 1 });
+    await client.waitForEvent('warm');
+    expect(await answersOfNext(client, 20)).toEqual(['g1']);
+    await runGo('put', url, 'moving', { key, addr: addresses[1] ?? '' });
+    await untilAnswers(client, ['g2']);
+    client.kill('SIGTERM');
+    expect(await finalTally(client)).toMatchObject({ failed: 0, byCode: {} });
+  });
+});
+
+function updates(watch: EventProcess): GoUpdate[] {
+  return watch.events.flatMap((event) => (event['updates'] ?? []) as GoUpdate[]);
+}
+
+/** The first update of a Go watch that matches, of the past or to come. */
+async function update(
+  watch: EventProcess,
+  condition: (update: GoUpdate) => boolean,
+): Promise<GoUpdate> {
+  const has = (list: unknown): GoUpdate | undefined =>
+    ((list ?? []) as GoUpdate[]).find((each) => condition(each));
+  const event = await watch.waitForEvent((each) => has(each['updates']) !== undefined);
+  const found = has(event['updates']);
+  if (found === undefined) throw new Error('the event has no such update');
+  return found;
+}
+
+/** Waits until exactly these servers answer the calls of a client. */
+async function untilAnswers(client: EventProcess, servers: readonly string[]): Promise<void> {
+  let answers: string[];
+  do answers = await answersOfNext(client, 20);
+  while (answers.join() !== servers.join());
+}

@@ -1,0 +1,136 @@
+/**
+ * A Nest gateway that calls `User.Login` through an injected client, for tests that need it in a process of its own. Its
+ * events are those of `interop client`, the Go one, so that a test can hold both to the same.
+ *
+ * Settings: `ETCD_HOSTS`; `SERVICE` (api); `CALLS` (1); `CONCURRENCY` (1); `FOREVER` (1: call until SIGTERM);
+ * `INTERVAL_MS` (5: pause between two calls with FOREVER); `POLICY` (round_robin); `WARM` (0: before the counting
+ * starts, call until so many servers have answered); `TIMEOUT_MS` (5000).
+ * Events: `warm`, with FOREVER `tick` every 100 ms, `done`; each with `calls`, `failed`, `byServer` and `byCode`.
+ */
+import 'reflect-metadata';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Metadata, status } from '@grpc/grpc-js';
+import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { ClientGrpc } from '@nestjs/microservices';
+import { DiscoveryModule, InjectGrpcClient } from 'nestjs-grpc-discovery';
+import { firstValueFrom, type Observable } from 'rxjs';
+import { emit, endWithTestProcess, setting } from './app-events.js';
+import type { UserRequest, UserResponse } from './user.controller.js';
+
+interface UserClient {
+  login(
+    request: UserRequest,
+    metadata: Metadata,
+    options: { readonly deadline: number },
+  ): Observable<UserResponse>;
+}
+
+/** Counts the outcomes of calls. */
+class Tally {
+  private calls = 0;
+  private failed = 0;
+  private readonly byServer: Record<string, number> = {};
+  private readonly byCode: Record<string, number> = {};
+
+  get servers(): number {
+    return Object.keys(this.byServer).length;
+  }
+
+  answered(server: string): void {
+    this.calls += 1;
+    this.byServer[server] = (this.byServer[server] ?? 0) + 1;
+  }
+
+  erred(error: unknown): void {
+    const code = (error as { code?: number }).code;
+    const name = code === undefined ? String(error) : (status[code] ?? String(code));
+    this.calls += 1;
+    this.failed += 1;
+    this.byCode[name] = (this.byCode[name] ?? 0) + 1;
+  }
+
+  print(event: string): void {
+    const { calls, failed, byServer, byCode } = this;
+    emit(event, { calls, failed, byServer, byCode });
+  }
+}
+
+@Injectable()
+class Gateway implements OnModuleInit {
+  private users: UserClient | undefined;
+
+  constructor(@InjectGrpcClient('users') private readonly client: ClientGrpc) {}
+
+  onModuleInit(): void {
+    this.users = this.client.getService<UserClient>('User');
+  }
+
+  async call(into: Tally, timeoutMs: number): Promise<void> {
+    if (this.users === undefined) throw new Error('the gateway is not initialised');
+    const request = { name: '张三', password: '111111' };
+    const options = { deadline: Date.now() + timeoutMs };
+    try {
+      const response = await firstValueFrom(this.users.login(request, new Metadata(), options));
+      into.answered(response.server);
+    } catch (error) {
+      into.erred(error);
+    }
+  }
+}
+
+@Module({
+  imports: [
+    DiscoveryModule.forRoot({ etcd: { hosts: setting('ETCD_HOSTS').split(',') } }),
+    DiscoveryModule.forFeature([
+      {
+        name: 'users',
+        service: setting('SERVICE', 'api'),
+        package: 'user',
+        protoPath: setting('USER_PROTO'),
+        loadBalancing: setting('POLICY', 'round_robin') as 'round_robin',
+      },
+    ]),
+  ],
+  providers: [Gateway],
+})
+class GatewayModule {}
+
+const forever = setting('FOREVER', '0') === '1';
+const calls = Number(setting('CALLS', '1'));
+const timeoutMs = Number(setting('TIMEOUT_MS', '5000'));
+
+// The signal only ends the loops: the calls under way finish, and the application closes in order below.
+const stop = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+endWithTestProcess();
+
+const app = await NestFactory.createApplicationContext(GatewayModule);
+const gateway = app.get(Gateway);
+
+const warm = Number(setting('WARM', '0'));
+if (warm > 0) {
+  const warming = new Tally();
+  while (!stop.signal.aborted && warming.servers < warm) {
+    await gateway.call(warming, timeoutMs);
+    await pause(1);
+  }
+  warming.print('warm');
+}
+
+const counted = new Tally();
+const ticks = forever ? setInterval(() => counted.print('tick'), 100) : undefined;
+const limit = forever ? Infinity : calls;
+let issued = 0;
+const worker = async (): Promise<void> => {
+  while (!stop.signal.aborted && issued < limit) {
+    issued += 1;
+    await gateway.call(counted, timeoutMs);
+    if (forever) await pause(Number(setting('INTERVAL_MS', '5')));
+  }
+};
+await Promise.all(Array.from({ length: Number(setting('CONCURRENCY', '1')) }, worker));
+clearInterval(ticks);
+counted.print('done');
+await app.close();
+emit('closed');
