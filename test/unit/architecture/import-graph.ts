@@ -1,0 +1,92 @@
+/** Reads what the source files of the library import, with the compiler's own parser. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import ts from 'typescript';
+
+/** One import of a file. */
+export interface ImportEdge {
+  /** As it stands in the source: `../core/endpoint.js`, `rxjs`. */
+  readonly specifier: string;
+  /** The file it names, relative to the library's folder, e.g. `core/endpoint.ts`; `undefined` for a package. */
+  readonly file: string | undefined;
+  /** Whether the compiled file has nothing left of it. */
+  readonly typeOnly: boolean;
+  /** `import 'x'`: only for what loading it does. */
+  readonly sideEffectOnly: boolean;
+  readonly line: number;
+}
+
+/** One parsed file: `path` is relative to the library's folder and has forward slashes. */
+export interface SourceModule {
+  readonly path: string;
+  readonly source: ts.SourceFile;
+  readonly imports: readonly ImportEdge[];
+}
+
+/** Parses every TypeScript file below a folder. */
+export function readModules(folder: string): SourceModule[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((path) => path.replaceAll('\\', '/'))
+    .filter((path) => path.endsWith('.ts'))
+    .sort()
+    .map((path) => parseModule(path, readFileSync(join(folder, path), 'utf8')));
+}
+
+/** Parses one file from its text. */
+export function parseModule(path: string, text: string): SourceModule {
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  const imports: ImportEdge[] = [];
+  const add = (node: ts.Node, literal: ts.Node | undefined, typeOnly: boolean): void => {
+    const known = literal !== undefined && ts.isStringLiteralLike(literal);
+    const specifier = known ? literal.text : '(computed)';
+    const file = specifier.startsWith('.')
+      ? posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')
+      : undefined;
+    const sideEffectOnly = ts.isImportDeclaration(node) && node.importClause === undefined;
+    imports.push({ specifier, file, typeOnly, sideEffectOnly, line: lineOf(source, node) });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) {
+      add(node, node.moduleSpecifier, isTypeOnlyImport(node.importClause));
+    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined) {
+      add(node, node.moduleSpecifier, isTypeOnlyExport(node));
+    } else if (ts.isImportEqualsDeclaration(node)) {
+      if (ts.isExternalModuleReference(node.moduleReference)) {
+        add(node, node.moduleReference.expression, node.isTypeOnly);
+      }
+    } else if (ts.isImportTypeNode(node)) {
+      add(node, ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, true);
+    } else if (ts.isCallExpression(node) && loadsModule(node.expression)) {
+      add(node, node.arguments[0], false);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return { path, source, imports };
+}
+
+/** The line of a node, counted from 1. */
+export function lineOf(source: ts.SourceFile, node: ts.Node): number {
+  return source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;
+}
+
+function isTypeOnlyImport(clause: ts.ImportClause | undefined): boolean {
+  if (clause === undefined) return false;
+  if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
+  const { name, namedBindings } = clause;
+  if (name !== undefined || namedBindings === undefined) return false;
+  if (!ts.isNamedImports(namedBindings)) return false;
+  return namedBindings.elements.every((element) => element.isTypeOnly);
+}
+
+function isTypeOnlyExport(node: ts.ExportDeclaration): boolean {
+  if (node.isTypeOnly) return true;
+  const clause = node.exportClause;
+  if (clause === undefined || !ts.isNamedExports(clause)) return false;
+  return clause.elements.every((element) => element.isTypeOnly);
+}
+
+function loadsModule(callee: ts.Expression): boolean {
+  if (callee.kind === ts.SyntaxKind.ImportKeyword) return true;
+  return ts.isIdentifier(callee) && callee.text === 'require';
+}
