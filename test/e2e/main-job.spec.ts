@@ -1,6 +1,6 @@
 /** The main job in one process: a server registers, a client finds it and calls. */
 import 'reflect-metadata';
-import { Controller, type INestMicroservice, Inject, Injectable, Module } from '@nestjs/common';
+import { Controller, type INestMicroservice, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type ClientGrpc, GrpcMethod, Transport } from '@nestjs/microservices';
 import { DiscoveryModule, InjectGrpcClient } from 'nestjs-grpc-discovery';

@@ -8,12 +8,15 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { projectRoot } from './project-root.js';
 
 /** An etcd server binary found on this machine. */
 export interface EtcdBinary {
   readonly path: string;
   /** As `etcd --version` prints it, e.g. `3.4.23`. */
   readonly version: string;
+  /** Where it was found. */
+  readonly origin: 'PATH' | '.cache';
 }
 
 export interface EtcdProcessOptions {
@@ -28,20 +31,23 @@ export interface EtcdProcessOptions {
   readonly name?: string;
 }
 
-const cachedBinary = new URL('../../.cache/etcd/etcd', import.meta.url).pathname;
+const cachedBinary = join(projectRoot(import.meta.url), '.cache/etcd/etcd');
 
 /** Every etcd server of this machine: the one on the PATH, and the 3.6 that `.ci/run` builds with Go. */
 export function findEtcdBinaries(): EtcdBinary[] {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   const candidates = [
-    ...(process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'etcd')),
-    cachedBinary,
+    ...folders.map((folder) => ({ path: join(folder, 'etcd'), origin: 'PATH' as const })),
+    { path: cachedBinary, origin: '.cache' as const },
   ];
   const found: EtcdBinary[] = [];
-  for (const path of candidates) {
+  for (const { path, origin } of candidates) {
     if (!existsSync(path)) continue;
     const output = execFileSync(path, ['--version'], { encoding: 'utf8' });
     const version = /etcd Version: (\S+)/.exec(output)?.[1] ?? 'unknown';
-    if (!found.some((known) => known.version === version)) found.push({ path, version });
+    if (!found.some((known) => known.version === version)) {
+      found.push({ path, version, origin });
+    }
   }
   return found;
 }
@@ -65,6 +71,7 @@ export class EtcdProcess {
     readonly binary: EtcdBinary,
     readonly port: number,
     private readonly peerPort: number,
+    private readonly metricsPort: number,
     private readonly folder: string,
     private readonly options: EtcdProcessOptions,
   ) {}
@@ -77,6 +84,7 @@ export class EtcdProcess {
       binary,
       options.port ?? (await freePort()),
       await freePort(),
+      await freePort(),
       folder,
       options,
     );
@@ -87,6 +95,10 @@ export class EtcdProcess {
   /** What goes into `etcd: { hosts }`. */
   get hosts(): string[] {
     return [`${this.options.scheme ?? 'http'}://127.0.0.1:${this.port}`];
+  }
+
+  private get metricsUrl(): string {
+    return `http://127.0.0.1:${this.metricsPort}`;
   }
 
   get pid(): number | undefined {
@@ -110,6 +122,8 @@ export class EtcdProcess {
         ...['--listen-client-urls', url, '--advertise-client-urls', url],
         ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
         ...['--initial-cluster', `${name}=${peer}`],
+        // Plain http whatever the clients' scheme: for the health check.
+        ...['--listen-metrics-urls', this.metricsUrl],
         ...(this.options.flags ?? []),
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
@@ -167,8 +181,7 @@ export class EtcdProcess {
 
   private async answers(): Promise<boolean> {
     try {
-      if (this.options.scheme === 'https') return /ready to serve client requests/.test(this.output);
-      const response = await fetch(`${this.hosts[0]}/health`, {
+      const response = await fetch(`${this.metricsUrl}/health`, {
         signal: AbortSignal.timeout(1_000),
       });
       return ((await response.json()) as { health?: string }).health === 'true';

@@ -47,7 +47,7 @@ const app = await NestFactory.createMicroservice<MicroserviceOptions>(ApiModule,
     url: setting('URL', '127.0.0.1:0'),
   },
 });
-app.enableShutdownHooks();
+app.enableShutdownHooks(['SIGTERM', 'SIGINT']);
 process.once('SIGUSR2', () => {
   void app.close().then(() => emit('closed'));
 });

@@ -1,0 +1,273 @@
+/** A server is in etcd exactly while it can serve: in every start order, and on every way out. */
+import { Injectable, Logger, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ServerGrpc } from '@nestjs/microservices';
+import { Etcd3 } from 'etcd3';
+import { DiscoveryModule, ServiceRegistrar } from 'nestjs-grpc-discovery';
+import { filter, firstValueFrom } from 'rxjs';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { EtcdProcess, freePort } from '../support/etcd-process.js';
+import { createHybrid, grpcOptions, startUserServer, userModule } from '../support/user-apps.js';
+
+let etcd: EtcdProcess;
+let reader: Etcd3;
+const closers: (() => Promise<unknown>)[] = [];
+let namespace = '';
+let count = 0;
+
+beforeAll(async () => {
+  etcd = await EtcdProcess.start();
+  reader = new Etcd3({ hosts: etcd.hosts });
+});
+afterAll(async () => {
+  reader.close();
+  await etcd.stop();
+});
+beforeEach(() => {
+  namespace = `test-${++count}/`;
+});
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+const discovery = () => ({ etcd: { hosts: etcd.hosts, namespace }, service: { name: 'api' } });
+const records = async () =>
+  Object.entries(await reader.getAll().prefix(`${namespace}api/`).strings());
+const closing = <App extends { close(): Promise<unknown> }>(app: App): App => {
+  closers.push(() => app.close());
+  return app;
+};
+
+/** A provider of the user's whose hooks look into etcd. */
+function hookSpy() {
+  const seen: Record<string, number> = {};
+  const look = async (hook: string) => {
+    seen[hook] = (await records()).length;
+  };
+  @Injectable()
+  class HookSpy {
+    onModuleInit = () => look('onModuleInit');
+    onApplicationBootstrap = () => look('onApplicationBootstrap');
+    onModuleDestroy = () => look('onModuleDestroy');
+    beforeApplicationShutdown = () => look('beforeApplicationShutdown');
+  }
+  return { HookSpy, seen };
+}
+
+describe('start', () => {
+  it('a pure microservice is registered, with its real port, when listen() resolves', async () => {
+    const { HookSpy, seen } = hookSpy();
+    const app = await NestFactory.createMicroservice(
+      userModule({ discovery: discovery(), providers: [HookSpy] }),
+      { ...grpcOptions(), logger: false },
+    );
+    closing(app);
+    expect(await records()).toEqual([]);
+    await app.listen();
+    const [[key, value] = []] = await records();
+    expect(key).toMatch(/\/api\/127\.0\.0\.1:[1-9]\d+$/);
+    const address = key?.split('/').at(-1);
+    expect(value).toBe(`{"Op":0,"Addr":"${address}","Metadata":null}`);
+    expect(seen).toEqual({ onModuleInit: 0, onApplicationBootstrap: 0 });
+  });
+
+  it('a hybrid that starts its microservices first is registered only after every bootstrap hook', async () => {
+    const { HookSpy, seen } = hookSpy();
+    const app = closing(await createHybrid({ discovery: discovery(), providers: [HookSpy] }));
+    app.connectMicroservice(grpcOptions());
+    await app.startAllMicroservices();
+    expect(await records()).toEqual([]);
+    await app.listen(0, '127.0.0.1');
+    expect(await records()).toHaveLength(1);
+    expect(seen['onApplicationBootstrap']).toBe(0);
+  });
+
+  it('a hybrid that listens first is registered when startAllMicroservices() resolves', async () => {
+    const app = closing(await createHybrid({ discovery: discovery() }));
+    app.connectMicroservice(grpcOptions());
+    await app.listen(0, '127.0.0.1');
+    expect(await records()).toEqual([]);
+    await app.startAllMicroservices();
+    expect(await records()).toHaveLength(1);
+  });
+
+  it('with deferInitialization, where bootstrap hooks run twice, it is registered once', async () => {
+    const app = closing(await createHybrid({ discovery: discovery() }));
+    app.connectMicroservice(grpcOptions(), { deferInitialization: true });
+    await app.startAllMicroservices();
+    await app.listen(0, '127.0.0.1');
+    expect(await records()).toHaveLength(1);
+    expect(app.get(ServiceRegistrar, { strict: false }).status.registrations).toHaveLength(1);
+  });
+
+  it('two gRPC servers of one application are two records', async () => {
+    const app = closing(await createHybrid({ discovery: discovery() }));
+    app.connectMicroservice(grpcOptions());
+    app.connectMicroservice(grpcOptions());
+    await app.startAllMicroservices();
+    await app.listen(0, '127.0.0.1');
+    expect(await records()).toHaveLength(2);
+  });
+
+  it.each(['0.0.0.0:0', '[::]:0'])('bound to %s it never advertises a wildcard', async (url) => {
+    closing(await startUserServer({ discovery: discovery(), url }));
+    const [[key = ''] = []] = await records();
+    const address = key.slice(`${namespace}api/`.length);
+    expect(address).toMatch(/^(127\.0\.0\.1|\[::1\]):[1-9]\d+$/);
+  });
+
+  it('weight, version, zone and metadata go flat into the record, keys sorted as Go sorts them', async () => {
+    const service = {
+      name: 'api',
+      weight: 5,
+      version: '2',
+      zone: 'b',
+      metadata: { team: '<x>', a: 1 },
+      address: '10.1.2.3:99',
+    };
+    closing(await startUserServer({ discovery: { ...discovery(), service } }));
+    expect(await records()).toEqual([
+      [
+        `${namespace}api/10.1.2.3:99`,
+        '{"Op":0,"Addr":"10.1.2.3:99","Metadata":{"a":1,"team":"\\u003cx\\u003e","version":"2","weight":5,"zone":"b"}}',
+      ],
+    ]);
+  });
+
+  it('a server that could not bind is not registered', async () => {
+    const port = await freePort();
+    closing(await startUserServer({ discovery: discovery(), url: `127.0.0.1:${port}` }));
+    const second = NestFactory.createMicroservice(userModule({ discovery: discovery() }), {
+      ...grpcOptions(`127.0.0.1:${port}`),
+      logger: false,
+    });
+    const app = closing(await second);
+    await expect(app.listen()).rejects.toThrow(/EADDRINUSE|No address added/);
+    expect(await records()).toHaveLength(1);
+  });
+
+  it('an application without a gRPC server says so once, clearly', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
+    try {
+      const app = closing(await createHybrid({ discovery: discovery() }));
+      await app.listen(0, '127.0.0.1');
+      const lines = warn.mock.calls.map(([line]) => String(line));
+      expect(lines.filter((line) => line.includes('"api" is not registered'))).toHaveLength(1);
+      expect(await records()).toEqual([]);
+    } finally {
+      warn.mockRestore();
+    }
+  });
+
+  it('forRootAsync registers as forRoot does', async () => {
+    @Module({ imports: [DiscoveryModule.forRootAsync({ useFactory: () => discovery() })] })
+    class AsyncModule {}
+    const app = closing(
+      await NestFactory.createMicroservice(AsyncModule, { ...grpcOptions(), logger: false }),
+    );
+    await app.listen();
+    expect(await records()).toHaveLength(1);
+  });
+});
+
+describe('etcd away at start', () => {
+  it('the server runs, and is registered as soon as etcd is there', async () => {
+    const port = await freePort();
+    const hosts = [`http://127.0.0.1:${port}`];
+    const app = closing(
+      await startUserServer({
+        discovery: { etcd: { hosts, requestTimeoutMs: 200 }, service: { name: 'api' } },
+      }),
+    );
+    const registrar = app.get(ServiceRegistrar, { strict: false });
+    expect(registrar.status.state).toBe('registering');
+    const late = await EtcdProcess.start({ port });
+    try {
+      await firstValueFrom(registrar.status$.pipe(filter(({ state }) => state === 'registered')));
+      const other = new Etcd3({ hosts });
+      expect(await other.getAll().prefix('api/').keys()).toHaveLength(1);
+      other.close();
+      await closers.pop()?.();
+    } finally {
+      await late.stop();
+    }
+  });
+
+  it('failFast makes listen() fail, naming the record and the cause', async () => {
+    const hosts = [`http://127.0.0.1:${await freePort()}`];
+    const start = startUserServer({
+      discovery: {
+        etcd: { hosts, requestTimeoutMs: 200 },
+        service: { name: 'api' },
+        failFast: true,
+      },
+    });
+    await expect(start).rejects.toThrow(
+      /^\[REGISTRY_UNAVAILABLE\] api\/127\.0\.0\.1:\d+ could not/,
+    );
+  });
+});
+
+describe('end', () => {
+  it('app.close() of a pure microservice takes the record out before the server closes', async () => {
+    const server = new ServerGrpc(grpcOptions().options);
+    const close = server.close.bind(server);
+    let atClose = -1;
+    server.close = async () => {
+      atClose = (await records()).length;
+      await close();
+    };
+    const app = await NestFactory.createMicroservice(userModule({ discovery: discovery() }), {
+      strategy: server,
+      logger: false,
+    });
+    await app.listen();
+    expect(await records()).toHaveLength(1);
+    await app.close();
+    expect(atClose).toBe(0);
+  });
+
+  it('app.close() of a hybrid takes the record out before any hook of the user', async () => {
+    const { HookSpy, seen } = hookSpy();
+    const app = await createHybrid({ discovery: discovery(), providers: [HookSpy] });
+    app.connectMicroservice(grpcOptions());
+    await app.startAllMicroservices();
+    await app.listen(0, '127.0.0.1');
+    expect(await records()).toHaveLength(1);
+    await app.close();
+    expect(seen).toMatchObject({ onModuleDestroy: 0, beforeApplicationShutdown: 0 });
+  });
+
+  it('the lease is revoked with the record', async () => {
+    const app = await startUserServer({ discovery: discovery() });
+    expect(await leaseCount()).toBe(1);
+    await app.close();
+    expect(await leaseCount()).toBe(0);
+  });
+
+  it('drain() takes the record out while the server goes on, and twice is once', async () => {
+    const app = closing(await startUserServer({ discovery: discovery() }));
+    const registrar = app.get(ServiceRegistrar, { strict: false });
+    const first = registrar.drain();
+    expect(registrar.drain()).toBe(first);
+    await first;
+    expect(await records()).toEqual([]);
+    expect(registrar.status).toEqual({ state: 'drained', registrations: [] });
+  });
+
+  it('update() changes the record in place', async () => {
+    const app = closing(await startUserServer({ discovery: discovery() }));
+    const registrar = app.get(ServiceRegistrar, { strict: false });
+    registrar.update({ weight: 7, metadata: { canary: true } });
+    await vi.waitFor(async () => {
+      const [[, value = ''] = []] = await records();
+      expect(value).toContain('"Metadata":{"canary":true,"weight":7}');
+    });
+    expect(await leaseCount()).toBe(1);
+  });
+
+  async function leaseCount(): Promise<number> {
+    const { leases } = await reader.leaseClient.leaseLeases();
+    return leases.length;
+  }
+});

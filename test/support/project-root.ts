@@ -1,0 +1,19 @@
+/** Where the checkout is, for code that runs from its sources as well as compiled into a folder below it. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * The nearest folder above a module that has a lockfile; compiled copies have at most a package.json.
+ *
+ * @param url the module's `import.meta.url`
+ */
+export function projectRoot(url: string): string {
+  let folder = dirname(fileURLToPath(url));
+  while (!existsSync(join(folder, 'package-lock.json'))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error(`${url} is not in a checkout: no package-lock.json`);
+    folder = parent;
+  }
+  return folder;
+}
