@@ -3,7 +3,7 @@
  * What Go writes we read, and the other way round; what Go rejects we reject.
  */
 import type { Endpoint, JsonValue } from './endpoint.js';
-import { encodeGoJson } from './go-json.js';
+import { encodeGoJson, MAX_JSON_NESTING } from './go-json.js';
 
 /** The outcome of reading a value: an endpoint, or why it is none. */
 export type DecodedEndpoint =
@@ -31,6 +31,7 @@ export function decodeEndpoint(value: Uint8Array | string): DecodedEndpoint {
   } catch (error) {
     return invalid(`it is not JSON (${error instanceof Error ? error.message : String(error)})`);
   }
+  if (isTooDeep(text)) return invalid(`it is nested deeper than ${MAX_JSON_NESTING} levels`);
   if (root === null) return { ok: true, endpoint: { address: '', metadata: null } };
   if (typeof root !== 'object' || Array.isArray(root)) return invalid('it is not a JSON object');
 
@@ -74,10 +75,36 @@ function isGoUint8(source: string): boolean {
   return source === 'null' || (/^\d+$/.test(source) && Number(source) <= 255);
 }
 
-function isFiniteThroughout(value: JsonValue): boolean {
-  if (typeof value === 'number') return Number.isFinite(value);
-  if (value === null || typeof value !== 'object') return true;
-  return Object.values(value).every(isFiniteThroughout);
+// Without recursion, as Go's levels are more than the call stack holds.
+function isFiniteThroughout(root: JsonValue): boolean {
+  const pending: JsonValue[] = [root];
+  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
+    if (typeof value === 'number' && !Number.isFinite(value)) return false;
+    if (value === null || typeof value !== 'object') continue;
+    for (const inner of Object.values(value)) pending.push(inner as JsonValue);
+  }
+  return true;
+}
+
+/** Whether JSON is nested deeper than Go reads. Precondition: `text` is valid JSON. */
+function isTooDeep(text: string): boolean {
+  if (text.length <= MAX_JSON_NESTING) return false;
+  let depth = 0;
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index];
+    if (character === '"') index = endOfString(text, index);
+    else if (character === '{' || character === '[') depth++;
+    else if (character === '}' || character === ']') depth--;
+    if (depth > MAX_JSON_NESTING) return true;
+  }
+  return false;
+}
+
+/** Where the string literal that begins at `start` has its closing quote. */
+function endOfString(text: string, start: number): number {
+  let index = start + 1;
+  for (; text[index] !== '"'; index++) if (text[index] === '\\') index++;
+  return index;
 }
 
 /**
@@ -92,7 +119,7 @@ function* topLevelMembers(text: string): Generator<[name: string, source: string
     const character = text[index];
     if (character === '"') {
       const from = index;
-      for (index++; text[index] !== '"'; index++) if (text[index] === '\\') index++;
+      index = endOfString(text, index);
       if (depth === 1 && name === undefined)
         name = JSON.parse(text.slice(from, index + 1)) as string;
     } else if (character === ':' && depth === 1) {

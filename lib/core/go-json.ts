@@ -7,13 +7,61 @@ import type { JsonValue } from './endpoint.js';
 
 const HTML_AND_LINE_SEPARATORS = /[<>&\u2028\u2029]/g;
 
+/** Levels of nesting that Go's decoder reads (`maxNestingDepth` in encoding/json), the outermost value included. */
+export const MAX_JSON_NESTING = 10_000;
+
 /**
  * Encodes a value the way Go encodes the same value held in an `interface{}`: object keys sorted by their UTF-8 bytes,
  * `<`, `>`, `&`, U+2028 and U+2029 escaped, lone surrogates replaced by U+FFFD, `bigint` as an integer.
  *
- * @throws DiscoveryError `INVALID_RECORD` for NaN, infinities, and anything that is not JSON (functions, symbols, ...)
+ * @throws DiscoveryError `INVALID_RECORD` for NaN, infinities, anything that is not JSON (functions, symbols, ...), and
+ *   what would be nested too deeply in a record for Go to read it, as everything is that holds itself
  */
 export function encodeGoJson(value: JsonValue): string {
+  // A stack of our own: what is allowed is deeper than the call stack. A string on it is finished text.
+  const pending: (Nested | string)[] = [{ value, depth: 1 }];
+  let text = '';
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (typeof next === 'string') {
+      text += next;
+    } else if (next.value === null || typeof next.value !== 'object') {
+      text += encodeScalar(next.value);
+    } else {
+      for (const part of containerParts(next.value, next.depth).toReversed()) pending.push(part);
+    }
+  }
+  return text;
+}
+
+interface Nested {
+  readonly value: JsonValue;
+  /** How many containers stand around and at the value. */
+  readonly depth: number;
+}
+
+function containerParts(
+  value: Extract<JsonValue, object>,
+  depth: number,
+): readonly (Nested | string)[] {
+  // The record itself is one level.
+  if (depth >= MAX_JSON_NESTING) {
+    throw new DiscoveryError(
+      'INVALID_RECORD',
+      `metadata is nested deeper than ${MAX_JSON_NESTING - 1} levels, or holds itself`,
+    );
+  }
+  if (isArray(value)) {
+    const items = value.flatMap((inner) => [',', { value: inner, depth: depth + 1 }]);
+    return ['[', ...items.slice(1), ']'];
+  }
+  const members = Object.keys(value)
+    .toSorted(compareCodePoints)
+    .flatMap((key) => [`,${encodeString(key)}:`, { value: value[key] ?? null, depth: depth + 1 }]);
+  const [first, ...others] = members;
+  return typeof first === 'string' ? [`{${first.slice(1)}`, ...others, '}'] : ['{}'];
+}
+
+function encodeScalar(value: Exclude<JsonValue, object>): string {
   switch (typeof value) {
     case 'string':
       return encodeString(value);
@@ -22,10 +70,8 @@ export function encodeGoJson(value: JsonValue): string {
     case 'bigint':
     case 'boolean':
       return String(value);
-    case 'object':
-      if (value === null) return 'null';
-      return isArray(value) ? `[${value.map(encodeGoJson).join(',')}]` : encodeObject(value);
     default:
+      if (value === null) return 'null';
       throw new DiscoveryError(
         'INVALID_RECORD',
         `metadata holds a ${typeof value}, which has no JSON form; allowed: null, boolean, number, bigint, string, array, object`,
@@ -48,13 +94,6 @@ function encodeNumber(value: number): string {
     );
   }
   return Object.is(value, -0) ? '-0' : String(value);
-}
-
-function encodeObject(value: { readonly [key: string]: JsonValue }): string {
-  const members = Object.keys(value)
-    .toSorted(compareCodePoints)
-    .map((key) => `${encodeString(key)}:${encodeGoJson(value[key] ?? null)}`);
-  return `{${members.join(',')}}`;
 }
 
 /** Orders strings as their UTF-8 bytes are ordered: by code point, where JavaScript compares UTF-16 units. */

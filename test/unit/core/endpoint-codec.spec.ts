@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import { type Endpoint, type JsonValue, metadataField } from '../../../lib/core/endpoint.js';
+import { decodeEndpoint, encodeEndpoint } from '../../../lib/core/endpoint-codec.js';
+import { recordKey } from '../../../lib/core/record-key.js';
+import { type DecodeCase, goldenFiles, goldenRecords, readGolden } from './golden-records.js';
+
+const bytes = (base64: string): Uint8Array => Buffer.from(base64, 'base64');
+
+function decoded(value: Uint8Array | string): Endpoint {
+  const outcome = decodeEndpoint(value);
+  if (!outcome.ok) throw new Error(`rejected: ${outcome.reason}`);
+  return outcome.endpoint;
+}
+
+function rejection(value: Uint8Array | string): string {
+  const outcome = decodeEndpoint(value);
+  if (outcome.ok) throw new Error(`accepted: ${JSON.stringify(outcome.endpoint)}`);
+  return outcome.reason;
+}
+
+/** Go 1.27 writes an invalid character as U+FFFD itself, earlier releases write its escape. */
+const anyRelease = (value: string): string => value.replaceAll('\\ufffd', '\ufffd');
+
+/** What Go was given, where a decoded number no longer tells: both are beyond the integers of a double. */
+const EXACT_METADATA: Readonly<Record<string, JsonValue>> = {
+  'metadata-number-int64-max': 9_223_372_036_854_775_807n,
+  'metadata-number-uint64-max': 18_446_744_073_709_551_615n,
+};
+
+/**
+ * `json.RawMessage` keeps the order of the Go program's own text, `{"b":1,"a":"<"}`. A record that was read and is written
+ * again is a map to Go too, and Go sorts the keys of maps.
+ */
+const SORTED_VALUES: Readonly<Record<string, string>> = {
+  'metadata-rawmessage': String.raw`{"Op":0,"Addr":"127.0.0.1:9003","Metadata":{"a":"\u003c","b":1}}`,
+};
+
+describe('golden records of Go', () => {
+  const files = goldenFiles();
+  const listed = files.flatMap(({ name, kvs, goList }) =>
+    kvs.map((record) => ({ name: `${name} ${record.key}`, record, go: goList[record.key] })),
+  );
+
+  it('are all there', () => {
+    expect(goldenRecords()).toHaveLength(38);
+    expect(files.length).toBeGreaterThanOrEqual(40);
+  });
+
+  it.each(listed)('decodes $name to what Go lists', ({ record, go }) => {
+    expect(go).toBeDefined();
+    expect(decoded(bytes(record.valueBase64))).toStrictEqual({
+      address: go?.Addr,
+      metadata: go?.Metadata,
+    });
+  });
+
+  it.each([...goldenRecords()])(
+    'writes the bytes of $name',
+    ({ name, key, service, ...record }) => {
+      const { address, metadata } = decoded(bytes(record.valueBase64));
+      const value = encodeEndpoint({ address, metadata: EXACT_METADATA[name] ?? metadata });
+      expect(value).toBe(SORTED_VALUES[name] ?? anyRelease(record.value));
+      if (SORTED_VALUES[name] === undefined && !record.value.includes('\\ufffd')) {
+        expect(Buffer.from(value).toString('base64')).toBe(record.valueBase64);
+      }
+      expect(recordKey('', service, key.slice(service.length + 1))).toBe(key);
+    },
+  );
+
+  it('reads a RawMessage as the map it is, in whatever order it was written', () => {
+    const raw = goldenRecords().find(({ name }) => name === 'metadata-rawmessage');
+    expect(raw?.value).not.toBe(SORTED_VALUES['metadata-rawmessage']);
+    expect(decoded(raw?.value ?? '')).toStrictEqual(
+      decoded(SORTED_VALUES['metadata-rawmessage'] ?? ''),
+    );
+  });
+
+  it('keeps -0 and the base64 text of bytes', () => {
+    const floats = goldenRecords().find(({ name }) => name === 'metadata-number-floats');
+    expect(decoded(floats?.value ?? '').metadata).toContain(-0);
+    expect(encodeEndpoint({ address: 'h:1', metadata: -0 })).toBe(
+      '{"Op":0,"Addr":"h:1","Metadata":-0}',
+    );
+    const binary = Buffer.from([0x00, 0x01, 0xfe, 0xff]).toString('base64');
+    const written = goldenRecords().find(({ name }) => name === 'metadata-bytes');
+    expect(encodeEndpoint({ address: '127.0.0.1:9003', metadata: binary })).toBe(written?.value);
+  });
+
+  it('keeps a key named __proto__ as a field like any other', () => {
+    const order = goldenRecords().find(({ name }) => name === 'metadata-map-key-order');
+    const endpoint = decoded(order?.value ?? '');
+    expect(metadataField(endpoint, '__proto__')).toBe(9);
+    expect(Object.getPrototypeOf(endpoint.metadata)).toBe(Object.prototype);
+  });
+});
+
+describe('encodings that depend on the release of Go', () => {
+  const { outputs } = readGolden<{ outputs: Record<string, readonly string[]> }>(
+    'go-version-json.json',
+  );
+  const releases = Object.entries(outputs).map(([release, lines]) => ({
+    release,
+    values: lines.map((line) => line.replace(/ <nil>$/, '')),
+  }));
+
+  it('knows four of them', () => {
+    expect(releases).toHaveLength(4);
+    for (const { values } of releases) expect(values).toHaveLength(6);
+  });
+
+  it.each(releases)('reads what $release writes as what the others write', ({ values }) => {
+    const reference = releases[0]?.values.map((value) => decoded(value));
+    expect(values.map((value) => decoded(value))).toStrictEqual(reference);
+  });
+
+  it.each([0, 1, 2, 3, 4, 5])('writes line %i as one of them does', (line) => {
+    const forms = releases.map(({ values }) => values[line] ?? '');
+    expect(forms).toContain(encodeEndpoint(decoded(forms[0] ?? '')));
+  });
+});
+
+describe('decodeEndpoint accepts and rejects what Go does', () => {
+  const { cases } = readGolden<{ cases: readonly DecodeCase[] }>('decode.json');
+  const accepted = cases.filter((entry) => entry.accepted);
+  const rejected = cases.filter((entry) => !entry.accepted);
+
+  it('has all cases', () => {
+    expect([accepted.length, rejected.length]).toEqual([18, 12]);
+  });
+
+  it.each(accepted)('reads $name as Go does, and writes it back so', (entry) => {
+    const endpoint = decoded(bytes(entry.valueBase64));
+    expect(endpoint).toStrictEqual({ address: entry.Addr, metadata: entry.Metadata });
+    expect(encodeEndpoint(endpoint)).toBe(`{"Op":0,${entry.reencoded?.slice(1)}`);
+  });
+
+  it.each(rejected)('rejects $name as Go does, and says why', (entry) => {
+    expect(rejection(bytes(entry.valueBase64))).not.toBe('');
+  });
+
+  it.each([
+    ['{"Op":256}', 'Op is 256; allowed: an integer from 0 to 255'],
+    ['{"Op":0.5}', 'Op is 0.5; allowed'],
+    ['{"Op":true}', 'Op is true; allowed'],
+    ['{"Op":"0"}', 'Op is "0"; allowed'],
+    ['{"Addr":["h:1"]}', 'Addr is ["h:1"]; allowed: a string'],
+    ['{"Addr":{"a":1},"Addr":"h:1"}', 'Addr is {"a":1}; allowed'],
+    ['{"Metadata":1e999}', 'number out of range'],
+    ['{"Metadata":{"a":[1,-1e999]}}', 'number out of range'],
+    ['\ufeff{"Addr":"h:1"}', 'not JSON'],
+    ['', 'not JSON'],
+    ['"h:1"', 'not a JSON object'],
+    ['true', 'not a JSON object'],
+  ])('rejects %s', (value, reason) => {
+    expect(rejection(value)).toContain(reason);
+    expect(rejection(Buffer.from(value))).toContain(reason);
+  });
+
+  it.each([
+    ['null', '', null],
+    ['{"Addr":"h:1","Addr":null}', 'h:1', null],
+    ['{"aDDr":"h:1","mEtaData":{"Addr":"inner:1"}}', 'h:1', { Addr: 'inner:1' }],
+    [String.raw`{"\u0041ddr":"h:1"}`, 'h:1', null],
+    ['{"Metadata":1,"Metadata":null}', '', null],
+    ['{"Weight":1e999,"Addr":"h:1"}', 'h:1', null],
+    [
+      String.raw`{"x":"\\","Addr":"a,b}:]\"{\\","Metadata":["}",{"Op":"x"}]}`,
+      'a,b}:]"{\\',
+      ['}', { Op: 'x' }],
+    ],
+  ])('reads %s', (value, address, metadata) => {
+    expect(decoded(value)).toStrictEqual({ address, metadata });
+  });
+});
+
+describe('nesting', () => {
+  const deep = (levels: number): string =>
+    `{"Op":0,"Addr":"h:1","Metadata":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+
+  it('reads and writes as many levels as Go reads, the record itself included', () => {
+    expect(encodeEndpoint(decoded(deep(9_999)))).toBe(deep(9_999));
+  });
+
+  it('rejects one level more, instead of running out of stack', () => {
+    expect(rejection(deep(10_000))).toBe('it is nested deeper than 10000 levels');
+    expect(rejection(deep(200_000))).toBe('it is nested deeper than 10000 levels');
+  });
+
+  it('counts brackets outside of strings only', () => {
+    const text = `{"Addr":"h:1","Metadata":"\\"${'['.repeat(20_000)}"}`;
+    expect(decoded(text).metadata).toBe(`"${'['.repeat(20_000)}`);
+  });
+});

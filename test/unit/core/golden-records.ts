@@ -1,0 +1,56 @@
+/** Records as Go wrote and listed them, from `test/fixtures/go-endpoints`. */
+import { readdirSync, readFileSync } from 'node:fs';
+import type { JsonValue } from '../../../lib/core/endpoint.js';
+
+/** One key as it stood in etcd. */
+export interface GoldenRecord {
+  readonly name: string;
+  readonly service: string;
+  readonly key: string;
+  readonly value: string;
+  readonly valueBase64: string;
+}
+
+/** An endpoint as Go's `endpoints.Manager.List` gives it. */
+export interface GoEndpoint {
+  readonly Addr: string;
+  readonly Metadata: JsonValue;
+}
+
+/** What one program of Go did, and what stood in etcd and in Go's list afterwards. */
+export interface GoldenFile {
+  readonly name: string;
+  readonly kvs: readonly Omit<GoldenRecord, 'name' | 'service'>[];
+  readonly goList: Readonly<Record<string, GoEndpoint>>;
+}
+
+/** A value handed to Go's decoder, and what became of it. */
+export interface DecodeCase {
+  readonly name: string;
+  readonly valueBase64: string;
+  readonly accepted: boolean;
+  readonly Addr?: string;
+  readonly Metadata?: JsonValue;
+  /** Go's encoding of what it read, without `Op`. */
+  readonly reencoded?: string;
+}
+
+const folder = new URL('../../fixtures/go-endpoints/', import.meta.url);
+
+/** Reads one fixture. */
+export function readGolden<T>(file: string): T {
+  return JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as T;
+}
+
+/** The records that `INDEX.json` lists. */
+export function goldenRecords(): readonly GoldenRecord[] {
+  return readGolden<readonly GoldenRecord[]>('INDEX.json');
+}
+
+/** Every file that holds keys beside Go's own list of them. */
+export function goldenFiles(): readonly GoldenFile[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.json') && file !== 'INDEX.json')
+    .map((file) => ({ name: file, ...readGolden<Partial<GoldenFile>>(file) }))
+    .filter((file): file is GoldenFile => file.kvs !== undefined && file.goList !== undefined);
+}
