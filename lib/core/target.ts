@@ -18,8 +18,9 @@ export interface TargetUri {
 export function parseTarget(target: TargetUri): string {
   const whole = `${target.scheme ?? ''}:${target.authority === undefined ? '' : `//${target.authority}/`}${target.path}`;
   const path = target.path.replace(/[?#].*$/s, '');
-  // With an authority the slash behind it was already taken off.
-  const encoded = target.authority === undefined ? path.replace(/^\//, '') : path;
+  // With an authority the slash behind it was already taken off. What still begins with two is nothing but an authority
+  // (`etcd://api`, `etcd:///`): a channel splits one off only where a path follows.
+  const encoded = target.authority === undefined ? path.replace(/^\/\/.*$|^\//s, '') : path;
   let service: string;
   try {
     service = decodeURIComponent(encoded);
@@ -46,12 +47,14 @@ export function formatTarget(scheme: string, service: string): string {
 
 /**
  * A host name that stands for a service as `:authority` and, with TLS, as the name to verify. Characters a host name
- * cannot have become `-`, and a last label that a URL parser would take for a number loses its dot.
+ * cannot have become `-`, a last label that a URL parser would take for a number loses its dot, and `xn--`, which it would
+ * decode, one hyphen.
  */
 export function serviceAuthority(service: string): string {
   const labels = service
     .split('.')
     .map((label) => label.replace(/[^A-Za-z0-9-]+/g, '-').replace(/^-+|-+$/g, ''))
+    .map((label) => label.replace(/^(xn)-+/i, '$1-'))
     .filter((label) => label !== '');
   if (labels.length === 0) return 'service';
   const last = labels.at(-1) ?? '';
