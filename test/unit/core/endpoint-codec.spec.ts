@@ -18,6 +18,10 @@ function rejection(value: Uint8Array | string): string {
   return outcome.reason;
 }
 
+/** A record whose metadata is that many arrays in each other. */
+const deep = (levels: number): string =>
+  `{"Op":0,"Addr":"h:1","Metadata":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+
 /** Go 1.27 writes an invalid character as U+FFFD itself, earlier releases write its escape. */
 const anyRelease = (value: string): string => value.replaceAll('\\ufffd', '\ufffd');
 
@@ -174,9 +178,6 @@ describe('decodeEndpoint accepts and rejects what Go does', () => {
 });
 
 describe('nesting', () => {
-  const deep = (levels: number): string =>
-    `{"Op":0,"Addr":"h:1","Metadata":${'['.repeat(levels)}${']'.repeat(levels)}}`;
-
   it('reads and writes as many levels as Go reads, the record itself included', () => {
     expect(encodeEndpoint(decoded(deep(9_999)))).toBe(deep(9_999));
   });

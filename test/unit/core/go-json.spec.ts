@@ -4,6 +4,12 @@ import type { JsonValue } from '../../../lib/core/endpoint.js';
 import { encodeGoJson, MAX_JSON_NESTING } from '../../../lib/core/go-json.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
+function nested(levels: number): JsonValue {
+  let value: JsonValue = 1;
+  for (let level = 0; level < levels; level++) value = { a: value };
+  return value;
+}
+
 describe('encodeGoJson', () => {
   const forms: readonly (readonly [JsonValue, string])[] = [
     [null, 'null'],
@@ -61,11 +67,6 @@ describe('encodeGoJson', () => {
   });
 
   it('refuses what a record would hold too deep for Go to read', () => {
-    const nested = (levels: number): JsonValue => {
-      let value: JsonValue = 1;
-      for (let level = 0; level < levels; level++) value = { a: value };
-      return value;
-    };
     expect(encodeGoJson(nested(MAX_JSON_NESTING - 1))).toHaveLength(6 * (MAX_JSON_NESTING - 1) + 1);
     expect(() => encodeGoJson(nested(MAX_JSON_NESTING))).toThrow('[INVALID_RECORD]');
   });

@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import type { Random } from '../../../lib/core/clock.js';
+import type { Endpoint, JsonValue } from '../../../lib/core/endpoint.js';
+import {
+  applyChange,
+  diffSnapshots,
+  EMPTY_SNAPSHOT,
+  isEmptyChange,
+  sameEndpoint,
+  sameEndpoints,
+  type Snapshot,
+  usableEndpoints,
+} from '../../../lib/core/snapshot.js';
+import { seededRandom } from '../../support/seeded-random.js';
+
+const endpoint = (address: string, metadata: JsonValue = null): Endpoint => ({ address, metadata });
+
+function randomSnapshot(random: Random): Snapshot {
+  const pick = (count: number): number => Math.floor(random() * count);
+  const metadata: readonly JsonValue[] = [
+    null,
+    { a: 1 },
+    { a: 1, b: [2] },
+    { b: [2], a: 1 },
+    'x',
+    0,
+    -0,
+  ];
+  return new Map(
+    Array.from({ length: pick(12) }, () => [
+      `api/${pick(15)}`,
+      endpoint(`h:${1 + pick(5)}`, metadata[pick(metadata.length)]),
+    ]),
+  );
+}
+
+const byKey = (snapshot: Snapshot): [string, Endpoint][] =>
+  [...snapshot].sort(([left], [right]) => (left < right ? -1 : 1));
+
+function isSameByValue(left: Snapshot, right: Snapshot): boolean {
+  const [one, other] = [byKey(left), byKey(right)];
+  return (
+    one.length === other.length &&
+    one.every(([key, value], index) => {
+      const [otherKey, otherValue] = other[index] ?? ['', endpoint('')];
+      return key === otherKey && sameEndpoint(value, otherValue);
+    })
+  );
+}
+
+describe('diffSnapshots and applyChange', () => {
+  it('lead from any snapshot to any other', () => {
+    const random = seededRandom(5);
+    for (let round = 0; round < 3_000; round++) {
+      const [before, after] = [randomSnapshot(random), randomSnapshot(random)];
+      const change = diffSnapshots(before, after);
+      const reached = applyChange(before, change);
+      expect(isSameByValue(reached, after)).toBe(true);
+      expect(isEmptyChange(diffSnapshots(reached, after))).toBe(true);
+      expect(isEmptyChange(change)).toBe(isSameByValue(before, after));
+    }
+  });
+
+  it('name what was added, what changed and what is gone, and nothing else', () => {
+    const before = new Map([
+      ['a', endpoint('h:1')],
+      ['b', endpoint('h:2', { weight: 1 })],
+      ['c', endpoint('h:3')],
+    ]);
+    const after = new Map([
+      ['a', endpoint('h:1')],
+      ['b', endpoint('h:2', { weight: 2 })],
+      ['d', endpoint('h:4')],
+    ]);
+    const { put, removed } = diffSnapshots(before, after);
+    expect([...put]).toEqual([
+      ['b', endpoint('h:2', { weight: 2 })],
+      ['d', endpoint('h:4')],
+    ]);
+    expect(removed).toEqual(['c']);
+  });
+
+  it('leave the snapshot they start from alone, and changed endpoints in their place', () => {
+    const before = new Map([
+      ['a', endpoint('h:1')],
+      ['b', endpoint('h:2')],
+    ]);
+    const after = applyChange(before, {
+      put: new Map([['a', endpoint('h:9')]]),
+      removed: ['missing'],
+    });
+    expect([...after.keys()]).toEqual(['a', 'b']);
+    expect(after.get('a')).toEqual(endpoint('h:9'));
+    expect(before.get('a')).toEqual(endpoint('h:1'));
+  });
+
+  it('a key that is both removed and put is put', () => {
+    const change = { put: new Map([['a', endpoint('h:2')]]), removed: ['a'] };
+    expect([...applyChange(new Map([['a', endpoint('h:1')]]), change)]).toEqual([
+      ['a', endpoint('h:2')],
+    ]);
+  });
+});
+
+describe('sameEndpoint', () => {
+  it('compares by value, whatever the order of the fields', () => {
+    expect(sameEndpoint(endpoint('h:1', { a: 1, b: [2] }), endpoint('h:1', { b: [2], a: 1 }))).toBe(
+      true,
+    );
+    expect(sameEndpoint(endpoint('h:1', { a: 1 }), endpoint('h:1', { a: '1' }))).toBe(false);
+    expect(sameEndpoint(endpoint('h:1', [1, 2]), endpoint('h:1', [2, 1]))).toBe(false);
+    expect(sameEndpoint(endpoint('h:1', null), endpoint('h:1', {}))).toBe(false);
+    expect(sameEndpoint(endpoint('h:1'), endpoint('h:2'))).toBe(false);
+  });
+
+  it('lists are the same in the same order only', () => {
+    const [one, two] = [endpoint('h:1'), endpoint('h:2')];
+    expect(sameEndpoints([one, two], [endpoint('h:1'), endpoint('h:2')])).toBe(true);
+    expect(sameEndpoints([one, two], [two, one])).toBe(false);
+    expect(sameEndpoints([one], [one, two])).toBe(false);
+    expect(sameEndpoints([], [])).toBe(true);
+  });
+});
+
+describe('usableEndpoints', () => {
+  it('are one per address, the first key counting', () => {
+    const snapshot = new Map([
+      ['api/x', endpoint('h:1', { weight: 1 })],
+      ['api/y', endpoint('h:2')],
+      ['api/z', endpoint('h:1', { weight: 9 })],
+    ]);
+    expect(usableEndpoints(snapshot)).toEqual([endpoint('h:1', { weight: 1 }), endpoint('h:2')]);
+  });
+
+  it('are none that nobody could dial', () => {
+    const addresses = ['', 'h', 'h:0', 'http://h:1', 'h:1', 'unix:/s', '[::1]:1'];
+    const snapshot = new Map(addresses.map((address) => [address, endpoint(address)]));
+    expect(usableEndpoints(snapshot).map(({ address }) => address)).toEqual([
+      'h:1',
+      'unix:/s',
+      '[::1]:1',
+    ]);
+    expect(usableEndpoints(EMPTY_SNAPSHOT)).toEqual([]);
+  });
+});
