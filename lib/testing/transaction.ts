@@ -53,7 +53,8 @@ export function executeTransaction(
 ): TxnResponse {
   const decided = decide(store, request);
   check(store, hasLease, decided);
-  return store.write((writer) => run(store, writer, decided));
+  const response = store.write((writer) => run(store, writer, decided));
+  return { ...response, header: { revision: store.revision } };
 }
 
 function decide(store: KvStore, request: TxnRequest): Decided {
@@ -137,7 +138,8 @@ function run(store: KvStore, writer: StoreWriter, decided: Decided): TxnResponse
         return { responseTxn: run(store, writer, nested) };
     }
   });
-  return { header: { revision: store.revision }, succeeded: decided.succeeded, responses };
+  // etcd leaves the header of a nested transaction empty.
+  return { header: { revision: 0 }, succeeded: decided.succeeded, responses };
 }
 
 function put(store: KvStore, writer: StoreWriter, request: PutRequest): PutResponse {

@@ -42,12 +42,9 @@ export class WatchStream {
     private readonly clock: Clock,
     private readonly progressIntervalMs: number,
   ) {
+    // A client that ends its side goes on getting events, as from etcd: only cancelling the call ends a watch.
     call.on('data', (request: WatchRequest) => this.take(request));
     call.on('drain', () => this.catchUp());
-    call.on('end', () => {
-      this.close();
-      call.end();
-    });
     call.on('cancelled', () => this.close());
     call.on('error', () => this.close());
   }

@@ -56,16 +56,13 @@ function messageJson(fields: MessageFields): object {
 }
 
 function serviceJson(methods: ServiceMethods): object {
-  const side = (text: string): [type: string, stream: boolean] => [
-    text.replace('stream ', ''),
-    text.startsWith('stream '),
-  ];
   return {
-    methods: mapValues(methods, ([request, reply]) => {
-      const [requestType, requestStream] = side(request);
-      const [responseType, responseStream] = side(reply);
-      return { requestType, requestStream, responseType, responseStream };
-    }),
+    methods: mapValues(methods, ([request, reply]) => ({
+      requestType: request.replace('stream ', ''),
+      requestStream: request.startsWith('stream '),
+      responseType: reply.replace('stream ', ''),
+      responseStream: reply.startsWith('stream '),
+    })),
   };
 }
 
