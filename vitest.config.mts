@@ -6,10 +6,15 @@ export default defineConfig({
   // Explicit, because vite honours tsconfig's decorator flags only for files its "include" covers.
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   resolve: {
-    alias: [{ find: /^nestjs-grpc-discovery$/, replacement: here('./lib/index.ts') }],
+    alias: [
+      { find: /^nestjs-grpc-discovery$/, replacement: here('./lib/index.ts') },
+      { find: /^nestjs-grpc-discovery\/testing$/, replacement: here('./lib/testing/index.ts') },
+    ],
   },
   test: {
     include: ['test/**/*.spec.ts'],
+    exclude: ['test/package/**'],
+    globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

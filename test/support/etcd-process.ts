@@ -33,8 +33,12 @@ export interface EtcdProcessOptions {
 
 const cachedBinary = join(projectRoot(import.meta.url), '.cache/etcd/etcd');
 
-/** Every etcd server of this machine: the one on the PATH, and the 3.6 that `.ci/run` builds with Go. */
+/**
+ * Every etcd server of this machine: the one on the PATH, and the 3.6 that `.ci/run` builds with Go. With `WITHOUT_ETCD=1`
+ * in the environment none, as on a machine that has Node alone.
+ */
 export function findEtcdBinaries(): EtcdBinary[] {
+  if (process.env['WITHOUT_ETCD'] === '1') return [];
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   const candidates = [
     ...folders.map((folder) => ({ path: join(folder, 'etcd'), origin: 'PATH' as const })),

@@ -11,17 +11,22 @@ export interface TestEtcd {
   stop(): Promise<void>;
 }
 
+export interface TestEtcdOptions {
+  /** The loopback port; a free one by default. */
+  readonly port?: number;
+}
+
 /**
- * Starts an empty etcd on a free loopback port. Tests that kill, freeze or restart it, or give it flags, need a process:
+ * Starts an empty etcd on loopback. Tests that kill, freeze or restart it, or give it flags, need a process:
  * those use `describeEtcd`.
  */
-export async function startTestEtcd(): Promise<TestEtcd> {
+export async function startTestEtcd(options: TestEtcdOptions = {}): Promise<TestEtcd> {
   const [binary] = findEtcdBinaries();
   if (binary === undefined) {
-    const embedded = await EmbeddedEtcd.start();
+    const embedded = await EmbeddedEtcd.start(options);
     return { hosts: embedded.hosts, kind: 'embedded etcd', stop: () => embedded.stop() };
   }
-  const process = await EtcdProcess.start({ binary });
+  const process = await EtcdProcess.start({ ...options, binary });
   return {
     hosts: process.hosts,
     kind: `etcd ${binary.version}`,
