@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { buildOnce } from '../support/build-once.js';
 import { contentHash } from '../support/content-hash.js';
 import { EventProcess, type ProcessEvent } from '../support/event-process.js';
+import { projectRoot } from '../support/project-root.js';
 import { runCommand } from '../support/run-command.js';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = projectRoot(import.meta.url);
 
 /** A subcommand of the Go program; see `test/interop/go/main.go`. */
 export type GoCommand = 'server' | 'client' | 'list' | 'watch' | 'put' | 'delete' | 'get';

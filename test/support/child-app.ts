@@ -19,9 +19,10 @@ import { join } from 'node:path';
 import { buildOnce } from './build-once.js';
 import { contentHash } from './content-hash.js';
 import { EventProcess } from './event-process.js';
+import { projectRoot } from './project-root.js';
 import { runCommand } from './run-command.js';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = projectRoot(import.meta.url);
 
 /** The proto file of the test service, which the apps find in `USER_PROTO`. */
 export const userProtoPath = join(root, 'test/support/proto/user.proto');
