@@ -55,7 +55,7 @@ export function splitByLocality(
     else if (usable) others += weight;
   }
   const need = (options.trafficShare ?? 1 / zones.size) * all;
-  const share = others === 0 ? 1 : Math.min(1, ((options.overprovisioning ?? 1.4) * own) / need);
+  const share = Math.min(1, ((options.overprovisioning ?? 1.4) * own) / need);
   const ownFactor = own === 0 ? 0 : (share * (own + others)) / own;
   const otherFactor = others === 0 ? 0 : ((1 - share) * (own + others)) / others;
   return Float64Array.from(members, ({ zone, usable }) => {

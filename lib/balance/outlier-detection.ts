@@ -127,7 +127,7 @@ export function stepOutliers(
 
   const ejected: CallTally[] = [];
   const suspects = findSuspects(
-    usable.filter((tally) => !isEjected(standings, tally) && !returned.includes(tally)),
+    usable.filter((tally) => !isEjected(standings, tally)),
     standings,
     options,
   );

@@ -2,9 +2,11 @@ import type { Random } from '../core/clock.js';
 import type { PipelineResult } from './candidate-pipeline.js';
 import type { Candidate } from './candidate.js';
 import { ConsistentHash, type ConsistentHashOptions } from './consistent-hash.js';
+import { FirstChoice } from './first-choice.js';
 import type { FleetLoad } from './fleet-load.js';
 import { leastRequestLoad } from './least-request.js';
-import { peakEwmaLoad, type PeakEwmaOptions } from './peak-ewma.js';
+import { type PeakEwmaOptions } from './peak-ewma.js';
+import { peakEwmaLoad } from './peak-ewma-load.js';
 import { PickTwo } from './pick-two.js';
 import type { Picker } from './picker.js';
 import { areEqual, type Pool } from './pool.js';
@@ -13,14 +15,23 @@ import { RoundRobin } from './round-robin.js';
 import { CanaryPicker, type CanaryOptions } from './routing.js';
 import { WeightedSchedule } from './weighted-schedule.js';
 
-/** A balancing policy and its options, checked and complete but for defaults. `pick_first` has no picker of its own. */
+/** Makes the picker of a policy of the user's own; called anew whenever endpoints or weights change. */
+export type PickerFactory = <C extends Candidate>(
+  pool: Pool<C>,
+  context: PickerContext,
+  previous: Picker<C> | undefined,
+) => Picker<C>;
+
+/** A balancing policy and its options, checked and complete but for defaults. */
 export type Policy =
+  | { readonly name: 'pick_first' }
   | { readonly name: 'round_robin' }
   | { readonly name: 'weighted_round_robin' }
   | { readonly name: 'random' }
   | { readonly name: 'least_request' }
   | ({ readonly name: 'peak_ewma' } & PeakEwmaOptions)
-  | ({ readonly name: 'consistent_hash' } & ConsistentHashOptions);
+  | ({ readonly name: 'consistent_hash' } & ConsistentHashOptions)
+  | { readonly name: 'custom'; readonly createPicker: PickerFactory };
 
 /** What pickers take from their balancer. */
 export interface PickerContext {
@@ -29,9 +40,16 @@ export interface PickerContext {
   readonly fleet: FleetLoad;
 }
 
+const UNWEIGHTED: readonly Policy['name'][] = ['pick_first', 'round_robin', 'random'];
+
 /** Whether a policy goes by the weight in the record. `round_robin` and `random` are even by definition. */
 export function isWeighted(policy: Policy): boolean {
-  return policy.name !== 'round_robin' && policy.name !== 'random';
+  return !UNWEIGHTED.includes(policy.name);
+}
+
+/** Whether a policy goes by the load of the endpoints, so that calls have to be measured for it. */
+export function isLoadAware({ name }: Policy): boolean {
+  return !UNWEIGHTED.includes(name) && name !== 'weighted_round_robin';
 }
 
 /**
@@ -54,6 +72,8 @@ export function createPicker<C extends Candidate>(
   previous?: Picker<C>,
 ): Picker<C> {
   switch (policy.name) {
+    case 'pick_first':
+      return new FirstChoice(pool.candidates, previous);
     case 'round_robin':
     case 'weighted_round_robin':
       // Rotation is the schedule of equal weights, exact and in O(1).
@@ -68,6 +88,8 @@ export function createPicker<C extends Candidate>(
       return new PickTwo(pool, peakEwmaLoad, random);
     case 'consistent_hash':
       return new ConsistentHash(pool, policy, fleet, random);
+    case 'custom':
+      return policy.createPicker(pool, { random, fleet }, previous);
   }
 }
 

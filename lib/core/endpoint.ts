@@ -19,6 +19,11 @@ export interface Endpoint {
    * and `zone` in it are read by the balancer (`endpointWeight` and so on).
    */
   readonly metadata: JsonValue;
+  /**
+   * Changes when another process (or the same one, after it had lost its registration) stands behind the address; `undefined`
+   * where the registry cannot tell. On etcd the lease of the record.
+   */
+  readonly incarnation?: string;
 }
 
 /** The weight of an endpoint that does not say: 1. */

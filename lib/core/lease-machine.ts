@@ -57,6 +57,7 @@ export function stepLease(
       if (phase.name === 'stopped' || !('lease' in phase) || phase.lease === undefined) {
         return stay({ ...machine, phase: { name: 'stopped' } });
       }
+      if (phase.name === 'revoking' && phase.final) return stay(machine);
       return revoke(machine, phase.lease, 0, true);
     case 'timer':
     case 'registry-back':
@@ -172,7 +173,7 @@ function onFailed(
   }
   let lease = 'lease' in phase ? phase.lease : undefined;
   if (lease !== undefined && renewedAt !== undefined) lease = { ...lease, renewedAt };
-  let { expired } = machine;
+  let expired = machine.expired && renewedAt === undefined;
   if (lease !== undefined && !expired && context.now - lease.renewedAt > lease.ttlMs) {
     expired = true;
     effects.push(emit({ type: 'lease-expired', leaseId: lease.id }));

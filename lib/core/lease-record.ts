@@ -37,7 +37,13 @@ export type LeaseRecords = ReadonlyMap<string, LeaseRecord>;
 /** What a request found for one key. */
 export type RecordObservation =
   | { readonly name: 'held' }
-  | { readonly name: 'written'; readonly displaced: string | undefined }
+  | {
+      readonly name: 'written';
+      /** Another process's value that stood there. */
+      readonly displaced: string | undefined;
+      /** It stood there under our lease, with an older value. */
+      readonly updated: boolean;
+    }
   | { readonly name: 'foreign'; readonly value: string }
   | { readonly name: 'removed' };
 
@@ -142,8 +148,7 @@ export function observeRecord(
         since: context.now,
       };
       if (before.name === 'held') {
-        // Restored, or ours with an older value.
-        return become(standing, [{ type: 'record-restored', key }]);
+        return become(standing, observation.updated ? [] : [{ type: 'record-restored', key }]);
       }
       if (before.name !== 'unwritten' || observation.displaced === undefined) {
         return become(standing, [registered]);

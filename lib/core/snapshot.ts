@@ -54,7 +54,7 @@ export function usableEndpoints(snapshot: Snapshot): readonly Endpoint[] {
 /** Whether two endpoints are the same by value. */
 export function sameEndpoint(left: Endpoint, right: Endpoint): boolean {
   if (left === right) return true;
-  if (left.address !== right.address) return false;
+  if (left.address !== right.address || left.incarnation !== right.incarnation) return false;
   if (left.metadata === right.metadata) return true;
   return encodeEndpoint(left) === encodeEndpoint(right);
 }

@@ -29,6 +29,7 @@ export class LeaseKeeper {
   private machine: LeaseMachine = INITIAL_LEASE_MACHINE;
   private cancelTimer: CancelTimer | undefined;
   private readonly waiting = new Set<() => void>();
+  private requests = 0;
 
   constructor(private readonly options: LeaseKeeperOptions) {}
 
@@ -109,13 +110,17 @@ export class LeaseKeeper {
   }
 
   private answer(what: string, outcome: Promise<LeaseEvent>): void {
+    const request = ++this.requests;
     outcome
       .catch((error: unknown): LeaseEvent =>
         error instanceof LeaseGoneError
           ? { type: 'lease-gone' }
           : { type: 'failed', error: toDiscoveryError(what, error) },
       )
-      .then((event) => this.feed(event));
+      .then((event) => {
+        // Overtaken by the revocation at stop: that one's answer is what is waited for.
+        if (request === this.requests) this.feed(event);
+      });
   }
 
   /**

@@ -1,14 +1,21 @@
 /** Listing and watching a prefix on etcd's raw API. */
-import type { IWatchResponse } from 'etcd3';
+import type { IKeyValue, IWatchResponse } from 'etcd3';
 import type { DiscoveryError } from '../core/discovery-error.js';
 import type { RegistryPosition } from '../core/watch-machine.js';
 import { type EtcdConnection, requireLeader } from './etcd-connection.js';
 import { toDiscoveryError } from './etcd-error.js';
 
-/** One change of a key; `value` is `undefined` where it was deleted. */
+/** A key with its value, and the lease it lives under (`'0'`: none). */
+export interface EtcdEntry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly lease: string;
+}
+
+/** One change of a key; `entry` is `undefined` where it was deleted. */
 export interface EtcdChange {
   readonly key: string;
-  readonly value: Uint8Array | undefined;
+  readonly entry: EtcdEntry | undefined;
 }
 
 /** What a watch stream tells. After `onEnd` nothing more comes. */
@@ -24,7 +31,7 @@ export async function listPrefix(
   prefix: string,
 ): Promise<{
   readonly position: RegistryPosition;
-  readonly entries: readonly { readonly key: string; readonly value: Uint8Array }[];
+  readonly entries: readonly EtcdEntry[];
 }> {
   const key = Buffer.from(prefix);
   const reply = await connection.request('list', (member, options) =>
@@ -32,7 +39,7 @@ export async function listPrefix(
   );
   return {
     position: { revision: BigInt(reply.header.revision), clusterId: reply.header.cluster_id },
-    entries: reply.kvs.map((entry) => ({ key: entry.key.toString(), value: entry.value })),
+    entries: reply.kvs.map(toEntry),
   };
 }
 
@@ -51,11 +58,11 @@ export function watchPrefix(
   const member = connection.member();
   const key = Buffer.from(prefix);
   let over = false;
-  let cancel = (): void => {};
+  let cancel: (() => void) | undefined;
   const end = (error: unknown): void => {
     if (over) return;
     over = true;
-    cancel();
+    cancel?.();
     connection.leave(member);
     handlers.onEnd(toDiscoveryError('watch', error));
   };
@@ -80,7 +87,7 @@ export function watchPrefix(
     .catch(end);
   return () => {
     over = true;
-    cancel();
+    cancel?.();
   };
 }
 
@@ -104,9 +111,13 @@ function onReply(
   handlers.onChanges(
     reply.events.map(({ type, kv }) => ({
       key: kv.key.toString(),
-      value: type === 'Put' ? kv.value : undefined,
+      entry: type === 'Put' ? toEntry(kv) : undefined,
     })),
   );
+}
+
+function toEntry({ key, value, lease }: IKeyValue): EtcdEntry {
+  return { key: key.toString(), value, lease };
 }
 
 /**

@@ -15,7 +15,7 @@ import {
 } from '../core/watch-machine.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import { toDiscoveryError } from './etcd-error.js';
-import { type EtcdChange, listPrefix, watchPrefix } from './prefix-requests.js';
+import { type EtcdChange, type EtcdEntry, listPrefix, watchPrefix } from './prefix-requests.js';
 
 /** What a prefix watch needs. */
 export interface PrefixWatchOptions {
@@ -106,9 +106,9 @@ export class PrefixWatch {
     const { position, entries } = await listPrefix(connection, prefix);
     if (this.machine.phase.name !== 'listing') return { type: 'listed', position };
     const snapshot = new Map<string, Endpoint>();
-    for (const { key, value } of entries) {
-      const endpoint = this.decode(key, value);
-      if (endpoint !== undefined) snapshot.set(key, endpoint);
+    for (const entry of entries) {
+      const endpoint = this.decode(entry);
+      if (endpoint !== undefined) snapshot.set(entry.key, endpoint);
     }
     onUpdate({ kind: 'reset', snapshot });
     return { type: 'listed', position };
@@ -127,9 +127,9 @@ export class PrefixWatch {
   private apply(changes: readonly EtcdChange[]): void {
     const put = new Map<string, Endpoint>();
     const removed = new Set<string>();
-    for (const { key, value } of changes) {
-      const endpoint = value === undefined ? undefined : this.decode(key, value);
-      if (value === undefined) this.ignored.delete(key);
+    for (const { key, entry } of changes) {
+      const endpoint = entry === undefined ? undefined : this.decode(entry);
+      if (entry === undefined) this.ignored.delete(key);
       // The last change of a key in the batch is the one that counts.
       put.delete(key);
       removed.delete(key);
@@ -140,11 +140,11 @@ export class PrefixWatch {
     this.options.onUpdate({ kind: 'change', change: { put, removed: [...removed] } });
   }
 
-  private decode(key: string, value: Uint8Array): Endpoint | undefined {
+  private decode({ key, value, lease }: EtcdEntry): Endpoint | undefined {
     const decoded = decodeEndpoint(value);
     if (decoded.ok) {
       this.ignored.delete(key);
-      return decoded.endpoint;
+      return { ...decoded.endpoint, incarnation: lease };
     }
     if (this.ignored.get(key) !== decoded.reason) {
       this.ignored.set(key, decoded.reason);

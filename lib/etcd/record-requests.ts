@@ -31,7 +31,10 @@ export async function syncRecord(
     return { name: 'foreign', value: foreign.value };
   }
   const written = await write(connection, request, leaseId, found?.modRevision ?? '0');
-  if (written) return { name: 'written', displaced: foreign?.value };
+  if (written) {
+    const updated = found !== undefined && foreign === undefined;
+    return { name: 'written', displaced: foreign?.value, updated };
+  }
   // Somebody wrote in between: it is theirs until looked at again.
   return { name: 'foreign', value: foreign?.value ?? '' };
 }

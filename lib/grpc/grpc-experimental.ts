@@ -2,7 +2,7 @@
  * The part of grpc-js that is outside its stable API: name resolvers and load balancers. The only file that touches
  * `experimental`, so that a new release of grpc-js is checked against one page.
  */
-import { experimental } from '@grpc/grpc-js';
+import { type ChannelOptions, experimental } from '@grpc/grpc-js';
 import { DiscoveryError } from '../core/discovery-error.js';
 
 export type GrpcUri = experimental.GrpcUri;
@@ -11,6 +11,21 @@ export type GrpcSubchannelAddress = experimental.SubchannelAddress;
 export type Resolver = experimental.Resolver;
 export type ResolverListener = experimental.ResolverListener;
 export type TypedLoadBalancingConfig = experimental.TypedLoadBalancingConfig;
+export type LoadBalancer = experimental.LoadBalancer;
+export type ChannelControlHelper = experimental.ChannelControlHelper;
+export type GrpcPicker = experimental.Picker;
+export type GrpcPickArgs = experimental.PickArgs;
+export type GrpcPickResult = experimental.PickResult;
+export type Subchannel = experimental.SubchannelInterface;
+export type StatusOr<T> = experimental.StatusOr<T>;
+
+export const {
+  QueuePicker,
+  UnavailablePicker,
+  PickResultType,
+  registerLoadBalancerType,
+  isLoadBalancerNameRegistered,
+} = experimental;
 
 /** What this library uses of `experimental`; a release without one of these does not fit. */
 const REQUIRED = [
@@ -18,6 +33,10 @@ const REQUIRED = [
   'statusOrFromValue',
   'statusOrFromError',
   'parseLoadBalancingConfig',
+  'registerLoadBalancerType',
+  'QueuePicker',
+  'UnavailablePicker',
+  'PickResultType',
   'SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX',
 ] as const;
 
@@ -50,6 +69,17 @@ export const statusOrFromValue: typeof experimental.statusOrFromValue = (value) 
 
 export const statusOrFromError: typeof experimental.statusOrFromError = (error) =>
   experimental.statusOrFromError(error);
+
+/** Channel options that make a connection: without what is for resolver and balancer alone. */
+export function subchannelOptions(options: ChannelOptions): ChannelOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(
+      ([name]) =>
+        name !== experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY &&
+        !name.startsWith(experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX),
+    ),
+  );
+}
 
 /** Channel options under this prefix reach resolver and balancer and are no part of a connection's identity. */
 export function privateChannelOption(name: string): string {

@@ -1,42 +1,182 @@
-/** The load balancing policies a client can ask for by name, and the gRPC configuration each stands for. */
+/** The load balancing policies a client can ask for, by name or with options, and what each means to the balancer. */
+import type { LocalityOptions } from '../balance/locality-split.js';
+import type { OutlierOptions } from '../balance/outlier-detection.js';
+import type { PeakEwmaOptions } from '../balance/peak-ewma.js';
+import type { PickRequest } from '../balance/picker.js';
+import type { PickerFactory, Policy } from '../balance/policy.js';
+import type { RoutingOptions } from '../balance/routing.js';
+import type { SlowStartOptions } from '../balance/slow-start.js';
 import { DiscoveryError } from '../core/discovery-error.js';
-import { parseLoadBalancingConfig } from './grpc-experimental.js';
+import type { BalancerSettings } from './balancer-config.js';
+import { DEFAULT_RAMP } from './connection-ramp.js';
 
-/** Names of the policies. */
-export const LOAD_BALANCING_POLICIES = ['round_robin', 'pick_first'] as const;
+/** Names of the built-in policies. */
+export const LOAD_BALANCING_POLICIES = [
+  'round_robin',
+  'weighted_round_robin',
+  'least_request',
+  'peak_ewma',
+  'consistent_hash',
+  'random',
+  'pick_first',
+] as const;
 
 /**
- * - `round_robin`: calls rotate over all live endpoints.
- * - `pick_first`: all calls go to one endpoint while it lives.
+ * - `round_robin`: exact rotation over all live endpoints.
+ * - `weighted_round_robin`: smooth rotation in proportion to the weights in the records.
+ * - `least_request`: the less busy of two endpoints drawn at random; open streams count.
+ * - `peak_ewma`: as `least_request`, by expected latency times calls in flight: leaves slow and failing servers alone.
+ * - `consistent_hash`: calls with one key go to one endpoint, with bounded load.
+ * - `random`: any endpoint.
+ * - `pick_first`: all calls to one endpoint while it lives.
  */
 export type LoadBalancingPolicy = (typeof LOAD_BALANCING_POLICIES)[number];
 
 /** The policy of a client that does not say. */
 export const DEFAULT_LOAD_BALANCING: LoadBalancingPolicy = 'round_robin';
 
-/** Whether a value names a policy. */
-export function isLoadBalancingPolicy(value: unknown): value is LoadBalancingPolicy {
-  return LOAD_BALANCING_POLICIES.some((policy) => policy === value);
+/** A policy with options, and what modifies it. Every modifier goes with every policy. */
+export interface LoadBalancingOptions extends PeakEwmaOptions {
+  /** A built-in policy, or one that was given to `registerLoadBalancingPolicy`. Default `round_robin`. */
+  readonly policy?: LoadBalancingPolicy | (string & {});
+  /**
+   * `consistent_hash`, which needs it: the metadata key whose value is the key of a call, or a function of the request
+   * message. Calls without a key may go anywhere. A function is applied to calls with one request message only.
+   */
+  readonly hashKey?: string | ((request: unknown) => string | undefined);
+  /** `consistent_hash`: how many times the mean load one endpoint may have, above 1. Default 1.25. */
+  readonly loadFactor?: number;
+  /** `consistent_hash`: calls in flight an endpoint may always have, 0 or more. Default 4. */
+  readonly freeInFlight?: number;
+  /** Own zone first. `zone` is the client's option of that name unless given here. */
+  readonly locality?: LocalityOptions;
+  /** Endpoints that have just joined get less at first. Not under `consistent_hash`. */
+  readonly slowStart?: SlowStartOptions;
+  /** Leave endpoints out that fail more than the others; `true`: with defaults. Default: nobody is left out. */
+  readonly outlierDetection?: boolean | OutlierOptions;
+  /** Which endpoints may be called, and canaries among them. */
+  readonly routing?: RoutingOptions;
+  /** Ask `grpc.health.v1` on every connection: `true` for the server as a whole, or a service's name. Default: do not ask. */
+  readonly healthCheck?: boolean | string;
 }
 
-/** One entry of a gRPC service config's `loadBalancingConfig`. */
-export type LoadBalancingConfigEntry = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+/** What the balancer has to know besides the options. */
+export interface ClientTraits {
+  /** Stable while the client runs, and another one's own. */
+  readonly clientId: string;
+  readonly subsetSize: number | undefined;
+  readonly zone: string | undefined;
+}
+
+/** How long a connection may take until HTTP/2 answers, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+const customPolicies = new Map<string, PickerFactory>();
 
 /**
- * The `loadBalancingConfig` of a policy, checked by grpc-js itself: what it cannot parse it would silently replace.
+ * Makes a policy of one's own known under a name, for `loadBalancing`. A name that is known already is replaced, for
+ * channels made from then on.
  *
+ * @param name not a built-in one's
+ * @param createPicker makes a picker over a pool of endpoints; called anew whenever endpoints or weights change
  * @throws DiscoveryError `INVALID_OPTION`
  */
-export function loadBalancingConfig(policy: LoadBalancingPolicy): LoadBalancingConfigEntry {
-  const entry = { [policy]: {} };
-  try {
-    parseLoadBalancingConfig(entry);
-  } catch (cause) {
+export function registerLoadBalancingPolicy(name: string, createPicker: PickerFactory): void {
+  if (name === '' || isBuiltIn(name)) {
     throw new DiscoveryError(
       'INVALID_OPTION',
-      `loadBalancing "${policy}" is not accepted by grpc-js; allowed: ${LOAD_BALANCING_POLICIES.join(', ')}`,
-      { cause },
+      `load balancing policy "${name}" cannot be registered; allowed: a non-empty name other than ${LOAD_BALANCING_POLICIES.join(', ')}`,
     );
   }
-  return entry;
+  customPolicies.set(name, createPicker);
+}
+
+/** Names that `loadBalancing` can have now. */
+export function knownPolicies(): readonly string[] {
+  return [...LOAD_BALANCING_POLICIES, ...customPolicies.keys()];
+}
+
+/** What the balancer is to do for checked options. */
+export function createBalancerSettings(
+  options: LoadBalancingOptions,
+  traits: ClientTraits,
+): BalancerSettings {
+  const { routing, slowStart, outlierDetection, healthCheck } = options;
+  const locality =
+    options.locality ?? (traits.zone === undefined ? undefined : { zone: traits.zone });
+  return {
+    policy: createPolicy(options),
+    pipeline: {
+      ...(routing === undefined ? {} : { routing }),
+      ...(locality === undefined ? {} : { locality }),
+      ...(slowStart === undefined ? {} : { slowStart }),
+    },
+    outliers:
+      outlierDetection === undefined || outlierDetection === false
+        ? undefined
+        : outlierDetection === true
+          ? {}
+          : outlierDetection,
+    subset:
+      traits.subsetSize === undefined
+        ? undefined
+        : {
+            size: traits.subsetSize,
+            clientId: traits.clientId,
+            ...(locality === undefined ? {} : { zone: locality.zone }),
+          },
+    healthService:
+      healthCheck === undefined || healthCheck === false
+        ? undefined
+        : healthCheck === true
+          ? ''
+          : healthCheck,
+    ramp: DEFAULT_RAMP,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+  };
+}
+
+/** Policies without options. */
+const PLAIN_POLICIES = [
+  'pick_first',
+  'round_robin',
+  'weighted_round_robin',
+  'random',
+  'least_request',
+] as const;
+
+/** The metadata key under which a key that a function made of a request travels from interceptor to balancer. */
+export const HASH_KEY_HEADER = 'nestjs-grpc-discovery-hash-key';
+
+function createPolicy(options: LoadBalancingOptions): Policy {
+  const name = options.policy ?? DEFAULT_LOAD_BALANCING;
+  const { decayMs, failurePenalty, loadFactor, freeInFlight, hashKey } = options;
+  if (name === 'peak_ewma') {
+    return {
+      name: 'peak_ewma',
+      ...(decayMs === undefined ? {} : { decayMs }),
+      ...(failurePenalty === undefined ? {} : { failurePenalty }),
+    };
+  }
+  if (name === 'consistent_hash') {
+    const header = typeof hashKey === 'string' ? hashKey : HASH_KEY_HEADER;
+    return {
+      name: 'consistent_hash',
+      keyOf: (request: PickRequest) => request.header(header),
+      ...(loadFactor === undefined ? {} : { loadFactor }),
+      ...(freeInFlight === undefined ? {} : { freeInFlight }),
+    };
+  }
+  const plain = PLAIN_POLICIES.find((policy) => policy === name);
+  if (plain !== undefined) return { name: plain };
+  const createPicker = customPolicies.get(name);
+  if (createPicker !== undefined) return { name: 'custom', createPicker };
+  throw new DiscoveryError(
+    'INVALID_OPTION',
+    `option loadBalancing.policy is ${JSON.stringify(name)}; allowed: ${knownPolicies().join(', ')}`,
+  );
+}
+
+function isBuiltIn(name: string): boolean {
+  return LOAD_BALANCING_POLICIES.some((policy) => policy === name);
 }

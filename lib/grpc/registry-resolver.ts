@@ -7,28 +7,27 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { Subscription } from 'rxjs';
-import { parseAddress } from '../core/address.js';
 import { DiscoveryError } from '../core/discovery-error.js';
-import type { Endpoint } from '../core/endpoint.js';
 import { parseTarget, serviceAuthority } from '../core/target.js';
 import type { DirectoryLease, DirectoryPool } from '../registry/directory-pool.js';
 import type { DirectoryState } from '../registry/service-directory.js';
 import { channelDiscovery } from './channel-discovery.js';
 import {
-  type GrpcEndpoint,
   type GrpcUri,
   type Resolver,
   type ResolverListener,
   statusOrFromError,
   statusOrFromValue,
 } from './grpc-experimental.js';
-import { DEFAULT_LOAD_BALANCING } from './policies.js';
+import { createBalancerSettings } from './policies.js';
+import { resolvedEndpoint } from './resolved-endpoint.js';
 import { createServiceConfig } from './service-config.js';
 
-/** An endpoint as it reaches the balancer: grpc-js's, with ours attached. */
-export interface ResolvedEndpoint extends GrpcEndpoint {
-  readonly discovered: Endpoint;
-}
+/** Balancing of a plain channel that has no service config of its own. */
+const DEFAULT_SETTINGS = createBalancerSettings(
+  {},
+  { clientId: '', subsetSize: undefined, zone: undefined },
+);
 
 /** Finds the directories for a channel that carries none: those registered for the scheme. */
 export type DefaultPool = (scheme: string) => DirectoryPool | undefined;
@@ -48,7 +47,7 @@ export class RegistryResolver implements Resolver {
     const chosen = channelDiscovery(options)?.serviceConfig;
     // A service config from here would win over the one that a plain client was given.
     const own = options['grpc.service_config'] === undefined;
-    this.serviceConfig = chosen ?? (own ? createServiceConfig(DEFAULT_LOAD_BALANCING) : null);
+    this.serviceConfig = chosen ?? (own ? createServiceConfig(DEFAULT_SETTINGS) : null);
   }
 
   /** Called by the channel to start, after idleness, and as a hint that the list may be stale. */
@@ -105,16 +104,21 @@ export class RegistryResolver implements Resolver {
     if (directory === undefined) return;
     const { service, registry } = directory;
     const place = registry.describe(service);
-    if (endpoints !== undefined && endpoints.length > 0) {
-      const list = endpoints.flatMap(toGrpcEndpoint);
-      this.listener(statusOrFromValue(list), {}, this.config(), `${list.length} in ${place}`);
-    } else if (error !== undefined) {
+    if (endpoints === undefined) {
+      if (error === undefined) return;
       this.fail(`service "${service}" cannot be resolved from ${place}: ${error.message}`);
-    } else if (endpoints !== undefined) {
-      this.fail(
-        `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}; the registry answers, no server is registered`,
-      );
+      return;
     }
+    const list = endpoints.flatMap(resolvedEndpoint);
+    const note =
+      list.length > 0
+        ? `${list.length} in ${place}`
+        : error === undefined
+          ? `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}; the registry answers, no server is registered`
+          : `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}, as last heard: ${error.message}`;
+    // gRPC's own policies let calls wait for ever on an empty list; ours fails them with the note.
+    if (list.length === 0 && this.serviceConfig === null) this.fail(note);
+    else this.listener(statusOrFromValue(list), {}, this.config(), note);
   }
 
   private fail(details: string): void {
@@ -129,11 +133,4 @@ export class RegistryResolver implements Resolver {
   private config() {
     return this.serviceConfig === null ? null : statusOrFromValue(this.serviceConfig);
   }
-}
-
-function toGrpcEndpoint(discovered: Endpoint): ResolvedEndpoint[] {
-  const address = parseAddress(discovered.address);
-  if (address === undefined) return [];
-  const { kind: _, ...subchannelAddress } = address;
-  return [{ addresses: [subchannelAddress], discovered }];
 }

@@ -13,6 +13,7 @@ import {
   registerResolver,
   type ResolverListener,
 } from './grpc-experimental.js';
+import { installBalancer } from './install-balancer.js';
 import { RegistryResolver } from './registry-resolver.js';
 
 /** Schemes that gRPC itself gives a meaning. */
@@ -46,6 +47,7 @@ export function installResolver(scheme: string): void {
     );
   }
   assertSupportedGrpc();
+  installBalancer();
   registerResolver(scheme, TableResolver);
   // grpc-js compares schemes by case, URIs do not.
   registerResolver(scheme.toUpperCase(), TableResolver);

@@ -1,16 +1,14 @@
 /** The gRPC service config that a resolver hands to its channel. */
 import type { ServiceConfig } from '@grpc/grpc-js';
-import { type LoadBalancingPolicy, loadBalancingConfig } from './policies.js';
+import { type BalancerSettings, loadBalancingEntry } from './balancer-config.js';
 
-/**
- * The service config for a client's choices, in grpc-js's form.
- *
- * @throws DiscoveryError `INVALID_OPTION`
- */
-export function createServiceConfig(policy: LoadBalancingPolicy): ServiceConfig {
+/** The service config for a client's choices, in grpc-js's form. */
+export function createServiceConfig(settings: BalancerSettings): ServiceConfig {
   return {
     // grpc-js types the entry by its own policies only.
-    loadBalancingConfig: [loadBalancingConfig(policy)] as ServiceConfig['loadBalancingConfig'],
+    loadBalancingConfig: [
+      loadBalancingEntry(settings),
+    ] as unknown as ServiceConfig['loadBalancingConfig'],
     methodConfig: [],
   };
 }

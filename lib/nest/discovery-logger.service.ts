@@ -34,7 +34,7 @@ export function describeEvent(event: DiscoveryEvent): [Level, string] {
     case 'record-taken-over':
       return ['log', `Replaced the record that an earlier process left at ${event.key}.`];
     case 'record-restored':
-      return ['warn', `${event.key} was missing or had another value; it was written again.`];
+      return ['warn', `${event.key} was missing; it was written again.`];
     case 'conflict':
       return [
         'warn',

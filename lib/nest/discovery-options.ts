@@ -4,7 +4,7 @@ import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { GrpcOptions } from '@nestjs/microservices';
 import type { JsonValue } from '../core/endpoint.js';
 import type { EtcdOptions } from '../etcd/etcd-options.js';
-import type { LoadBalancingPolicy } from '../grpc/policies.js';
+import type { LoadBalancingOptions, LoadBalancingPolicy } from '../grpc/policies.js';
 import type { Registry } from '../registry/registry.js';
 
 /** One service that this application offers and announces. */
@@ -30,8 +30,12 @@ export interface ServiceOptions {
 
 /** What all clients have in common unless they say otherwise. */
 export interface ClientDefaults {
-  /** How calls are spread. Default `round_robin`. */
-  readonly loadBalancing?: LoadBalancingPolicy;
+  /** How calls are spread: a policy's name, or a policy with options and modifiers. Default `round_robin`. */
+  readonly loadBalancing?: LoadBalancingPolicy | (string & {}) | LoadBalancingOptions;
+  /** Use so many endpoints only, 1–100,000, chosen so that clients together load all alike. Default: all. */
+  readonly subsetSize?: number;
+  /** The zone this client runs in: endpoints of it are called first. Default: zones make no difference. */
+  readonly zone?: string;
   /** Deadline of calls that bring none, in milliseconds, 1–3,600,000. Default: none. */
   readonly timeoutMs?: number;
   /** HTTP/2 keepalive, in Nest's own form. Default: a ping after 20 s, 5 s for the answer. */

@@ -117,13 +117,6 @@ function clientProvider(definition: ClientDefinition): Provider {
 }
 
 function asyncOptions(options: DiscoveryModuleAsyncOptions): Provider[] {
-  const resolve = (given: DiscoveryModuleOptions): ResolvedOptions => {
-    const resolved = validateOptions(given, process.env);
-    if (resolved.clients.length > 0) {
-      rejectOption('clients', 'given to forRootAsync', 'none; use DiscoveryModule.forFeature');
-    }
-    return resolved;
-  };
   const { useFactory, useClass, useExisting } = options;
   if (useFactory !== undefined) {
     const factory = useFactory as (
@@ -133,7 +126,8 @@ function asyncOptions(options: DiscoveryModuleAsyncOptions): Provider[] {
       {
         provide: DISCOVERY_OPTIONS,
         inject: [...((options.inject ?? []) as never[])],
-        useFactory: async (...dependencies: unknown[]) => resolve(await factory(...dependencies)),
+        useFactory: async (...dependencies: unknown[]) =>
+          resolveAsync(await factory(...dependencies)),
       },
     ];
   }
@@ -146,8 +140,16 @@ function asyncOptions(options: DiscoveryModuleAsyncOptions): Provider[] {
       provide: DISCOVERY_OPTIONS,
       inject: [source],
       useFactory: async (factory: DiscoveryOptionsFactory) =>
-        resolve(await factory.createDiscoveryOptions()),
+        resolveAsync(await factory.createDiscoveryOptions()),
     },
     ...(useClass === undefined ? [] : [useClass]),
   ];
+}
+
+function resolveAsync(given: DiscoveryModuleOptions): ResolvedOptions {
+  const resolved = validateOptions(given, process.env);
+  if (resolved.clients.length > 0) {
+    rejectOption('clients', 'given to forRootAsync', 'none; use DiscoveryModule.forFeature');
+  }
+  return resolved;
 }

@@ -6,13 +6,14 @@ import { DiscoveryError } from '../core/discovery-error.js';
 import { formatTarget } from '../core/target.js';
 import { withChannelDiscovery } from '../grpc/channel-discovery.js';
 import { createDefaultDeadline } from '../grpc/default-deadline.js';
-import { DEFAULT_LOAD_BALANCING } from '../grpc/policies.js';
+import { createBalancerSettings } from '../grpc/policies.js';
 import { installResolver } from '../grpc/resolver-table.js';
 import { createServiceConfig } from '../grpc/service-config.js';
 import { type DirectoryLease, DirectoryPool } from '../registry/directory-pool.js';
 import type { ClientDefinition } from './discovery-options.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
 import { validateClient } from './validate-clients.js';
+import { validateLoadBalancing } from './validate-load-balancing.js';
 import type { ResolvedOptions } from './validate-options.js';
 
 /** gRPC's own defaults would let a dead connection go unnoticed, or send calls to a proxy instead of the endpoint. */
@@ -27,6 +28,8 @@ const CHANNEL_DEFAULTS: ChannelOptions = {
 export class GrpcClientFactory implements OnApplicationShutdown {
   private readonly clients = new Set<ClientGrpcProxy>();
   private readonly leases = new Set<DirectoryLease>();
+  /** What tells this process from the other clients of a service, for subsets. */
+  private readonly clientId = crypto.randomUUID();
   private closed = false;
 
   constructor(
@@ -49,7 +52,9 @@ export class GrpcClientFactory implements OnApplicationShutdown {
     const { scheme } = this.pool.registry;
     installResolver(scheme);
     const {
-      loadBalancing = DEFAULT_LOAD_BALANCING,
+      loadBalancing = {},
+      subsetSize,
+      zone,
       timeoutMs,
       keepalive,
       credentials,
@@ -57,13 +62,21 @@ export class GrpcClientFactory implements OnApplicationShutdown {
     } = client;
     const interceptors =
       timeoutMs === undefined ? {} : { interceptors: [createDefaultDeadline(timeoutMs)] };
+    const settings = createBalancerSettings(
+      validateLoadBalancing('client.loadBalancing', loadBalancing),
+      {
+        clientId: this.clientId,
+        subsetSize,
+        zone,
+      },
+    );
     const proxy = new ClientGrpcProxy({
       url: formatTarget(scheme, service),
       package: client.package,
       protoPath: client.protoPath,
       channelOptions: withChannelDiscovery(
         { ...CHANNEL_DEFAULTS, ...interceptors, ...client.channelOptions },
-        { pool: this.pool, serviceConfig: createServiceConfig(loadBalancing) },
+        { pool: this.pool, serviceConfig: createServiceConfig(settings) },
       ),
       ...(keepalive === undefined ? {} : { keepalive }),
       ...(credentials === undefined ? {} : { credentials }),

@@ -58,6 +58,18 @@ export function optionalInteger(
     : rejectOption(option, value, `a whole number from ${minimum} to ${maximum}`);
 }
 
+/** A finite number within bounds, both included; an infinite one where the bound is. */
+export function optionalNumber(
+  option: string,
+  value: unknown,
+  minimum: number,
+  maximum: number,
+): number | undefined {
+  if (value === undefined) return undefined;
+  const fits = typeof value === 'number' && value >= minimum && value <= maximum;
+  return fits ? value : rejectOption(option, value, `a number from ${minimum} to ${maximum}`);
+}
+
 export function requireArray(option: string, value: unknown, of: string): readonly unknown[] {
   if (Array.isArray(value)) return value;
   return rejectOption(option, value, `an array of ${of}`);

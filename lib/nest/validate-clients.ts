@@ -1,18 +1,21 @@
 /** Checks client definitions. */
 import { ChannelCredentials } from '@grpc/grpc-js';
-import { isLoadBalancingPolicy, LOAD_BALANCING_POLICIES } from '../grpc/policies.js';
 import type { ClientDefaults, ClientDefinition } from './discovery-options.js';
 import {
   optionalInteger,
+  optionalString,
   rejectOption,
   requireArray,
   requireObject,
   requireString,
 } from './option-reader.js';
+import { validateLoadBalancing } from './validate-load-balancing.js';
 import { validateServiceName } from './validate-service.js';
 
 const DEFAULT_FIELDS = [
   'loadBalancing',
+  'subsetSize',
+  'zone',
   'timeoutMs',
   'keepalive',
   'credentials',
@@ -60,10 +63,11 @@ function checkDefaults(
   given: Partial<Record<(typeof DEFAULT_FIELDS)[number], unknown>>,
 ): ClientDefaults {
   const { loadBalancing, credentials } = given;
-  if (loadBalancing !== undefined && !isLoadBalancingPolicy(loadBalancing)) {
-    const allowed = LOAD_BALANCING_POLICIES.join(', ');
-    rejectOption(`${option}.loadBalancing`, loadBalancing, allowed);
+  if (loadBalancing !== undefined) {
+    validateLoadBalancing(`${option}.loadBalancing`, loadBalancing);
   }
+  optionalInteger(`${option}.subsetSize`, given.subsetSize, 1, 100_000);
+  optionalString(`${option}.zone`, given.zone);
   if (credentials !== undefined && !isChannelCredentials(credentials)) {
     rejectOption(`${option}.credentials`, credentials, 'ChannelCredentials of @grpc/grpc-js');
   }

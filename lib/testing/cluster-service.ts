@@ -1,9 +1,9 @@
 /** What of etcd's Cluster, Maintenance and Auth services a single member for development has to answer. */
 import { status } from '@grpc/grpc-js';
 import type { AuthBook } from './auth-book.js';
-import { EtcdError } from './etcd-error.js';
+import { EtcdError, refusal } from './etcd-error.js';
 import { type Member, RAFT_TERM } from './member.js';
-import type { ServiceMethodsServed, UnaryMethod } from './service-gate.js';
+import type { ServiceGate, ServiceMethodsServed, UnaryMethod } from './service-gate.js';
 import type { AuthenticateRequest } from './wire-messages.js';
 
 /** The version that `Status` states: the one whose behaviour this server follows, marked as not being etcd itself. */
@@ -15,25 +15,26 @@ export function clusterService(
   clientUrls: () => readonly string[],
 ): ServiceMethodsServed {
   return {
-    MemberList: open(() => ({
-      header: member.header(),
+    MemberList: served(() => ({
+      header: member.header(0),
       members: [{ id: member.memberId, name: 'embedded', clientUrls: clientUrls() }],
     })),
   };
 }
 
 /** Status, and Alarm as far as it asks: there never is one. */
-export function maintenanceService(member: Member): ServiceMethodsServed {
+export function maintenanceService(member: Member, gate: ServiceGate): ServiceMethodsServed {
   return {
-    Status: open(() => ({
+    Status: served(() => ({
       header: member.header(),
       version: EMBEDDED_VERSION,
-      leader: member.memberId,
+      leader: gate.hasLeader ? member.memberId : 0,
+      errors: gate.hasLeader ? [] : [refusal('noLeader').details],
       raftTerm: RAFT_TERM,
       raftIndex: member.store.revision,
       raftAppliedIndex: member.store.revision,
     })),
-    Alarm: open((request: { readonly action: number }) => {
+    Alarm: served((request: { readonly action: number }) => {
       if (request.action === 0) return { header: member.header() };
       throw new EtcdError(
         status.UNIMPLEMENTED,
@@ -46,15 +47,19 @@ export function maintenanceService(member: Member): ServiceMethodsServed {
 /** Authenticate and AuthStatus. */
 export function authService(member: Member, auth: AuthBook): ServiceMethodsServed {
   return {
-    Authenticate: open(({ name, password }: AuthenticateRequest) => ({
-      header: member.header(),
-      token: auth.authenticate(name, password),
-    })),
-    AuthStatus: open(() => ({ header: member.header(), enabled: auth.enabled })),
+    Authenticate: {
+      open: true,
+      withoutLeader: () => 'deadlineExceeded',
+      reply: ({ name, password }: AuthenticateRequest) => ({
+        header: member.header(),
+        token: auth.authenticate(name, password),
+      }),
+    },
+    AuthStatus: served(() => ({ header: member.header(), enabled: auth.enabled })),
   };
 }
 
-/** A method that anyone may call, leader or not. */
-function open<Request>(reply: (request: Request) => object): UnaryMethod {
-  return { needsLeader: () => false, needsToken: false, reply };
+/** A method that needs no leader. */
+function served<Request>(reply: (request: Request) => object): UnaryMethod {
+  return { withoutLeader: () => 'serve', reply };
 }

@@ -95,10 +95,10 @@ export class EmbeddedEtcd {
     const etcd = new EmbeddedEtcd(member, listener, gate, server, dataFile, faults);
     const served: Readonly<Record<ServiceName, ServiceMethodsServed>> = {
       KV: kvService(member),
-      Lease: leaseService(member, gate),
+      Lease: leaseService(member, auth, gate),
       Watch: watchService(member, auth, systemClock, progressIntervalMs),
       Cluster: clusterService(member, () => etcd.hosts),
-      Maintenance: maintenanceService(member),
+      Maintenance: maintenanceService(member, gate),
       Auth: authService(member, auth),
     };
     const definitions = serviceDefinitions();

@@ -34,15 +34,19 @@ const refusals = {
   leaseTtlTooLarge: [status.OUT_OF_RANGE, 'too large lease TTL'],
   noLeader: [status.UNAVAILABLE, 'no leader'],
   timeout: [status.UNAVAILABLE, 'request timed out'],
-  stopped: [status.UNAVAILABLE, 'server stopped'],
+  /** What a write gets that waits too long for a leader; this one bears no prefix. */
+  deadlineExceeded: [status.DEADLINE_EXCEEDED, 'context deadline exceeded'],
   userEmpty: [status.INVALID_ARGUMENT, 'user name is empty'],
   authFailed: [status.INVALID_ARGUMENT, 'authentication failed, invalid user ID or password'],
   authNotEnabled: [status.FAILED_PRECONDITION, 'authentication is not enabled'],
   invalidAuthToken: [status.UNAUTHENTICATED, 'invalid auth token'],
 } as const satisfies Record<string, readonly [status, string]>;
 
+/** The name of a refusal. */
+export type Refusal = keyof typeof refusals;
+
 /** Makes the refusal called `name`. */
-export function refusal(name: keyof typeof refusals): EtcdError {
+export function refusal(name: Refusal): EtcdError {
   const [code, text] = refusals[name];
-  return new EtcdError(code, `etcdserver: ${text}`);
+  return new EtcdError(code, text.startsWith('context') ? text : `etcdserver: ${text}`);
 }

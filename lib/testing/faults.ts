@@ -120,8 +120,8 @@ export class Faults {
 
   /**
    * Takes the leader away, as a member cut off from its cluster has none. Calls and streams with the metadata
-   * `hasleader: true` fail with `etcdserver: no leader`; writes and linearizable reads wait, then fail with
-   * `etcdserver: request timed out`; other watches fall silent. No lease ends.
+   * `hasleader: true` fail with `etcdserver: no leader`; writes and linearizable reads wait for one, then
+   * writes fail with `context deadline exceeded` (DEADLINE_EXCEEDED), reads with `etcdserver: request timed out` (UNAVAILABLE); other watches fall silent. No lease ends.
    */
   noLeader(options: NoLeaderOptions = {}): void {
     this.halt('leaderless');
@@ -130,6 +130,7 @@ export class Faults {
 
   /** Ends {@link noLeader}: what waits is served, every lease starts its time anew. */
   restoreLeader(): void {
+    if (this.gate.hasLeader) return;
     this.member.leases.renewAll();
     this.release('leaderless');
     this.gate.restoreLeader();

@@ -1,5 +1,5 @@
 /** etcd's KV service on a member. */
-import { refusal } from './etcd-error.js';
+import { type Refusal, refusal } from './etcd-error.js';
 import type { Member } from './member.js';
 import { checkRangeRequest, executeRange } from './range-query.js';
 import type { ServiceMethodsServed } from './service-gate.js';
@@ -27,7 +27,7 @@ export const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
 /** What etcd's log adds to a request, about, in bytes: it counts against the limit too. */
 const LOG_ENTRY_OVERHEAD_BYTES = 20;
 
-const always = (): boolean => true;
+const write = (): Refusal => 'deadlineExceeded';
 
 /** Range, Put, DeleteRange, Txn and Compact. */
 export function kvService(member: Member): ServiceMethodsServed {
@@ -38,16 +38,14 @@ export function kvService(member: Member): ServiceMethodsServed {
   });
   return {
     Range: {
-      needsLeader: (request: RangeRequest) => !request.serializable,
-      needsToken: true,
+      withoutLeader: (request: RangeRequest) => (request.serializable ? 'serve' : 'timeout'),
       reply(request: RangeRequest) {
         checkRangeRequest(request);
         return withHeader(executeRange(member.store, request));
       },
     },
     Put: {
-      needsLeader: always,
-      needsToken: true,
+      withoutLeader: write,
       reply(request: PutRequest) {
         checkPutRequest(request);
         checkSize(request);
@@ -55,8 +53,7 @@ export function kvService(member: Member): ServiceMethodsServed {
       },
     },
     DeleteRange: {
-      needsLeader: always,
-      needsToken: true,
+      withoutLeader: write,
       reply(request: DeleteRangeRequest) {
         checkDeleteRequest(request);
         checkSize(request);
@@ -64,8 +61,10 @@ export function kvService(member: Member): ServiceMethodsServed {
       },
     },
     Txn: {
-      needsLeader: (request: TxnRequest) => !isSerializable(request),
-      needsToken: true,
+      withoutLeader(request: TxnRequest) {
+        if (!isReadOnly(request)) return 'deadlineExceeded';
+        return isSerializable(request) ? 'serve' : 'timeout';
+      },
       reply(request: TxnRequest) {
         checkTransaction(request);
         if (!isReadOnly(request)) checkSize(request);
@@ -73,8 +72,7 @@ export function kvService(member: Member): ServiceMethodsServed {
       },
     },
     Compact: {
-      needsLeader: always,
-      needsToken: true,
+      withoutLeader: write,
       reply(request: CompactionRequest) {
         member.store.compact(Number(request.revision));
         return { header: member.header() };

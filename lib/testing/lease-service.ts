@@ -1,6 +1,7 @@
 /** etcd's Lease service on a member. */
+import type { AuthBook } from './auth-book.js';
 import { fromByteKey } from './byte-range.js';
-import { refusal } from './etcd-error.js';
+import { type Refusal, refusal } from './etcd-error.js';
 import type { Member } from './member.js';
 import {
   type DuplexCall,
@@ -10,30 +11,31 @@ import {
 } from './service-gate.js';
 import type { LeaseGrantRequest, LeaseIdRequest, LeaseTimeToLiveRequest } from './wire-messages.js';
 
-const always = (): boolean => true;
+const write = (): Refusal => 'deadlineExceeded';
 
 /** LeaseGrant, LeaseRevoke, LeaseKeepAlive, LeaseTimeToLive and LeaseLeases. */
-export function leaseService(member: Member, gate: ServiceGate): ServiceMethodsServed {
+export function leaseService(
+  member: Member,
+  auth: AuthBook,
+  gate: ServiceGate,
+): ServiceMethodsServed {
   return {
     LeaseGrant: {
-      needsLeader: always,
-      needsToken: true,
+      withoutLeader: write,
       reply(request: LeaseGrantRequest) {
         const { id, ttlSeconds } = member.leases.grant(Number(request.ttl), request.id);
         return { header: member.header(), id, ttl: ttlSeconds };
       },
     },
     LeaseRevoke: {
-      needsLeader: always,
-      needsToken: true,
+      withoutLeader: write,
       reply(request: LeaseIdRequest) {
         member.leases.revoke(request.id);
         return { header: member.header() };
       },
     },
     LeaseTimeToLive: {
-      needsLeader: always,
-      needsToken: true,
+      withoutLeader: () => 'noLeader',
       reply(request: LeaseTimeToLiveRequest) {
         const header = member.header();
         const lease = member.leases.find(request.id);
@@ -48,30 +50,38 @@ export function leaseService(member: Member, gate: ServiceGate): ServiceMethodsS
       },
     },
     LeaseLeases: {
-      needsLeader: () => false,
-      needsToken: true,
+      withoutLeader: () => 'serve',
       reply: () => ({
         header: member.header(),
         leases: member.leases.all().map(({ id }) => ({ id })),
       }),
     },
-    LeaseKeepAlive: (call) => serveKeepAlives(call, member, gate),
+    LeaseKeepAlive: (call) => serveKeepAlives(call, member, auth, gate),
   };
 }
 
 /** Answers each request of the stream in turn; one for a lease that does not live gets a time to live of 0. */
-function serveKeepAlives(call: DuplexCall, member: Member, gate: ServiceGate): void {
+function serveKeepAlives(
+  call: DuplexCall,
+  member: Member,
+  auth: AuthBook,
+  gate: ServiceGate,
+): void {
   let open = true;
   const close = (): void => {
     open = false;
   };
-  call.on('data', ({ id }: LeaseIdRequest) =>
-    gate.whenLeader((hasLeader) => {
-      if (!open) return;
-      if (hasLeader) call.write({ header: member.header(), id, ttl: member.leases.keepAlive(id) });
-      else endWith(call, refusal('noLeader'));
-    }),
-  );
+  const answer = (id: string, hasLeader: boolean): void => {
+    if (!open) return;
+    try {
+      if (!hasLeader) throw refusal('noLeader');
+      auth.check(call.metadata);
+      call.write({ header: member.header(), id, ttl: member.leases.keepAlive(id) });
+    } catch (error) {
+      endWith(call, error);
+    }
+  };
+  call.on('data', ({ id }: LeaseIdRequest) => gate.whenLeader((has) => answer(id, has)));
   call.on('end', () => {
     close();
     call.end();

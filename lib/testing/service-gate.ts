@@ -10,16 +10,16 @@ import {
 } from '@grpc/grpc-js';
 import type { CancelTimer, Clock } from '../core/clock.js';
 import type { AuthBook } from './auth-book.js';
-import { EtcdError, refusal } from './etcd-error.js';
+import { EtcdError, type Refusal, refusal } from './etcd-error.js';
 import { services } from './wire-schema.js';
 import type { ServiceName } from './wire-schema.js';
 
 /** How a unary method is served. */
 export interface UnaryMethod {
-  /** Whether a request needs a leader, as writes and linearizable reads do. */
-  readonly needsLeader: (request: never) => boolean;
-  /** Whether the caller has to have a valid token where authentication is on. */
-  readonly needsToken: boolean;
+  /** What becomes of a request while there is no leader: it is served, or refused so after waiting for one. */
+  readonly withoutLeader: (request: never) => 'serve' | Refusal;
+  /** Whether anyone may call it; by default the caller has to have a valid token where authentication is on. */
+  readonly open?: boolean;
   /** The reply; throws `EtcdError` to refuse. */
   readonly reply: (request: never) => object;
 }
@@ -38,7 +38,7 @@ export const DEFAULT_LEADER_WAIT_MS = 7_000;
 
 /** Lets calls through, holds them or turns them away. */
 export class ServiceGate {
-  private hasLeader = true;
+  private leader = true;
   private leaderWaitMs = DEFAULT_LEADER_WAIT_MS;
   private readonly waiting = new Set<(hasLeader: boolean) => void>();
   private readonly leaderStreams = new Set<DuplexCall>();
@@ -48,9 +48,14 @@ export class ServiceGate {
     private readonly auth: AuthBook,
   ) {}
 
+  /** Whether there is a leader. */
+  get hasLeader(): boolean {
+    return this.leader;
+  }
+
   /** Takes the leader away: streams that require one end, requests that need one wait at most `leaderWaitMs`. */
   loseLeader(leaderWaitMs: number): void {
-    this.hasLeader = false;
+    this.leader = false;
     this.leaderWaitMs = leaderWaitMs;
     for (const call of this.leaderStreams) endWith(call, refusal('noLeader'));
     this.leaderStreams.clear();
@@ -58,7 +63,7 @@ export class ServiceGate {
 
   /** Brings the leader back: what waits is served. */
   restoreLeader(): void {
-    this.hasLeader = true;
+    this.leader = true;
     this.settleWaiting(true);
   }
 
@@ -69,7 +74,7 @@ export class ServiceGate {
 
   /** Calls back once there is a leader (true) or it has taken too long (false). */
   whenLeader(callback: (hasLeader: boolean) => void): void {
-    if (this.hasLeader) return callback(true);
+    if (this.leader) return callback(true);
     let cancel: CancelTimer | undefined;
     const settle = (hasLeader: boolean): void => {
       cancel?.();
@@ -94,9 +99,10 @@ export class ServiceGate {
 
   private unary(method: UnaryMethod) {
     return (call: ServerUnaryCall<unknown, object>, callback: sendUnaryData<object>): void => {
+      const withoutLeader = this.leader ? 'serve' : method.withoutLeader(call.request as never);
       const answer = (hasLeader: boolean): void => {
         try {
-          if (!hasLeader) throw refusal('timeout');
+          if (!hasLeader && withoutLeader !== 'serve') throw refusal(withoutLeader);
           callback(null, method.reply(call.request as never));
         } catch (error) {
           callback(toStatus(error));
@@ -104,11 +110,11 @@ export class ServiceGate {
       };
       try {
         this.requireLeaderIfAsked(call.metadata);
-        if (method.needsToken) this.auth.check(call.metadata);
+        if (method.open !== true) this.auth.check(call.metadata);
       } catch (error) {
         return callback(toStatus(error));
       }
-      if (this.hasLeader || !method.needsLeader(call.request as never)) answer(true);
+      if (withoutLeader === 'serve') answer(true);
       else this.whenLeader(answer);
     };
   }
@@ -130,7 +136,7 @@ export class ServiceGate {
   }
 
   private requireLeaderIfAsked(metadata: Metadata): void {
-    if (!this.hasLeader && asksForLeader(metadata)) throw refusal('noLeader');
+    if (!this.leader && asksForLeader(metadata)) throw refusal('noLeader');
   }
 
   private settleWaiting(hasLeader: boolean): void {

@@ -26,12 +26,10 @@ export function checkTransaction(request: TxnRequest): void {
   checkOverlaps(request.failure);
 }
 
-/** Whether it can change nothing, whichever branch is taken. */
+/** Whether it holds reads alone, whichever branch is taken; as in etcd, a nested transaction counts as a write. */
 export function isReadOnly(request: TxnRequest): boolean {
   return [...request.success, ...request.failure].every(
-    (operation) =>
-      operation.request === 'requestRange' ||
-      (operation.request === 'requestTxn' && isReadOnly(operation.requestTxn)),
+    (operation) => operation.request === 'requestRange',
   );
 }
 

@@ -1,0 +1,221 @@
+/**
+ * One endpoint's connection: the object the balancer keeps for as long as the endpoint is listed, whatever happens to the
+ * list around it. Holds the statistics, gives up on a peer that accepts and says nothing, and starts anew when another
+ * process takes over the address.
+ */
+import { connectivityState } from '@grpc/grpc-js';
+import type { Candidate, EndpointFacts } from '../balance/candidate.js';
+import type { EndpointLoad } from '../balance/endpoint-load.js';
+import { backoffDelayMs, type BackoffPolicy } from '../core/backoff.js';
+import type { CancelTimer, Clock, Random } from '../core/clock.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { Subchannel } from './grpc-experimental.js';
+import { HealthWatch } from './health-watch.js';
+
+/**
+ * - `idle`: not connected and not trying.
+ * - `connecting`: trying, or connected and not yet known to be healthy.
+ * - `ready`: can take calls.
+ * - `failed`: the last attempt failed; the next one follows by itself, with backoff.
+ */
+export type ConnectionState = 'idle' | 'connecting' | 'ready' | 'failed';
+
+/** What a connection takes from its balancer. */
+export interface ConnectionContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  /**
+   * Makes a subchannel for an endpoint. Attempts with different numbers never share a connection, so that a new one does
+   * not inherit the fate of one that was given up.
+   */
+  createSubchannel(endpoint: Endpoint, attempt: number): Subchannel;
+  /** The state changed; `from` is what it was. */
+  onChange(connection: EndpointConnection, from: ConnectionState): void;
+  /** How long a connection may take until HTTP/2 answers, in milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** The service whose health is asked for; `undefined`: connected is healthy. */
+  readonly healthService: string | undefined;
+}
+
+/** Between attempts that were given up: the subchannel's own backoff does not see those. */
+const GIVEN_UP_BACKOFF: BackoffPolicy = { baseMs: 1_000, capMs: 30_000, floorMs: 500 };
+
+/** One endpoint's connection. */
+export class EndpointConnection implements Candidate {
+  state: ConnectionState = 'idle';
+  /** Why the last attempt failed. */
+  lastError: string | undefined;
+  /** Present from the first attempt on; calls may use it while `state` is `ready`. */
+  subchannel: Subchannel | undefined;
+  load: EndpointLoad;
+  joinedMs: number;
+  private attempt = 0;
+  private givenUp = 0;
+  private cancelTimer: CancelTimer | undefined;
+  private health: HealthWatch | undefined;
+  private closed = false;
+
+  constructor(
+    private facts: EndpointFacts,
+    load: EndpointLoad,
+    private readonly context: ConnectionContext,
+  ) {
+    this.load = load;
+    this.joinedMs = context.clock.now();
+  }
+
+  get endpoint(): Endpoint {
+    return this.facts.endpoint;
+  }
+
+  get weight(): number {
+    return this.facts.weight;
+  }
+
+  get zone(): string | undefined {
+    return this.facts.zone;
+  }
+
+  get version(): string | undefined {
+    return this.facts.version;
+  }
+
+  get hash(): number {
+    return this.facts.hash;
+  }
+
+  /** Takes in a new record for the same address. */
+  describe(facts: EndpointFacts): void {
+    this.facts = facts;
+  }
+
+  /** Another process has taken over the address: nothing that was learnt about the one before holds. */
+  renew(load: EndpointLoad): void {
+    this.load = load;
+    this.joinedMs = this.context.clock.now();
+    this.givenUp = 0;
+    if (this.state !== 'failed') return;
+    if (this.subchannel === undefined) this.become('idle');
+    else this.subchannel.getRealSubchannel().resetBackoff();
+  }
+
+  /** Connects, now or after the backoff of a failed attempt. */
+  connect(): void {
+    if (this.subchannel === undefined) {
+      const subchannel = this.context.createSubchannel(this.endpoint, this.attempt);
+      subchannel.ref();
+      subchannel.addConnectivityStateListener(this.onSubchannelState);
+      this.subchannel = subchannel;
+      // It may be another channel's, and connected already.
+      if (subchannel.getConnectivityState() === connectivityState.READY) {
+        this.onReady(subchannel);
+        return;
+      }
+    }
+    this.become('connecting');
+    this.startConnectTimer();
+    // What another channel learnt about this address before it was listed again does not hold either.
+    if (this.subchannel.getConnectivityState() === connectivityState.TRANSIENT_FAILURE) {
+      this.subchannel.getRealSubchannel().resetBackoff();
+    } else {
+      this.subchannel.startConnecting();
+    }
+  }
+
+  /** Lets go of the connection; calls under way on it still finish. */
+  close(): void {
+    this.closed = true;
+    this.release();
+  }
+
+  private readonly onSubchannelState = (
+    subchannel: Subchannel,
+    _previous: connectivityState,
+    next: connectivityState,
+    _keepaliveTimeMs: number,
+    error?: string,
+  ): void => {
+    if (this.closed) return;
+    switch (next) {
+      case connectivityState.READY:
+        this.onReady(subchannel);
+        return;
+      case connectivityState.CONNECTING:
+        this.stopHealth();
+        this.startConnectTimer();
+        // A retry is told only by its outcome: the endpoint counts as failed until it is ready.
+        if (this.state !== 'failed') this.become('connecting');
+        return;
+      case connectivityState.TRANSIENT_FAILURE:
+        this.stopHealth();
+        this.stopTimer();
+        this.lastError = error ?? this.lastError;
+        this.become('failed');
+        // Sets it to try again once its backoff has passed.
+        subchannel.startConnecting();
+        return;
+      case connectivityState.IDLE:
+        this.stopHealth();
+        this.stopTimer();
+        if (this.state === 'failed') subchannel.startConnecting();
+        else this.become('idle');
+    }
+  };
+
+  private onReady(subchannel: Subchannel): void {
+    this.stopTimer();
+    this.givenUp = 0;
+    const { healthService, clock } = this.context;
+    if (healthService === undefined) {
+      this.become('ready');
+      return;
+    }
+    this.become('connecting');
+    this.health = new HealthWatch(subchannel, healthService, clock, (healthy, detail) => {
+      this.lastError = healthy ? this.lastError : detail;
+      this.become(healthy ? 'ready' : 'failed');
+    });
+  }
+
+  private startConnectTimer(): void {
+    const { clock, connectTimeoutMs } = this.context;
+    this.stopTimer();
+    this.cancelTimer = clock.setTimer(connectTimeoutMs, () => this.giveUp());
+  }
+
+  /** The peer accepted and said nothing: gRPC itself would wait for ever. */
+  private giveUp(): void {
+    const { clock, random, connectTimeoutMs } = this.context;
+    this.release();
+    this.attempt++;
+    this.lastError = `no HTTP/2 answer from ${this.endpoint.address} within ${connectTimeoutMs} ms`;
+    const delayMs = backoffDelayMs(GIVEN_UP_BACKOFF, this.givenUp++, random);
+    this.cancelTimer = clock.setTimer(delayMs, () => this.become('idle'));
+    this.become('failed');
+  }
+
+  private release(): void {
+    this.stopTimer();
+    this.stopHealth();
+    this.subchannel?.removeConnectivityStateListener(this.onSubchannelState);
+    this.subchannel?.unref();
+    this.subchannel = undefined;
+  }
+
+  private stopTimer(): void {
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
+  }
+
+  private stopHealth(): void {
+    this.health?.stop();
+    this.health = undefined;
+  }
+
+  private become(state: ConnectionState): void {
+    if (this.closed || this.state === state) return;
+    const from = this.state;
+    this.state = state;
+    this.context.onChange(this, from);
+  }
+}
