@@ -336,7 +336,7 @@ const cases: ContractCase[] = [
         headers.push(reply?.['header'] as Record<string, string>);
       }
       const { reply } = await server.client.call('Cluster/MemberList', {});
-      const [member] = reply?.['members'] as { ID: string; clientURLs: string[] }[];
+      const [member] = (reply?.['members'] ?? []) as { ID: string; clientURLs: string[] }[];
       const same = (field: string): boolean =>
         new Set(headers.map((header) => header[field])).size === 1 && headers[0]?.[field] !== '0';
       return {

@@ -69,7 +69,7 @@ const cases: ContractCase[] = [
       const { reply } = await server.client.call('Lease/LeaseGrant', { TTL: 60, ID });
       await server.put('a', '1', { lease: ID });
       const range = await server.client.call('KV/Range', { key: server.key('a') });
-      const [kv] = range.reply?.['kvs'] as { lease: string }[];
+      const [kv] = (range.reply?.['kvs'] ?? []) as { lease: string }[];
       await server.call('Lease/LeaseRevoke', { ID });
       return [reply?.['ID'], kv?.lease];
     },
@@ -167,7 +167,9 @@ const cases: ContractCase[] = [
       await server.put('b', '1', { lease: ID });
       const ask = async (keys: boolean): Promise<object> => {
         const { reply } = await server.client.call('Lease/LeaseTimeToLive', { ID, keys });
-        const names = (reply?.['keys'] as Buffer[]).map((key) => server.comparable(key)).sort();
+        const names = ((reply?.['keys'] ?? []) as Buffer[])
+          .map((key) => server.comparable(key))
+          .sort();
         const left = Number(reply?.['TTL']);
         return { left: left === 59 || left === 60, granted: Number(reply?.['grantedTTL']), names };
       };
@@ -189,7 +191,7 @@ const cases: ContractCase[] = [
       const [first, second] = [await server.lease(), await server.lease()];
       await server.call('Lease/LeaseRevoke', { ID: first });
       const { reply } = await server.client.call('Lease/LeaseLeases', {});
-      const ids = (reply?.['leases'] as { ID: string }[]).map(({ ID }) => ID);
+      const ids = ((reply?.['leases'] ?? []) as { ID: string }[]).map(({ ID }) => ID);
       return [ids.includes(String(first)), ids.includes(String(second))];
     },
     expected: [false, true],

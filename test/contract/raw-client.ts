@@ -76,6 +76,11 @@ export class RawClient {
     return this.send(fullPath, bytes, responseDeserialize, new Metadata(), 10_000);
   }
 
+  /** Calls a method by its whole path, one that may not exist. */
+  callPath(fullPath: string, bytes: Buffer): Promise<Outcome> {
+    return this.send(fullPath, bytes, () => ({}), new Metadata(), 10_000);
+  }
+
   stream(path: string, metadata = new Metadata()): RawStream {
     const { path: fullPath, requestSerialize, responseDeserialize } = methodOf(path);
     return new RawStream(

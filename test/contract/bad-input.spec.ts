@@ -1,0 +1,233 @@
+/** Too much, too many, and nonsense: what a server says to it, and that it stays up. */
+import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
+import { type Socket, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EmbeddedEtcd } from '../../lib/testing/index.js';
+import { freePort } from '../support/etcd-process.js';
+import { type Message, RawClient, type RawStream } from './raw-client.js';
+import { type RunningTarget, contractTargets } from './targets.js';
+
+const bytes = (text: string): Buffer => Buffer.from(text);
+const prefix = (text: string): object => ({
+  key: bytes(text),
+  range_end: bytes(text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1)),
+});
+
+/** Runs a job for each index, so many at a time. */
+async function each(count: number, job: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) await job(next++);
+  };
+  await Promise.all(Array.from({ length: 64 }, worker));
+}
+
+for (const target of contractTargets()) {
+  describe(`bad input on ${target.name}`, () => {
+    let server: RunningTarget;
+    let client: RawClient;
+    beforeAll(async () => {
+      server = await target.start();
+      client = new RawClient(server.address);
+    });
+    afterAll(async () => {
+      client?.close();
+      await server?.stop();
+    });
+
+    const isUp = async (): Promise<boolean> => {
+      const fresh = new RawClient(server.address);
+      const { refusal } = await fresh.call('KV/Put', { key: bytes('up'), value: bytes('1') });
+      fresh.close();
+      return refusal === undefined;
+    };
+
+    it('a request of up to 1.5 MiB is taken, a larger one refused', async () => {
+      const put = async (size: number) => {
+        const value = Buffer.alloc(size);
+        return (await client.call('KV/Put', { key: bytes('big'), value })).refusal;
+      };
+      const limit = 1.5 * 1024 * 1024;
+      const tooLarge = {
+        code: 'INVALID_ARGUMENT',
+        details: 'etcdserver: request is too large',
+      };
+      expect(await put(limit - 64)).toBeUndefined();
+      expect(await put(limit)).toEqual(tooLarge);
+      const value = Buffer.alloc(limit / 2);
+      const success = ['a', 'b'].map((key) => ({ request_put: { key: bytes(key), value } }));
+      expect((await client.call('KV/Txn', { success })).refusal).toEqual(tooLarge);
+    });
+
+    it('a value of 10 MB is refused before it is looked at', async () => {
+      const value = Buffer.alloc(10_000_000);
+      const { refusal } = await client.call('KV/Put', { key: bytes('big'), value });
+      expect(refusal?.code).toBe('RESOURCE_EXHAUSTED');
+      expect(refusal?.details).toMatch(
+        /received message larger than max \(1000\d{4} vs\.? 2097152\)/i,
+      );
+      expect(await isUp()).toBe(true);
+    });
+
+    it('10,000 keys are stored, listed, watched and deleted', async () => {
+      const watch = client.stream('Watch/Watch');
+      watch.send({ create_request: prefix('many/') });
+      await watch.next();
+      await each(100, (batch) => {
+        const success = Array.from({ length: 100 }, (_, index) => ({
+          request_put: { key: bytes(`many/${batch * 100 + index}`), value: bytes('v') },
+        }));
+        return client.call('KV/Txn', { success });
+      });
+      const range = await client.call('KV/Range', prefix('many/'));
+      expect((range.reply?.['kvs'] as unknown[]).length).toBe(10_000);
+      let events = 0;
+      while (events < 10_000) events += ((await watch.next())['events'] as unknown[]).length;
+      const deletion = await client.call('KV/DeleteRange', prefix('many/'));
+      expect(deletion.reply?.['deleted']).toBe('10000');
+      events = 0;
+      while (events < 10_000) events += ((await watch.next())['events'] as unknown[]).length;
+      expect(events).toBe(10_000);
+      watch.cancel();
+    });
+
+    it('1,000 watchers on 10 streams all get the event, each its own', async () => {
+      const streams = Array.from({ length: 10 }, () => client.stream('Watch/Watch'));
+      const open = async (stream: RawStream, number: number): Promise<void> => {
+        for (let index = 0; index < 100; index++) {
+          const single = { key: bytes(`w/${number}/${index}`) };
+          stream.send({ create_request: index === 0 ? prefix('w/') : single });
+          await stream.next();
+        }
+      };
+      await Promise.all(streams.map(open));
+      await client.call('KV/Put', { key: bytes('w/3/7') });
+      const got = async (stream: RawStream, count: number): Promise<string[]> => {
+        const ids: string[] = [];
+        while (ids.length < count) ids.push(String((await stream.next())['watch_id']));
+        return ids.sort();
+      };
+      const ids = await Promise.all(streams.map((stream, i) => got(stream, i === 3 ? 2 : 1)));
+      expect(ids).toEqual(streams.map((_, index) => (index === 3 ? ['0', '7'] : ['0'])));
+      for (const stream of streams) stream.cancel();
+      expect(await isUp()).toBe(true);
+    });
+
+    it('bytes that are no HTTP/2 end their connection and nothing else', async () => {
+      const [host, port] = server.address.split(':');
+      for (const garbage of [
+        '\0\0\0\0 nonsense \xff\xff\xff',
+        'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nxyz',
+      ]) {
+        const socket: Socket = connect(Number(port), host);
+        socket.on('error', () => undefined);
+        const closed = once(socket, 'close');
+        await once(socket, 'connect');
+        socket.write(garbage.repeat(100), 'latin1');
+        socket.end();
+        socket.resume();
+        await closed;
+      }
+      expect(await isUp()).toBe(true);
+    });
+
+    it('watch and keepalive streams that are torn leave nothing behind', async () => {
+      const torn = new RawClient(server.address);
+      for (let index = 0; index < 50; index++) {
+        const watch = torn.stream('Watch/Watch');
+        watch.send({ create_request: prefix('w/') });
+        await watch.next();
+        if (index % 2 === 0) watch.cancel();
+      }
+      torn.close();
+      expect(await isUp()).toBe(true);
+    });
+
+    it('a method that does not exist is UNIMPLEMENTED', async () => {
+      const { refusal } = await client.callPath('/etcdserverpb.KV/Nothing', Buffer.from([]));
+      expect(refusal?.code).toBe('UNIMPLEMENTED');
+    });
+  });
+}
+
+describe('starting the embedded server', () => {
+  it('refuses a port that is taken, and one that is none', async () => {
+    const port = await freePort();
+    const first = await EmbeddedEtcd.start({ port });
+    await expect(EmbeddedEtcd.start({ port })).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: `[INVALID_OPTION] port: 127.0.0.1:${port} is taken by another process, the embedded etcd was not started; 0 takes any free port`,
+    });
+    await first.stop();
+    const second = await EmbeddedEtcd.start({ port });
+    expect(second.hosts).toEqual([`http://127.0.0.1:${port}`]);
+    await second.stop();
+    await second.stop();
+    for (const wrong of [-1, 65_536, 1.5]) {
+      await expect(EmbeddedEtcd.start({ port: wrong })).rejects.toThrow('[INVALID_OPTION] port');
+    }
+  });
+
+  it('names itself and the method for what it does not serve', async () => {
+    const etcd = await EmbeddedEtcd.start();
+    const client = new RawClient(`127.0.0.1:${etcd.port}`);
+    const unserved = async (path: string): Promise<unknown> =>
+      (await client.call(path, {})).refusal;
+    for (const path of ['Cluster/MemberAdd', 'Maintenance/Defragment', 'Auth/UserAdd']) {
+      expect(await unserved(path)).toEqual({
+        code: 'UNIMPLEMENTED',
+        details: `${path.replace('/', '.')} is not served by this embedded etcd, which is for development and tests only (nestjs-grpc-discovery/testing): use a real etcd for it`,
+      });
+    }
+    client.close();
+    await etcd.stop();
+  });
+
+  it('keeps keys, history and leases in a data file from one run to the next', async () => {
+    const dataFile = temporaryFile();
+    const first = await EmbeddedEtcd.start({ dataFile });
+    let client = new RawClient(`127.0.0.1:${first.port}`);
+    const grant = await client.call('Lease/LeaseGrant', { TTL: 60 });
+    const ID = grant.reply?.['ID'];
+    await client.call('KV/Put', { key: bytes('a'), value: Buffer.from([0, 255]), lease: ID });
+    await client.call('KV/Put', { key: bytes('b'), value: bytes('1') });
+    await client.call('KV/DeleteRange', { key: bytes('b') });
+    const before = await client.call('KV/Range', prefix('a'));
+    client.close();
+    await first.stop();
+
+    const second = await EmbeddedEtcd.start({ dataFile });
+    client = new RawClient(`127.0.0.1:${second.port}`);
+    expect(await client.call('KV/Range', prefix('a'))).toEqual(before);
+    const watch = client.stream('Watch/Watch');
+    watch.send({ create_request: { ...prefix('b'), start_revision: 3 } });
+    await watch.next();
+    expect(((await watch.next())['events'] as Message[]).map(({ type }) => type)).toEqual([0, 1]);
+    const lease = await client.call('Lease/LeaseTimeToLive', { ID, keys: true });
+    expect(lease.reply?.['keys']).toEqual([bytes('a')]);
+    expect(second.faults.revokeLease('a')).toBe(true);
+    watch.cancel();
+    client.close();
+    await second.stop();
+    rmSync(dataFile);
+  });
+
+  it('refuses a data file that is none of its own', async () => {
+    const dataFile = temporaryFile();
+    for (const text of ['', 'no JSON', '{}', '{"format":99}']) {
+      writeFileSync(dataFile, text);
+      await expect(EmbeddedEtcd.start({ dataFile })).rejects.toMatchObject({
+        code: 'INVALID_OPTION',
+        message: expect.stringContaining(`dataFile: ${dataFile} cannot be used`) as string,
+      });
+    }
+    rmSync(dataFile);
+  });
+});
+
+function temporaryFile(): string {
+  return join(tmpdir(), `embedded-etcd-${process.pid}-${Date.now()}.json`);
+}
