@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import type { Candidate } from '../../../lib/balance/candidate.js';
+import {
+  ConsistentHash,
+  type ConsistentHashOptions,
+} from '../../../lib/balance/consistent-hash.js';
+import { FleetLoad } from '../../../lib/balance/fleet-load.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { candidates, countPicks, PLAIN, poolOf, requestWith } from './fixtures.js';
+
+const KEYS = 50_000;
+const keyOf: ConsistentHashOptions['keyOf'] = (request) => request.header('user');
+const requestOf = (key: number) => requestWith({ user: `user-${key}` });
+
+function picker(
+  list: readonly Candidate[],
+  weights?: readonly number[],
+  options: Partial<ConsistentHashOptions> = {},
+  fleet: FleetLoad = new FleetLoad(),
+): ConsistentHash<Candidate> {
+  return new ConsistentHash(poolOf(list, weights), { keyOf, ...options }, fleet, seededRandom(9));
+}
+
+function owners(hash: ConsistentHash<Candidate>): string[] {
+  return Array.from({ length: KEYS }, (_, key) => hash.pick(requestOf(key)).endpoint.address);
+}
+
+describe('ConsistentHash', () => {
+  it.each([2, 3, 10, 100])(
+    'spreads keys over %i endpoints: none has a quarter more than its share',
+    (count) => {
+      const keys = count * 5_000;
+      const counts = countPicks(picker(candidates(count)), keys, requestOf);
+      expect(counts.size).toBe(count);
+      // The ring leaves a standard deviation of 6 %, chance adds 1.4 %.
+      const shares = [...counts.values()].map((keysOfOne) => keysOfOne / 5_000);
+      expect(Math.max(...shares)).toBeLessThan(1.25);
+      expect(Math.min(...shares)).toBeGreaterThan(0.6);
+      const variance = shares.reduce((sum, share) => sum + (share - 1) ** 2, 0) / count;
+      expect(Math.sqrt(variance)).toBeLessThan(0.1);
+    },
+  );
+
+  it.each([3, 10, 50])(
+    'moves the share of the new one when an endpoint comes to %i, all to it, and the same back when it goes',
+    (count) => {
+      const list = candidates(count + 1);
+      const before = owners(picker(list.slice(0, count)));
+      const after = owners(picker(list));
+      const moved = before.filter((owner, key) => owner !== after[key]).length;
+      expect(moved / KEYS).toBeGreaterThan(0.7 / (count + 1));
+      expect(moved / KEYS).toBeLessThan(1.12 / (count + 1));
+      if (count <= 10) expect(moved / KEYS).toBeLessThanOrEqual(1 / count);
+      for (const [key, owner] of after.entries()) {
+        if (owner !== before[key]) expect(owner).toBe(list[count]!.endpoint.address);
+      }
+      // Leaving is coming read backwards: the state depends on the members alone, not on their order either.
+      expect(owners(picker(list.slice(0, count).toReversed()))).toEqual(before);
+    },
+  );
+
+  it('shares keys by weight, within 20 %', () => {
+    const list = candidates(20);
+    const weights = list.map((_, at) => (at % 4) + 1);
+    const counts = countPicks(picker(list, weights), KEYS, requestOf);
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    for (const weight of [1, 2, 3, 4]) {
+      const keys = list
+        .filter((_, at) => weights[at] === weight)
+        .reduce((total, { endpoint }) => total + counts.get(endpoint.address)!, 0);
+      expect(Math.abs(keys / ((KEYS * weight * 5) / sum) - 1)).toBeLessThan(0.2);
+    }
+  });
+
+  it('moves only keys of the endpoint whose weight changes', () => {
+    const list = candidates(10);
+    const before = owners(picker(list));
+    const after = owners(picker(list, [2, ...list.slice(1).map(() => 1)]));
+    for (const [key, owner] of after.entries()) {
+      if (owner !== before[key]) expect(owner).toBe(list[0]!.endpoint.address);
+    }
+    expect(after).not.toEqual(before);
+  });
+
+  it('keeps a hot key together up to the free calls, then bounds every endpoint at 1.25 times the mean', () => {
+    const fleet = new FleetLoad();
+    const list = candidates(10, fleet);
+    const hash = picker(list, undefined, {}, fleet);
+    const home = hash.pick(requestOf(1));
+    for (let call = 0; call < 4; call++) {
+      const one = hash.pick(requestOf(1));
+      expect(one).toBe(home);
+      one.load.started(0);
+    }
+    for (let call = 4; call < 1_000; call++) {
+      const one = hash.pick(requestOf(1));
+      one.load.started(0);
+      const bound = Math.max(4, Math.ceil(1.25 * (fleet.inFlight / 10)));
+      expect(one.load.inFlight).toBeLessThanOrEqual(bound);
+    }
+    expect(fleet.inFlight).toBe(1_000);
+    expect(home.load.inFlight).toBe(125);
+  });
+
+  it('bounds each endpoint by its weight', () => {
+    const fleet = new FleetLoad();
+    const list = candidates(4, fleet);
+    const hash = picker(list, [1, 1, 1, 3], {}, fleet);
+    for (let call = 0; call < 600; call++) hash.pick(requestOf(1)).load.started(0);
+    const inFlight = list.map(({ load }) => load.inFlight);
+    expect(inFlight[3]).toBeLessThanOrEqual(375);
+    for (const one of inFlight.slice(0, 3)) expect(one).toBeLessThanOrEqual(125);
+    expect(inFlight[3]).toBeGreaterThan(600 - 3 * 125 - 1);
+  });
+
+  it('passes keys of a full endpoint always to the same next one', () => {
+    const fleet = new FleetLoad();
+    const list = candidates(10, fleet);
+    const hash = picker(list, undefined, {}, fleet);
+    const home = hash.pick(requestOf(5));
+    for (let call = 0; call < 4; call++) home.load.started(0);
+    const next = hash.pick(requestOf(5));
+    expect(next).not.toBe(home);
+    for (let call = 0; call < 20; call++) expect(hash.pick(requestOf(5))).toBe(next);
+    for (let call = 0; call < 4; call++) home.load.ended(1, 0, 'success');
+    expect(hash.pick(requestOf(5))).toBe(home);
+  });
+
+  it('without a bound never leaves the home of a key', () => {
+    const fleet = new FleetLoad();
+    const hash = picker(candidates(10, fleet), undefined, { loadFactor: Infinity }, fleet);
+    const home = hash.pick(requestOf(1));
+    for (let call = 0; call < 1_000; call++) {
+      home.load.started(0);
+      expect(hash.pick(requestOf(1))).toBe(home);
+    }
+  });
+
+  it('spreads calls without a key evenly', () => {
+    const counts = countPicks(picker(candidates(4)), 8_000, () => PLAIN);
+    expect(counts.size).toBe(4);
+    for (const count of counts.values()) expect(Math.abs(count / 2_000 - 1)).toBeLessThan(0.2);
+  });
+});

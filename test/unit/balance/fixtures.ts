@@ -1,0 +1,51 @@
+import type { JsonValue } from '../../../lib/core/endpoint.js';
+import { readEndpointFacts, type Candidate } from '../../../lib/balance/candidate.js';
+import { EndpointLoad } from '../../../lib/balance/endpoint-load.js';
+import { FleetLoad } from '../../../lib/balance/fleet-load.js';
+import type { PeakEwmaOptions } from '../../../lib/balance/peak-ewma.js';
+import type { Picker, PickRequest } from '../../../lib/balance/picker.js';
+import type { Pool } from '../../../lib/balance/pool.js';
+
+/** A call without metadata. */
+export const PLAIN: PickRequest = { header: () => undefined };
+
+/** A call with metadata. */
+export function requestWith(headers: Readonly<Record<string, string>>): PickRequest {
+  return { header: (name) => headers[name] };
+}
+
+/** A candidate by its address, with the metadata of its record. */
+export function candidate(
+  address: string,
+  metadata: Readonly<Record<string, JsonValue>> = {},
+  fleet: FleetLoad = new FleetLoad(),
+  joinedMs = 0,
+  options?: PeakEwmaOptions,
+): Candidate {
+  const facts = readEndpointFacts({ address, metadata });
+  return { ...facts, joinedMs, load: new EndpointLoad(fleet, options) };
+}
+
+/** `count` candidates of one fleet, at `10.0.0.1:1` and so on. */
+export function candidates(count: number, fleet: FleetLoad = new FleetLoad()): Candidate[] {
+  return Array.from({ length: count }, (_, at) => candidate(`10.0.0.1:${at + 1}`, {}, fleet));
+}
+
+/** A pool of the candidates with the given weights, or with equal ones. */
+export function poolOf(list: readonly Candidate[], weights?: readonly number[]): Pool<Candidate> {
+  return { candidates: list, weights: Float64Array.from(weights ?? list.map(() => 1)) };
+}
+
+/** How often each address was picked. */
+export function countPicks(
+  picker: Picker<Candidate>,
+  picks: number,
+  request: (pick: number) => PickRequest = () => PLAIN,
+): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (let pick = 0; pick < picks; pick++) {
+    const { address } = picker.pick(request(pick), 0).endpoint;
+    counts.set(address, (counts.get(address) ?? 0) + 1);
+  }
+  return counts;
+}
