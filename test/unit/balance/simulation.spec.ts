@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import type { Policy } from '../../../lib/balance/policy.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import {
+  during,
+  exponential,
+  frozen,
+  OK,
+  Simulation,
+  UNAVAILABLE,
+  type Call,
+} from './simulation.js';
+
+const SEEDS = [1, 2, 3, 4, 5];
+const PEAK_EWMA: Policy = { name: 'peak_ewma' };
+
+const failed = (calls: readonly Call[]): number => calls.filter(({ code }) => code !== OK).length;
+
+function shareOf(server: number, calls: readonly Call[]): number {
+  return calls.filter((call) => call.server === server).length / calls.length;
+}
+
+function percentile(calls: readonly Call[], share: number): number {
+  const sorted = calls.map(({ latencyMs }) => latencyMs).sort((one, other) => one - other);
+  return sorted[Math.floor(sorted.length * share)]!;
+}
+
+const failing = (): { afterMs: number; code: number } => ({ afterMs: 0.1, code: UNAVAILABLE });
+
+const whileSlow = (calls: readonly Call[]): readonly Call[] =>
+  calls.filter(({ sentMs }) => sentMs >= 10_000 && sentMs < 40_000);
+
+const runSlowed = (policy: Policy, meanMs: number, seed: number): readonly Call[] => {
+  const usual = exponential(meanMs);
+  const slowed = during(10_000, 40_000, () => ({ afterMs: 2_000 }), usual);
+  const servers = [slowed, ...Array.from({ length: 10 }, () => usual)];
+  const random = seededRandom(seed);
+  return new Simulation({
+    policy,
+    servers,
+    random,
+    deadlineMs: 1_000,
+    durationMs: 60_000,
+  }).runOpenLoop(1_000);
+};
+
+const runSlowAmongThree = (policy: Policy, seed: number): readonly Call[] => {
+  const usual = exponential(0.2);
+  const servers = [during(500, 2_500, exponential(50), usual), usual, usual];
+  const random = seededRandom(seed);
+  return new Simulation({ policy, servers, random, deadlineMs: 1e9, durationMs: 2_500 })
+    .runClosedLoop(32)
+    .filter(({ sentMs }) => sentMs >= 500);
+};
+
+const runFrozen = (policy: Policy, meanMs: number, seed: number): readonly Call[] => {
+  const usual = exponential(meanMs);
+  const servers = [frozen(5_000, 11_000, usual), usual, usual];
+  const random = seededRandom(seed);
+  return new Simulation({
+    policy,
+    servers,
+    random,
+    deadlineMs: 1_000,
+    durationMs: 25_000,
+  }).runOpenLoop(300);
+};
+
+const runFailing = (
+  policy: Policy,
+  callsPerSecond: number,
+  ejects: boolean,
+  seed: number,
+): number => {
+  const usual = exponential(10);
+  const servers = [failing, ...Array.from({ length: 9 }, () => usual)];
+  const options = {
+    policy,
+    servers,
+    random: seededRandom(seed),
+    deadlineMs: 1_000,
+    durationMs: 30_000,
+  };
+  const calls = new Simulation(ejects ? { ...options, outliers: {} } : options).runOpenLoop(
+    callsPerSecond,
+  );
+  return failed(calls) / calls.length;
+};
+
+describe('one of 11 servers takes 2 s for 30 s, 1,000 calls/s, deadline 1 s', () => {
+  it.each([0.2, 1, 10])(
+    'peak_ewma: of the calls meanwhile 999 in 1,000 succeed (usually %f ms)',
+    (meanMs) => {
+      for (const seed of SEEDS) {
+        const calls = runSlowed(PEAK_EWMA, meanMs, seed);
+        expect(failed(whileSlow(calls)) / 30_000).toBeLessThan(0.001);
+        expect(
+          shareOf(
+            0,
+            calls.filter(({ sentMs }) => sentMs > 50_000),
+          ),
+        ).toBeGreaterThan(0.06);
+      }
+    },
+  );
+
+  it('round_robin loses 9 %, so the simulation shows what it should', () => {
+    expect(failed(whileSlow(runSlowed({ name: 'round_robin' }, 1, 1))) / 30_000).toBeCloseTo(
+      1 / 11,
+      3,
+    );
+  });
+});
+
+describe('one of 3 servers takes 50 ms, concurrency 32', () => {
+  it('peak_ewma: its share is below 0.1 %, the 99th percentile below 1 ms, throughput 1.3 times least_request', () => {
+    for (const seed of SEEDS.slice(0, 3)) {
+      const ours = runSlowAmongThree(PEAK_EWMA, seed);
+      const leastRequest = runSlowAmongThree({ name: 'least_request' }, seed);
+      const roundRobin = runSlowAmongThree({ name: 'round_robin' }, seed);
+      expect(shareOf(0, ours)).toBeLessThan(0.001);
+      expect(percentile(ours, 0.99)).toBeLessThan(1);
+      expect(ours.length / leastRequest.length).toBeGreaterThan(1.3);
+      expect(leastRequest.length / roundRobin.length).toBeGreaterThan(5);
+    }
+  });
+
+  it('peak_ewma: it has its share again within 8 s of being fast', () => {
+    for (const seed of SEEDS) {
+      const usual = exponential(1);
+      const servers = [during(500, 1_500, exponential(50), usual), usual, usual];
+      const random = seededRandom(seed);
+      const calls = new Simulation({
+        policy: PEAK_EWMA,
+        servers,
+        random,
+        deadlineMs: 1e9,
+        durationMs: 11_500,
+      }).runClosedLoop(32);
+      expect(
+        shareOf(
+          0,
+          calls.filter(({ sentMs }) => sentMs > 9_500),
+        ),
+      ).toBeGreaterThan(0.2);
+    }
+  });
+});
+
+describe('one of 3 servers is frozen for 6 s, 300 calls/s, deadline 1 s', () => {
+  it.each([0.2, 1, 5])(
+    'peak_ewma: at most 4 of 1,800 fail, and it is used again (usually %f ms)',
+    (meanMs) => {
+      for (const seed of SEEDS) {
+        const calls = runFrozen(PEAK_EWMA, meanMs, seed);
+        expect(failed(calls)).toBeLessThanOrEqual(4);
+        expect(failed(calls)).toBeGreaterThanOrEqual(1);
+        expect(
+          shareOf(
+            0,
+            calls.filter(({ sentMs }) => sentMs > 20_000),
+          ),
+        ).toBeGreaterThan(0.2);
+      }
+    },
+  );
+
+  it('round_robin loses a third of 5 s, so the simulation shows what it should', () => {
+    expect(failed(runFrozen({ name: 'round_robin' }, 1, 1))).toBeCloseTo(500, -1);
+  });
+});
+
+describe('one of 10 servers fails at once', () => {
+  it.each(['round_robin', 'least_request', 'peak_ewma'] as const)(
+    '%s with outlier ejection: at most one call in 100 fails',
+    (name) => {
+      for (const seed of SEEDS) {
+        expect(runFailing({ name }, 100, true, seed)).toBeLessThan(0.01);
+        expect(runFailing({ name }, 1_000, true, seed)).toBeLessThan(0.001);
+      }
+    },
+  );
+
+  it('peak_ewma alone: at most 1 %; least_request alone is drawn to it', () => {
+    for (const seed of SEEDS) {
+      expect(runFailing(PEAK_EWMA, 100, false, seed)).toBeLessThan(0.01);
+      expect(runFailing(PEAK_EWMA, 1_000, false, seed)).toBeLessThan(0.01);
+    }
+    expect(runFailing({ name: 'least_request' }, 1_000, false, 1)).toBeGreaterThan(0.12);
+  });
+});
+
+describe('all servers make errors', () => {
+  it('peak_ewma: 1 % of errors leaves each of 3 with a quarter to 42 % of the calls', () => {
+    for (const seed of SEEDS) {
+      const usual = exponential(1);
+      const random = seededRandom(seed);
+      const erring = (nowMs: number) => ({
+        ...usual(nowMs, random),
+        code: random() < 0.01 ? UNAVAILABLE : OK,
+      });
+      const calls = new Simulation({
+        policy: PEAK_EWMA,
+        servers: [erring, erring, erring],
+        random,
+        deadlineMs: 1_000,
+        durationMs: 60_000,
+      }).runOpenLoop(300);
+      for (const server of [0, 1, 2]) {
+        expect(shareOf(server, calls)).toBeGreaterThan(0.25);
+        expect(shareOf(server, calls)).toBeLessThan(0.42);
+      }
+    }
+  });
+});
