@@ -25,15 +25,21 @@ export function clusterService(
 /** Status, and Alarm as far as it asks: there never is one. */
 export function maintenanceService(member: Member, gate: ServiceGate): ServiceMethodsServed {
   return {
-    Status: served(() => ({
-      header: member.header(),
-      version: EMBEDDED_VERSION,
-      leader: gate.hasLeader ? member.memberId : 0,
-      errors: gate.hasLeader ? [] : [refusal('noLeader').details],
-      raftTerm: RAFT_TERM,
-      raftIndex: member.store.revision,
-      raftAppliedIndex: member.store.revision,
-    })),
+    Status: served(() => {
+      const bytes = storedBytes(member);
+      const { revision } = member.store;
+      return {
+        header: member.header(),
+        version: EMBEDDED_VERSION,
+        dbSize: bytes,
+        dbSizeInUse: bytes,
+        leader: gate.hasLeader ? member.memberId : 0,
+        errors: gate.hasLeader ? [] : [refusal('noLeader').details],
+        raftTerm: RAFT_TERM,
+        raftIndex: revision,
+        raftAppliedIndex: revision,
+      };
+    }),
     Alarm: served((request: { readonly action: number }) => {
       if (request.action === 0) return { header: member.header() };
       throw new EtcdError(
@@ -62,4 +68,10 @@ export function authService(member: Member, auth: AuthBook): ServiceMethodsServe
 /** A method that needs no leader. */
 function served<Request>(reply: (request: Request) => object): UnaryMethod {
   return { withoutLeader: () => 'serve', reply };
+}
+
+/** The bytes of all keys and values with their history, at least 1: etcdctl divides by it. */
+function storedBytes(member: Member): number {
+  const { versions } = member.store.content();
+  return versions.reduce((sum, { key, value }) => sum + key.length + value.length, 1);
 }

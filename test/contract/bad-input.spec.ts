@@ -25,6 +25,13 @@ async function each(count: number, job: (index: number) => Promise<unknown>): Pr
   await Promise.all(Array.from({ length: 64 }, worker));
 }
 
+/** The watch ids of the next so many messages, sorted. */
+async function watchIds(stream: RawStream, count: number): Promise<string[]> {
+  const ids: string[] = [];
+  while (ids.length < count) ids.push(String((await stream.next())['watch_id']));
+  return ids.sort();
+}
+
 for (const target of contractTargets()) {
   describe(`bad input on ${target.name}`, () => {
     let server: RunningTarget;
@@ -83,7 +90,7 @@ for (const target of contractTargets()) {
         return client.call('KV/Txn', { success });
       });
       const range = await client.call('KV/Range', prefix('many/'));
-      expect((range.reply?.['kvs'] as unknown[]).length).toBe(10_000);
+      expect(range.reply?.['kvs']).toHaveLength(10_000);
       let events = 0;
       while (events < 10_000) events += ((await watch.next())['events'] as unknown[]).length;
       const deletion = await client.call('KV/DeleteRange', prefix('many/'));
@@ -105,12 +112,7 @@ for (const target of contractTargets()) {
       };
       await Promise.all(streams.map(open));
       await client.call('KV/Put', { key: bytes('w/3/7') });
-      const got = async (stream: RawStream, count: number): Promise<string[]> => {
-        const ids: string[] = [];
-        while (ids.length < count) ids.push(String((await stream.next())['watch_id']));
-        return ids.sort();
-      };
-      const ids = await Promise.all(streams.map((stream, i) => got(stream, i === 3 ? 2 : 1)));
+      const ids = await Promise.all(streams.map((stream, i) => watchIds(stream, i === 3 ? 2 : 1)));
       expect(ids).toEqual(streams.map((_, index) => (index === 3 ? ['0', '7'] : ['0'])));
       for (const stream of streams) stream.cancel();
       expect(await isUp()).toBe(true);
