@@ -44,7 +44,12 @@ export type RecordObservation =
       /** It stood there under our lease, with an older value. */
       readonly updated: boolean;
     }
-  | { readonly name: 'foreign'; readonly value: string }
+  | {
+      readonly name: 'foreign';
+      readonly value: string;
+      /** It came between a look at the key and our write; else the key was only looked at. */
+      readonly contested: boolean;
+    }
   | { readonly name: 'removed' };
 
 /** What to do about one key in a sync. */
@@ -131,6 +136,8 @@ export function observeRecord(
       return become(standing, before.name === 'held' ? [] : [registered]);
     }
     case 'foreign': {
+      // Only looked at again: it is known, and keepalives must not put off the next attempt.
+      if (before.name === 'contested' && !observation.contested) return become(before, []);
       const delayMs =
         contests === 0 ? 0 : backoffDelayMs(context.backoff, contests, context.random);
       const contestAt = context.now + delayMs;

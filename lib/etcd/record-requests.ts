@@ -28,7 +28,7 @@ export async function syncRecord(
   if (found === 'ours') return { name: 'held' };
   const foreign = found !== undefined && found.leaseId !== leaseId ? found : undefined;
   if (foreign !== undefined && request.mode === 'verify') {
-    return { name: 'foreign', value: foreign.value };
+    return { name: 'foreign', value: foreign.value, contested: false };
   }
   const written = await write(connection, request, leaseId, found?.modRevision ?? '0');
   if (written) {
@@ -36,7 +36,7 @@ export async function syncRecord(
     return { name: 'written', displaced: foreign?.value, updated };
   }
   // Somebody wrote in between: it is theirs until looked at again.
-  return { name: 'foreign', value: foreign?.value ?? '' };
+  return { name: 'foreign', value: foreign?.value ?? '', contested: true };
 }
 
 async function inspect(

@@ -1,0 +1,727 @@
+import { describe, expect, it } from 'vitest';
+import { REGISTRY_BACKOFF } from '../../../lib/core/backoff.js';
+import { DiscoveryError } from '../../../lib/core/discovery-error.js';
+import type { RegistrationEvent } from '../../../lib/core/discovery-event.js';
+import { stepLease } from '../../../lib/core/lease-machine.js';
+import type { LeaseRecord, RecordObservation } from '../../../lib/core/lease-record.js';
+import {
+  type HeldLease,
+  INITIAL_LEASE_MACHINE,
+  type LeaseContext,
+  type LeaseEffect,
+  type LeaseEvent,
+  type LeaseMachine,
+  type LeasePhase,
+} from '../../../lib/core/lease-state.js';
+
+const TTL_MS = 9_000;
+const LEASE: HeldLease = { id: 'L', ttlMs: TTL_MS, renewedAt: 0 };
+const AWAY = new DiscoveryError('REGISTRY_UNAVAILABLE', 'away');
+const HELD: RecordObservation = { name: 'held' };
+const WRITTEN: RecordObservation = { name: 'written', displaced: undefined, updated: false };
+const REMOVED: RecordObservation = { name: 'removed' };
+const foreign = (value: string, contested = false): RecordObservation => ({
+  name: 'foreign',
+  value,
+  contested,
+});
+
+function contextAt(now: number, random: () => number = () => 0.5): LeaseContext {
+  return { now, random, backoff: REGISTRY_BACKOFF };
+}
+
+const heldRecord: LeaseRecord = {
+  value: '1',
+  wanted: true,
+  standing: { name: 'held', contests: 0, since: 0 },
+};
+const unwritten: LeaseRecord = { value: '1', wanted: true, standing: { name: 'unwritten' } };
+
+function machine(phase: LeasePhase, record?: LeaseRecord): LeaseMachine {
+  const records = new Map(record === undefined ? [] : [['api/a', record]]);
+  return { phase, records, dirty: false, expired: false };
+}
+
+/** One of each phase, as it is reached with the record `api/a`. */
+const PHASES = {
+  idle: INITIAL_LEASE_MACHINE,
+  granting: machine({ name: 'granting', attempt: 0 }, unwritten),
+  syncing: machine({ name: 'syncing', lease: LEASE, attempt: 0, renew: true }, heldRecord),
+  resting: machine({ name: 'resting', lease: LEASE }, heldRecord),
+  'backing off without a lease': machine(
+    { name: 'backing-off', lease: undefined, attempt: 1 },
+    unwritten,
+  ),
+  'backing off with a lease': machine(
+    { name: 'backing-off', lease: LEASE, attempt: 1 },
+    heldRecord,
+  ),
+  revoking: machine(
+    { name: 'revoking', lease: LEASE, attempt: 0, final: false },
+    { ...heldRecord, wanted: false },
+  ),
+  'revoking for good': machine(
+    { name: 'revoking', lease: LEASE, attempt: 0, final: true },
+    heldRecord,
+  ),
+  stopped: machine({ name: 'stopped' }, heldRecord),
+} satisfies Record<string, LeaseMachine>;
+
+const EVENTS = {
+  want: { type: 'want', key: 'api/b', value: '2' },
+  unwant: { type: 'unwant', key: 'api/a' },
+  stop: { type: 'stop' },
+  timer: { type: 'timer' },
+  'registry-back': { type: 'registry-back' },
+  granted: { type: 'granted', leaseId: 'M', ttlMs: TTL_MS, at: 900 },
+  synced: { type: 'synced', observations: new Map([['api/a', HELD]]), at: 900 },
+  'lease-gone': { type: 'lease-gone' },
+  revoked: { type: 'revoked' },
+  failed: { type: 'failed', error: AWAY },
+} satisfies Record<string, LeaseEvent>;
+
+/** An effect in a word or two: `sync! verify a claim b` renews the lease, `sync` does not. */
+function summary(effect: LeaseEffect): string {
+  switch (effect.type) {
+    case 'emit':
+      return effect.event.type;
+    case 'timer':
+      return `timer ${effect.delayMs}`;
+    case 'sync':
+      return [
+        effect.renew ? 'sync!' : 'sync',
+        ...effect.records.map(({ mode, key, value }) => `${mode} ${key}=${value}`),
+      ].join(' ');
+    case 'revoke':
+      return `revoke ${effect.leaseId}`;
+    case 'grant':
+      return 'grant';
+  }
+}
+
+/** The phase that follows, then the effects. `=` stands for "as before, without effects". */
+const IGNORED = '=';
+const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = {
+  idle: {
+    want: 'granting: grant',
+    unwant: IGNORED,
+    stop: 'stopped:',
+    timer: IGNORED,
+    'registry-back': IGNORED,
+    granted: IGNORED,
+    synced: IGNORED,
+    'lease-gone': IGNORED,
+    revoked: IGNORED,
+    failed: IGNORED,
+  },
+  granting: {
+    want: 'granting:',
+    unwant: 'granting:',
+    stop: 'stopped:',
+    timer: IGNORED,
+    'registry-back': IGNORED,
+    granted: 'syncing: lease-granted, sync claim api/a=1',
+    synced: IGNORED,
+    'lease-gone': IGNORED,
+    revoked: IGNORED,
+    failed: 'backing-off: timer 100, lease-unreachable',
+  },
+  syncing: {
+    want: 'syncing:',
+    unwant: 'syncing:',
+    stop: 'revoking: revoke L',
+    timer: IGNORED,
+    'registry-back': IGNORED,
+    granted: IGNORED,
+    synced: 'resting: timer 2900',
+    'lease-gone': 'granting: lease-lost, grant',
+    revoked: IGNORED,
+    failed: 'backing-off: timer 100, lease-unreachable',
+  },
+  resting: {
+    want: 'syncing: sync verify api/a=1 claim api/b=2',
+    unwant: 'revoking: revoke L',
+    stop: 'revoking: revoke L',
+    timer: 'syncing: sync! verify api/a=1',
+    'registry-back': IGNORED,
+    granted: IGNORED,
+    synced: IGNORED,
+    'lease-gone': IGNORED,
+    revoked: IGNORED,
+    failed: IGNORED,
+  },
+  'backing off without a lease': {
+    want: 'backing-off:',
+    unwant: 'backing-off:',
+    stop: 'stopped:',
+    timer: 'granting: grant',
+    'registry-back': 'granting: grant',
+    granted: IGNORED,
+    synced: IGNORED,
+    'lease-gone': IGNORED,
+    revoked: IGNORED,
+    failed: IGNORED,
+  },
+  'backing off with a lease': {
+    want: 'backing-off:',
+    unwant: 'backing-off:',
+    stop: 'revoking: revoke L',
+    timer: 'syncing: sync! verify api/a=1',
+    'registry-back': 'syncing: sync! verify api/a=1',
+    granted: IGNORED,
+    synced: IGNORED,
+    'lease-gone': IGNORED,
+    revoked: IGNORED,
+    failed: IGNORED,
+  },
+  revoking: {
+    want: 'revoking:',
+    unwant: 'revoking:',
+    stop: 'revoking: revoke L',
+    timer: IGNORED,
+    'registry-back': IGNORED,
+    granted: IGNORED,
+    synced: IGNORED,
+    'lease-gone': 'idle: deregistered',
+    revoked: 'idle: deregistered',
+    failed: 'backing-off: timer 100, lease-unreachable',
+  },
+  'revoking for good': {
+    want: 'revoking:',
+    unwant: 'revoking:',
+    stop: IGNORED,
+    timer: IGNORED,
+    'registry-back': IGNORED,
+    granted: IGNORED,
+    synced: IGNORED,
+    'lease-gone': 'stopped: deregistered',
+    revoked: 'stopped: deregistered',
+    failed: 'stopped:',
+  },
+  stopped: {
+    want: 'stopped:',
+    unwant: 'stopped:',
+    stop: IGNORED,
+    timer: IGNORED,
+    'registry-back': IGNORED,
+    granted: IGNORED,
+    synced: IGNORED,
+    'lease-gone': IGNORED,
+    revoked: IGNORED,
+    failed: IGNORED,
+  },
+};
+
+describe('one step of the lease machine', () => {
+  const rows = Object.entries(TABLE).flatMap(([phase, cells]) =>
+    Object.entries(cells).map(([event, outcome]) => ({ phase, event, outcome })),
+  );
+
+  it.each(rows)('$phase, $event → $outcome', ({ phase, event, outcome }) => {
+    const before = PHASES[phase as keyof typeof PHASES];
+    const step = stepLease(before, EVENTS[event as keyof typeof EVENTS], contextAt(1_000));
+    if (outcome === IGNORED) {
+      expect(step.effects).toEqual([]);
+      expect(step.machine).toEqual(before);
+      return;
+    }
+    const effects = step.effects.map(summary).join(', ');
+    expect(`${step.machine.phase.name}: ${effects}`.trim()).toBe(outcome);
+  });
+
+  it.each(['granting', 'syncing', 'revoking'] as const)(
+    'in %s a wish is kept for when the request in flight is answered',
+    (phase) => {
+      const { machine: after } = stepLease(PHASES[phase], EVENTS.want, contextAt(0));
+      expect(after.dirty).toBe(true);
+      expect(after.phase).toEqual(PHASES[phase].phase);
+      expect(after.records.get('api/b')).toMatchObject({ value: '2', wanted: true });
+    },
+  );
+
+  it('changes nothing of the state it starts from', () => {
+    const before = structuredClone(PHASES.resting);
+    for (const event of Object.values(EVENTS)) stepLease(PHASES.resting, event, contextAt(1_000));
+    expect(PHASES.resting).toEqual(before);
+  });
+});
+
+/** Drives one machine and remembers what it asked for and what it told. */
+class Driver {
+  machine: LeaseMachine = INITIAL_LEASE_MACHINE;
+  now = 0;
+  random: () => number = () => 0.5;
+  readonly told: RegistrationEvent[] = [];
+  /** Effects of the last step, told events left out. */
+  asked: string[] = [];
+  delayMs: number | undefined;
+
+  feed(event: LeaseEvent): this {
+    const step = stepLease(this.machine, event, contextAt(this.now, this.random));
+    this.machine = step.machine;
+    this.asked = [];
+    for (const effect of step.effects) {
+      if (effect.type === 'emit') this.told.push(effect.event);
+      else if (effect.type === 'timer') this.delayMs = effect.delayMs;
+      else this.asked.push(summary(effect));
+    }
+    return this;
+  }
+
+  want(key: string, value = '1'): this {
+    return this.feed({ type: 'want', key, value });
+  }
+
+  unwant(key: string): this {
+    return this.feed({ type: 'unwant', key });
+  }
+
+  granted(leaseId = 'L'): this {
+    return this.feed({ type: 'granted', leaseId, ttlMs: TTL_MS, at: this.now });
+  }
+
+  synced(observations: Readonly<Record<string, RecordObservation>> = {}): this {
+    const all = new Map(Object.entries(observations));
+    return this.feed({ type: 'synced', observations: all, at: this.now });
+  }
+
+  failed(renewedAt?: number): this {
+    const renewal = renewedAt === undefined ? {} : { renewedAt };
+    return this.feed({ type: 'failed', error: AWAY, ...renewal });
+  }
+
+  /** Lets the time of the last timer pass. */
+  due(): this {
+    this.now += this.delayMs ?? 0;
+    return this.feed({ type: 'timer' });
+  }
+
+  /** What was told since the last call, by type. */
+  news(): string[] {
+    return this.told.splice(0).map(({ type }) => type);
+  }
+
+  /** With one record in place under lease `L`, everything told so far forgotten. */
+  static registered(): Driver {
+    const driver = new Driver();
+    driver.want('api/a').granted().synced({ 'api/a': WRITTEN }).news();
+    return driver;
+  }
+}
+
+describe('registration', () => {
+  it('grants, writes, keeps alive and verifies', () => {
+    const driver = new Driver().want('api/a');
+    expect(driver.asked).toEqual(['grant']);
+    driver.now = 5;
+    expect(driver.granted().asked).toEqual(['sync claim api/a=1']);
+    driver.synced({ 'api/a': WRITTEN });
+    expect(driver.told).toEqual([
+      { type: 'lease-granted', leaseId: 'L', ttlMs: TTL_MS },
+      { type: 'registered', key: 'api/a', leaseId: 'L' },
+    ]);
+    driver.news();
+    for (let cycle = 0; cycle < 50; cycle++) {
+      expect(driver.delayMs).toBe(TTL_MS / 3);
+      expect(driver.due().asked).toEqual(['sync! verify api/a=1']);
+      driver.synced({ 'api/a': HELD });
+    }
+    expect(driver.news()).toEqual([]);
+  });
+
+  it.each([
+    [0, 2_700],
+    [0.5, 3_000],
+    [1, 3_300],
+  ])(
+    'keeps alive after a third of the time to live, ±10 %% (random %d → %i ms)',
+    (draw, delayMs) => {
+      const driver = new Driver();
+      driver.random = () => draw;
+      driver.want('api/a').granted().synced({ 'api/a': WRITTEN });
+      expect(driver.delayMs).toBeCloseTo(delayMs, 6);
+    },
+  );
+
+  it('counts the interval from when the renewal was sent, so that slow answers eat into it', () => {
+    const driver = Driver.registered();
+    driver.due();
+    const sentAt = driver.now;
+    driver.now += 1_000;
+    driver.feed({ type: 'synced', observations: new Map([['api/a', HELD]]), at: sentAt });
+    expect(driver.delayMs).toBe(2_000);
+  });
+
+  it('syncs in between do not put the keepalive off', () => {
+    const driver = Driver.registered();
+    driver.now = 2_000;
+    driver.want('api/b').synced({ 'api/a': HELD, 'api/b': WRITTEN });
+    expect(driver.delayMs).toBe(1_000);
+  });
+
+  it('an answer later than the whole interval is followed by a keepalive at once', () => {
+    const driver = Driver.registered();
+    driver.now = 8_000;
+    driver.want('api/b').synced({ 'api/a': HELD, 'api/b': WRITTEN });
+    expect(driver.delayMs).toBe(0);
+  });
+
+  it('takes over what an earlier process left under its key', () => {
+    const driver = new Driver().want('api/a').granted();
+    driver.synced({ 'api/a': { name: 'written', displaced: 'old', updated: false } });
+    expect(driver.told.slice(1)).toEqual([
+      { type: 'record-taken-over', key: 'api/a', previousValue: 'old' },
+      { type: 'registered', key: 'api/a', leaseId: 'L' },
+    ]);
+  });
+
+  it('a second record goes under the same lease', () => {
+    const driver = Driver.registered().want('api/b', '2');
+    expect(driver.asked).toEqual(['sync verify api/a=1 claim api/b=2']);
+    driver.synced({ 'api/a': HELD, 'api/b': WRITTEN });
+    expect(driver.news()).toEqual(['registered']);
+    expect(driver.due().asked).toEqual(['sync! verify api/a=1 verify api/b=2']);
+  });
+
+  it('a changed value is written at once, and told as nothing', () => {
+    const driver = Driver.registered().want('api/a', '2');
+    expect(driver.asked).toEqual(['sync verify api/a=2']);
+    driver.synced({ 'api/a': { name: 'written', displaced: undefined, updated: true } });
+    expect(driver.news()).toEqual([]);
+    expect(driver.machine.phase.name).toBe('resting');
+  });
+
+  it('a change while a request is in flight is written as soon as that is answered', () => {
+    const driver = new Driver().want('api/a').granted().want('api/a', '2');
+    expect(driver.asked).toEqual([]);
+    expect(driver.synced({ 'api/a': WRITTEN }).asked).toEqual(['sync verify api/a=2']);
+    driver.synced({ 'api/a': { name: 'written', displaced: undefined, updated: true } });
+    expect(driver.asked).toEqual([]);
+    expect(driver.machine.phase.name).toBe('resting');
+  });
+
+  it('a record wanted while the lease is being granted is written with the first', () => {
+    const driver = new Driver().want('api/a').want('api/b', '2');
+    expect(driver.granted().asked).toEqual(['sync claim api/a=1 claim api/b=2']);
+  });
+
+  it('a key that is gone is written again and told as restored', () => {
+    const driver = Driver.registered().due();
+    driver.synced({ 'api/a': WRITTEN });
+    expect(driver.told).toEqual([{ type: 'record-restored', key: 'api/a' }]);
+  });
+
+  it('a lease that is gone is replaced at once, and its records with it', () => {
+    const driver = Driver.registered().due().feed({ type: 'lease-gone' });
+    expect(driver.asked).toEqual(['grant']);
+    expect(driver.granted('M').asked).toEqual(['sync verify api/a=1']);
+    driver.synced({ 'api/a': WRITTEN });
+    expect(driver.told).toEqual([
+      { type: 'lease-lost', leaseId: 'L' },
+      { type: 'lease-granted', leaseId: 'M', ttlMs: TTL_MS },
+      { type: 'registered', key: 'api/a', leaseId: 'M' },
+    ]);
+  });
+
+  it('what another process wrote while the lease was gone is a conflict, not taken over unseen', () => {
+    const driver = Driver.registered().due().feed({ type: 'lease-gone' }).granted('M');
+    driver.news();
+    driver.synced({ 'api/a': foreign('theirs') });
+    expect(driver.told).toEqual([{ type: 'conflict', key: 'api/a', foreignValue: 'theirs' }]);
+  });
+});
+
+describe('a conflict', () => {
+  /** Finds a foreign value with the next keepalive or contest. */
+  function lose(driver: Driver): Driver {
+    if (driver.machine.phase.name === 'resting') driver.due();
+    return driver.synced({ 'api/a': foreign('theirs') });
+  }
+
+  it('is contested at once the first time', () => {
+    const driver = lose(Driver.registered());
+    expect(driver.news()).toEqual(['conflict']);
+    expect(driver.asked).toEqual(['sync claim api/a=1']);
+    driver.synced({ 'api/a': { name: 'written', displaced: 'theirs', updated: false } });
+    expect(driver.news()).toEqual(['registered']);
+  });
+
+  it('is contested later and later when it lasts, while the lease is kept alive', () => {
+    const driver = lose(Driver.registered());
+    driver.random = () => 1;
+    const waits: number[] = [];
+    for (let round = 0; round < 12; round++) {
+      // Won, and lost again with the next keepalive.
+      lose(driver.synced({ 'api/a': WRITTEN }));
+      const lostAt = driver.now;
+      for (let request = ''; !request.includes('claim'); request = driver.asked[0] ?? '') {
+        if (request !== '') lose(driver);
+        expect(driver.delayMs).toBeLessThanOrEqual(3_301);
+        driver.due();
+      }
+      waits.push(Math.round(driver.now - lostAt));
+    }
+    expect(waits).toEqual([
+      ...[400, 800, 1_600, 3_200, 6_400, 12_800, 25_600],
+      ...[30_000, 30_000, 30_000, 30_000, 30_000],
+    ]);
+  });
+
+  it('is told when it begins and with every attempt that is lost, not when looked at again', () => {
+    const driver = lose(Driver.registered());
+    driver.synced({ 'api/a': foreign('theirs', true) });
+    expect(driver.news()).toEqual(['conflict', 'conflict']);
+    const wait = driver.machine.records.get('api/a');
+    driver.random = () => 1;
+    lose(driver);
+    expect(driver.news()).toEqual([]);
+    expect(driver.machine.records.get('api/a')).toEqual(wait);
+  });
+
+  it('waits between 50 ms and a doubling bound before it is contested again', () => {
+    const driver = lose(Driver.registered());
+    driver.synced({ 'api/a': WRITTEN });
+    lose(driver);
+    // contests = 1: up to 400 ms, half of it drawn here.
+    expect(driver.asked).toEqual([]);
+    expect(driver.delayMs).toBe(200);
+    expect(driver.due().asked).toEqual(['sync! claim api/a=1']);
+    driver.synced({ 'api/a': WRITTEN });
+    lose(driver);
+    expect(driver.delayMs).toBe(400);
+  });
+
+  it('is over once the record was held for a whole time to live', () => {
+    const driver = lose(Driver.registered());
+    driver.synced({ 'api/a': WRITTEN });
+    const wonAt = driver.now;
+    driver.due().synced({ 'api/a': HELD });
+    driver.due().synced({ 'api/a': HELD });
+    expect(driver.now - wonAt).toBeLessThan(TTL_MS);
+    expect(driver.machine.records.get('api/a')?.standing).toMatchObject({ contests: 1 });
+    driver.due().synced({ 'api/a': HELD });
+    expect(driver.machine.records.get('api/a')?.standing).toMatchObject({ contests: 0 });
+    expect(lose(driver).asked).toEqual(['sync claim api/a=1']);
+  });
+
+  it('that ends by itself is told as registered', () => {
+    const driver = lose(Driver.registered());
+    driver.news();
+    driver.synced({ 'api/a': HELD });
+    expect(driver.news()).toEqual(['registered']);
+  });
+
+  it('about one record leaves the others alone', () => {
+    const driver = Driver.registered().want('api/b', '2');
+    driver.synced({ 'api/a': HELD, 'api/b': WRITTEN }).news();
+    driver.due().synced({ 'api/a': foreign('theirs'), 'api/b': HELD });
+    expect(driver.asked).toEqual(['sync claim api/a=1 verify api/b=2']);
+  });
+});
+
+describe('with the registry away', () => {
+  it('the same lease is kept, attempts have no end and no delay is longer than 30 s', () => {
+    const driver = Driver.registered().due();
+    driver.random = () => 1;
+    const delays: number[] = [];
+    for (let attempt = 0; attempt < 500; attempt++) {
+      driver.failed();
+      delays.push(driver.delayMs ?? Number.NaN);
+      expect(driver.due().asked).toEqual(['sync! verify api/a=1']);
+    }
+    expect(delays.slice(0, 9)).toEqual([
+      200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000,
+    ]);
+    expect(Math.max(...delays)).toBe(30_000);
+    expect(driver.machine.phase).toMatchObject({ lease: { id: 'L' } });
+  });
+
+  it('it is told once that it is away, once that the lease ran out, once that it is back', () => {
+    const driver = Driver.registered().due();
+    for (let attempt = 0; attempt < 100; attempt++) driver.failed().due();
+    driver.synced({ 'api/a': HELD });
+    expect(driver.told).toEqual([
+      { type: 'lease-unreachable', error: AWAY, retryInMs: 100 },
+      { type: 'lease-expired', leaseId: 'L' },
+      { type: 'lease-recovered', leaseId: 'L' },
+    ]);
+    driver.news();
+    driver.due().synced({ 'api/a': HELD });
+    expect(driver.news()).toEqual([]);
+  });
+
+  it('the lease is told to have run out only when more than its time to live has passed', () => {
+    const driver = Driver.registered();
+    driver.now = TTL_MS;
+    driver.feed({ type: 'timer' }).failed();
+    expect(driver.news()).toEqual(['lease-unreachable']);
+    driver.now = TTL_MS + 1;
+    driver.feed({ type: 'timer' }).failed();
+    expect(driver.news()).toEqual(['lease-expired']);
+  });
+
+  it('a request that failed after it had renewed the lease counts as a renewal', () => {
+    const driver = Driver.registered();
+    driver.now = TTL_MS;
+    driver.feed({ type: 'timer' }).failed(TTL_MS);
+    driver.now = 2 * TTL_MS;
+    driver.feed({ type: 'timer' }).failed();
+    expect(driver.news()).toEqual(['lease-unreachable']);
+  });
+
+  it('a lease that ran out, was renewed and runs out again is told twice', () => {
+    const driver = Driver.registered();
+    driver.now = TTL_MS + 1;
+    driver.feed({ type: 'timer' }).failed();
+    driver.feed({ type: 'timer' }).failed(driver.now);
+    driver.now += TTL_MS + 1;
+    driver.feed({ type: 'timer' }).failed();
+    expect(driver.news()).toEqual(['lease-unreachable', 'lease-expired', 'lease-expired']);
+  });
+
+  it('a lease that is gone when it is back makes way for a new one', () => {
+    const driver = Driver.registered().due().failed().due().feed({ type: 'lease-gone' });
+    expect(driver.asked).toEqual(['grant']);
+    driver.granted('M').synced({ 'api/a': WRITTEN });
+    expect(driver.news()).toEqual([
+      'lease-unreachable',
+      'lease-lost',
+      'lease-granted',
+      'registered',
+    ]);
+  });
+
+  it('at start it is asked for a lease without end, told once', () => {
+    const driver = new Driver().want('api/a');
+    for (let attempt = 0; attempt < 100; attempt++) {
+      driver.failed();
+      expect(driver.delayMs).toBeLessThanOrEqual(30_000);
+      expect(driver.due().asked).toEqual(['grant']);
+    }
+    expect(driver.granted().asked).toEqual(['sync claim api/a=1']);
+    expect(driver.synced({ 'api/a': WRITTEN }).news()).toEqual([
+      'lease-unreachable',
+      'lease-granted',
+      'registered',
+    ]);
+  });
+
+  it('a sign that it is back cuts the wait short', () => {
+    const driver = Driver.registered().due().failed();
+    expect(driver.feed({ type: 'registry-back' }).asked).toEqual(['sync! verify api/a=1']);
+    const starting = new Driver().want('api/a').failed();
+    expect(starting.feed({ type: 'registry-back' }).asked).toEqual(['grant']);
+  });
+
+  it('delays are drawn with full jitter', () => {
+    const driver = Driver.registered().due();
+    driver.random = () => 0;
+    expect(driver.failed().delayMs).toBe(50);
+    driver.random = () => 0.75;
+    expect(driver.due().failed().delayMs).toBe(300);
+  });
+
+  it('delays start anew after it answered', () => {
+    const driver = Driver.registered().due();
+    for (let attempt = 0; attempt < 5; attempt++) driver.failed().due();
+    driver.synced({ 'api/a': HELD }).due();
+    expect(driver.failed().delayMs).toBe(100);
+  });
+
+  it('wishes made meanwhile are seen to with the next attempt', () => {
+    const driver = Driver.registered().due().failed().want('api/b', '2').want('api/a', '3');
+    expect(driver.asked).toEqual([]);
+    expect(driver.due().asked).toEqual(['sync! verify api/a=3 claim api/b=2']);
+    const leaving = Driver.registered().due().failed().unwant('api/a');
+    expect(leaving.due().asked).toEqual(['revoke L']);
+    const never = new Driver().want('api/a').failed().unwant('api/a');
+    expect(never.due().asked).toEqual([]);
+    expect(never.machine).toEqual(INITIAL_LEASE_MACHINE);
+  });
+});
+
+describe('taking out', () => {
+  function two(): Driver {
+    const driver = Driver.registered().want('api/b', '2');
+    driver.synced({ 'api/a': HELD, 'api/b': WRITTEN }).news();
+    return driver;
+  }
+
+  it('one of two records is removed by its key, the lease stays', () => {
+    const driver = two().unwant('api/a');
+    expect(driver.asked).toEqual(['sync remove api/a=1 verify api/b=2']);
+    driver.synced({ 'api/a': REMOVED, 'api/b': HELD });
+    expect(driver.told).toEqual([{ type: 'deregistered', key: 'api/a' }]);
+    expect([...driver.machine.records.keys()]).toEqual(['api/b']);
+    expect(driver.due().asked).toEqual(['sync! verify api/b=2']);
+  });
+
+  it('the last record goes with the lease, and the machine is as at first', () => {
+    const driver = two().unwant('api/a').synced({ 'api/a': REMOVED, 'api/b': HELD });
+    expect(driver.unwant('api/b').asked).toEqual(['revoke L']);
+    expect(driver.feed({ type: 'revoked' }).news()).toEqual(['deregistered', 'deregistered']);
+    expect(driver.machine).toEqual(INITIAL_LEASE_MACHINE);
+    expect(driver.want('api/c').asked).toEqual(['grant']);
+  });
+
+  it('while a request is in flight waits for its answer', () => {
+    const driver = two().due().unwant('api/a');
+    expect(driver.asked).toEqual([]);
+    driver.synced({ 'api/a': HELD, 'api/b': HELD });
+    expect(driver.asked).toEqual(['sync remove api/a=1 verify api/b=2']);
+  });
+
+  it('a record that is wanted again during its removal is written again', () => {
+    const driver = two().unwant('api/a').want('api/a', '3');
+    driver.synced({ 'api/a': REMOVED, 'api/b': HELD });
+    expect(driver.asked).toEqual(['sync claim api/a=3 verify api/b=2']);
+    driver.synced({ 'api/a': WRITTEN, 'api/b': HELD });
+    expect(driver.news()).toEqual(['deregistered', 'registered']);
+  });
+
+  it('a record that is wanted again during the revocation gets a new lease', () => {
+    const driver = Driver.registered().unwant('api/a').want('api/a', '3');
+    expect(driver.feed({ type: 'revoked' }).asked).toEqual(['grant']);
+    driver.granted('M').synced({ 'api/a': WRITTEN });
+    expect(driver.news()).toEqual(['lease-granted', 'registered']);
+  });
+
+  it('a revocation that fails is tried again', () => {
+    const driver = Driver.registered().unwant('api/a').failed();
+    expect(driver.due().asked).toEqual(['revoke L']);
+    expect(driver.feed({ type: 'revoked' }).news()).toEqual(['lease-unreachable', 'deregistered']);
+  });
+
+  it('a record that another process holds is still asked to be removed, which spares theirs', () => {
+    const driver = two().due();
+    driver.synced({ 'api/a': foreign('theirs'), 'api/b': HELD });
+    driver.unwant('api/a').synced({ 'api/a': foreign('theirs'), 'api/b': HELD });
+    expect(driver.asked).toEqual(['sync remove api/a=1 verify api/b=2']);
+  });
+});
+
+describe('stop', () => {
+  it('revokes the lease, tells every record that was written, and stays stopped', () => {
+    const driver = Driver.registered().want('api/b', '2').feed({ type: 'stop' });
+    expect(driver.asked).toEqual(['revoke L']);
+    driver.feed({ type: 'revoked' });
+    expect(driver.told).toEqual([{ type: 'deregistered', key: 'api/a' }]);
+    expect(driver.machine.phase.name).toBe('stopped');
+    for (const event of Object.values(EVENTS)) {
+      expect(driver.feed(event).asked).toEqual([]);
+      expect(driver.machine.phase.name).toBe('stopped');
+    }
+  });
+
+  it('does not try a revocation again that failed: the lease runs out by itself', () => {
+    const driver = Driver.registered().feed({ type: 'stop' }).failed();
+    expect(driver.machine.phase.name).toBe('stopped');
+    expect(driver.news()).toEqual([]);
+  });
+
+  it('takes the answer that a lease is gone as revoked', () => {
+    const driver = Driver.registered().feed({ type: 'stop' }).feed({ type: 'lease-gone' });
+    expect(driver.machine.phase.name).toBe('stopped');
+    expect(driver.news()).toEqual(['deregistered']);
+  });
+});
