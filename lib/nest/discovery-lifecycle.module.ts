@@ -28,6 +28,6 @@ export class DiscoveryLifecycleModule implements OnApplicationBootstrap, OnModul
   }
 
   async onModuleDestroy(): Promise<void> {
-    await this.registrar.drain();
+    await this.registrar.shutDown();
   }
 }

@@ -26,6 +26,16 @@ export interface ServiceOptions {
   readonly metadata?: { readonly [key: string]: JsonValue };
   /** The part of the key behind the service, free text. Default: the advertised address. */
   readonly key?: string;
+  /**
+   * How long the server goes on as usual after its record is out, for clients to notice, in milliseconds, 0–600,000.
+   * Default 200. Of several services the longest counts.
+   */
+  readonly drainDelayMs?: number;
+  /**
+   * How long calls under way may then still run before they are ended with `UNAVAILABLE`, in milliseconds, 0–3,600,000.
+   * Default 10,000. Of several services the longest counts.
+   */
+  readonly drainTimeoutMs?: number;
 }
 
 /** What all clients have in common unless they say otherwise. */

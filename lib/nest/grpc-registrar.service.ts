@@ -2,15 +2,19 @@
  * Has the application's services in the registry exactly while it can serve them: from the moment a server is bound *and*
  * the application is bootstrapped, whichever is last, until the first sign that either ends.
  */
+import type { Server } from '@grpc/grpc-js';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BehaviorSubject, filter, firstValueFrom, type Observable, type Subscription } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS } from '../etcd/etcd-options.js';
+import { shutDownGracefully } from '../grpc/graceful-shutdown.js';
 import type { Registration, RegistrationStatus } from '../registry/registration.js';
 import { Registry } from '../registry/registry.js';
+import { abortableDelay } from './abortable-delay.js';
 import { advertisedAddress } from './advertised-address.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
+import { onSecondSignal } from './force-signal.js';
 import { type BoundServer, GrpcServers, type GrpcServersListener } from './grpc-servers.service.js';
 import type { ResolvedOptions } from './validate-options.js';
 import { type RecordUpdate, type ResolvedService, updatedMetadata } from './validate-service.js';
@@ -51,9 +55,13 @@ export class ServiceRegistrar implements GrpcServersListener {
     registrations: [],
   });
   private readonly bound = new Set<BoundServer>();
+  private readonly closing = new Map<BoundServer, Promise<void>>();
   private readonly announcements = new Set<Announcement>();
+  private readonly force = new AbortController();
   private bootstrapped = false;
   private draining: Promise<void> | undefined;
+  /** When the last record was taken out: clients get `drainDelayMs` from then on to notice. */
+  private withdrawnAt = -Infinity;
 
   constructor(
     @Inject(DISCOVERY_OPTIONS) private readonly options: ResolvedOptions,
@@ -73,13 +81,33 @@ export class ServiceRegistrar implements GrpcServersListener {
   }
 
   /**
-   * Takes every record out and registers nothing again, while the servers go on serving. Resolves when the records are
-   * out, or the registry did not answer in time; never rejects. Further calls return the same promise.
+   * The first half of a shutdown, on demand: takes every record out, registers nothing again, and gives clients
+   * `drainDelayMs` to notice, while the servers go on serving. Resolves also when the registry did not answer in time;
+   * never rejects. Further calls return the same promise.
    */
   drain(): Promise<void> {
-    this.draining ??= this.withdraw([...this.announcements]).finally(() => this.publish('drained'));
+    this.draining ??= this.withdraw([...this.announcements])
+      .then(() => this.untilNoticed())
+      .finally(() => this.publish('drained'));
     this.publish('draining');
     return this.draining;
+  }
+
+  /**
+   * The whole shutdown of every server: records out, time to notice, GOAWAY, calls finish or are ended after
+   * `drainTimeoutMs`. A second signal skips what is left of the waiting.
+   */
+  async shutDown(): Promise<void> {
+    const stopListening = onSecondSignal((signal) => {
+      this.logger.warn(`${signal} again: calls under way are ended now.`);
+      this.force.abort();
+    });
+    try {
+      await this.unlessForced(this.drain());
+      await Promise.all([...this.bound].map((server) => this.onClosing(server)));
+    } finally {
+      stopListening();
+    }
   }
 
   /**
@@ -117,14 +145,51 @@ export class ServiceRegistrar implements GrpcServersListener {
     await this.announce();
   }
 
+  onCreated(_server: Server): void {}
+
   async onBound(server: BoundServer): Promise<void> {
     this.bound.add(server);
     await this.announce();
   }
 
-  async onClosing(server: BoundServer): Promise<void> {
+  onClosing(server: BoundServer): Promise<void> {
+    const closing = this.closing.get(server) ?? this.close(server);
+    this.closing.set(server, closing);
+    return closing;
+  }
+
+  private async close(server: BoundServer): Promise<void> {
     this.bound.delete(server);
-    await this.withdraw([...this.announcements].filter((entry) => entry.server === server));
+    const entries = [...this.announcements].filter((entry) => entry.server === server);
+    await this.unlessForced(this.withdraw(entries).then(() => this.untilNoticed()));
+    const timeoutMs = Math.max(...this.options.services.map((service) => service.drainTimeoutMs));
+    const ended = await shutDownGracefully({
+      server: server.server,
+      calls: server.calls,
+      timeoutMs,
+      force: this.force.signal,
+    });
+    if (ended > 0) {
+      this.logger.warn(
+        `${ended} calls at ${server.url} were still running after ${timeoutMs} ms and were ended with UNAVAILABLE.`,
+      );
+    }
+  }
+
+  /** Waits until clients have had `drainDelayMs` since the last record was taken out. */
+  private async untilNoticed(): Promise<void> {
+    const delayMs = Math.max(0, ...this.options.services.map((service) => service.drainDelayMs));
+    const restMs = this.withdrawnAt + delayMs - performance.now();
+    await abortableDelay(restMs, this.force.signal);
+  }
+
+  private unlessForced(work: Promise<void>): Promise<void> {
+    const { signal } = this.force;
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      void work.then(resolve);
+    });
   }
 
   private async announce(): Promise<void> {
@@ -212,6 +277,7 @@ export class ServiceRegistrar implements GrpcServersListener {
 
   private async withdraw(entries: readonly Announcement[]): Promise<void> {
     await Promise.all(entries.map(({ registration }) => registration.close()));
+    if (entries.length > 0) this.withdrawnAt = performance.now();
     for (const entry of entries) {
       entry.subscription.unsubscribe();
       this.announcements.delete(entry);

@@ -2,11 +2,13 @@
  * Finds the application's gRPC servers and tells when each is bound and when it is about to close. Nest has no hook for
  * either that holds in every start order, so `createClient`, `listen` and `close` of each server object are wrapped.
  */
+import type { Server } from '@grpc/grpc-js';
 import { Inject, Injectable } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { Transport } from '@nestjs/microservices';
 import type { Subscription } from 'rxjs';
-import { boundAddresses, type ChannelzServer } from '../grpc/bound-address.js';
+import { boundAddresses } from '../grpc/bound-address.js';
+import { CallTracker } from '../grpc/call-tracker.js';
 
 /** A gRPC server that accepts calls. */
 export interface BoundServer {
@@ -14,11 +16,18 @@ export interface BoundServer {
   readonly url: string;
   /** `host:port` of its sockets; empty where they cannot be told. */
   readonly addresses: readonly string[];
+  readonly server: Server;
+  /** Its calls under way. */
+  readonly calls: CallTracker;
 }
 
 /** What follows the servers. Each returned promise is waited for by the server's `listen` or `close`. */
 export interface GrpcServersListener {
+  /** The port is bound; services are added next. */
+  onCreated(server: Server): void;
+  /** It accepts calls. */
   onBound(server: BoundServer): Promise<void>;
+  /** It is to be closed; what is left when the promise resolves is closed by force. */
   onClosing(server: BoundServer): Promise<void>;
 }
 
@@ -28,7 +37,8 @@ type Callback = (error?: unknown, ...rest: unknown[]) => void;
 interface GrpcTransportServer {
   readonly transportId: unknown;
   readonly url?: string;
-  createClient(): Promise<ChannelzServer>;
+  options?: { channelOptions?: { interceptors?: unknown[] } };
+  createClient(): Promise<Server>;
   listen(callback: Callback): unknown;
   close(): unknown;
 }
@@ -63,11 +73,19 @@ export class GrpcServers {
     const createClient = target.createClient.bind(target);
     const listen = target.listen.bind(target);
     const close = target.close.bind(target);
+    const calls = new CallTracker();
     let bound: BoundServer | undefined;
+    let closing: Promise<void> | undefined;
 
     target.createClient = async () => {
+      const { options } = target;
+      const channelOptions = options?.channelOptions;
+      const interceptors = [...(channelOptions?.interceptors ?? []), calls.interceptor];
+      // A copy: the object is the user's, who may use it for another server too.
+      target.options = { ...options, channelOptions: { ...channelOptions, interceptors } };
       const server = await createClient();
-      bound = { url: target.url ?? '', addresses: boundAddresses(server) };
+      listener.onCreated(server);
+      bound = { url: target.url ?? '', addresses: boundAddresses(server), server, calls };
       return server;
     };
     target.listen = (callback) =>
@@ -82,9 +100,8 @@ export class GrpcServers {
         );
       });
     target.close = async () => {
-      const closing = bound;
-      bound = undefined;
-      if (closing !== undefined) await listener.onClosing(closing);
+      closing ??= bound === undefined ? Promise.resolve() : listener.onClosing(bound);
+      await closing;
       await close();
     };
   }

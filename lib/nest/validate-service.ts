@@ -30,6 +30,8 @@ export interface ResolvedService {
   readonly address: string | undefined;
   readonly host: string | undefined;
   readonly key: string | undefined;
+  readonly drainDelayMs: number;
+  readonly drainTimeoutMs: number;
   readonly metadata: Metadata | null;
 }
 
@@ -43,10 +45,16 @@ const SERVICE_FIELDS = [
   'zone',
   'metadata',
   'key',
+  'drainDelayMs',
+  'drainTimeoutMs',
 ] as const;
 /** Metadata fields with options of their own. */
 const OWN_METADATA = ['weight', 'version', 'zone'] as const;
 const DEFAULT_TTL_SECONDS = 10;
+/** Clients hear of a removal within milliseconds, gathered for 50 ms at most; the rest is margin for slow networks. */
+const DEFAULT_DRAIN_DELAY_MS = 200;
+/** Well below the 30 s after which orchestrators kill. */
+const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
 
 /**
  * Checks the `service` option: one service, or several.
@@ -74,6 +82,12 @@ function validateService(option: string, value: unknown): ResolvedService {
     address: validateAddress(`${option}.address`, given.address),
     host: validateHost(`${option}.host`, given.host, given.address),
     key: optionalString(`${option}.key`, given.key),
+    drainDelayMs:
+      optionalInteger(`${option}.drainDelayMs`, given.drainDelayMs, 0, 600_000) ??
+      DEFAULT_DRAIN_DELAY_MS,
+    drainTimeoutMs:
+      optionalInteger(`${option}.drainTimeoutMs`, given.drainTimeoutMs, 0, 3_600_000) ??
+      DEFAULT_DRAIN_TIMEOUT_MS,
     metadata: validateMetadata(option, given),
   });
 }

@@ -1,0 +1,58 @@
+/** Brings a gRPC server down without losing a call that could still finish. */
+import type { Server } from '@grpc/grpc-js';
+import type { CallTracker } from './call-tracker.js';
+
+/** What is shut down, and how long it may take. */
+export interface GracefulShutdown {
+  readonly server: Pick<Server, 'tryShutdown' | 'forceShutdown'>;
+  readonly calls: CallTracker;
+  /** How long calls under way may still run, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Ends the wait at once. */
+  readonly force: AbortSignal;
+}
+
+/** What the client learns when its call did not finish in time. */
+const DRAINED = 'the server is shutting down; the call may be tried elsewhere';
+/** How long the ends of calls may take to leave, in milliseconds. */
+const FLUSH_MS = 500;
+
+/**
+ * Sends GOAWAY and refuses new connections, lets calls finish, ends those that remain with `UNAVAILABLE`, and closes what
+ * is left by force. Never rejects.
+ *
+ * @returns how many calls had to be ended
+ */
+export async function shutDownGracefully(options: GracefulShutdown): Promise<number> {
+  const { server, calls, timeoutMs, force } = options;
+  const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  let ended = 0;
+  if (!(await settles(closed, timeoutMs, force))) {
+    ended = calls.endAll(DRAINED);
+    await settles(closed, FLUSH_MS);
+  }
+  server.forceShutdown();
+  return ended;
+}
+
+/** Whether a promise settles before the time is over or the signal comes. */
+async function settles(
+  promise: Promise<void>,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  if (signal?.aborted === true) return false;
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort: (() => void) | undefined;
+  const over = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+    onAbort = () => resolve(false);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise.then(() => true), over]);
+  } finally {
+    clearTimeout(timer);
+    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+  }
+}
