@@ -1,0 +1,243 @@
+/** Random walks of the lease machine against a registry that fails, forgets and is written to by others. */
+import { describe, expect, it } from 'vitest';
+import { REGISTRY_BACKOFF } from '../../../lib/core/backoff.js';
+import type { Random } from '../../../lib/core/clock.js';
+import { DiscoveryError } from '../../../lib/core/discovery-error.js';
+import { stepLease } from '../../../lib/core/lease-machine.js';
+import type { RecordObservation, RecordRequest } from '../../../lib/core/lease-record.js';
+import {
+  INITIAL_LEASE_MACHINE,
+  type LeaseEffect,
+  type LeaseEvent,
+  type LeaseMachine,
+} from '../../../lib/core/lease-state.js';
+import { seededRandom } from '../../support/seeded-random.js';
+
+const TTL_MS = 9_000;
+const KEYS = ['api/a', 'api/b', 'web/c'];
+
+type Request = Exclude<LeaseEffect, { type: 'timer' | 'emit' }> & { readonly sentAt: number };
+
+/** A registry with one kind of lease, as etcd has them. */
+class FakeRegistry {
+  readonly leases = new Map<string, number>();
+  readonly records = new Map<string, { value: string; leaseId: string }>();
+  private granted = 0;
+
+  grant(now: number): string {
+    const id = `lease-${++this.granted}`;
+    this.leases.set(id, now + TTL_MS);
+    return id;
+  }
+
+  drop(leaseId: string): void {
+    this.leases.delete(leaseId);
+    for (const [key, record] of this.records) {
+      if (record.leaseId === leaseId) this.records.delete(key);
+    }
+  }
+
+  expire(now: number): void {
+    for (const [id, until] of this.leases) if (until < now) this.drop(id);
+  }
+
+  sync(leaseId: string, { key, value, mode }: RecordRequest): RecordObservation {
+    const found = this.records.get(key);
+    if (mode === 'remove') {
+      if (found?.leaseId === leaseId) this.records.delete(key);
+      return { name: 'removed' };
+    }
+    if (found?.leaseId === leaseId && found.value === value) return { name: 'held' };
+    const foreign = found !== undefined && found.leaseId !== leaseId;
+    if (foreign && mode === 'verify') {
+      return { name: 'foreign', value: found.value, contested: false };
+    }
+    this.records.set(key, { value, leaseId });
+    const displaced = foreign ? found.value : undefined;
+    return { name: 'written', displaced, updated: found !== undefined && !foreign };
+  }
+}
+
+/** The machine, its one timer and its requests in flight, checked after each step. */
+class Walk {
+  machine: LeaseMachine = INITIAL_LEASE_MACHINE;
+  readonly registry = new FakeRegistry();
+  readonly wanted = new Map<string, string>();
+  requests: Request[] = [];
+  timerAt: number | undefined;
+  now = 0;
+  stopping = false;
+  visited = new Set<string>();
+
+  constructor(private readonly random: Random) {}
+
+  feed(event: LeaseEvent): void {
+    const step = stepLease(this.machine, event, {
+      now: this.now,
+      random: this.random,
+      backoff: REGISTRY_BACKOFF,
+    });
+    this.machine = step.machine;
+    for (const effect of step.effects) {
+      if (effect.type === 'timer') this.timerAt = this.now + effect.delayMs;
+      else if (effect.type !== 'emit') this.requests.push({ ...effect, sentAt: this.now });
+    }
+    // As the runner does: the answer of a request that a revocation at stop has overtaken is dropped.
+    if (this.stopping) this.requests = this.requests.slice(-1);
+    this.check();
+  }
+
+  // Without `expect`, which is slow a million times over.
+  private check(): void {
+    const { name } = this.machine.phase;
+    this.visited.add(name);
+    const busy = name === 'granting' || name === 'syncing' || name === 'revoking';
+    const waits = name === 'resting' || name === 'backing-off';
+    const waitMs = (this.timerAt ?? Infinity) - this.now;
+    // A grant in flight at stop is not waited for.
+    const allowed = busy || (name === 'stopped' && this.requests[0]?.type === 'grant') ? 1 : 0;
+    if (this.requests.length !== allowed || (waits && waitMs > 30_000)) {
+      throw new Error(`${name}: ${this.requests.length} requests in flight, timer in ${waitMs} ms`);
+    }
+  }
+
+  fireTimer(): void {
+    if (this.timerAt === undefined) return;
+    this.now = Math.max(this.now, this.timerAt);
+    this.timerAt = undefined;
+    this.registry.expire(this.now);
+    this.feed({ type: 'timer' });
+  }
+
+  /** Has the registry answer what is in flight. */
+  answer(): void {
+    const request = this.requests.shift();
+    if (request === undefined) return;
+    this.feed(this.reply(request));
+  }
+
+  /** The request fails; `performed`: only its answer is lost. */
+  fail(performed: boolean): void {
+    const request = this.requests.shift();
+    if (request === undefined) return;
+    if (performed) this.reply(request);
+    this.feed({ type: 'failed', error: new DiscoveryError('REGISTRY_UNAVAILABLE', 'away') });
+  }
+
+  private reply(request: Request): LeaseEvent {
+    const { registry, now } = this;
+    registry.expire(now);
+    switch (request.type) {
+      case 'grant':
+        return { type: 'granted', leaseId: registry.grant(now), ttlMs: TTL_MS, at: request.sentAt };
+      case 'revoke':
+        registry.drop(request.leaseId);
+        return { type: 'revoked' };
+      case 'sync': {
+        if (!registry.leases.has(request.leaseId)) return { type: 'lease-gone' };
+        if (request.renew) registry.leases.set(request.leaseId, now + TTL_MS);
+        const observations = new Map(
+          request.records.map((record) => [record.key, registry.sync(request.leaseId, record)]),
+        );
+        return { type: 'synced', observations, at: request.sentAt };
+      }
+    }
+  }
+
+  want(key: string, value: string): void {
+    this.wanted.set(key, value);
+    this.feed({ type: 'want', key, value });
+  }
+
+  unwant(key: string): void {
+    this.wanted.delete(key);
+    this.feed({ type: 'unwant', key });
+  }
+
+  stop(): void {
+    this.stopping = true;
+    this.feed({ type: 'stop' });
+  }
+
+  /** Something happens: a wish, an answer, a fault, time, another process. */
+  stumble(): void {
+    const pick = <T>(list: readonly T[]): T => list[Math.floor(this.random() * list.length)]!;
+    const chance = this.random();
+    if (chance < 0.08) this.want(pick(KEYS), `${Math.floor(this.random() * 4)}`);
+    else if (chance < 0.13) this.unwant(pick(KEYS));
+    else if (chance < 0.5) this.answer();
+    else if (chance < 0.62) this.fail(this.random() < 0.5);
+    else if (chance < 0.82) this.fireTimer();
+    else if (chance < 0.86) this.feed({ type: 'registry-back' });
+    else if (chance < 0.89) this.now += this.random() * 20_000;
+    else if (chance < 0.92) this.registry.records.delete(pick(KEYS));
+    else if (chance < 0.96) {
+      this.registry.records.set(pick(KEYS), { value: 'theirs', leaseId: 'another' });
+    } else if (chance < 0.98) for (const id of this.registry.leases.keys()) this.registry.drop(id);
+    else this.now += 100;
+  }
+
+  /** Nothing fails and nobody interferes any more; time goes on. */
+  settle(steps: number): void {
+    for (let step = 0; step < steps; step++) {
+      if (this.requests.length > 0) this.answer();
+      else this.fireTimer();
+    }
+    for (let step = 0; step < 10 && this.requests.length > 0; step++) this.answer();
+  }
+
+  /** Records in the registry under a lease that lives and that the machine holds. */
+  ours(): Record<string, string> {
+    const { phase } = this.machine;
+    const leaseId = 'lease' in phase ? phase.lease?.id : undefined;
+    return Object.fromEntries(
+      [...this.registry.records]
+        .filter(([, record]) => record.leaseId === leaseId && this.registry.leases.has(leaseId))
+        .map(([key, { value }]) => [key, value]),
+    );
+  }
+}
+
+describe('the lease machine, whatever happens', () => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
+    'is never stuck, and ends with every wanted record held and no other (seed %i)',
+    (seed) => {
+      const walk = new Walk(seededRandom(seed));
+      for (let step = 0; step < 10_000; step++) {
+        walk.stumble();
+        if (step % 500 === 499) {
+          walk.settle(200);
+          expect(walk.ours()).toEqual(Object.fromEntries(walk.wanted));
+          expect(walk.machine.phase.name).toBe(walk.wanted.size === 0 ? 'idle' : 'resting');
+        }
+      }
+      expect([...walk.visited].sort()).toEqual(
+        ['backing-off', 'granting', 'idle', 'resting', 'revoking', 'syncing'].sort(),
+      );
+    },
+  );
+
+  it('stops from wherever it is, and leaves nothing behind where the registry answers', () => {
+    const stoppedIn = new Set<string>();
+    for (let seed = 0; seed < 300; seed++) {
+      const random = seededRandom(seed);
+      const walk = new Walk(random);
+      const steps = Math.floor(random() * 200);
+      for (let step = 0; step < steps; step++) walk.stumble();
+      stoppedIn.add(walk.machine.phase.name);
+      walk.stop();
+      walk.answer();
+      expect(walk.machine.phase.name).toBe('stopped');
+      const left = [...walk.registry.records.values()].filter(({ value }) => value !== 'theirs');
+      // What a grant or a write without an answer left runs out with its lease.
+      walk.registry.expire(walk.now + TTL_MS + 1);
+      expect(left.every(({ leaseId }) => !walk.registry.leases.has(leaseId))).toBe(true);
+      for (let step = 0; step < 50; step++) walk.stumble();
+      expect(walk.machine.phase.name).toBe('stopped');
+      expect(walk.requests).toEqual([]);
+    }
+    expect([...stoppedIn].sort()).toEqual(
+      ['backing-off', 'granting', 'idle', 'resting', 'revoking', 'syncing'].sort(),
+    );
+  });
+});
