@@ -9,6 +9,7 @@ export type { EtcdAuth, EtcdOptions, EtcdTls } from './etcd/etcd-options.js';
 export { EtcdRegistry, type EtcdRegistryPorts } from './etcd/etcd-registry.js';
 export type { LoadBalancingPolicy } from './grpc/policies.js';
 export { registerDiscoveryResolver } from './grpc/resolver-table.js';
+export type { RetryOptions } from './grpc/retry-policy.js';
 export { DiscoveryModule } from './nest/discovery.module.js';
 export type {
   ClientDefaults,

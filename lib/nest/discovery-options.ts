@@ -5,6 +5,7 @@ import type { GrpcOptions } from '@nestjs/microservices';
 import type { JsonValue } from '../core/endpoint.js';
 import type { EtcdOptions } from '../etcd/etcd-options.js';
 import type { LoadBalancingOptions, LoadBalancingPolicy } from '../grpc/policies.js';
+import type { RetryOptions } from '../grpc/retry-policy.js';
 import type { Registry } from '../registry/registry.js';
 
 /** One service that this application offers and announces. */
@@ -48,6 +49,13 @@ export interface ClientDefaults {
   readonly zone?: string;
   /** Deadline of calls that bring none, in milliseconds, 1–3,600,000. Default: none. */
   readonly timeoutMs?: number;
+  /**
+   * Which calls are tried again. Default: after `UNAVAILABLE`, methods whose proto declares them idempotent. `false`: none
+   * but those that no server has begun.
+   */
+  readonly retry?: false | RetryOptions;
+  /** Calls wait for a server, up to their deadline, instead of failing while there is none. Default false. */
+  readonly waitForReady?: boolean;
   /** HTTP/2 keepalive, in Nest's own form. Default: a ping after 20 s, 5 s for the answer. */
   readonly keepalive?: GrpcOptions['options']['keepalive'];
   /** Default: plain text. */

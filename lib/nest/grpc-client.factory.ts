@@ -1,14 +1,23 @@
 /** Makes Nest's gRPC clients out of service names. */
-import type { ChannelOptions } from '@grpc/grpc-js';
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { ClientGrpcProxy } from '@nestjs/microservices';
+import type { Channel, ChannelOptions, Client, Interceptor } from '@grpc/grpc-js';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { ClientGrpcProxy, type GrpcOptions } from '@nestjs/microservices';
 import { DiscoveryError } from '../core/discovery-error.js';
 import { formatTarget } from '../core/target.js';
 import { withChannelDiscovery } from '../grpc/channel-discovery.js';
 import { createDefaultDeadline } from '../grpc/default-deadline.js';
+import { type CatalogedMethod, catalogMethods } from '../grpc/method-catalog.js';
 import { createBalancerSettings } from '../grpc/policies.js';
 import { installResolver } from '../grpc/resolver-table.js';
+import { createRetryConfig } from '../grpc/retry-policy.js';
 import { createServiceConfig } from '../grpc/service-config.js';
+import { waitForReady } from '../grpc/wait-for-ready.js';
+import { warmUp } from '../grpc/warm-up.js';
 import { type DirectoryLease, DirectoryPool } from '../registry/directory-pool.js';
 import type { ClientDefinition } from './discovery-options.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
@@ -23,10 +32,13 @@ const CHANNEL_DEFAULTS: ChannelOptions = {
   'grpc.enable_http_proxy': 0,
 };
 
+/** How long a bootstrap waits for first connections, in milliseconds. */
+const WARM_UP_TIMEOUT_MS = 1_000;
+
 /** Creates clients and closes them with the application. */
 @Injectable()
-export class GrpcClientFactory implements OnApplicationShutdown {
-  private readonly clients = new Set<ClientGrpcProxy>();
+export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly clients = new Set<DiscoveredClient>();
   private readonly leases = new Set<DirectoryLease>();
   /** What tells this process from the other clients of a service, for subsets. */
   private readonly clientId = crypto.randomUUID();
@@ -38,8 +50,8 @@ export class GrpcClientFactory implements OnApplicationShutdown {
   ) {}
 
   /**
-   * A client for a service. Its list of endpoints is followed from now on; connections are made by the first call. It is
-   * closed with the application.
+   * A client for a service. Its list of endpoints is followed from now on; connections are made at
+   * bootstrap if it is in use by then, else by the first call. It is closed with the application.
    *
    * @throws DiscoveryError `INVALID_OPTION`, `CLOSED`
    */
@@ -51,40 +63,27 @@ export class GrpcClientFactory implements OnApplicationShutdown {
     const service = client.service ?? client.name;
     const { scheme } = this.pool.registry;
     installResolver(scheme);
-    const {
-      loadBalancing = {},
-      subsetSize,
-      zone,
-      timeoutMs,
-      keepalive,
-      credentials,
-      loader,
-    } = client;
-    const interceptors =
-      timeoutMs === undefined ? {} : { interceptors: [createDefaultDeadline(timeoutMs)] };
-    const settings = createBalancerSettings(
-      validateLoadBalancing('client.loadBalancing', loadBalancing),
-      {
-        clientId: this.clientId,
-        subsetSize,
-        zone,
-      },
-    );
-    const proxy = new ClientGrpcProxy({
+    const { keepalive, credentials, loader } = client;
+    const options: GrpcOptions['options'] = {
       url: formatTarget(scheme, service),
       package: client.package,
       protoPath: client.protoPath,
-      channelOptions: withChannelDiscovery(
-        { ...CHANNEL_DEFAULTS, ...interceptors, ...client.channelOptions },
-        { pool: this.pool, serviceConfig: createServiceConfig(settings) },
-      ),
       ...(keepalive === undefined ? {} : { keepalive }),
       ...(credentials === undefined ? {} : { credentials }),
       ...(loader === undefined ? {} : { loader }),
-    });
+    };
+    const proxy = new DiscoveredClient(options);
+    // Known only now that the proto is loaded, and read by Nest only when the first channel is made.
+    options.channelOptions = this.channelOptions(client, catalogMethods(proxy.packages));
     this.leases.add(this.pool.acquire(service));
     this.clients.add(proxy);
     return proxy;
+  }
+
+  /** Connects the clients that are in use already, so that the first call finds a connection. */
+  async onApplicationBootstrap(): Promise<void> {
+    const channels = [...this.clients].flatMap((client) => client.openChannels);
+    await Promise.all(channels.map((channel) => warmUp(channel, WARM_UP_TIMEOUT_MS)));
   }
 
   onApplicationShutdown(): void {
@@ -93,5 +92,45 @@ export class GrpcClientFactory implements OnApplicationShutdown {
     for (const lease of this.leases) lease.release();
     this.clients.clear();
     this.leases.clear();
+  }
+
+  private channelOptions(
+    client: ClientDefinition,
+    methods: readonly CatalogedMethod[],
+  ): ChannelOptions {
+    const { loadBalancing = {}, subsetSize, zone, timeoutMs, retry = {} } = client;
+    const settings = createBalancerSettings(
+      validateLoadBalancing('client.loadBalancing', loadBalancing),
+      { clientId: this.clientId, subsetSize, zone },
+    );
+    const interceptors = [
+      ...(timeoutMs === undefined ? [] : [createDefaultDeadline(timeoutMs)]),
+      ...(client.waitForReady === true ? [waitForReady] : []),
+      ...((client.channelOptions?.['interceptors'] as Interceptor[] | undefined) ?? []),
+    ];
+    return withChannelDiscovery(
+      {
+        ...CHANNEL_DEFAULTS,
+        ...client.channelOptions,
+        ...(interceptors.length === 0 ? {} : { interceptors }),
+      },
+      {
+        pool: this.pool,
+        serviceConfig: createServiceConfig(settings, createRetryConfig(retry, methods)),
+      },
+    );
+  }
+}
+
+/** Nest's client, with a look at what it has loaded and opened. */
+class DiscoveredClient extends ClientGrpcProxy {
+  /** The proto packages, as grpc-js loaded them. */
+  get packages(): readonly unknown[] {
+    return this.grpcClients;
+  }
+
+  /** The channels opened so far: one per proto service in use. */
+  get openChannels(): Channel[] {
+    return [...this.clients.values()].map((client: Client) => client.getChannel());
   }
 }

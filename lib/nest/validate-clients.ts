@@ -2,6 +2,7 @@
 import { ChannelCredentials } from '@grpc/grpc-js';
 import type { ClientDefaults, ClientDefinition } from './discovery-options.js';
 import {
+  optionalBoolean,
   optionalInteger,
   optionalString,
   rejectOption,
@@ -10,6 +11,7 @@ import {
   requireString,
 } from './option-reader.js';
 import { validateLoadBalancing } from './validate-load-balancing.js';
+import { validateRetry } from './validate-retry.js';
 import { validateServiceName } from './validate-service.js';
 
 const DEFAULT_FIELDS = [
@@ -17,6 +19,8 @@ const DEFAULT_FIELDS = [
   'subsetSize',
   'zone',
   'timeoutMs',
+  'retry',
+  'waitForReady',
   'keepalive',
   'credentials',
   'channelOptions',
@@ -68,6 +72,8 @@ function checkDefaults(
   }
   optionalInteger(`${option}.subsetSize`, given.subsetSize, 1, 100_000);
   optionalString(`${option}.zone`, given.zone);
+  optionalBoolean(`${option}.waitForReady`, given.waitForReady);
+  if (given.retry !== undefined) validateRetry(`${option}.retry`, given.retry);
   if (credentials !== undefined && !isChannelCredentials(credentials)) {
     rejectOption(`${option}.credentials`, credentials, 'ChannelCredentials of @grpc/grpc-js');
   }

@@ -1,0 +1,55 @@
+/** What a proto says about its methods: their paths, their shape, and whether calling twice is calling once. */
+
+/** One method of a loaded proto. */
+export interface CatalogedMethod {
+  /** Full name of the service, e.g. `user.User`. */
+  readonly service: string;
+  readonly method: string;
+  /** The request, the response or both are streams. */
+  readonly isStreaming: boolean;
+  /** Declared with `option idempotency_level = NO_SIDE_EFFECTS` or `IDEMPOTENT`. */
+  readonly isIdempotent: boolean;
+}
+
+interface LoadedMethod {
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  readonly options?: { readonly idempotency_level?: string };
+}
+
+/**
+ * Every method in packages as grpc-js's `loadPackageDefinition` makes them: nested objects whose leaves are message types
+ * and client constructors, the latter with a `service`.
+ */
+export function catalogMethods(packages: readonly unknown[]): CatalogedMethod[] {
+  const methods = new Map<string, CatalogedMethod>();
+  const visited = new Set<unknown>();
+  const visit = (node: unknown): void => {
+    if (node === null || (typeof node !== 'object' && typeof node !== 'function')) return;
+    if (visited.has(node)) return;
+    visited.add(node);
+    const { service } = node as { service?: Readonly<Record<string, LoadedMethod>> };
+    if (typeof node === 'function' && service !== undefined) {
+      for (const definition of Object.values(service)) {
+        methods.set(definition.path, toMethod(definition));
+      }
+    } else if (typeof node === 'object') {
+      // A message type is an object with a format; what is in it is no package.
+      if (!('format' in node)) Object.values(node).forEach(visit);
+    }
+  };
+  packages.forEach(visit);
+  return [...methods.values()];
+}
+
+function toMethod(definition: LoadedMethod): CatalogedMethod {
+  const [, service = '', method = ''] = definition.path.split('/');
+  const level = definition.options?.idempotency_level;
+  return {
+    service,
+    method,
+    isStreaming: definition.requestStream || definition.responseStream,
+    isIdempotent: level === 'NO_SIDE_EFFECTS' || level === 'IDEMPOTENT',
+  };
+}
