@@ -1,12 +1,15 @@
 /** Connecting before the first call does. */
-import { type Channel, connectivityState } from '@grpc/grpc-js';
+import { type Client, connectivityState } from '@grpc/grpc-js';
 
 /**
  * Starts connecting a channel and waits until it is ready, has failed, or the time is over. Never rejects.
  *
  * @param timeoutMs how long to wait at most, in milliseconds
  */
-export function warmUp(channel: Channel, timeoutMs: number): Promise<void> {
+export function warmUp(
+  channel: ReturnType<Client['getChannel']>,
+  timeoutMs: number,
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   return new Promise((resolve) => {
     const check = (): void => {

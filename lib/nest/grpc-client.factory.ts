@@ -1,5 +1,5 @@
 /** Makes Nest's gRPC clients out of service names. */
-import type { Channel, ChannelOptions, Client, Interceptor } from '@grpc/grpc-js';
+import type { ChannelOptions, Client, Interceptor } from '@grpc/grpc-js';
 import {
   Inject,
   Injectable,
@@ -130,7 +130,7 @@ class DiscoveredClient extends ClientGrpcProxy {
   }
 
   /** The channels opened so far: one per proto service in use. */
-  get openChannels(): Channel[] {
+  get openChannels(): ReturnType<Client['getChannel']>[] {
     return [...this.clients.values()].map((client: Client) => client.getChannel());
   }
 }
