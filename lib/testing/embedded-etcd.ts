@@ -1,6 +1,7 @@
 /** An etcd within this process, for development and tests only. */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { DiscoveryError } from '../core/discovery-error.js';
+import { systemClock } from '../registry/system-clock.js';
 import { AuthBook, type Credentials } from './auth-book.js';
 import { authService, clusterService, maintenanceService } from './cluster-service.js';
 import { loadDataFile, saveDataFile } from './data-file.js';
@@ -10,7 +11,6 @@ import { leaseService } from './lease-service.js';
 import { LISTEN_HOST, Listener } from './listener.js';
 import { Member } from './member.js';
 import { ServiceGate, type ServiceMethodsServed } from './service-gate.js';
-import { systemClock } from './system-clock.js';
 import { DEFAULT_PROGRESS_NOTIFY_INTERVAL_MS, watchService } from './watch-service.js';
 import { serviceDefinitions } from './wire-codec.js';
 import type { ServiceName } from './wire-schema.js';

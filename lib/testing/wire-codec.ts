@@ -11,7 +11,8 @@ import {
 
 type PackageJson = Parameters<typeof fromJSON>[0];
 
-const requestSizes = new WeakMap<object, number>();
+/** Where a decoded request bears how many bytes it was. */
+const wireSize = Symbol('wireSize');
 let definitions: Readonly<Record<ServiceName, ServiceDefinition>> | undefined;
 
 /** The definitions of every service; built at the first call (some 15 ms), then cached. */
@@ -22,7 +23,7 @@ export function serviceDefinitions(): Readonly<Record<ServiceName, ServiceDefini
 
 /** How many bytes a decoded request was on the wire, 0 for one that did not come from it. */
 export function requestSize(request: object): number {
-  return requestSizes.get(request) ?? 0;
+  return (request as { [wireSize]?: number })[wireSize] ?? 0;
 }
 
 function buildDefinitions(): Readonly<Record<ServiceName, ServiceDefinition>> {
@@ -38,8 +39,7 @@ function buildDefinitions(): Readonly<Record<ServiceName, ServiceDefinition>> {
       ...method,
       requestDeserialize(bytes: Buffer): object {
         const request = method.requestDeserialize(bytes) as object;
-        requestSizes.set(request, bytes.length);
-        return request;
+        return Object.assign(request, { [wireSize]: bytes.length });
       },
     }));
   }) as unknown as Readonly<Record<ServiceName, ServiceDefinition>>;
