@@ -1,0 +1,451 @@
+/**
+ * What every registry adapter promises, as one suite of tests to run over each of them. Waits on what the registry says,
+ * never on time.
+ */
+import {
+  BehaviorSubject,
+  filter,
+  firstValueFrom,
+  lastValueFrom,
+  map,
+  type Observable,
+  type Subscription,
+  toArray,
+} from 'rxjs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { DiscoveryError } from '../../lib/core/discovery-error.js';
+import type { Endpoint, JsonValue } from '../../lib/core/endpoint.js';
+import type { RegistryUpdate } from '../../lib/core/registry-update.js';
+import { applyChange, type Snapshot } from '../../lib/core/snapshot.js';
+import type { Registration } from '../../lib/registry/registration.js';
+import type { Registry } from '../../lib/registry/registry.js';
+
+/** Endpoints by service, to be there when a test begins. */
+export type SeededServices = Readonly<Record<string, readonly Endpoint[]>>;
+
+/** A registry to test. */
+export interface RegistryUnderTest {
+  readonly registry: Registry;
+  /** Another registry on the same records, e.g. of another process; the same one where records live in it. */
+  readonly observer: Registry;
+}
+
+/** Makes a registry that no other test sees, with nothing but these endpoints in it. */
+export type CreateRegistry = (
+  services: SeededServices,
+) => RegistryUnderTest | Promise<RegistryUnderTest>;
+
+/** An endpoint by its address. */
+export function endpointAt(address: string, metadata: JsonValue = null): Endpoint {
+  return { address, metadata };
+}
+
+/** Announces endpoints and waits until each is in. */
+export async function announce(
+  registry: Registry,
+  service: string,
+  ...endpoints: readonly Endpoint[]
+): Promise<Registration[]> {
+  const registrations = endpoints.map((endpoint) =>
+    registry.register({ service, endpoint, ttlSeconds: 10 }),
+  );
+  await Promise.all(registrations.map(untilRegistered));
+  return registrations;
+}
+
+/** Waits until a registration is in the registry. */
+export async function untilRegistered({ status$ }: Registration): Promise<void> {
+  await firstValueFrom(status$.pipe(filter(({ state }) => state === 'registered')));
+}
+
+/** Follows one service and keeps what the registry said. */
+export class Follower {
+  readonly updates: RegistryUpdate[] = [];
+  ended = false;
+  private readonly subject = new BehaviorSubject<Snapshot | undefined>(undefined);
+  private readonly subscription: Subscription;
+
+  constructor(registry: Registry, service: string) {
+    const end = (): void => {
+      this.ended = true;
+    };
+    this.subscription = registry.watch(service).subscribe({
+      next: (update) => this.apply(update),
+      complete: end,
+      error: end,
+    });
+  }
+
+  /** Waits until exactly these addresses are listed, whatever their order. */
+  async lists(...addresses: readonly string[]): Promise<void> {
+    const expected = [...addresses].sort().join(' ');
+    await this.until((endpoints) => {
+      const listed = endpoints.map(({ address }) => address).sort();
+      return listed.join(' ') === expected;
+    });
+  }
+
+  /** Which process stands behind each address, where the registry can tell. */
+  get incarnations(): readonly (string | undefined)[] {
+    return [...(this.subject.value?.values() ?? [])].map(({ incarnation }) => incarnation);
+  }
+
+  /** Waits until the list, without incarnations, is as wanted. */
+  async until(isWanted: (endpoints: readonly Endpoint[]) => boolean): Promise<readonly Endpoint[]> {
+    const lists: Observable<readonly Endpoint[]> = this.subject.pipe(
+      filter((snapshot) => snapshot !== undefined),
+      map((snapshot) =>
+        [...snapshot.values()].map(({ address, metadata }) => ({ address, metadata })),
+      ),
+    );
+    return firstValueFrom(lists.pipe(filter(isWanted)));
+  }
+
+  stop(): void {
+    this.subscription.unsubscribe();
+  }
+
+  private apply(update: RegistryUpdate): void {
+    this.updates.push(update);
+    if (update.kind === 'reset') this.subject.next(update.snapshot);
+    if (update.kind === 'change') {
+      this.subject.next(applyChange(this.subject.value ?? new Map(), update.change));
+    }
+  }
+}
+
+/**
+ * The suite. `readOnly` leaves out what a registry that cannot register does not promise, and tests that it says so.
+ */
+export function describeRegistryContract(
+  name: string,
+  createRegistry: CreateRegistry,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
+): void {
+  describe(`the contract of every registry, kept by ${name}`, () => {
+    const opened = new Set<Registry>();
+    const followers = new Set<Follower>();
+
+    const create = async (services: SeededServices = {}): Promise<RegistryUnderTest> => {
+      const { registry, observer } = await createRegistry(services);
+      opened.add(registry).add(observer);
+      return { registry, observer };
+    };
+    const follow = (registry: Registry, service: string): Follower => {
+      const follower = new Follower(registry, service);
+      followers.add(follower);
+      return follower;
+    };
+
+    afterEach(async () => {
+      for (const follower of followers) follower.stop();
+      await Promise.all([...opened].map((registry) => registry.close()));
+      followers.clear();
+      opened.clear();
+    });
+
+    describe('reading', () => {
+      const [one, two] = [endpointAt('10.0.0.1:1', { weight: 2, zone: 'a' }), endpointAt('h:2')];
+
+      it('starts a watch with the whole list', async () => {
+        const { registry } = await create({ api: [one, two] });
+        const follower = follow(registry, 'api');
+        await follower.lists(one.address, two.address);
+        const [first, ...others] = follower.updates;
+        expect(first?.kind).toBe('reset');
+        expect(others).toEqual([]);
+      });
+
+      it('gives endpoints with their metadata', async () => {
+        const { registry } = await create({ api: [one, two] });
+        const endpoints = await follow(registry, 'api').until((list) => list.length === 2);
+        expect(endpoints).toContainEqual(one);
+        expect(endpoints).toContainEqual(two);
+      });
+
+      it('starts the watch on a service that nobody announced with an empty list', async () => {
+        const { registry } = await create({ api: [one] });
+        const follower = follow(registry, 'nobody');
+        await follower.lists();
+        expect(follower.updates).toEqual([{ kind: 'reset', snapshot: new Map() }]);
+        expect(follower.ended).toBe(false);
+      });
+
+      it('keeps services apart whose names begin alike, or are nested', async () => {
+        const { registry } = await create({
+          api: [endpointAt('h:1')],
+          api2: [endpointAt('h:2')],
+          'team/api': [endpointAt('h:3')],
+          'team/api2': [endpointAt('h:4')],
+        });
+        await follow(registry, 'api').lists('h:1');
+        await follow(registry, 'api2').lists('h:2');
+        await follow(registry, 'team/api').lists('h:3');
+        await follow(registry, 'team/api2').lists('h:4');
+      });
+
+      it('tells every watcher the same, whenever it begins', async () => {
+        const { registry } = await create({ api: [one, two] });
+        const early = follow(registry, 'api');
+        await early.lists(one.address, two.address);
+        const late = follow(registry, 'api');
+        await late.lists(one.address, two.address);
+        expect(late.updates).toEqual(early.updates);
+        early.stop();
+        expect(late.ended).toBe(false);
+      });
+
+      it('subscribes again from the start after an unsubscription', async () => {
+        const { registry } = await create({ api: [one] });
+        const watch = registry.watch('api');
+        for (let round = 0; round < 3; round++) {
+          const first = await firstValueFrom(watch);
+          expect(first.kind).toBe('reset');
+        }
+      });
+
+      it('takes a hint that a list may be stale for any service', async () => {
+        const { registry } = await create({ api: [one] });
+        const follower = follow(registry, 'api');
+        await follower.lists(one.address);
+        registry.refresh('api');
+        registry.refresh('nobody');
+        await follower.lists(one.address);
+        expect(follower.ended).toBe(false);
+      });
+
+      it('has a scheme of lower case, and says where a service stands', async () => {
+        const { registry } = await create();
+        expect(registry.scheme).toMatch(/^[a-z][a-z0-9+.-]*$/);
+        expect(registry.describe('some-service')).toContain('some-service');
+      });
+
+      it('closes as often as it is asked to', async () => {
+        const { registry } = await create({ api: [one] });
+        const follower = follow(registry, 'api');
+        await follower.lists(one.address);
+        await Promise.all([registry.close(), registry.close()]);
+        await registry.close();
+      });
+    });
+
+    if (readOnly) {
+      it('refuses a registration, and says that it is read-only', async () => {
+        const { registry } = await create();
+        const register = (): unknown =>
+          registry.register({ service: 'api', endpoint: endpointAt('h:1'), ttlSeconds: 10 });
+        expect(register).toThrow(DiscoveryError);
+        expect(register).toThrow(/^\[INVALID_OPTION\] service "api" .* read-only$/);
+      });
+      return;
+    }
+
+    describe('registering', () => {
+      it('is seen by every watcher, here and elsewhere', async () => {
+        const { registry, observer } = await create();
+        const all = [follow(registry, 'api'), follow(observer, 'api'), follow(observer, 'api')];
+        await Promise.all(all.map((follower) => follower.lists()));
+        await announce(registry, 'api', endpointAt('h:1', { weight: 3 }));
+        for (const follower of all) {
+          await follower.lists('h:1');
+          const [endpoint] = await follower.until(() => true);
+          expect(endpoint).toEqual(endpointAt('h:1', { weight: 3 }));
+          expect(follower.updates.map(({ kind }) => kind)).toEqual(['reset', 'change']);
+        }
+      });
+
+      it('changes its metadata in place, and nothing else', async () => {
+        const { registry, observer } = await create({ api: [endpointAt('h:9')] });
+        const [registration] = await announce(registry, 'api', endpointAt('h:1', { weight: 1 }));
+        const follower = follow(observer, 'api');
+        await follower.lists('h:1', 'h:9');
+        registration?.update(endpointAt('h:1', { weight: 7 }));
+        const changed = await follower.until((list) =>
+          list.some(({ metadata }) => JSON.stringify(metadata) === '{"weight":7}'),
+        );
+        expect(changed).toHaveLength(2);
+        expect(changed).toContainEqual(endpointAt('h:9'));
+        expect(registration?.status.state).toBe('registered');
+        const last = follower.updates.at(-1);
+        expect(last?.kind === 'change' ? last.change.removed : last).toEqual([]);
+      });
+
+      it('stays the same incarnation through changes, and is another when made anew', async () => {
+        const { registry, observer } = await create();
+        const follower = follow(observer, 'api');
+        const [registration] = await announce(registry, 'api', endpointAt('h:1'));
+        await follower.lists('h:1');
+        const first = follower.incarnations;
+        registration?.update(endpointAt('h:1', 'changed'));
+        await follower.until(([endpoint]) => endpoint?.metadata === 'changed');
+        expect(follower.incarnations).toEqual(first);
+        await registration?.close();
+        await follower.lists();
+        await announce(registry, 'api', endpointAt('h:1'));
+        await follower.lists('h:1');
+        if (first[0] !== undefined) expect(follower.incarnations).not.toEqual(first);
+      });
+
+      it('several changes close upon each other end with the last', async () => {
+        const { registry, observer } = await create();
+        const [registration] = await announce(registry, 'api', endpointAt('h:1'));
+        for (let version = 1; version <= 20; version++) {
+          registration?.update(endpointAt('h:1', { version }));
+        }
+        const follower = follow(observer, 'api');
+        await follower.until(
+          ([endpoint]) => JSON.stringify(endpoint?.metadata) === '{"version":20}',
+        );
+      });
+
+      it('is taken out by its own close, and others stay', async () => {
+        const { registry, observer } = await create();
+        const [first] = await announce(registry, 'api', endpointAt('h:1'), endpointAt('h:2'));
+        const follower = follow(observer, 'api');
+        await follower.lists('h:1', 'h:2');
+        await first?.close();
+        await follower.lists('h:2');
+      });
+
+      it('is out when close has resolved', async () => {
+        const { registry, observer } = await create();
+        const [registration] = await announce(registry, 'api', endpointAt('h:1'));
+        await registration?.close();
+        const late = follow(observer, 'api');
+        await late.until(() => true);
+        expect(late.updates).toEqual([{ kind: 'reset', snapshot: new Map() }]);
+      });
+
+      it('does not come back by an update after its close', async () => {
+        const { registry, observer } = await create();
+        const [registration] = await announce(registry, 'api', endpointAt('h:1'));
+        const closing = registration?.close();
+        registration?.update(endpointAt('h:1', { weight: 2 }));
+        await closing;
+        registration?.update(endpointAt('h:1', { weight: 3 }));
+        await announce(registry, 'api', endpointAt('h:2'));
+        await follow(observer, 'api').lists('h:2');
+      });
+
+      it('that is closed at once leaves nothing behind', async () => {
+        const { registry, observer } = await create();
+        const hasty = registry.register({
+          service: 'api',
+          endpoint: endpointAt('h:1'),
+          ttlSeconds: 10,
+        });
+        await hasty.close();
+        expect(hasty.status.state).toBe('deregistered');
+        await announce(registry, 'api', endpointAt('h:2'));
+        await follow(observer, 'api').lists('h:2');
+      });
+
+      it('of the same endpoint can be made again', async () => {
+        const { registry, observer } = await create();
+        const follower = follow(observer, 'api');
+        for (let round = 0; round < 3; round++) {
+          const [registration] = await announce(registry, 'api', endpointAt('h:1'));
+          await follower.lists('h:1');
+          await registration?.close();
+          await follower.lists();
+        }
+      });
+
+      it('reaches the watchers of its own service only', async () => {
+        const { registry, observer } = await create();
+        const [api, api2] = [follow(observer, 'api'), follow(observer, 'api2')];
+        await Promise.all([api.lists(), api2.lists()]);
+        await announce(registry, 'api2', endpointAt('h:2'));
+        await announce(registry, 'api/v2', endpointAt('h:3'));
+        await api2.lists('h:2');
+        await announce(registry, 'other/api', endpointAt('h:4'));
+        await follow(observer, 'other/api').lists('h:4');
+        expect(api2.updates.map(({ kind }) => kind)).toEqual(['reset', 'change']);
+      });
+
+      it('is not told to a watcher that has unsubscribed', async () => {
+        const { registry, observer } = await create();
+        const [gone, stays] = [follow(observer, 'api'), follow(observer, 'api')];
+        await Promise.all([gone.lists(), stays.lists()]);
+        gone.stop();
+        const told = gone.updates.length;
+        await announce(registry, 'api', endpointAt('h:1'));
+        await stays.lists('h:1');
+        expect(gone.updates).toHaveLength(told);
+      });
+
+      it('of one address under two keys is two records', async () => {
+        const { registry, observer } = await create();
+        const [first, second] = ['x', 'y'].map((key) =>
+          registry.register({ service: 'api', endpoint: endpointAt('h:1'), ttlSeconds: 10, key }),
+        );
+        const follower = follow(observer, 'api');
+        await follower.lists('h:1', 'h:1');
+        expect(first?.status.key).toMatch(/api\/x$/);
+        await first?.close();
+        await follower.lists('h:1');
+        await second?.close();
+        await follower.lists();
+      });
+
+      it('tells its states: registered, at last deregistered, and then no more', async () => {
+        const { registry } = await create();
+        const registration = registry.register({
+          service: 'team/api',
+          endpoint: endpointAt('h:1'),
+          ttlSeconds: 10,
+        });
+        const states = lastValueFrom(
+          registration.status$.pipe(
+            map(({ state }) => state),
+            toArray(),
+          ),
+        );
+        await untilRegistered(registration);
+        expect(registration.status).toMatchObject({ service: 'team/api', address: 'h:1' });
+        expect(registration.status.key).toMatch(/team\/api\/h:1$/);
+        await registration.close();
+        // One that is there at once never says that it is on its way.
+        const told = (await states).filter((state) => state !== 'registering');
+        expect(told).toEqual(['registered', 'deregistered']);
+      });
+
+      it('closes as often as it is asked to, and never rejects', async () => {
+        const { registry } = await create();
+        const [registration] = await announce(registry, 'api', endpointAt('h:1'));
+        expect(registration?.close()).toBe(registration?.close());
+        await registration?.close();
+        await registration?.close();
+        expect(registration?.status.state).toBe('deregistered');
+      });
+
+      it('tells of records that went in and came out', async () => {
+        const { registry } = await create();
+        const events: string[] = [];
+        const subscription = registry.events$.subscribe((event) => {
+          if (event.type === 'registered' || event.type === 'deregistered') {
+            events.push(`${event.type} ${event.key.slice(event.key.indexOf('api'))}`);
+          }
+        });
+        const [registration] = await announce(registry, 'api', endpointAt('h:1'));
+        await registration?.close();
+        subscription.unsubscribe();
+        expect(events).toEqual(['registered api/h:1', 'deregistered api/h:1']);
+      });
+
+      it('ends with the registry: its close takes every record out', async () => {
+        const { registry, observer } = await create();
+        const registrations = [
+          ...(await announce(registry, 'api', endpointAt('h:1'), endpointAt('h:2'))),
+          ...(await announce(registry, 'web', endpointAt('h:3'))),
+        ];
+        const [api, web] = [follow(observer, 'api'), follow(observer, 'web')];
+        await Promise.all([api.lists('h:1', 'h:2'), web.lists('h:3')]);
+        await registry.close();
+        for (const { status } of registrations) expect(status.state).toBe('deregistered');
+        await Promise.all([api.lists(), web.lists()]);
+        await Promise.all(registrations.map((registration) => registration.close()));
+      });
+    });
+  });
+}

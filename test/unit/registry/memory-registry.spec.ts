@@ -1,0 +1,68 @@
+import { expect, it } from 'vitest';
+import { MemoryRegistry } from '../../../lib/registry/memory-registry.js';
+import {
+  announce,
+  describeRegistryContract,
+  endpointAt,
+  Follower,
+} from '../../support/registry-contract.js';
+
+describeRegistryContract('MemoryRegistry', (services) => {
+  const registry = new MemoryRegistry();
+  for (const [service, endpoints] of Object.entries(services)) {
+    registry.setEndpoints(service, endpoints);
+  }
+  return { registry, observer: registry };
+});
+
+it('setEndpoints replaces the whole list in one update, by addresses or endpoints', () => {
+  const registry = new MemoryRegistry();
+  registry.setEndpoints('api', ['h:1', endpointAt('h:2', { weight: 2 })]);
+  const follower = new Follower(registry, 'api');
+  registry.setEndpoints('api', [endpointAt('h:2', { weight: 3 }), 'h:3']);
+  expect(follower.updates).toEqual([
+    {
+      kind: 'reset',
+      snapshot: new Map([
+        ['h:1', endpointAt('h:1')],
+        ['h:2', endpointAt('h:2', { weight: 2 })],
+      ]),
+    },
+    {
+      kind: 'change',
+      change: {
+        put: new Map([
+          ['h:2', endpointAt('h:2', { weight: 3 })],
+          ['h:3', endpointAt('h:3')],
+        ]),
+        removed: ['h:1'],
+      },
+    },
+  ]);
+  expect(registry.endpoints('api')).toEqual([endpointAt('h:2', { weight: 3 }), endpointAt('h:3')]);
+});
+
+it('what changes nothing is not told', () => {
+  const registry = new MemoryRegistry();
+  registry.setEndpoints('api', ['h:1']);
+  const follower = new Follower(registry, 'api');
+  registry.setEndpoints('api', ['h:1']);
+  expect(follower.updates).toHaveLength(1);
+});
+
+it('endpoints shows registrations too', async () => {
+  const registry = new MemoryRegistry();
+  const [registration] = await announce(registry, 'api', endpointAt('h:1', { zone: 'a' }));
+  expect(registry.endpoints('api')).toEqual([endpointAt('h:1', { zone: 'a' })]);
+  await registration?.close();
+  expect(registry.endpoints('api')).toEqual([]);
+  expect(registry.endpoints('nobody')).toEqual([]);
+});
+
+it('answers to the scheme memory, or to what a subclass says', () => {
+  class UserRegistry extends MemoryRegistry {
+    override readonly scheme = 'user';
+  }
+  expect(new MemoryRegistry().scheme).toBe('memory');
+  expect(new UserRegistry().scheme).toBe('user');
+});
