@@ -113,6 +113,13 @@ describe('sameEndpoint', () => {
     expect(sameEndpoint(endpoint('h:1'), endpoint('h:2'))).toBe(false);
   });
 
+  it('another process behind the same address is another endpoint', () => {
+    const [one, other] = ['1', '2'].map((incarnation) => ({ ...endpoint('h:1'), incarnation }));
+    expect(one && other && sameEndpoint(one, other)).toBe(false);
+    expect(one && sameEndpoint(one, { ...one })).toBe(true);
+    expect(one && sameEndpoint(one, endpoint('h:1'))).toBe(false);
+  });
+
   it('lists are the same in the same order only', () => {
     const [one, two] = [endpoint('h:1'), endpoint('h:2')];
     expect(sameEndpoints([one, two], [endpoint('h:1'), endpoint('h:2')])).toBe(true);

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest';
+import { NEVER, type Observable } from 'rxjs';
+import { DiscoveryError } from '../../../lib/core/discovery-error.js';
+import type { RegistryUpdate } from '../../../lib/core/registry-update.js';
+import { Registry } from '../../../lib/registry/registry.js';
+
+class UserRegistry extends Registry {
+  readonly scheme = 'user';
+
+  override watch(): Observable<RegistryUpdate> {
+    return NEVER;
+  }
+}
+
+it('a registry of a user needs a scheme and a watch, the rest suits a read-only one', async () => {
+  const registry = new UserRegistry();
+  expect(registry.describe('api')).toBe('user registry, service "api"');
+  expect(() => registry.refresh('api')).not.toThrow();
+  await registry.close();
+  const register = (): unknown =>
+    registry.register({
+      service: 'api',
+      endpoint: { address: 'h:1', metadata: null },
+      ttlSeconds: 10,
+    });
+  expect(register).toThrow(DiscoveryError);
+  expect(register).toThrow(
+    '[INVALID_OPTION] service "api" cannot be registered: the user registry',
+  );
+});
+
+it('its events end nothing that waits for them', () => {
+  let ended = false;
+  const subscription = new UserRegistry().events$.subscribe({ complete: () => (ended = true) });
+  expect(ended).toBe(false);
+  expect(subscription.closed).toBe(false);
+  subscription.unsubscribe();
+});
