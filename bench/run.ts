@@ -1,0 +1,40 @@
+/**
+ * `npm run bench` lists the benches, `npm run bench -- NAME [--json FILE]` runs one.
+ *
+ * A bench is a file of this folder whose first line says what it measures and which exports `run(): Promise<BenchResult>`. The
+ * npm script compiles it, with what it imports, by the package's own compiler into `.cache/bench`, and plain Node runs that: no
+ * loader is measured. Benches import the library by its path, `../lib/index.js`.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { projectRoot } from '../test/support/project-root.js';
+import { type BenchModule, encodeResult, formatResult } from './support/bench-result.js';
+
+const folder = join(projectRoot(import.meta.url), 'bench');
+const names = readdirSync(folder)
+  .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
+  .map((file) => file.slice(0, -'.ts'.length));
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' } },
+});
+const [name] = positionals;
+if (name === undefined) {
+  for (const each of names) console.log(`${each.padEnd(20)}${describeBench(each)}`);
+} else if (names.includes(name) && positionals.length === 1) {
+  const { run } = (await import(`./${name}.js`)) as BenchModule;
+  const result = await run();
+  console.log(formatResult(result));
+  if (values.json !== undefined) writeFileSync(values.json, encodeResult(result));
+} else {
+  console.error(`no such bench: ${positionals.join(' ')}; there are ${names.join(', ')}`);
+  process.exitCode = 1;
+}
+
+/** What the file says of itself in the first line of its first comment. */
+function describeBench(bench: string): string {
+  const text = readFileSync(join(folder, `${bench}.ts`), 'utf8');
+  return /^\/\*\*\s*(?:\* )?(.+?)(?:\s*\*\/)?$/m.exec(text)?.[1] ?? '';
+}

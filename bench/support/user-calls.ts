@@ -1,0 +1,44 @@
+/** Calls of `User.Login` by the client of one's choice, many at a time, and what they cost. */
+import type { Observable } from 'rxjs';
+
+export interface UserRequest {
+  readonly name: string;
+  readonly password: string;
+}
+
+export interface UserResponse {
+  readonly message: string;
+  readonly server: string;
+}
+
+/** The `User` service as Nest's clients have it. */
+export interface UserClient {
+  login(request: UserRequest): Observable<UserResponse>;
+}
+
+/** One call from start to answer. */
+export type Call = () => Promise<UserResponse>;
+
+/** What a number of calls cost. */
+export interface Cost {
+  readonly callsPerSecond: number;
+  /** CPU time of this process, user and system, per call, in microseconds. */
+  readonly cpuMicros: number;
+}
+
+/** Calls `total` times, `concurrency` at a time, and measures. */
+export async function measureCalls(call: Call, total: number, concurrency: number): Promise<Cost> {
+  let left = total;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await call();
+    }
+  };
+  const cpu = process.cpuUsage();
+  const started = process.hrtime.bigint();
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  const { user, system } = process.cpuUsage(cpu);
+  return { callsPerSecond: total / seconds, cpuMicros: (user + system) / total };
+}
