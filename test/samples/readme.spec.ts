@@ -1,0 +1,44 @@
+/** The README says what the code says: its examples are files that are type-checked, its tables name every option. */
+import { readFileSync } from 'node:fs';
+import {
+  DiscoveryError,
+  DiscoveryModule,
+  type DiscoveryModuleOptions,
+} from 'nestjs-grpc-discovery';
+import { expect, it } from 'vitest';
+import { projectRoot } from '../support/project-root.js';
+
+const root = projectRoot(import.meta.url);
+const read = (path: string): string => readFileSync(`${root}/${path}`, 'utf8');
+const readme = read('README.md');
+
+it.each(['sample/readme/server.ts', 'sample/readme/client.ts'])('%s is its example', (path) => {
+  expect(readme).toContain(`<!-- ${path} -->\n\n\`\`\`ts\n${read(path)}\`\`\`\n`);
+});
+
+// An option that nobody knows is refused with the list of those that exist.
+const nonsense = { nonsense: 1 };
+const definition = { name: 'api', package: 'user', protoPath: 'user.proto' };
+it.each<[string, object]>([
+  ['the module', nonsense],
+  ['etcd', { etcd: nonsense }],
+  ['a service', { service: { name: 'api', ...nonsense } }],
+  ['a client', { clients: [{ ...definition, ...nonsense }] }],
+])('its tables have every option of %s', (_, options) => {
+  const names = /allowed: none; \S+ has (.*)$/.exec(
+    refusal(options as DiscoveryModuleOptions),
+  )?.[1];
+  expect(names).toBeDefined();
+  const missing = names?.split(', ').filter((name) => !readme.includes(`\n| \`${name}\` `));
+  expect(missing).toEqual([]);
+});
+
+function refusal(options: DiscoveryModuleOptions): string {
+  try {
+    DiscoveryModule.forRoot(options);
+  } catch (error) {
+    if (error instanceof DiscoveryError) return error.message;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
