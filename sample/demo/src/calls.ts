@@ -51,6 +51,12 @@ export class Calls extends Changes {
     await this.until(`${count} more answers`, () => this.answers.length >= enough);
   }
 
+  /** Resolves when a server has answered once more. */
+  async untilNextAnswerOf(server: string): Promise<void> {
+    const last = this.lastAnswerOf(server);
+    await this.until(`an answer of ${server}`, () => this.lastAnswerOf(server) !== last);
+  }
+
   /** `127.0.0.1:9997 100, 127.0.0.1:9998 100, …` for the answers from an index on. */
   describeShares(from: number, to = this.answers.length): string {
     const counts = new Map<string, number>();

@@ -35,14 +35,14 @@ async function play(stage: Stage): Promise<void> {
   await stopServer(stage, third, [first.address, second.address]);
 
   console.log(
-    `\n4. ${second.address} is killed with -9, between two calls. Nobody takes its record out.`,
+    `\n4. ${second.address} is killed with -9, right after an answer. Its record stays behind.`,
   );
   await killServer(stage, second, [first.address]);
 
   console.log('\n5. A new server starts, on a port that nobody has been told.');
   const fresh = await stage.startServer(0);
   const there = performance.now();
-  await calls.until(`an answer of ${fresh.address}`, () => calls.servers.has(fresh.address));
+  await calls.untilNextAnswerOf(fresh.address);
   console.log(`   ${fresh.address} answered ${since(there)} ms after its record was seen`);
   await calls.untilAnswered(30);
   await calls.untilSharedBy([first.address, fresh.address], 30);
@@ -94,7 +94,7 @@ async function killServer(stage: Stage, server: RunningServer, rest: string[]): 
   const { calls, records } = stage;
   const failedBefore = calls.failures.length;
   // Between two calls: one in flight would fail, and the client could not know whether the server had acted on it.
-  await calls.untilAnswered(1);
+  await calls.untilNextAnswerOf(server.address);
   const sent = performance.now();
   server.process.kill('SIGKILL');
   await server.process.ended;

@@ -6,7 +6,7 @@ import { SampleProcess } from './sample-process.js';
 /** How long a record outlives a server that was killed, in seconds. The library's default is 10. */
 export const TTL_SECONDS = 4;
 /** The client's pause between two calls, in milliseconds. */
-const INTERVAL_MS = 10;
+const INTERVAL_MS = 20;
 
 /** A server process and the address it is known by. */
 export interface RunningServer {

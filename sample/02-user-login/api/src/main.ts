@@ -14,8 +14,6 @@ async function bootstrap(): Promise<void> {
       package: 'user',
       protoPath: join(import.meta.dirname, '../../proto/user.proto'),
       url: `0.0.0.0:${port}`,
-      // Calls under way are answered before the server closes.
-      gracefulShutdown: true,
     },
   });
   app.enableShutdownHooks();
