@@ -1,0 +1,94 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RecordObservation, RecordRequest } from '../../../lib/core/lease-record.js';
+import { LeaseGoneError } from '../../../lib/etcd/etcd-error.js';
+import { syncRecord } from '../../../lib/etcd/record-requests.js';
+import { FakeEtcd } from './fake-etcd.js';
+
+const KEY = 'api/h:1';
+let etcd: FakeEtcd;
+let ours: string;
+
+beforeEach(() => {
+  etcd = new FakeEtcd();
+  ours = etcd.grant();
+});
+
+function sync(mode: RecordRequest['mode'], value = 'new'): Promise<RecordObservation> {
+  return syncRecord(etcd.connection, ours, { key: KEY, value, mode });
+}
+
+describe('what is under the key, and what each request makes of it', () => {
+  it.each(['verify', 'claim'] as const)('ours with our value: %s leaves it', async (mode) => {
+    etcd.put(KEY, 'new', ours);
+    const before = etcd.records.get(KEY);
+    expect(await sync(mode)).toEqual({ name: 'held' });
+    expect(etcd.records.get(KEY)).toBe(before);
+    expect(etcd.log).toEqual(['record check']);
+  });
+
+  it.each(['verify', 'claim'] as const)('nothing: %s writes it', async (mode) => {
+    expect(await sync(mode)).toEqual({ name: 'written', displaced: undefined, updated: false });
+    expect(etcd.records.get(KEY)).toMatchObject({ value: 'new', lease: ours });
+  });
+
+  it.each(['verify', 'claim'] as const)('ours with an older value: %s updates it', async (mode) => {
+    etcd.put(KEY, 'old', ours);
+    expect(await sync(mode)).toEqual({ name: 'written', displaced: undefined, updated: true });
+    expect(etcd.records.get(KEY)).toMatchObject({ value: 'new', lease: ours });
+  });
+
+  it.each(['old', 'new'])('%s of another lease: verify reports it and leaves it', async (value) => {
+    const theirs = etcd.grant();
+    etcd.put(KEY, value, theirs);
+    expect(await sync('verify')).toEqual({ name: 'foreign', value, contested: false });
+    expect(etcd.records.get(KEY)).toMatchObject({ value, lease: theirs });
+  });
+
+  it.each(['old', 'new'])('%s of another lease: claim replaces it', async (value) => {
+    etcd.put(KEY, value, etcd.grant());
+    expect(await sync('claim')).toEqual({ name: 'written', displaced: value, updated: false });
+    expect(etcd.records.get(KEY)).toMatchObject({ value: 'new', lease: ours });
+  });
+
+  it('a record without a lease is not ours either', async () => {
+    etcd.put(KEY, 'new');
+    expect(await sync('verify')).toEqual({ name: 'foreign', value: 'new', contested: false });
+  });
+
+  it('remove takes out what is ours, whatever its value', async () => {
+    etcd.put(KEY, 'old', ours);
+    expect(await sync('remove')).toEqual({ name: 'removed' });
+    expect(etcd.records.has(KEY)).toBe(false);
+  });
+
+  it("remove spares what is another's, and counts as done", async () => {
+    etcd.put(KEY, 'new', etcd.grant());
+    expect(await sync('remove')).toEqual({ name: 'removed' });
+    expect(etcd.records.has(KEY)).toBe(true);
+  });
+});
+
+describe('when somebody writes between our look and our write', () => {
+  it.each(['verify', 'claim'] as const)('%s leaves theirs, and says it was lost', async (mode) => {
+    const theirs = etcd.grant();
+    etcd.before = (what) => {
+      if (what === 'record write') etcd.put(KEY, 'theirs', theirs);
+    };
+    expect(await sync(mode)).toMatchObject({ name: 'foreign', contested: true });
+    expect(etcd.records.get(KEY)).toMatchObject({ value: 'theirs', lease: theirs });
+  });
+
+  it('a removal in between is not overwritten unseen either', async () => {
+    etcd.put(KEY, 'theirs', etcd.grant());
+    etcd.before = (what) => {
+      if (what === 'record write') etcd.records.delete(KEY);
+    };
+    expect(await sync('claim')).toEqual({ name: 'foreign', value: 'theirs', contested: true });
+    expect(etcd.records.has(KEY)).toBe(false);
+  });
+});
+
+it('a write under a lease that is gone says so', async () => {
+  etcd.drop(ours);
+  await expect(sync('claim')).rejects.toBeInstanceOf(LeaseGoneError);
+});
