@@ -26,6 +26,7 @@ export {
   ServiceRegistrar,
 } from './nest/grpc-registrar.service.js';
 export { getGrpcClientToken, InjectGrpcClient } from './nest/inject-grpc-client.decorator.js';
+export type { ReadinessCheck, ReadinessOptions } from './nest/readiness-gate.js';
 export type { RecordUpdate } from './nest/validate-service.js';
 export { MemoryRegistry } from './registry/memory-registry.js';
 export type {

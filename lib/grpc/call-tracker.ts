@@ -13,12 +13,13 @@ type InterceptedCall = ServerInterceptingCall;
 
 /** The calls of one server. */
 export class CallTracker {
-  private readonly calls = new Set<ServerInterceptingCallInterface>();
+  /** With the path of their methods. */
+  private readonly calls = new Map<ServerInterceptingCallInterface, string>();
 
   /** To be among the server's interceptors. It adds no layer to a call: it listens on the call itself. */
-  readonly interceptor: ServerInterceptor = (_method, call) => {
+  readonly interceptor: ServerInterceptor = (method, call) => {
     const tracked: ServerInterceptingCallInterface = call;
-    this.calls.add(tracked);
+    this.calls.set(tracked, method.path);
     const sendStatus = tracked.sendStatus.bind(tracked);
     tracked.sendStatus = (outcome) => {
       this.calls.delete(tracked);
@@ -35,14 +36,28 @@ export class CallTracker {
   }
 
   /**
-   * Ends every call with `UNAVAILABLE`, which tells the client that it may try elsewhere.
+   * Ends calls with `UNAVAILABLE`, which tells the client that it may try elsewhere.
    *
+   * @param path only those of this method; by default all
    * @returns how many there were
    */
-  endAll(details: string): number {
-    const calls = [...this.calls];
-    for (const call of calls) call.sendStatus({ code: status.UNAVAILABLE, details });
+  end(details: string, path?: string): number {
+    const calls = [...this.calls].filter(([, method]) => path === undefined || method === path);
+    for (const [call] of calls) call.sendStatus({ code: status.UNAVAILABLE, details });
     return calls.length;
+  }
+
+  /**
+   * Ends the calls of one connection with `UNAVAILABLE`.
+   *
+   * @param session the connection's HTTP/2 session
+   */
+  endOf(session: unknown, details: string): void {
+    for (const call of this.calls.keys()) {
+      // grpc-js keeps the stream of a call in a private field.
+      const stream = Reflect.get(call, 'stream') as { readonly session?: unknown } | undefined;
+      if (stream?.session === session) call.sendStatus({ code: status.UNAVAILABLE, details });
+    }
   }
 
   private listening(

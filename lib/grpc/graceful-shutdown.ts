@@ -14,6 +14,7 @@ export interface GracefulShutdown {
 
 /** What the client learns when its call did not finish in time. */
 const DRAINED = 'the server is shutting down; the call may be tried elsewhere';
+const HEALTH_WATCH = '/grpc.health.v1.Health/Watch';
 /** How long the ends of calls may take to leave, in milliseconds. */
 const FLUSH_MS = 500;
 
@@ -26,9 +27,11 @@ const FLUSH_MS = 500;
 export async function shutDownGracefully(options: GracefulShutdown): Promise<number> {
   const { server, calls, timeoutMs, force } = options;
   const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  // They are open as long as the server is: nobody wants to wait for those.
+  calls.end(DRAINED, HEALTH_WATCH);
   let ended = 0;
   if (!(await settles(closed, timeoutMs, force))) {
-    ended = calls.endAll(DRAINED);
+    ended = calls.end(DRAINED);
     await settles(closed, FLUSH_MS);
   }
   server.forceShutdown();

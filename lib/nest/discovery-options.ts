@@ -7,6 +7,7 @@ import type { EtcdOptions } from '../etcd/etcd-options.js';
 import type { LoadBalancingOptions, LoadBalancingPolicy } from '../grpc/policies.js';
 import type { RetryOptions } from '../grpc/retry-policy.js';
 import type { Registry } from '../registry/registry.js';
+import type { ReadinessCheck, ReadinessOptions } from './readiness-gate.js';
 
 /** One service that this application offers and announces. */
 export interface ServiceOptions {
@@ -37,6 +38,16 @@ export interface ServiceOptions {
    * Default 10,000. Of several services the longest counts.
    */
   readonly drainTimeoutMs?: number;
+  /**
+   * Connections are left at this age, so that long-lived streams spread over servers that came later, in milliseconds,
+   * 100–86,400,000, ±10 %. Default: never. Of several services the shortest counts.
+   */
+  readonly maxConnectionAgeMs?: number;
+  /**
+   * How long calls may still run on a connection that is left, before they are ended with `UNAVAILABLE`, in milliseconds,
+   * 0–86,400,000. Default 10,000. Of several services the longest counts.
+   */
+  readonly maxConnectionAgeGraceMs?: number;
 }
 
 /** What all clients have in common unless they say otherwise. */
@@ -92,6 +103,13 @@ export interface DiscoveryModuleOptions {
   /** Clients for the whole application, as `forFeature` makes them for one module. */
   readonly clients?: readonly ClientDefinition[];
   readonly clientDefaults?: ClientDefaults;
+  /**
+   * Whether the application can serve: asked before it registers, and at intervals; its records are out while it cannot.
+   * Default: it can, unless it serves `grpc.health.v1` and that says otherwise.
+   */
+  readonly readiness?: ReadinessCheck | ReadinessOptions;
+  /** Serve `grpc.health.v1` on the application's gRPC servers; needs the package `grpc-health-check`. Default false. */
+  readonly health?: boolean;
   /** Fail the start when the registry does not take the registration in time. Default false: it goes on behind. */
   readonly failFast?: boolean;
 }

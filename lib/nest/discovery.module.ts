@@ -10,6 +10,7 @@ import { EtcdRegistry } from '../etcd/etcd-registry.js';
 import { DirectoryPool } from '../registry/directory-pool.js';
 import { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
+import { ApplicationReadiness } from './application-readiness.service.js';
 import { DiscoveryLifecycleModule } from './discovery-lifecycle.module.js';
 import { DiscoveryLogger } from './discovery-logger.service.js';
 import type {
@@ -100,6 +101,7 @@ function rootModule(options: Provider[], clients: Provider[]): DynamicModule {
         useFactory: (registry: Registry) => new DirectoryPool(registry, { clock: systemClock }),
       },
       GrpcServers,
+      ApplicationReadiness,
       ServiceRegistrar,
       GrpcClientFactory,
       DiscoveryLogger,

@@ -1,26 +1,30 @@
 /**
- * Has the application's services in the registry exactly while it can serve them: from the moment a server is bound *and*
- * the application is bootstrapped, whichever is last, until the first sign that either ends.
+ * Has the application's services in the registry exactly while it can serve them: from the moment a server is bound, the
+ * application bootstrapped and ready, whichever is last, until the first sign that any of these ends.
  */
 import type { Server } from '@grpc/grpc-js';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { BehaviorSubject, filter, firstValueFrom, type Observable, type Subscription } from 'rxjs';
+import { BehaviorSubject, type Observable } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
-import type { Endpoint } from '../core/endpoint.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS } from '../etcd/etcd-options.js';
+import type { CallTracker } from '../grpc/call-tracker.js';
+import { limitConnectionAge } from '../grpc/connection-age.js';
 import { shutDownGracefully } from '../grpc/graceful-shutdown.js';
-import type { Registration, RegistrationStatus } from '../registry/registration.js';
+import type { RegistrationStatus } from '../registry/registration.js';
 import { Registry } from '../registry/registry.js';
+import { systemClock } from '../registry/system-clock.js';
 import { abortableDelay } from './abortable-delay.js';
 import { advertisedAddress } from './advertised-address.js';
+import { type Announcement, Announcements, untilRegistered } from './announcements.js';
+import { ApplicationReadiness } from './application-readiness.service.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
 import { onSecondSignal } from './force-signal.js';
 import { type BoundServer, GrpcServers, type GrpcServersListener } from './grpc-servers.service.js';
 import type { ResolvedOptions } from './validate-options.js';
-import { type RecordUpdate, type ResolvedService, updatedMetadata } from './validate-service.js';
+import type { RecordUpdate } from './validate-service.js';
 
 /**
- * - `idle`: nothing to register, or no server bound yet.
+ * - `idle`: nothing to register, no server bound yet, or the application is not ready.
  * - `registering`: at least one record is not in the registry; attempts go on without end.
  * - `registered`: every record is in the registry.
  * - `draining`: the records are being taken out.
@@ -35,14 +39,6 @@ export interface RegistrarStatus {
   readonly registrations: readonly RegistrationStatus[];
 }
 
-interface Announcement {
-  readonly service: ResolvedService;
-  readonly server: BoundServer;
-  readonly registration: Registration;
-  readonly subscription: Subscription;
-  endpoint: Endpoint;
-}
-
 /** How long a start waits for the registry beyond one request's time, in milliseconds. */
 const START_GRACE_MS = 500;
 
@@ -54,20 +50,21 @@ export class ServiceRegistrar implements GrpcServersListener {
     state: 'idle',
     registrations: [],
   });
+  private readonly announcements: Announcements;
   private readonly bound = new Set<BoundServer>();
   private readonly closing = new Map<BoundServer, Promise<void>>();
-  private readonly announcements = new Set<Announcement>();
   private readonly force = new AbortController();
   private bootstrapped = false;
   private draining: Promise<void> | undefined;
-  /** When the last record was taken out: clients get `drainDelayMs` from then on to notice. */
-  private withdrawnAt = -Infinity;
 
   constructor(
     @Inject(DISCOVERY_OPTIONS) private readonly options: ResolvedOptions,
-    @Inject(Registry) private readonly registry: Registry,
+    @Inject(Registry) registry: Registry,
     @Inject(GrpcServers) private readonly servers: GrpcServers,
+    @Inject(ApplicationReadiness) private readonly readiness: ApplicationReadiness,
   ) {
+    this.announcements = new Announcements(registry, () => this.publish());
+    this.readiness.onChange(() => this.onReadiness());
     if (this.options.services.length > 0) this.servers.follow(this);
   }
 
@@ -86,9 +83,11 @@ export class ServiceRegistrar implements GrpcServersListener {
    * never rejects. Further calls return the same promise.
    */
   drain(): Promise<void> {
-    this.draining ??= this.withdraw([...this.announcements])
+    this.draining ??= this.announcements
+      .withdraw(this.announcements.list())
       .then(() => this.untilNoticed())
       .finally(() => this.publish('drained'));
+    this.readiness.end();
     this.publish('draining');
     return this.draining;
   }
@@ -111,26 +110,23 @@ export class ServiceRegistrar implements GrpcServersListener {
   }
 
   /**
-   * Changes what the records say, live: weight, version, zone, metadata fields (a field that is `undefined` stays).
+   * Changes what the records say, live: weight, version, zone, metadata fields (a field that is `undefined` stays). Where
+   * nothing is registered at the moment, the next registration says it.
    *
    * @param service which service's records; by default all
-   * @throws DiscoveryError `INVALID_OPTION`; `NOT_SERVING` where nothing is registered under that name
+   * @throws DiscoveryError `INVALID_OPTION`; `NOT_SERVING` where the application offers no such service
    */
   update(partial: RecordUpdate, service?: string): void {
-    const affected = [...this.announcements].filter(
-      (announcement) => service === undefined || announcement.service.name === service,
+    const affected = this.options.services.filter(
+      ({ name }) => service === undefined || name === service,
     );
     if (affected.length === 0) {
       throw new DiscoveryError(
         'NOT_SERVING',
-        `nothing to update: no server is registered${service === undefined ? '' : ` as "${service}"`} yet, or it was taken out`,
+        `nothing to update: this application offers no service${service === undefined ? '' : ` "${service}"`}`,
       );
     }
-    for (const announcement of affected) {
-      const metadata = updatedMetadata('update', announcement.endpoint.metadata, partial);
-      announcement.endpoint = { ...announcement.endpoint, metadata };
-      announcement.registration.update(announcement.endpoint);
-    }
+    for (const one of affected) this.announcements.update(one, partial);
   }
 
   /** Every bootstrap hook of the application has run. May come more than once. */
@@ -142,13 +138,22 @@ export class ServiceRegistrar implements GrpcServersListener {
       );
     }
     this.bootstrapped = true;
+    await this.readiness.start();
     await this.announce();
   }
 
-  onCreated(_server: Server): void {}
+  onCreated(server: Server, calls: CallTracker): void {
+    this.readiness.observe(server);
+    const { services } = this.options;
+    const maxAgeMs = Math.min(...services.map((one) => one.maxConnectionAgeMs ?? Infinity));
+    if (maxAgeMs === Infinity) return;
+    const graceMs = Math.max(...services.map((one) => one.maxConnectionAgeGraceMs));
+    limitConnectionAge(server, calls, { maxAgeMs, graceMs }, systemClock, Math.random);
+  }
 
   async onBound(server: BoundServer): Promise<void> {
     this.bound.add(server);
+    if (this.bootstrapped) await this.readiness.start();
     await this.announce();
   }
 
@@ -160,8 +165,9 @@ export class ServiceRegistrar implements GrpcServersListener {
 
   private async close(server: BoundServer): Promise<void> {
     this.bound.delete(server);
-    const entries = [...this.announcements].filter((entry) => entry.server === server);
-    await this.unlessForced(this.withdraw(entries).then(() => this.untilNoticed()));
+    if (this.bound.size === 0) this.readiness.end();
+    const withdrawn = this.announcements.withdraw(this.announcements.list(server));
+    await this.unlessForced(withdrawn.then(() => this.untilNoticed()));
     const timeoutMs = Math.max(...this.options.services.map((service) => service.drainTimeoutMs));
     const ended = await shutDownGracefully({
       server: server.server,
@@ -171,16 +177,16 @@ export class ServiceRegistrar implements GrpcServersListener {
     });
     if (ended > 0) {
       this.logger.warn(
-        `${ended} calls at ${server.url} were still running after ${timeoutMs} ms and were ended with UNAVAILABLE.`,
+        `${ended} calls at ${server.url} did not finish in the ${timeoutMs} ms they had, and were ended with UNAVAILABLE.`,
       );
     }
   }
 
   /** Waits until clients have had `drainDelayMs` since the last record was taken out. */
-  private async untilNoticed(): Promise<void> {
+  private untilNoticed(): Promise<void> {
     const delayMs = Math.max(0, ...this.options.services.map((service) => service.drainDelayMs));
-    const restMs = this.withdrawnAt + delayMs - performance.now();
-    await abortableDelay(restMs, this.force.signal);
+    const restMs = this.announcements.lastWithdrawalMs + delayMs - performance.now();
+    return abortableDelay(restMs, this.force.signal);
   }
 
   private unlessForced(work: Promise<void>): Promise<void> {
@@ -192,8 +198,14 @@ export class ServiceRegistrar implements GrpcServersListener {
     });
   }
 
+  private onReadiness(): void {
+    const change = this.readiness.isReady
+      ? this.announce()
+      : this.announcements.withdraw(this.announcements.list()).then(() => this.announce());
+    change.catch((error: unknown) => this.logger.error(String(error)));
+  }
+
   private async announce(): Promise<void> {
-    if (!this.bootstrapped) return;
     const fresh: Announcement[] = [];
     for (const server of this.bound) {
       for (const service of this.options.services) {
@@ -204,99 +216,46 @@ export class ServiceRegistrar implements GrpcServersListener {
           podIp: process.env['POD_IP'],
           registryHost: this.options.etcd?.hosts[0]?.replace(/^https?:\/\//, ''),
         });
-        // The application may have begun to end, or another call have been faster, meanwhile.
-        if (this.draining !== undefined || !this.bound.has(server)) return;
-        if (this.isAnnounced(service, server, address)) continue;
-        fresh.push(this.register(service, server, address));
+        // Asked only now: anything may have changed while the address was looked up.
+        if (!this.mayAnnounce() || !this.bound.has(server)) return;
+        if (this.announcements.has(service, server, address)) continue;
+        fresh.push(this.announcements.add(service, server, address));
       }
     }
     await this.untilRegistered(fresh);
   }
 
-  private isAnnounced(service: ResolvedService, server: BoundServer, address: string): boolean {
-    return [...this.announcements].some(
-      (entry) =>
-        entry.service === service &&
-        // An address or key given by option is one record, however many servers stand behind it.
-        (entry.server === server ||
-          entry.endpoint.address === address ||
-          service.key !== undefined),
-    );
-  }
-
-  private register(service: ResolvedService, server: BoundServer, address: string): Announcement {
-    const endpoint: Endpoint = { address, metadata: service.metadata };
-    const registration = this.registry.register({
-      service: service.name,
-      endpoint,
-      ttlSeconds: service.ttlSeconds,
-      ...(service.key === undefined ? {} : { key: service.key }),
-    });
-    const subscription = registration.status$.subscribe(() => this.publish());
-    const announcement = { service, server, registration, subscription, endpoint };
-    this.announcements.add(announcement);
-    this.publish();
-    return announcement;
+  private mayAnnounce(): boolean {
+    return this.bootstrapped && this.readiness.isReady && this.draining === undefined;
   }
 
   /** Waits until the records are in, for about one request's time; then the registration goes on behind. */
   private async untilRegistered(fresh: readonly Announcement[]): Promise<void> {
     const timeoutMs =
       (this.options.etcd?.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS) + START_GRACE_MS;
-    const settled = Promise.all(
-      fresh.map(({ registration }) =>
-        firstValueFrom(
-          registration.status$.pipe(
-            filter(({ state }) => state === 'registered' || state === 'deregistered'),
-          ),
-          { defaultValue: undefined },
-        ),
-      ),
-    );
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), timeoutMs);
-    });
-    const outcome = await Promise.race([settled, late]);
-    clearTimeout(timer);
-    if (outcome !== 'late') return;
-    const missing = fresh.filter(({ registration }) => registration.status.state !== 'registered');
+    const missing = await untilRegistered(fresh, timeoutMs);
+    if (missing.length === 0) return;
     const keys = missing.map(({ registration }) => registration.status.key).join(', ');
-    if (this.options.failFast) {
-      await this.drain();
-      throw new DiscoveryError(
-        'REGISTRY_UNAVAILABLE',
-        `${keys} could not be registered within ${timeoutMs} ms, and failFast is set`,
-        { cause: missing[0]?.registration.status.error },
-      );
+    const failure = `${keys} could not be registered within ${timeoutMs} ms`;
+    if (!this.options.failFast) {
+      this.logger.warn(`${failure}; the server runs, and registration goes on until it succeeds.`);
+      return;
     }
-    this.logger.warn(
-      `${keys} could not be registered within ${timeoutMs} ms; the server runs, and registration goes on until it succeeds.`,
-    );
-  }
-
-  private async withdraw(entries: readonly Announcement[]): Promise<void> {
-    await Promise.all(entries.map(({ registration }) => registration.close()));
-    if (entries.length > 0) this.withdrawnAt = performance.now();
-    for (const entry of entries) {
-      entry.subscription.unsubscribe();
-      this.announcements.delete(entry);
-    }
-    this.publish();
+    const cause = missing[0]?.registration.status.error;
+    await this.drain();
+    throw new DiscoveryError('REGISTRY_UNAVAILABLE', `${failure}, and failFast is set`, { cause });
   }
 
   private publish(state: RegistrarState = this.currentState()): void {
-    const registrations = [...this.announcements].map(({ registration }) => registration.status);
-    this.subject.next({ state, registrations });
+    this.subject.next({ state, registrations: this.announcements.statuses });
   }
 
   private currentState(): RegistrarState {
-    if (this.draining !== undefined)
+    if (this.draining !== undefined) {
       return this.status.state === 'drained' ? 'drained' : 'draining';
-    if (this.announcements.size === 0) return 'idle';
-    const all = [...this.announcements].every(
-      ({ registration }) => registration.status.state === 'registered',
-    );
-    return all ? 'registered' : 'registering';
+    }
+    const { statuses } = this.announcements;
+    if (statuses.length === 0) return 'idle';
+    return statuses.every(({ state }) => state === 'registered') ? 'registered' : 'registering';
   }
 }

@@ -24,7 +24,7 @@ export interface BoundServer {
 /** What follows the servers. Each returned promise is waited for by the server's `listen` or `close`. */
 export interface GrpcServersListener {
   /** The port is bound; services are added next. */
-  onCreated(server: Server): void;
+  onCreated(server: Server, calls: CallTracker): void;
   /** It accepts calls. */
   onBound(server: BoundServer): Promise<void>;
   /** It is to be closed; what is left when the promise resolves is closed by force. */
@@ -84,7 +84,7 @@ export class GrpcServers {
       // A copy: the object is the user's, who may use it for another server too.
       target.options = { ...options, channelOptions: { ...channelOptions, interceptors } };
       const server = await createClient();
-      listener.onCreated(server);
+      listener.onCreated(server, calls);
       bound = { url: target.url ?? '', addresses: boundAddresses(server), server, calls };
       return server;
     };

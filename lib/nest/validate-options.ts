@@ -7,7 +7,8 @@ import type {
   ClientDefinition,
   DiscoveryModuleOptions,
 } from './discovery-options.js';
-import { optionalBoolean, rejectOption, requireObject } from './option-reader.js';
+import { optionalBoolean, optionalInteger, rejectOption, requireObject } from './option-reader.js';
+import type { ReadinessCheck, ReadinessOptions } from './readiness-gate.js';
 import { type ResolvedService, validateServices } from './validate-service.js';
 
 /** Checked options. Exactly one of `registry` and `etcd` is there. */
@@ -18,6 +19,8 @@ export interface ResolvedOptions {
   readonly clients: readonly ClientDefinition[];
   readonly clientDefaults: ClientDefaults;
   readonly failFast: boolean;
+  readonly readiness: ReadinessOptions | undefined;
+  readonly health: boolean;
 }
 
 const ROOT_FIELDS = [
@@ -27,6 +30,8 @@ const ROOT_FIELDS = [
   'clients',
   'clientDefaults',
   'failFast',
+  'readiness',
+  'health',
 ] as const;
 /**
  * Checks options and fills in defaults.
@@ -51,5 +56,16 @@ export function validateOptions(
     clients: given.clients === undefined ? [] : validateClients('clients', given.clients),
     clientDefaults: validateClientDefaults('clientDefaults', given.clientDefaults ?? {}),
     failFast: optionalBoolean('failFast', given.failFast) ?? false,
+    readiness: given.readiness === undefined ? undefined : validateReadiness(given.readiness),
+    health: optionalBoolean('health', given.health) ?? false,
   });
+}
+
+function validateReadiness(value: unknown): ReadinessOptions {
+  if (typeof value === 'function') return Object.freeze({ check: value as ReadinessCheck });
+  const given = requireObject('readiness', value, ['check', 'intervalMs', 'timeoutMs']);
+  if (typeof given.check !== 'function') rejectOption('readiness.check', given.check, 'a function');
+  optionalInteger('readiness.intervalMs', given.intervalMs, 10, 3_600_000);
+  optionalInteger('readiness.timeoutMs', given.timeoutMs, 10, 3_600_000);
+  return Object.freeze({ ...(value as ReadinessOptions) });
 }

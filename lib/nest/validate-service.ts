@@ -32,6 +32,8 @@ export interface ResolvedService {
   readonly key: string | undefined;
   readonly drainDelayMs: number;
   readonly drainTimeoutMs: number;
+  readonly maxConnectionAgeMs: number | undefined;
+  readonly maxConnectionAgeGraceMs: number;
   readonly metadata: Metadata | null;
 }
 
@@ -47,6 +49,8 @@ const SERVICE_FIELDS = [
   'key',
   'drainDelayMs',
   'drainTimeoutMs',
+  'maxConnectionAgeMs',
+  'maxConnectionAgeGraceMs',
 ] as const;
 /** Metadata fields with options of their own. */
 const OWN_METADATA = ['weight', 'version', 'zone'] as const;
@@ -88,6 +92,19 @@ function validateService(option: string, value: unknown): ResolvedService {
     drainTimeoutMs:
       optionalInteger(`${option}.drainTimeoutMs`, given.drainTimeoutMs, 0, 3_600_000) ??
       DEFAULT_DRAIN_TIMEOUT_MS,
+    maxConnectionAgeMs: optionalInteger(
+      `${option}.maxConnectionAgeMs`,
+      given.maxConnectionAgeMs,
+      100,
+      86_400_000,
+    ),
+    maxConnectionAgeGraceMs:
+      optionalInteger(
+        `${option}.maxConnectionAgeGraceMs`,
+        given.maxConnectionAgeGraceMs,
+        0,
+        86_400_000,
+      ) ?? DEFAULT_DRAIN_TIMEOUT_MS,
     metadata: validateMetadata(option, given),
   });
 }

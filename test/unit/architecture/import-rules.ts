@@ -20,7 +20,11 @@ const ROOMS: Readonly<Record<string, Room>> = {
   balance: { rooms: ['core'], packages: [], pure: true },
   registry: { rooms: ['core'], packages: ['rxjs'] },
   etcd: { rooms: ['core', 'registry'], packages: ['etcd3', 'rxjs'] },
-  grpc: { rooms: ['core', 'balance', 'registry'], packages: ['@grpc/grpc-js', 'rxjs'] },
+  grpc: {
+    rooms: ['core', 'balance', 'registry'],
+    // Of node:http2 the types alone: connections of grpc-js's server are sessions of it.
+    packages: ['@grpc/grpc-js', 'rxjs', 'node:http2'],
+  },
   nest: {
     rooms: ['core', 'balance', 'registry', 'etcd', 'grpc'],
     packages: [
@@ -29,6 +33,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
       '@nestjs/core',
       '@nestjs/microservices',
       'rxjs',
+      // Optional, loaded by the option `health` alone.
+      'grpc-health-check',
       // The address of the interface that routes to etcd, and the list of interfaces.
       'node:dgram',
       'node:os',

@@ -1,0 +1,125 @@
+/** The records of this application: which service of which server is announced, with what, and how that stands. */
+import { filter, firstValueFrom, type Subscription } from 'rxjs';
+import type { Endpoint, JsonValue } from '../core/endpoint.js';
+import type { Registration, RegistrationStatus } from '../registry/registration.js';
+import type { Registry } from '../registry/registry.js';
+import type { BoundServer } from './grpc-servers.service.js';
+import { type RecordUpdate, type ResolvedService, updatedMetadata } from './validate-service.js';
+
+/** One service at one server. */
+export interface Announcement {
+  readonly service: ResolvedService;
+  readonly server: BoundServer;
+  readonly address: string;
+  readonly registration: Registration;
+}
+
+/** Makes registrations and takes them back. */
+export class Announcements {
+  private readonly entries = new Map<Announcement, Subscription>();
+  /** What `update` changed, by service: it outlives a registration. */
+  private readonly metadata = new Map<string, JsonValue>();
+  private withdrawnAt = -Infinity;
+
+  /**
+   * @param onChange the status of a registration changed, or one came or went
+   */
+  constructor(
+    private readonly registry: Registry,
+    private readonly onChange: () => void,
+  ) {}
+
+  get statuses(): readonly RegistrationStatus[] {
+    return this.list().map(({ registration }) => registration.status);
+  }
+
+  /** When the last record was taken out, on the scale of `performance.now()`. */
+  get lastWithdrawalMs(): number {
+    return this.withdrawnAt;
+  }
+
+  /** All, or those of one server. */
+  list(server?: BoundServer): readonly Announcement[] {
+    const all = [...this.entries.keys()];
+    return server === undefined ? all : all.filter((entry) => entry.server === server);
+  }
+
+  has(service: ResolvedService, server: BoundServer, address: string): boolean {
+    return this.list().some(
+      (entry) =>
+        entry.service === service &&
+        // An address or key given by option is one record, however many servers stand behind it.
+        (entry.server === server || entry.address === address || service.key !== undefined),
+    );
+  }
+
+  /** Announces a service. Returns at once; the registration goes on until it succeeds. */
+  add(service: ResolvedService, server: BoundServer, address: string): Announcement {
+    const registration = this.registry.register({
+      service: service.name,
+      endpoint: this.endpoint(service, address),
+      ttlSeconds: service.ttlSeconds,
+      ...(service.key === undefined ? {} : { key: service.key }),
+    });
+    const announcement = { service, server, address, registration };
+    this.entries.set(
+      announcement,
+      registration.status$.subscribe(() => this.onChange()),
+    );
+    this.onChange();
+    return announcement;
+  }
+
+  /** Changes what the records of a service say, now and in registrations to come. */
+  update(service: ResolvedService, change: RecordUpdate): void {
+    const before = this.metadata.get(service.name) ?? service.metadata;
+    this.metadata.set(service.name, updatedMetadata('update', before, change));
+    for (const entry of this.list()) {
+      if (entry.service !== service) continue;
+      entry.registration.update(this.endpoint(service, entry.address));
+    }
+  }
+
+  /** Takes records out. Resolves when they are out, or the registry did not answer in time; never rejects. */
+  async withdraw(announcements: readonly Announcement[]): Promise<void> {
+    await Promise.all(announcements.map(({ registration }) => registration.close()));
+    if (announcements.length > 0) this.withdrawnAt = performance.now();
+    for (const announcement of announcements) {
+      this.entries.get(announcement)?.unsubscribe();
+      this.entries.delete(announcement);
+    }
+    this.onChange();
+  }
+
+  private endpoint(service: ResolvedService, address: string): Endpoint {
+    return { address, metadata: this.metadata.get(service.name) ?? service.metadata };
+  }
+}
+
+/**
+ * Waits until records are in the registry, or were taken out again.
+ *
+ * @returns those that are not in by the end of the time
+ */
+export async function untilRegistered(
+  announcements: readonly Announcement[],
+  timeoutMs: number,
+): Promise<readonly Announcement[]> {
+  const settled = announcements.map(({ registration }) =>
+    firstValueFrom(
+      registration.status$.pipe(
+        filter(({ state }) => state === 'registered' || state === 'deregistered'),
+      ),
+      { defaultValue: undefined },
+    ),
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([Promise.all(settled), late]);
+  clearTimeout(timer);
+  return announcements.filter(({ registration }) =>
+    ['registering', 'unreachable', 'conflict'].includes(registration.status.state),
+  );
+}
