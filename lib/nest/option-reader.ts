@@ -1,8 +1,13 @@
 /** Checks of single option values. Each failure names the option, the value and what is allowed. */
 import { DiscoveryError } from '../core/discovery-error.js';
 
-/** Options whose values are never shown. */
-const SECRET = /password|key$|credentials|auth$/i;
+/** Options whose values are never shown, the misspelt ones among them. */
+const SECRET =
+  /pass|secret|token|credentials|auth$|auth\.(?!username$)|tls\.(?!ca$|cert$)|etcd\.\w*key|privatekey/i;
+/** Fields that are never shown inside a value. */
+const SECRET_FIELD = /pass|secret|token|credentials|auth|tls|cert|key$/i;
+/** A user and password before a host, as in `http://user:password@host`. */
+const USER_INFO = /(\w+:\/\/)?[^\s",]*@/g;
 
 /** @throws DiscoveryError `INVALID_OPTION`, always */
 export function rejectOption(option: string, value: unknown, allowed: string): never {
@@ -76,11 +81,13 @@ export function requireArray(option: string, value: unknown, of: string): readon
 }
 
 function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'string') return JSON.stringify(value.replace(USER_INFO, '$1…@'));
   if (typeof value === 'function') return 'a function';
   if (value === null || typeof value !== 'object') return String(value);
   try {
-    const text = JSON.stringify(value) ?? 'an object';
+    const shown = (field: string, inner: unknown): unknown =>
+      SECRET_FIELD.test(field) ? '…' : inner;
+    const text = (JSON.stringify(value, shown) ?? 'an object').replace(USER_INFO, '$1…@');
     return text.length > 80 ? `${text.slice(0, 80)}…` : text;
   } catch {
     return 'an object';
