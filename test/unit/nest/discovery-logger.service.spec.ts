@@ -1,0 +1,99 @@
+import { Logger } from '@nestjs/common';
+import { Subject } from 'rxjs';
+import { afterEach, expect, it, vi } from 'vitest';
+import { DiscoveryError } from '../../../lib/core/discovery-error.js';
+import type { DiscoveryEvent } from '../../../lib/core/discovery-event.js';
+import { describeEvent, DiscoveryLogger } from '../../../lib/nest/discovery-logger.service.js';
+import { MemoryRegistry } from '../../../lib/registry/memory-registry.js';
+
+const error = new DiscoveryError('REGISTRY_UNAVAILABLE', 'etcd list failed: no connection');
+
+/** One event of each type; a type that is missing here is an error of the compiler. */
+const EVENTS: {
+  readonly [Type in DiscoveryEvent['type']]: Extract<DiscoveryEvent, { type: Type }>;
+} = {
+  'lease-granted': { type: 'lease-granted', leaseId: '7587', ttlMs: 10_000 },
+  'lease-lost': { type: 'lease-lost', leaseId: '7587' },
+  registered: { type: 'registered', key: 'api/h:1', leaseId: '7587' },
+  'record-taken-over': { type: 'record-taken-over', key: 'api/h:1', previousValue: 'old' },
+  'record-restored': { type: 'record-restored', key: 'api/h:1' },
+  conflict: { type: 'conflict', key: 'api/h:1', foreignValue: 'theirs' },
+  'lease-unreachable': { type: 'lease-unreachable', error, retryInMs: 123.4 },
+  'lease-expired': { type: 'lease-expired', leaseId: '7587' },
+  'lease-recovered': { type: 'lease-recovered', leaseId: '7587' },
+  deregistered: { type: 'deregistered', key: 'api/h:1' },
+  'watch-synced': { type: 'watch-synced', prefix: 'api/', revision: '41' },
+  'watch-interrupted': { type: 'watch-interrupted', prefix: 'api/', error, retryInMs: 99.6 },
+  'registry-reset': { type: 'registry-reset', prefix: 'api/' },
+  'record-ignored': { type: 'record-ignored', key: 'api/h:1', reason: 'it is not JSON' },
+  'endpoints-changed': {
+    type: 'endpoints-changed',
+    service: 'api',
+    added: ['h:1', 'h:2'],
+    removed: ['h:3'],
+    total: 5,
+  },
+};
+
+/** The level, and what the line has to say. */
+const LINES: { readonly [Type in DiscoveryEvent['type']]: readonly [string, ...string[]] } = {
+  'lease-granted': ['debug', '7587', '10000 ms'],
+  'lease-lost': ['warn', '7587', 'registering again'],
+  registered: ['log', 'api/h:1', 'clients can find it'],
+  'record-taken-over': ['log', 'api/h:1', 'earlier process'],
+  'record-restored': ['warn', 'api/h:1', 'missing', 'written again'],
+  conflict: ['warn', 'api/h:1', '(theirs)', 'two servers claim one address', 'less and less often'],
+  'lease-unreachable': ['warn', 'no connection', 'again in 123 ms', 'until it succeeds'],
+  'lease-expired': ['warn', '7587', 'no longer find this server', 'Attempts go on'],
+  'lease-recovered': ['log', '7587', 'goes on'],
+  deregistered: ['log', 'api/h:1', 'no longer find it'],
+  'watch-synced': ['log', 'api/', 'revision 41'],
+  'watch-interrupted': ['warn', 'api/', 'no connection', 'last list stays in use', 'in 100 ms'],
+  'registry-reset': ['warn', 'api/', 'wiped or restored', 'listed anew'],
+  'record-ignored': ['warn', 'api/h:1', 'left out', 'it is not JSON'],
+  'endpoints-changed': ['debug', 'api', '5 endpoints', '+2', '−1'],
+};
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+it.each(Object.values(EVENTS))(
+  '$type is one line that says what happened and what is next',
+  (event) => {
+    const [level, line] = describeEvent(event);
+    const [expectedLevel, ...parts] = LINES[event.type];
+    expect(level).toBe(expectedLevel);
+    expect(line).toMatch(/^[^\n]+\.$/);
+    for (const part of parts) expect(line).toContain(part);
+  },
+);
+
+it('a long foreign value is cut', () => {
+  const [, line] = describeEvent({ ...EVENTS.conflict, foreignValue: 'x'.repeat(5_000) });
+  expect(line.length).toBeLessThan(400);
+  expect(line).toContain(`${'x'.repeat(200)}…`);
+});
+
+it('events go to the logger of Nest at their level until it is stopped', () => {
+  const events = new Subject<DiscoveryEvent>();
+  class EventfulRegistry extends MemoryRegistry {
+    override get events$() {
+      return events.asObservable();
+    }
+  }
+  const lines: string[] = [];
+  for (const level of ['log', 'warn', 'debug'] as const) {
+    vi.spyOn(Logger.prototype, level).mockImplementation((message: unknown) => {
+      lines.push(`${level}: ${String(message)}`);
+    });
+  }
+  const logger = new DiscoveryLogger(new EventfulRegistry());
+  events.next(EVENTS.registered);
+  events.next(EVENTS['lease-lost']);
+  events.next(EVENTS['lease-granted']);
+  expect(lines.map((line) => line.slice(0, line.indexOf(':')))).toEqual(['log', 'warn', 'debug']);
+  logger.stop();
+  events.next(EVENTS.registered);
+  expect(lines).toHaveLength(3);
+});
