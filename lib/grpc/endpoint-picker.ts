@@ -22,6 +22,13 @@ export interface PickerHost {
 /** Under this key a config selector marks calls whose duration says nothing about the server. */
 export const STREAM_MARK = 'nestjs_grpc_discovery_stream';
 
+/** How often a call is given another chance to land elsewhere: chance may choose the same endpoint many times. */
+const REPICKS = 16;
+
+/** Where a call's earlier attempts went. gRPC hands every pick of one call the same object, and no other call. */
+const TRIED = Symbol('nestjs_grpc_discovery_tried');
+type PickHistory = { [TRIED]?: EndpointConnection[] };
+
 /** The picker of a channel while at least one endpoint is ready. */
 export class EndpointPicker implements GrpcPicker {
   private readonly request = new MetadataRequest();
@@ -34,7 +41,7 @@ export class EndpointPicker implements GrpcPicker {
   pick({ metadata, extraPickInfo }: GrpcPickArgs): GrpcPickResult {
     const { host } = this;
     this.request.metadata = metadata;
-    const connection = this.picker.pick(this.request, host.now());
+    const connection = this.pickUntried(extraPickInfo as PickHistory);
     host.onPick();
     if (!host.measures) return completed(connection, null, null);
     // Bound here: by the time the call ends, the endpoint may be another process with statistics of its own.
@@ -49,6 +56,25 @@ export class EndpointPicker implements GrpcPicker {
       },
       (code) => load.ended(host.now(), startedMs, callOutcome(code), isTimed),
     );
+  }
+
+  /**
+   * A retried or hedged call goes where it was not yet, if the policy ever chooses such an endpoint: the one that failed, or
+   * does not answer, is the least likely to.
+   */
+  private pickUntried(call: PickHistory): EndpointConnection {
+    const nowMs = this.host.now();
+    let connection = this.picker.pick(this.request, nowMs);
+    const tried = call[TRIED];
+    if (tried === undefined) {
+      call[TRIED] = [connection];
+      return connection;
+    }
+    for (let turn = 0; turn < REPICKS && tried.includes(connection); turn += 1) {
+      connection = this.picker.pick(this.request, nowMs);
+    }
+    tried.push(connection);
+    return connection;
   }
 }
 
