@@ -64,11 +64,11 @@ export class RegistryResolver implements Resolver {
       queueMicrotask(() => this.fail(details));
       return;
     }
-    const { directory } = this.lease;
+    const { lease } = this;
     // Never from within the channel's own call: it is not ready for an answer yet.
     queueMicrotask(() => {
-      if (this.lease?.directory !== directory) return;
-      this.subscription = directory.state$.subscribe((state) => this.report(state));
+      if (this.lease !== lease) return;
+      this.subscription = lease.directory.state$.subscribe((state) => this.report(state));
     });
   }
 
