@@ -61,7 +61,8 @@ export function stepLease(
       return revoke(machine, phase.lease, 0, true);
     case 'timer':
     case 'registry-back':
-      if (phase.name === 'resting' && event.type === 'timer') {
+    case 'registry-was-away':
+      if (phase.name === 'resting' && event.type !== 'registry-back') {
         return sync(machine, phase.lease, 0, true, context);
       }
       return phase.name === 'backing-off' ? onRetry(machine, phase, context) : stay(machine);
@@ -233,9 +234,10 @@ function sync(
 }
 
 function rest(machine: LeaseMachine, lease: HeldLease, context: LeaseContext): LeaseStep {
-  const jitter = 1 - KEEPALIVE_JITTER + 2 * KEEPALIVE_JITTER * context.random();
+  const { keepalivesPerTtl = KEEPALIVES_PER_TTL, keepaliveJitter = KEEPALIVE_JITTER } = context;
+  const jitter = 1 - keepaliveJitter + 2 * keepaliveJitter * context.random();
   // The interval counts from the last renewal, so that syncs in between do not put the keepalive off.
-  const renewAt = lease.renewedAt + (lease.ttlMs / KEEPALIVES_PER_TTL) * jitter;
+  const renewAt = lease.renewedAt + (lease.ttlMs / keepalivesPerTtl) * jitter;
   const contestAt = [...machine.records.values()].map(({ standing }) =>
     standing.name === 'contested' ? standing.contestAt : Infinity,
   );

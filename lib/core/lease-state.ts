@@ -61,6 +61,8 @@ export type LeaseEvent =
   | { readonly type: 'timer' }
   /** A sign that the registry answers again: do not wait any longer. */
   | { readonly type: 'registry-back' }
+  /** The registry was away for everybody and answers again: besides, look whether what rests is still there. */
+  | { readonly type: 'registry-was-away' }
   | {
       readonly type: 'granted';
       readonly leaseId: string;
@@ -100,6 +102,10 @@ export interface LeaseContext {
   readonly now: number;
   readonly random: Random;
   readonly backoff: BackoffPolicy;
+  /** Keepalives per time to live. Default `KEEPALIVES_PER_TTL`. */
+  readonly keepalivesPerTtl?: number;
+  /** Spread of the keepalive interval as a share of it. Default `KEEPALIVE_JITTER`. */
+  readonly keepaliveJitter?: number;
 }
 
 /** A next state and what to do on the way into it. */

@@ -52,7 +52,9 @@ export type WatchInput =
   /** What was being waited for is due: the retry, the confirmation's deadline or the periodic list. */
   | { readonly type: 'timer' }
   /** A sign that the registry answers again: do not wait any longer. */
-  | { readonly type: 'registry-back' };
+  | { readonly type: 'registry-back' }
+  /** The registry was away for everybody and answers again: a watch that did not notice may have been deaf. */
+  | { readonly type: 'registry-was-away' };
 
 /** What the runner is to do. */
 export type WatchEffect =
@@ -128,6 +130,10 @@ export function stepWatch(
       return phase.name === 'backing-off' ? list(machine, phase.attempt) : stay(machine);
     case 'registry-back':
       return phase.name === 'backing-off' ? list(machine, phase.attempt) : stay(machine);
+    case 'registry-was-away':
+      return phase.name === 'backing-off' || phase.name === 'watching'
+        ? list(machine, failedAttempts(phase, context.now))
+        : stay(machine);
   }
 }
 

@@ -4,44 +4,65 @@
  */
 import { Etcd3, EtcdLeaseInvalidError, type IOptions } from 'etcd3';
 import { type Observable, Subject } from 'rxjs';
-import type { Random } from '../core/clock.js';
+import type { CancelTimer, Clock, Random } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
-import { isUnavailable, LeaseGoneError, toDiscoveryError } from './etcd-error.js';
+import { type EtcdCallOptions, within } from './call-options.js';
+import {
+  isStaleToken,
+  isUnavailable,
+  LeaseGoneError,
+  StaleTokenError,
+  toDiscoveryError,
+} from './etcd-error.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS, type EtcdOptions } from './etcd-options.js';
+import { type ResolvedTimings, resolveTimings } from './etcd-timings.js';
 
-type CallOptionsFactory = Exclude<
-  NonNullable<IOptions['defaultCallOptions']>,
-  { deadline?: unknown }
->;
-/** Options of one call, as etcd3 takes them. */
-export type EtcdCallOptions = ReturnType<CallOptionsFactory>;
-type Interceptor = NonNullable<EtcdCallOptions['interceptors']>[number];
 type FaultPolicy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
+
+/** What a connection needs besides its options. */
+export interface EtcdConnectionPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+}
 
 /** A connection to an etcd cluster: one client per member, so that a bad member is left and a good one kept. */
 export class EtcdConnection {
   private readonly requestTimeoutMs: number;
-  private readonly members: readonly Etcd3[];
+  private readonly timings: ResolvedTimings;
+  private readonly members: Etcd3[];
   private readonly ownsMembers: boolean;
   private readonly back = new Subject<void>();
   private current: number;
   private down = false;
   private closed = false;
+  private cancelTimer: CancelTimer | undefined;
 
-  constructor(options: EtcdOptions, random: Random) {
+  constructor(
+    private readonly options: EtcdOptions,
+    private readonly ports: EtcdConnectionPorts,
+  ) {
     this.requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    this.timings = resolveTimings(options.timings);
     this.ownsMembers = options.client === undefined;
     this.members =
       options.client === undefined
         ? options.hosts.map((host) => createMember(host, options, this.requestTimeoutMs))
         : [options.client];
     // Processes that start together spread over the members.
-    this.current = Math.floor(random() * this.members.length);
+    this.current = Math.floor(ports.random() * this.members.length);
   }
 
-  /** Fires when etcd answers for the first time since a request failed for want of an answer. */
+  /**
+   * Fires when etcd answers again after a request had found no member that did, within `returnSpreadMs`. While etcd is away
+   * one small read per `probeIntervalMs` finds that out, however long everybody else backs off.
+   */
   get back$(): Observable<void> {
     return this.back.asObservable();
+  }
+
+  /** Whether no member answered when last asked. */
+  get isDown(): boolean {
+    return this.down;
   }
 
   /**
@@ -74,7 +95,9 @@ export class EtcdConnection {
       }
     }
     if (this.closed) throw new DiscoveryError('CLOSED', `etcd ${what}: the connection is closed`);
-    this.down = true;
+    if (isUnavailable(failure)) this.lost();
+    else this.answered();
+    if (isStaleToken(failure)) this.renew(this.member());
     throw toDiscoveryError(what, failure);
   }
 
@@ -92,38 +115,70 @@ export class EtcdConnection {
     }
   }
 
+  /**
+   * Leaves a member that accepted something and said nothing, and takes a fresh client for it: the old one would wait for ever on
+   * connections that are dead.
+   */
+  distrust(member: Etcd3): void {
+    this.leave(member);
+    this.renew(member);
+  }
+
   /** Closes every client this connection made. Requests still in flight fail. */
   close(): void {
     this.closed = true;
+    this.cancelTimer?.();
     this.back.complete();
     if (this.ownsMembers) for (const member of this.members) member.close();
   }
 
+  private lost(): void {
+    if (this.down) return;
+    this.down = true;
+    this.scheduleProbe();
+  }
+
+  private scheduleProbe(): void {
+    const { clock, random } = this.ports;
+    const delayMs = this.timings.probeIntervalMs * (0.75 + 0.5 * random());
+    this.cancelTimer?.();
+    this.cancelTimer = clock.setTimer(delayMs, () => {
+      this.request('probe', (member, options) => member.kv.range(PROBE, options))
+        // Refused is answered too.
+        .catch(() => {})
+        .finally(() => {
+          if (this.down && !this.closed) this.scheduleProbe();
+        });
+    });
+  }
+
   private answered(): void {
-    if (!this.down) return;
+    if (!this.down || this.closed) return;
     this.down = false;
-    this.back.next();
+    this.cancelTimer?.();
+    const { clock, random } = this.ports;
+    // Thousands of processes that lost etcd together must not come back to it in one moment.
+    this.cancelTimer = clock.setTimer(random() * this.timings.returnSpreadMs, () =>
+      this.back.next(),
+    );
+  }
+
+  /** A fresh client for a member, with nothing remembered of the old one's connections and token. */
+  private renew(member: Etcd3): void {
+    const index = this.members.indexOf(member);
+    const host = this.options.hosts[index];
+    if (!this.ownsMembers || host === undefined || this.closed) return;
+    member.close();
+    this.members[index] = createMember(host, this.options, this.requestTimeoutMs);
   }
 }
 
-/** Call options under which a member without a leader fails the call instead of staying silent. */
-export function requireLeader(options: EtcdCallOptions): EtcdCallOptions {
-  const interceptor: Interceptor = (callOptions, nextCall) => {
-    const call = nextCall(callOptions);
-    const start = call.start.bind(call);
-    call.start = (metadata, listener) => {
-      // The metadata holds the token and is shared by all calls of this client.
-      const own = metadata.clone();
-      own.set('hasleader', 'true');
-      start(own, listener);
-    };
-    return call as ReturnType<Interceptor>;
-  };
-  return { ...options, interceptors: [interceptor] };
-}
+/** One key that nobody has, read by quorum: only a member that is part of a working cluster answers. */
+const PROBE = { key: Buffer.from([0]), limit: 1, keys_only: true };
 
 function createMember(host: string, options: EtcdOptions, requestTimeoutMs: number): Etcd3 {
-  const { auth, tls } = options;
+  const { auth, timings, tls } = options;
+  const attempts = new WeakMap<object, number>();
   return new Etcd3({
     hosts: host,
     ...(auth === undefined ? {} : { auth: { ...auth } }),
@@ -143,32 +198,33 @@ function createMember(host: string, options: EtcdOptions, requestTimeoutMs: numb
       'grpc.keepalive_permit_without_calls': 1,
       // Without it a peer that accepts and says nothing blocks every client of the process for good.
       'grpc.use_local_subchannel_pool': 1,
-      'grpc.max_reconnect_backoff_ms': 2_000,
+      // Tried by whoever asks, which is the probe while nobody answers: no slower than it looks.
+      'grpc.initial_reconnect_backoff_ms': Math.min(500, resolveTimings(timings).probeIntervalMs),
+      'grpc.max_reconnect_backoff_ms': resolveTimings(timings).probeIntervalMs,
       // A list of many records is more than the default of 4 MiB.
       'grpc.max_receive_message_length': -1,
       'grpc.enable_http_proxy': 0,
     },
     // Covers the request for a token too, which is made before a call with our own deadline is.
-    defaultCallOptions: (context: { isStream: boolean }) =>
-      context.isStream ? {} : { deadline: Date.now() + requestTimeoutMs },
+    defaultCallOptions: ({ isStream, params }: { isStream: boolean; params?: unknown }) => {
+      if (isStream) return {};
+      // The package gets a new token and calls again for as long as etcd calls its tokens invalid.
+      if (typeof params === 'object' && params !== null) {
+        const attempt = (attempts.get(params) ?? 0) + 1;
+        if (attempt > TOKEN_ATTEMPTS) throw new StaleTokenError('etcd: invalid auth token');
+        attempts.set(params, attempt);
+      }
+      return { deadline: Date.now() + requestTimeoutMs };
+    },
     faultHandling: { host: () => noPolicy, global: noPolicy },
   });
 }
+
+/** How often one request is sent with ever new tokens. */
+const TOKEN_ATTEMPTS = 3;
 
 /** Retries and breakers off: the machines decide when to try again, this connection decides where. */
 const noPolicy = {
   execute: async (run: (context: { signal: AbortSignal }) => unknown) =>
     run({ signal: new AbortController().signal }),
 } as unknown as FaultPolicy;
-
-/** Bounds a promise whose own deadline may not cover all it does. Its late outcome is ignored. */
-function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new DiscoveryError('REGISTRY_UNAVAILABLE', `no answer within ${timeoutMs} ms`)),
-      // The call's own deadline speaks first where it can: it says more.
-      timeoutMs + 100,
-    );
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}

@@ -6,6 +6,20 @@ export class LeaseGoneError extends Error {
   override readonly name = 'LeaseGoneError';
 }
 
+/** Thrown where etcd refuses every token it has just given. */
+export class StaleTokenError extends Error {
+  override readonly name = 'StaleTokenError';
+}
+
+/**
+ * Whether etcd refuses the token for what it is, and a new one may help: tokens of the JWT kind are refused after every change of
+ * users or roles, and the package gets a new one for other refusals only.
+ */
+export function isStaleToken(error: unknown): boolean {
+  if (error instanceof StaleTokenError) return true;
+  return error instanceof Error && error.message.includes('revision of auth store is old');
+}
+
 /**
  * Errors that say "etcd did not answer, or not in a state to": worth another member and another attempt. By name, since
  * the package makes its error classes from gRPC codes.

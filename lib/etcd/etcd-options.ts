@@ -1,5 +1,6 @@
 /** How to reach etcd. */
 import type { Etcd3 } from 'etcd3';
+import type { EtcdTimings } from './etcd-timings.js';
 
 /** Password authentication. */
 export interface EtcdAuth {
@@ -27,6 +28,8 @@ export interface EtcdOptions {
   readonly tls?: EtcdTls;
   /** How long one request to one member may take, in milliseconds, 100–60,000. Default 2,000. */
   readonly requestTimeoutMs?: number;
+  /** Times of the lease, the watch and the attempts to reach etcd. The defaults suit production. */
+  readonly timings?: EtcdTimings;
   /**
    * A client of your own instead of `hosts`, `auth` and `tls`. It is not closed with the registry. Its own retries come on
    * top of ours; those past `requestTimeoutMs` are not waited for.

@@ -16,6 +16,7 @@ import { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
 import { EtcdConnection } from './etcd-connection.js';
 import type { EtcdOptions } from './etcd-options.js';
+import { type ResolvedTimings, resolveTimings } from './etcd-timings.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { PrefixWatch } from './prefix-watch.js';
 
@@ -34,11 +35,13 @@ export class EtcdRegistry extends Registry {
   private readonly namespace: string;
   private readonly clock: Clock;
   private readonly random: Random;
+  private readonly timings: ResolvedTimings;
   private readonly connection: EtcdConnection;
   private readonly back: Subscription;
   private readonly events = new Subject<DiscoveryEvent>();
   private readonly keepers = new Map<number, LeaseKeeper>();
-  private readonly watches = new Set<PrefixWatch>();
+  /** Every watch with its service. */
+  private readonly watches = new Map<PrefixWatch, string>();
   private readonly registrations = new Map<string, EtcdRegistration>();
   private closing: Promise<void> | undefined;
 
@@ -47,10 +50,11 @@ export class EtcdRegistry extends Registry {
     this.namespace = options.namespace ?? '';
     this.clock = ports.clock ?? systemClock;
     this.random = ports.random ?? Math.random;
-    this.connection = new EtcdConnection(options, this.random);
+    this.timings = resolveTimings(options.timings);
+    this.connection = new EtcdConnection(options, { clock: this.clock, random: this.random });
     this.back = this.connection.back$.subscribe(() => {
-      for (const keeper of this.keepers.values()) keeper.wake();
-      for (const watch of this.watches) watch.wake();
+      for (const keeper of this.keepers.values()) keeper.verify();
+      for (const watch of this.watches.keys()) watch.verify();
     });
   }
 
@@ -60,11 +64,12 @@ export class EtcdRegistry extends Registry {
         connection: this.connection,
         clock: this.clock,
         random: this.random,
+        timings: this.timings,
         prefix: servicePrefix(this.namespace, service),
         onUpdate: (update) => subscriber.next(update),
         onEvent: (event) => this.events.next(event),
       });
-      this.watches.add(watch);
+      this.watches.set(watch, service);
       watch.start();
       return () => {
         this.watches.delete(watch);
@@ -91,8 +96,10 @@ export class EtcdRegistry extends Registry {
     return registration;
   }
 
-  override refresh(_service: string): void {
-    for (const watch of this.watches) watch.wake();
+  override refresh(service: string): void {
+    // While etcd is away the connection's own probe asks for all: hints come at the rate of broken connections.
+    if (this.connection.isDown) return;
+    for (const [watch, watched] of this.watches) if (watched === service) watch.wake();
   }
 
   override get events$(): Observable<DiscoveryEvent> {
@@ -109,7 +116,7 @@ export class EtcdRegistry extends Registry {
   }
 
   private async end(): Promise<void> {
-    for (const watch of this.watches) watch.stop();
+    for (const watch of this.watches.keys()) watch.stop();
     this.watches.clear();
     await Promise.all([...this.keepers.values()].map((keeper) => keeper.stop()));
     for (const registration of this.registrations.values()) registration.ended();
@@ -125,6 +132,7 @@ export class EtcdRegistry extends Registry {
       connection: this.connection,
       clock: this.clock,
       random: this.random,
+      timings: this.timings,
       ttlSeconds,
       onEvent: (event) => {
         for (const registration of this.affected(keeper, event)) registration.observe(event);

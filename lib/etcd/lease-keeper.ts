@@ -1,5 +1,4 @@
 /** Runs one lease machine against etcd: performs its effects one at a time and feeds the answers back. */
-import { REGISTRY_BACKOFF } from '../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
 import type { RegistrationEvent } from '../core/discovery-event.js';
 import { stepLease } from '../core/lease-machine.js';
@@ -12,6 +11,7 @@ import {
 } from '../core/lease-state.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import { LeaseGoneError, toDiscoveryError } from './etcd-error.js';
+import { type ResolvedTimings, timedBackoff } from './etcd-timings.js';
 import { grantLease, renewLease, revokeLease } from './lease-requests.js';
 import { syncRecord } from './record-requests.js';
 
@@ -20,6 +20,7 @@ export interface LeaseKeeperOptions {
   readonly connection: EtcdConnection;
   readonly clock: Clock;
   readonly random: Random;
+  readonly timings: ResolvedTimings;
   readonly ttlSeconds: number;
   readonly onEvent: (event: RegistrationEvent) => void;
 }
@@ -56,9 +57,9 @@ export class LeaseKeeper {
     return this.machine.records.has(key);
   }
 
-  /** A sign that etcd answers again. */
-  wake(): void {
-    this.feed({ type: 'registry-back' });
+  /** etcd was away and answers again: do not wait, see at once that everything is still there. */
+  verify(): void {
+    this.feed({ type: 'registry-was-away' });
   }
 
   private until(condition: (machine: LeaseMachine) => boolean): Promise<void> {
@@ -74,8 +75,10 @@ export class LeaseKeeper {
   }
 
   private feed(event: LeaseEvent): void {
-    const { clock, random } = this.options;
-    const context = { now: clock.now(), random, backoff: REGISTRY_BACKOFF };
+    const { clock, random, timings } = this.options;
+    const { keepalivesPerTtl, keepaliveJitter } = timings;
+    const backoff = timedBackoff(timings);
+    const context = { now: clock.now(), random, backoff, keepalivesPerTtl, keepaliveJitter };
     const { machine, effects } = stepLease(this.machine, event, context);
     this.machine = machine;
     // Listeners last: one that throws must not keep a request or a timer from being started.

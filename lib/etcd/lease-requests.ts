@@ -1,5 +1,6 @@
 /** The requests etcd's lease API is used for. */
-import { type EtcdConnection, requireLeader } from './etcd-connection.js';
+import { requireLeader } from './call-options.js';
+import type { EtcdConnection } from './etcd-connection.js';
 import { LeaseGoneError } from './etcd-error.js';
 
 /** A new lease. etcd may grant a longer time to live than asked for. */

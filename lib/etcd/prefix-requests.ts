@@ -2,7 +2,8 @@
 import type { IKeyValue, IWatchResponse } from 'etcd3';
 import type { DiscoveryError } from '../core/discovery-error.js';
 import type { RegistryPosition } from '../core/watch-machine.js';
-import { type EtcdConnection, requireLeader } from './etcd-connection.js';
+import { requireLeader } from './call-options.js';
+import type { EtcdConnection } from './etcd-connection.js';
 import { toDiscoveryError } from './etcd-error.js';
 
 /** A key with its value, and the lease it lives under (`'0'`: none). */
@@ -16,6 +17,13 @@ export interface EtcdEntry {
 export interface EtcdChange {
   readonly key: string;
   readonly entry: EtcdEntry | undefined;
+}
+
+/** A watch that is open or being opened. After either call no handler is called any more. */
+export interface OpenWatch {
+  close(): void;
+  /** Closes it, and has whatever was connected to its member connect anew: it said nothing at all. */
+  abandon(): void;
 }
 
 /** What a watch stream tells. After `onEnd` nothing more comes. */
@@ -46,15 +54,13 @@ export async function listPrefix(
 /**
  * Watches a prefix: one stream, one watch, on the raw client, because the package's own watcher loses events when it
  * resumes. A member without a leader ends the watch, as does everything else that is odd.
- *
- * @returns ends it; no handler is called afterwards
  */
 export function watchPrefix(
   connection: EtcdConnection,
   prefix: string,
   fromRevision: bigint,
   handlers: WatchHandlers,
-): () => void {
+): OpenWatch {
   const member = connection.member();
   const key = Buffer.from(prefix);
   let over = false;
@@ -85,9 +91,16 @@ export function watchPrefix(
       stream.write({ create_request: range });
     })
     .catch(end);
-  return () => {
+  const close = (): void => {
     over = true;
     cancel?.();
+  };
+  return {
+    close,
+    abandon: () => {
+      close();
+      connection.distrust(member);
+    },
   };
 }
 

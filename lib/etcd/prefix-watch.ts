@@ -1,5 +1,4 @@
 /** Runs one watch machine against etcd: performs its effects and turns etcd's keys into endpoints. */
-import { REGISTRY_BACKOFF } from '../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { WatchEvent } from '../core/discovery-event.js';
@@ -15,28 +14,31 @@ import {
 } from '../core/watch-machine.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import { toDiscoveryError } from './etcd-error.js';
-import { type EtcdChange, type EtcdEntry, listPrefix, watchPrefix } from './prefix-requests.js';
+import { type ResolvedTimings, timedBackoff } from './etcd-timings.js';
+import {
+  type EtcdChange,
+  type EtcdEntry,
+  listPrefix,
+  type OpenWatch,
+  watchPrefix,
+} from './prefix-requests.js';
 
 /** What a prefix watch needs. */
 export interface PrefixWatchOptions {
   readonly connection: EtcdConnection;
   readonly clock: Clock;
   readonly random: Random;
+  readonly timings: ResolvedTimings;
   readonly prefix: string;
   readonly onUpdate: (update: RegistryUpdate) => void;
   readonly onEvent: (event: WatchEvent) => void;
 }
 
-/** How long etcd may take to confirm a watch, in milliseconds. */
-const CREATE_TIMEOUT_MS = 5_000;
-/** Mean time between two full lists, in milliseconds: the net under faults that nothing signals. */
-const RELIST_INTERVAL_MS = 60_000;
-
 /** Follows one prefix from `start` to `stop`. */
 export class PrefixWatch {
   private machine: WatchMachine = INITIAL_WATCH_MACHINE;
   private cancelTimer: CancelTimer | undefined;
-  private closeStream: (() => void) | undefined;
+  private stream: OpenWatch | undefined;
   /** Values that were left out, by key, so that each is told once. */
   private readonly ignored = new Map<string, string>();
 
@@ -56,25 +58,35 @@ export class PrefixWatch {
     this.feed({ type: 'registry-back' });
   }
 
+  /** etcd was away and answers again: list anew, whatever this watch believes. */
+  verify(): void {
+    this.feed({ type: 'registry-was-away' });
+  }
+
   private feed(input: WatchInput): void {
-    const { clock, random, prefix } = this.options;
+    const { clock, random, prefix, timings } = this.options;
+    const { watchCreateTimeoutMs: createTimeoutMs, relistIntervalMs } = timings;
+    let failure = input.type === 'failed' ? input.error : undefined;
     const { machine, effects } = stepWatch(this.machine, input, {
       now: clock.now(),
       prefix,
       random,
-      backoff: REGISTRY_BACKOFF,
-      createTimeoutMs: CREATE_TIMEOUT_MS,
-      relistIntervalMs: RELIST_INTERVAL_MS,
-      createTimedOut: () =>
-        new DiscoveryError(
+      backoff: timedBackoff(timings),
+      createTimeoutMs,
+      relistIntervalMs,
+      createTimedOut: () => {
+        failure = new DiscoveryError(
           'REGISTRY_UNAVAILABLE',
-          `etcd watch on "${prefix}" was not confirmed within ${CREATE_TIMEOUT_MS} ms`,
-        ),
+          `etcd watch on "${prefix}" was not confirmed within ${createTimeoutMs} ms`,
+        );
+        this.stream?.abandon();
+        return failure;
+      },
     });
     this.machine = machine;
     // Listeners last: one that throws must not keep a request or a timer from being started.
     for (const effect of effects) if (effect.type !== 'emit') this.perform(effect);
-    if (input.type === 'failed') this.options.onUpdate({ kind: 'failure', error: input.error });
+    if (failure !== undefined) this.options.onUpdate({ kind: 'failure', error: failure });
     for (const effect of effects) if (effect.type === 'emit') this.options.onEvent(effect.event);
   }
 
@@ -87,8 +99,8 @@ export class PrefixWatch {
         );
         return;
       case 'close':
-        this.closeStream?.();
-        this.closeStream = undefined;
+        this.stream?.close();
+        this.stream = undefined;
         return;
       case 'open':
         this.open(effect.fromRevision);
@@ -116,8 +128,8 @@ export class PrefixWatch {
 
   private open(fromRevision: bigint): void {
     const { connection, prefix } = this.options;
-    this.closeStream?.();
-    this.closeStream = watchPrefix(connection, prefix, fromRevision, {
+    this.stream?.close();
+    this.stream = watchPrefix(connection, prefix, fromRevision, {
       onCreated: (position) => this.feed({ type: 'created', position }),
       onChanges: (changes) => this.apply(changes),
       onEnd: (error) => this.feed({ type: 'failed', error }),

@@ -1,7 +1,9 @@
 /** Checks the `etcd` options. */
 import type { EtcdOptions } from '../etcd/etcd-options.js';
+import { DEFAULT_TIMINGS, type EtcdTimings, resolveTimings } from '../etcd/etcd-timings.js';
 import {
   optionalInteger,
+  optionalNumber,
   rejectOption,
   requireArray,
   requireObject,
@@ -11,7 +13,15 @@ import {
 /** Checked etcd options. */
 export type EtcdSettings = EtcdOptions;
 
-const ETCD_FIELDS = ['hosts', 'namespace', 'auth', 'tls', 'requestTimeoutMs', 'client'] as const;
+const ETCD_FIELDS = [
+  'hosts',
+  'namespace',
+  'auth',
+  'tls',
+  'requestTimeoutMs',
+  'timings',
+  'client',
+] as const;
 const DEFAULT_HOST = 'http://127.0.0.1:2379';
 const HOST_ALLOWED = 'http://host:port or https://host:port, all members alike';
 
@@ -37,6 +47,7 @@ export function validateEtcd(
     hosts,
     namespace: validateNamespace(given.namespace),
     requestTimeoutMs: optionalInteger('etcd.requestTimeoutMs', given.requestTimeoutMs, 100, 60_000),
+    ...(given.timings === undefined ? {} : { timings: validateTimings(given.timings) }),
     ...(given.auth === undefined ? {} : { auth: validateAuth(given.auth) }),
     ...(given.tls === undefined ? {} : { tls: validateTls(given.tls, secure) }),
     ...(client === undefined ? {} : { client }),
@@ -78,6 +89,34 @@ function validateNamespace(value: unknown): string {
   return typeof value === 'string'
     ? value
     : rejectOption('etcd.namespace', value, 'a string that is put before every key');
+}
+
+/** Bounds of every time, both included. */
+const TIMING_BOUNDS: Readonly<Record<keyof EtcdTimings, readonly [number, number]>> = {
+  keepalivesPerTtl: [2, 20],
+  keepaliveJitter: [0, 0.5],
+  watchCreateTimeoutMs: [100, 60_000],
+  relistIntervalMs: [1_000, 86_400_000],
+  backoffBaseMs: [1, 60_000],
+  backoffCapMs: [1, 3_600_000],
+  probeIntervalMs: [50, 60_000],
+  returnSpreadMs: [0, 60_000],
+};
+
+function validateTimings(value: unknown): EtcdTimings {
+  const names = Object.keys(DEFAULT_TIMINGS) as (keyof EtcdTimings)[];
+  const given = requireObject('etcd.timings', value, names);
+  const read = names.map((name) => {
+    const option = `etcd.timings.${name}`;
+    const check = name === 'keepaliveJitter' ? optionalNumber : optionalInteger;
+    return [name, check(option, given[name], ...TIMING_BOUNDS[name])] as const;
+  });
+  const timings = resolveTimings(Object.fromEntries(read));
+  if (timings.backoffCapMs < timings.backoffBaseMs) {
+    const allowed = `at least etcd.timings.backoffBaseMs (${timings.backoffBaseMs})`;
+    rejectOption('etcd.timings.backoffCapMs', timings.backoffCapMs, allowed);
+  }
+  return Object.freeze(timings);
 }
 
 function validateAuth(value: unknown): EtcdOptions['auth'] {

@@ -51,6 +51,7 @@ const INPUTS = {
   failed: { type: 'failed', error: AWAY },
   timer: { type: 'timer' },
   'registry-back': { type: 'registry-back' },
+  'registry-was-away': { type: 'registry-was-away' },
 } satisfies Record<string, WatchInput>;
 
 function summary(effect: WatchEffect): string {
@@ -76,6 +77,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     failed: IGNORED,
     timer: IGNORED,
     'registry-back': IGNORED,
+    'registry-was-away': IGNORED,
   },
   listing: {
     start: IGNORED,
@@ -85,6 +87,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     failed: 'backing-off: close, timer 100, watch-interrupted',
     timer: IGNORED,
     'registry-back': IGNORED,
+    'registry-was-away': IGNORED,
   },
   opening: {
     start: IGNORED,
@@ -94,6 +97,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     failed: 'backing-off: close, timer 100, watch-interrupted',
     timer: 'backing-off: close, timer 100, watch-interrupted',
     'registry-back': IGNORED,
+    'registry-was-away': IGNORED,
   },
   watching: {
     start: IGNORED,
@@ -103,6 +107,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     failed: 'backing-off: close, timer 100, watch-interrupted',
     timer: 'listing: close, list',
     'registry-back': IGNORED,
+    'registry-was-away': 'listing: close, list',
   },
   'backing-off': {
     start: IGNORED,
@@ -112,6 +117,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     failed: IGNORED,
     timer: 'listing: close, list',
     'registry-back': 'listing: close, list',
+    'registry-was-away': 'listing: close, list',
   },
   stopped: {
     start: IGNORED,
@@ -121,6 +127,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     failed: IGNORED,
     timer: IGNORED,
     'registry-back': IGNORED,
+    'registry-was-away': IGNORED,
   },
 };
 

@@ -1,0 +1,62 @@
+/** Every time by which registration and discovery on etcd go, and what it is unless told otherwise. */
+import type { BackoffPolicy } from '../core/backoff.js';
+
+/** Times of the lease, the watch and the connection. All have defaults that suit production. */
+export interface EtcdTimings {
+  /**
+   * Keepalives per time to live, 2–20: with a lease of 10 s and 3, one is sent every 3.3 s. Default 3, as etcd's own client.
+   */
+  readonly keepalivesPerTtl?: number;
+  /** Spread of the keepalive interval as a share of it, 0–0.5, so that leases granted together drift apart. Default 0.1. */
+  readonly keepaliveJitter?: number;
+  /** How long etcd may take to confirm a watch, in milliseconds, 100–60,000. Default 5,000. */
+  readonly watchCreateTimeoutMs?: number;
+  /**
+   * Mean time between two full lists, in milliseconds, 1,000–86,400,000; each is drawn from ±50 % around it. The net under faults
+   * that nothing signals. Default 60,000.
+   */
+  readonly relistIntervalMs?: number;
+  /** Upper bound of the first delay before another attempt, in milliseconds, 1–60,000. Default 200. */
+  readonly backoffBaseMs?: number;
+  /** Upper bound of every delay before another attempt, in milliseconds, 1–3,600,000. Default 30,000. */
+  readonly backoffCapMs?: number;
+  /**
+   * Mean time between two looks whether etcd is back, in milliseconds, 50–60,000; each is drawn from ±25 % around it. One small
+   * read per process while etcd does not answer, none while it does. Default 1,000.
+   */
+  readonly probeIntervalMs?: number;
+  /**
+   * Once etcd is back, processes turn to it within this time, each at its own moment, in milliseconds, 0–60,000. Default 500.
+   */
+  readonly returnSpreadMs?: number;
+}
+
+/** Times with nothing left open. */
+export type ResolvedTimings = Required<EtcdTimings>;
+
+/** The defaults of {@link EtcdTimings}. */
+export const DEFAULT_TIMINGS: ResolvedTimings = {
+  keepalivesPerTtl: 3,
+  keepaliveJitter: 0.1,
+  watchCreateTimeoutMs: 5_000,
+  relistIntervalMs: 60_000,
+  backoffBaseMs: 200,
+  backoffCapMs: 30_000,
+  probeIntervalMs: 1_000,
+  returnSpreadMs: 500,
+};
+
+/** Lower bound of every delay before another attempt, in milliseconds, where the base allows it: luck makes no hot loop. */
+const BACKOFF_FLOOR_MS = 50;
+
+/** Fills in the defaults. */
+export function resolveTimings(timings: EtcdTimings = {}): ResolvedTimings {
+  const given = Object.entries(timings).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_TIMINGS, ...(Object.fromEntries(given) as EtcdTimings) };
+}
+
+/** The backoff of lease and watch. */
+export function timedBackoff({ backoffBaseMs, backoffCapMs }: ResolvedTimings): BackoffPolicy {
+  const floorMs = Math.min(BACKOFF_FLOOR_MS, backoffBaseMs, backoffCapMs);
+  return { baseMs: backoffBaseMs, capMs: backoffCapMs, floorMs };
+}
