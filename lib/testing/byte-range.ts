@@ -29,9 +29,9 @@ export function singleKey(key: ByteKey): ByteRange {
 }
 
 /** The range of a request: no `rangeEnd` is the one key, a zero byte is every key from `key` on. */
-export function toByteRange(key: Uint8Array, rangeEnd: Uint8Array): ByteRange {
+export function toByteRange(key: Uint8Array, rangeEnd?: Uint8Array): ByteRange {
   const start = toByteKey(key);
-  if (rangeEnd.length === 0) return singleKey(start);
+  if (rangeEnd === undefined || rangeEnd.length === 0) return singleKey(start);
   const end = toByteKey(rangeEnd);
   return { start, end: end === '\0' ? undefined : end, single: false };
 }

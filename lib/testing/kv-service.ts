@@ -1,4 +1,5 @@
 /** etcd's KV service on a member. */
+import { openEmptyEnds, openEmptyEndsOfReads } from './empty-ends.js';
 import { type Refusal, refusal } from './etcd-error.js';
 import type { Member } from './member.js';
 import { checkRangeRequest, executeRange } from './range-query.js';
@@ -41,7 +42,7 @@ export function kvService(member: Member): ServiceMethodsServed {
       withoutLeader: (request: RangeRequest) => (request.serializable ? 'serve' : 'timeout'),
       reply(request: RangeRequest) {
         checkRangeRequest(request);
-        return withHeader(executeRange(member.store, request));
+        return withHeader(executeRange(member.store, openEmptyEnds(request)));
       },
     },
     Put: {
@@ -67,8 +68,10 @@ export function kvService(member: Member): ServiceMethodsServed {
       },
       reply(request: TxnRequest) {
         checkTransaction(request);
-        if (!isReadOnly(request)) checkSize(request);
-        return withHeader(executeTransaction(member.store, hasLease, request));
+        const readOnly = isReadOnly(request);
+        if (!readOnly) checkSize(request);
+        const understood = readOnly ? openEmptyEndsOfReads(request) : request;
+        return withHeader(executeTransaction(member.store, hasLease, understood));
       },
     },
     Compact: {

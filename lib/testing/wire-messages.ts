@@ -31,7 +31,8 @@ export interface KeyValue {
 
 export interface RangeRequest {
   readonly key: Uint8Array;
-  readonly rangeEnd: Uint8Array;
+  /** Absent unless sent; see `openEmptyEnds`. */
+  readonly rangeEnd?: Uint8Array;
   readonly limit: Int64;
   readonly revision: Int64;
   /** 0 none, 1 ascending, 2 descending. */
@@ -100,7 +101,8 @@ export interface Compare {
   /** 0 version, 1 create revision, 2 mod revision, 3 value, 4 lease. */
   readonly target: number;
   readonly key: Uint8Array;
-  readonly rangeEnd: Uint8Array;
+  /** Absent unless sent; see `openEmptyEnds`. */
+  readonly rangeEnd?: Uint8Array;
   readonly version?: Int64;
   readonly createRevision?: Int64;
   readonly modRevision?: Int64;

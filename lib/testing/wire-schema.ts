@@ -30,7 +30,8 @@ export const messages: Readonly<Record<string, MessageFields>> = {
 
   RangeRequest: {
     key: 'bytes 1',
-    rangeEnd: 'bytes 2',
+    // A group of its own: whether an empty end was sent makes a difference to etcd.
+    rangeEnd: 'sentRangeEnd: bytes 2',
     limit: 'int64 3',
     revision: 'int64 4',
     sortOrder: 'int32 5',
@@ -85,7 +86,7 @@ export const messages: Readonly<Record<string, MessageFields>> = {
     modRevision: 'targetUnion: int64 6',
     value: 'targetUnion: bytes 7',
     lease: 'targetUnion: int64 8',
-    rangeEnd: 'bytes 64',
+    rangeEnd: 'sentRangeEnd: bytes 64',
   },
   TxnRequest: {
     compare: 'repeated Compare 1',

@@ -154,15 +154,14 @@ export class CaseServer {
   }
 
   /** An id for a lease, which replies then show as `lease 1`, `lease 2` and so on. */
-  leaseId(): string {
-    const id = String(randomInt(1, 2 ** 47));
+  leaseId(id = String(randomInt(1, 2 ** 47))): string {
     this.leases.push(id);
     return id;
   }
 
   /** Grants a lease; returns its id. */
-  async lease(ttlSeconds = 60): Promise<string> {
-    const id = this.leaseId();
+  async lease(ttlSeconds = 60, wantedId?: string): Promise<string> {
+    const id = this.leaseId(wantedId);
     await this.client.call('Lease/LeaseGrant', { TTL: ttlSeconds, ID: id });
     return id;
   }
@@ -234,9 +233,9 @@ export class CaseStream {
     return this.collect((events) => events.length >= count);
   }
 
-  /** The events up to one that reads `last`. */
-  eventsUntil(last: string): Promise<string[]> {
-    return this.collect((events) => events.includes(last));
+  /** The events up to one that is the last. */
+  eventsMatching(isLast: (event: string) => boolean): Promise<string[]> {
+    return this.collect((events) => events.some(isLast));
   }
 
   private async collect(isComplete: (events: string[]) => boolean): Promise<string[]> {

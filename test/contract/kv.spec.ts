@@ -135,6 +135,36 @@ const cases: ContractCase[] = [
     expected: ['y', 'z'],
   },
   {
+    name: 'a range end that is sent and empty is every key from there on, where nothing is written',
+    async run(server) {
+      // Keys above those of all other cases, so that nothing else is from there on.
+      const key = (name: string): Buffer => Buffer.from([0xff, ...server.key(name)]);
+      for (const name of ['y', 'z', 'z']) await server.call('KV/Put', { key: key(name) });
+      const open = { key: key('y'), range_end: Buffer.alloc(0) };
+      const counted = { request_range: { ...open, count_only: true } };
+      const compare = { ...open, target: 0, version: 1 };
+      return [
+        await server.call('KV/Range', { ...open, count_only: true }),
+        await server.txn([compare], [counted], [counted]),
+        await server.txn([compare], [counted, server.putOp('x')]),
+        await server.call('KV/DeleteRange', open),
+      ];
+    },
+    expected: [
+      { header: header(3), count: 2 },
+      { header: header(3), responses: [{ response_range: { header: header(3), count: 2 } }] },
+      {
+        header: header(4),
+        succeeded: true,
+        responses: [
+          { response_range: { header: header(3), count: 1 } },
+          { response_put: { header: header(4) } },
+        ],
+      },
+      { header: header(5), deleted: 1 },
+    ],
+  },
+  {
     name: 'a range whose end is before its start is empty',
     async run(server) {
       await server.put('a', '1');
