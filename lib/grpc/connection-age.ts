@@ -1,7 +1,7 @@
 /**
  * Maximum age of connections, so that long-lived streams spread over servers that came later. grpc-js has an option of its
- * own, which closes the connection in the same breath as it announces it: calls that are on their way just then fail. Here
- * the announcement goes first, and the connection is closed once the client has surely seen it.
+ * own, whose GOAWAY claims that every call was seen: those that are on their way just then fail. Here the GOAWAY names the
+ * last call that was seen, and clients try the later ones again by themselves.
  */
 import type { Server } from '@grpc/grpc-js';
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
@@ -17,11 +17,8 @@ export interface ConnectionAgeOptions {
   readonly graceMs: number;
 }
 
-/** HTTP/2 NO_ERROR (RFC 9113, section 7). */
-const NO_ERROR = 0;
-/** "No stream is refused yet" (RFC 9113, section 6.8): the announcement. */
-const ALL_STREAMS = 2 ** 31 - 1;
 const AGED = 'the connection has reached its maximum age; the call may be tried again';
+/** Connections that were made together are not left together. */
 const SPREAD = 0.1;
 
 /**
@@ -52,16 +49,11 @@ function retire(
   clock: Clock,
 ): void {
   if (session.closed || session.destroyed) return;
-  session.goaway(NO_ERROR, ALL_STREAMS);
-  // The answer comes after everything that was sent before the announcement was read.
-  session.ping(() => {
-    if (session.closed || session.destroyed) return;
-    session.close();
-    const cancel = clock.setTimer(graceMs, () => {
-      calls.endOf(session, AGED);
-    });
-    session.once('close', cancel);
-  });
+  // Sends GOAWAY with the last stream that was processed; a `goaway()` before it would have to guess, and worse, Node stops
+  // reading a session that has sent one as soon as no call is under way.
+  session.close();
+  const cancel = clock.setTimer(graceMs, () => calls.endOf(session, AGED));
+  session.once('close', cancel);
 }
 
 /** grpc-js keeps them in a private field, as a map from server to its sessions. */

@@ -55,7 +55,11 @@ export class ApplicationReadiness {
   /** Begins to check what is not checked yet. Resolves after the first answers; changes are told from then on. */
   async start(): Promise<void> {
     await Promise.all(this.gates.map((gate) => gate.start()));
-    if (this.started) return;
+    if (this.started) {
+      // A gate that came later may have closed what was open.
+      this.tell();
+      return;
+    }
     this.started = true;
     this.told = this.isReady;
     if (!this.ended) this.health?.set(this.told);

@@ -1,0 +1,135 @@
+/** A server is in the registry only while it is ready, and says so to those who ask by grpc.health.v1. */
+import { credentials, loadPackageDefinition, type Server, type ServiceError } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { NestFactory } from '@nestjs/core';
+import { HealthImplementation, protoPath } from 'grpc-health-check';
+import { MemoryRegistry, ServiceRegistrar } from 'nestjs-grpc-discovery';
+import { filter, firstValueFrom } from 'rxjs';
+import { afterEach, expect, it } from 'vitest';
+import { grpcOptions, startUserServer, userModule } from '../support/user-apps.js';
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+const service = { name: 'api', drainDelayMs: 0 };
+
+async function start(options: Parameters<typeof startUserServer>[0]['discovery']) {
+  const app = await startUserServer({ discovery: options });
+  closers.push(() => app.close());
+  const registrar = app.get(ServiceRegistrar, { strict: false });
+  const reaches = (state: string) =>
+    firstValueFrom(registrar.status$.pipe(filter((status) => status.state === state)));
+  return { app, reaches };
+}
+
+it('the record follows the readiness check, in and out', async () => {
+  const registry = new MemoryRegistry();
+  let ready = false;
+  const { reaches } = await start({
+    registry,
+    service,
+    readiness: { check: () => ready, intervalMs: 10 },
+  });
+  expect(registry.endpoints('api')).toEqual([]);
+  ready = true;
+  await reaches('registered');
+  expect(registry.endpoints('api')).toHaveLength(1);
+  ready = false;
+  await reaches('idle');
+  expect(registry.endpoints('api')).toEqual([]);
+  ready = true;
+  await reaches('registered');
+});
+
+it.each([
+  ['throws', () => Promise.reject(new Error('database away'))],
+  ['answers as a failed Terminus check', () => ({ status: 'error' })],
+  ['never answers', () => new Promise(() => {})],
+])('a check that %s keeps the record out', async (_how, check) => {
+  const registry = new MemoryRegistry();
+  await start({ registry, service, readiness: { check, intervalMs: 10, timeoutMs: 10 } });
+  expect(registry.endpoints('api')).toEqual([]);
+});
+
+it('a Terminus result that is ok lets the record in before listen() resolves', async () => {
+  const registry = new MemoryRegistry();
+  await start({ registry, service, readiness: () => Promise.resolve({ status: 'ok' }) });
+  expect(registry.endpoints('api')).toHaveLength(1);
+});
+
+it('the health option serves grpc.health.v1, which follows readiness and ends with the drain', async () => {
+  const registry = new MemoryRegistry();
+  let ready = true;
+  const { app, reaches } = await start({
+    registry,
+    service: { ...service, drainDelayMs: 300 },
+    health: true,
+    readiness: { check: () => ready, intervalMs: 10 },
+  });
+  const check = healthCheck(registry.endpoints('api')[0]?.address ?? '');
+  expect(await check()).toBe('SERVING');
+  ready = false;
+  await reaches('idle');
+  expect(await check()).toBe('NOT_SERVING');
+  ready = true;
+  await reaches('registered');
+  expect(await check()).toBe('SERVING');
+  const drained = app.get(ServiceRegistrar, { strict: false }).drain();
+  expect(await check()).toBe('NOT_SERVING');
+  await drained;
+});
+
+it("an application's own grpc.health.v1 gates its registration", async () => {
+  const registry = new MemoryRegistry();
+  const health = new HealthImplementation({ '': 'NOT_SERVING' });
+  const { options } = grpcOptions();
+  const app = await NestFactory.createMicroservice(
+    userModule({ discovery: { registry, service } }),
+    {
+      ...grpcOptions(),
+      options: {
+        ...options,
+        onLoadPackageDefinition: (_package: unknown, server: Server) => health.addToServer(server),
+      },
+      logger: false,
+    },
+  );
+  closers.push(() => app.close());
+  await app.listen();
+  expect(registry.endpoints('api')).toEqual([]);
+  health.setStatus('', 'SERVING');
+  const registrar = app.get(ServiceRegistrar, { strict: false });
+  await firstValueFrom(registrar.status$.pipe(filter(({ state }) => state === 'registered')));
+  expect(registry.endpoints('api')).toHaveLength(1);
+});
+
+function healthCheck(address: string): () => Promise<string> {
+  const loaded = loadPackageDefinition(
+    loadSync(protoPath, { enums: String, defaults: true }),
+  ) as unknown as {
+    grpc: {
+      health: {
+        v1: {
+          Health: new (
+            target: string,
+            creds: unknown,
+          ) => {
+            check(
+              request: object,
+              callback: (error: ServiceError | null, reply?: { status: string }) => void,
+            ): void;
+            close(): void;
+          };
+        };
+      };
+    };
+  };
+  const client = new loaded.grpc.health.v1.Health(address, credentials.createInsecure());
+  closers.push(() => Promise.resolve(client.close()));
+  return () =>
+    new Promise((resolve, reject) =>
+      client.check({}, (error, reply) => (error ? reject(error) : resolve(reply?.status ?? ''))),
+    );
+}
