@@ -167,13 +167,18 @@ function onFailed(
   // Nobody waits for the lease any more; it runs out by itself.
   if (phase.name === 'revoking' && phase.final) return stay(stopped(machine));
 
-  const delayMs = backoffDelayMs(context.backoff, phase.attempt, context.random);
+  let delayMs = backoffDelayMs(context.backoff, phase.attempt, context.random);
+  let lease = 'lease' in phase ? phase.lease : undefined;
+  if (lease !== undefined && renewedAt !== undefined) {
+    lease = { ...lease, renewedAt };
+    // The registry answers, and refuses a record: the others must not run out with the lease for it.
+    const renewInMs = nextRenewalAt(lease, context) - context.now;
+    delayMs = Math.min(delayMs, Math.max(context.backoff.floorMs, renewInMs));
+  }
   const effects: LeaseEffect[] = [{ type: 'timer', delayMs }];
   if (phase.attempt === 0) {
     effects.push(emit({ type: 'lease-unreachable', error, retryInMs: delayMs }));
   }
-  let lease = 'lease' in phase ? phase.lease : undefined;
-  if (lease !== undefined && renewedAt !== undefined) lease = { ...lease, renewedAt };
   let expired = machine.expired && renewedAt === undefined;
   if (lease !== undefined && !expired && context.now - lease.renewedAt > lease.ttlMs) {
     expired = true;
@@ -234,10 +239,7 @@ function sync(
 }
 
 function rest(machine: LeaseMachine, lease: HeldLease, context: LeaseContext): LeaseStep {
-  const { keepalivesPerTtl = KEEPALIVES_PER_TTL, keepaliveJitter = KEEPALIVE_JITTER } = context;
-  const jitter = 1 - keepaliveJitter + 2 * keepaliveJitter * context.random();
-  // The interval counts from the last renewal, so that syncs in between do not put the keepalive off.
-  const renewAt = lease.renewedAt + (lease.ttlMs / keepalivesPerTtl) * jitter;
+  const renewAt = nextRenewalAt(lease, context);
   const contestAt = [...machine.records.values()].map(({ standing }) =>
     standing.name === 'contested' ? standing.contestAt : Infinity,
   );
@@ -246,6 +248,13 @@ function rest(machine: LeaseMachine, lease: HeldLease, context: LeaseContext): L
     machine: { ...machine, phase: { name: 'resting', lease } },
     effects: [{ type: 'timer', delayMs }],
   };
+}
+
+/** When the next keepalive is due: counted from the last renewal, so that syncs in between do not put it off. */
+function nextRenewalAt({ renewedAt, ttlMs }: HeldLease, context: LeaseContext): number {
+  const { keepalivesPerTtl = KEEPALIVES_PER_TTL, keepaliveJitter = KEEPALIVE_JITTER } = context;
+  const jitter = 1 - keepaliveJitter + 2 * keepaliveJitter * context.random();
+  return renewedAt + (ttlMs / keepalivesPerTtl) * jitter;
 }
 
 function revoke(

@@ -584,6 +584,17 @@ describe('with the registry away', () => {
     expect(driver.news()).toEqual(['lease-unreachable']);
   });
 
+  it('a record that is refused for ever does not let the lease of the others run out', () => {
+    const driver = Driver.registered().due();
+    driver.random = () => 1;
+    for (let attempt = 0; attempt < 50; attempt++) {
+      driver.failed(driver.now);
+      expect(driver.delayMs).toBeLessThanOrEqual(3_300);
+      expect(driver.due().asked).toEqual(['sync! verify api/a=1']);
+    }
+    expect(driver.news()).toEqual(['lease-unreachable']);
+  });
+
   it('a lease that ran out, was renewed and runs out again is told twice', () => {
     const driver = Driver.registered();
     driver.now = TTL_MS + 1;

@@ -1,0 +1,164 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { DiscoveryError } from '../../../lib/core/discovery-error.js';
+import type { RegistrationEvent } from '../../../lib/core/discovery-event.js';
+import { DEFAULT_TIMINGS } from '../../../lib/etcd/etcd-timings.js';
+import { LeaseKeeper } from '../../../lib/etcd/lease-keeper.js';
+import { FakeClock } from '../../../lib/testing/fake-clock.js';
+import { FakeEtcd } from './fake-etcd.js';
+
+const KEY = 'api/h:1';
+const AWAY = new DiscoveryError('REGISTRY_UNAVAILABLE', 'away');
+let etcd: FakeEtcd;
+let clock: FakeClock;
+let events: RegistrationEvent['type'][];
+let keeper: LeaseKeeper;
+
+/** Lets every request that is not held be answered: no time passes. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+}
+
+/** Has requests of this name wait; the returned function has the waiting ones fail. */
+function hold(held: string): (error: Error) => void {
+  const waiting: ((error: Error) => void)[] = [];
+  etcd.before = async (what) => {
+    if (what === held) await new Promise((_, reject) => waiting.push(reject));
+  };
+  return (error) => {
+    for (const reject of waiting) reject(error);
+  };
+}
+
+beforeEach(async () => {
+  etcd = new FakeEtcd();
+  clock = new FakeClock();
+  events = [];
+  keeper = new LeaseKeeper({
+    connection: etcd.connection,
+    clock,
+    random: () => 0.5,
+    timings: DEFAULT_TIMINGS,
+    ttlSeconds: 9,
+    onEvent: (event) => events.push(event.type),
+  });
+  keeper.want(KEY, 'v1');
+  await settled();
+});
+
+describe('a lease keeper', () => {
+  it('has the record in etcd under a lease of its own', () => {
+    expect(etcd.log).toEqual(['lease grant', 'record check', 'record write']);
+    expect(etcd.records.get(KEY)).toMatchObject({ value: 'v1', lease: 'lease-1' });
+    expect(events).toEqual(['lease-granted', 'registered']);
+    expect(keeper.holds(KEY)).toBe(true);
+  });
+
+  it('renews and verifies in one go, every third of the time to live', async () => {
+    etcd.log.length = 0;
+    clock.advance(2_999);
+    expect(etcd.log).toEqual([]);
+    clock.advance(1);
+    await settled();
+    expect(etcd.log).toEqual(['lease keepalive', 'record check']);
+  });
+
+  it('puts back what was deleted', async () => {
+    etcd.records.clear();
+    clock.advance(3_000);
+    await settled();
+    expect(etcd.records.has(KEY)).toBe(true);
+    expect(events.at(-1)).toBe('record-restored');
+  });
+
+  it('replaces a lease that is gone, and its records', async () => {
+    etcd.drop('lease-1');
+    etcd.leases.add('another');
+    clock.advance(3_000);
+    await settled();
+    expect(etcd.records.get(KEY)?.lease).not.toBe('lease-1');
+    expect(events.slice(2)).toEqual(['lease-lost', 'lease-granted', 'registered']);
+  });
+
+  it('keeps the lease alive though etcd refuses a record', async () => {
+    etcd.before = (what) => {
+      if (what === 'record check') throw new DiscoveryError('REGISTRY_REJECTED', 'no permission');
+    };
+    for (const until = clock.now() + 600_000; clock.now() < until; await settled()) {
+      clock.advance(clock.nextTimerMs ?? Infinity);
+    }
+    expect(events.slice(2)).toEqual(['lease-unreachable']);
+    expect(etcd.log.filter((what) => what === 'lease keepalive').length).toBeGreaterThan(180);
+  });
+});
+
+describe('taking out', () => {
+  it('is done when etcd has answered', async () => {
+    keeper.want('api/h:2', 'v2');
+    await settled();
+    await keeper.unwant(KEY);
+    expect([...etcd.records.keys()]).toEqual(['api/h:2']);
+    await keeper.unwant('api/h:2');
+    expect(etcd.records.size).toBe(0);
+    expect(etcd.leases.size).toBe(0);
+    expect(clock.pendingTimers).toBeLessThanOrEqual(1);
+  });
+
+  it('does not wait longer than for the attempt under way', async () => {
+    const fail = hold('lease revoke');
+    const out = keeper.unwant(KEY);
+    await settled();
+    fail(AWAY);
+    await out;
+    expect(etcd.records.has(KEY)).toBe(true);
+    etcd.before = () => {};
+    clock.advance(200);
+    await settled();
+    expect(etcd.records.has(KEY)).toBe(false);
+  });
+
+  it('of what nobody wants is done at once', async () => {
+    await keeper.unwant('api/nobody');
+    expect(etcd.records.has(KEY)).toBe(true);
+  });
+});
+
+describe('stop', () => {
+  it('revokes the lease, stops its timer and leaves nothing behind', async () => {
+    await keeper.stop();
+    expect(etcd.records.size).toBe(0);
+    expect(etcd.leases.size).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
+    expect(events.at(-1)).toBe('deregistered');
+  });
+
+  it('waits for the revocation, though a request that it overtook fails meanwhile', async () => {
+    const failCheck = hold('record check');
+    clock.advance(3_000);
+    await settled();
+    let stopped = false;
+    let answerRevoke: (() => void) | undefined;
+    etcd.before = (what) =>
+      what === 'lease revoke'
+        ? new Promise((resolve) => {
+            answerRevoke = resolve;
+          })
+        : undefined;
+    const done = keeper.stop().then(() => {
+      stopped = true;
+    });
+    failCheck(AWAY);
+    await settled();
+    expect(stopped).toBe(false);
+    answerRevoke?.();
+    await done;
+    expect(etcd.records.size).toBe(0);
+  });
+
+  it('is not held up by an etcd that does not answer', async () => {
+    etcd.before = () => {
+      throw AWAY;
+    };
+    await keeper.stop();
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
