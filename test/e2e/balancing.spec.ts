@@ -1,6 +1,6 @@
 /** Calls rotate over all live servers, and follow the list as it changes. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { EtcdProcess } from '../support/etcd-process.js';
+import { startTestEtcd, type TestEtcd } from '../support/test-etcd.js';
 import {
   countByServer,
   loginUntil,
@@ -9,13 +9,13 @@ import {
   type UserClient,
 } from '../support/user-apps.js';
 
-let etcd: EtcdProcess;
+let etcd: TestEtcd;
 const closers: (() => Promise<unknown>)[] = [];
 let namespace = '';
 let count = 0;
 
 beforeAll(async () => {
-  etcd = await EtcdProcess.start();
+  etcd = await startTestEtcd();
 });
 afterAll(() => etcd.stop());
 beforeEach(() => {

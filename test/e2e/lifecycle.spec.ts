@@ -6,17 +6,18 @@ import { Etcd3 } from 'etcd3';
 import { DiscoveryModule, ServiceRegistrar } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EtcdProcess, freePort } from '../support/etcd-process.js';
+import { freePort } from '../support/etcd-process.js';
+import { startTestEtcd, type TestEtcd } from '../support/test-etcd.js';
 import { createHybrid, grpcOptions, startUserServer, userModule } from '../support/user-apps.js';
 
-let etcd: EtcdProcess;
+let etcd: TestEtcd;
 let reader: Etcd3;
 const closers: (() => Promise<unknown>)[] = [];
 let namespace = '';
 let count = 0;
 
 beforeAll(async () => {
-  etcd = await EtcdProcess.start();
+  etcd = await startTestEtcd();
   reader = new Etcd3({ hosts: etcd.hosts });
 });
 afterAll(async () => {
@@ -181,7 +182,7 @@ describe('etcd away at start', () => {
     );
     const registrar = app.get(ServiceRegistrar, { strict: false });
     expect(registrar.status.state).toBe('registering');
-    const late = await EtcdProcess.start({ port });
+    const late = await startTestEtcd({ port });
     try {
       await firstValueFrom(registrar.status$.pipe(filter(({ state }) => state === 'registered')));
       const other = new Etcd3({ hosts });
@@ -265,9 +266,9 @@ describe('end', () => {
     });
     expect(await leaseCount()).toBe(1);
   });
-
-  async function leaseCount(): Promise<number> {
-    const { leases } = await reader.leaseClient.leaseLeases();
-    return leases.length;
-  }
 });
+
+async function leaseCount(): Promise<number> {
+  const { leases } = await reader.leaseClient.leaseLeases();
+  return leases.length;
+}

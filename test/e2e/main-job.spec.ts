@@ -6,12 +6,12 @@ import { type ClientGrpc, GrpcMethod, Transport } from '@nestjs/microservices';
 import { DiscoveryModule, InjectGrpcClient } from 'nestjs-grpc-discovery';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { EtcdProcess } from '../support/etcd-process.js';
+import { startTestEtcd, type TestEtcd } from '../support/test-etcd.js';
 
 const protoPath = new URL('../support/proto/user.proto', import.meta.url).pathname;
-let etcd: EtcdProcess;
+let etcd: TestEtcd;
 beforeAll(async () => {
-  etcd = await EtcdProcess.start();
+  etcd = await startTestEtcd();
 });
 afterAll(() => etcd.stop());
 

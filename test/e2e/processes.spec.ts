@@ -2,13 +2,13 @@
 import { Etcd3 } from 'etcd3';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { startApp } from '../support/child-app.js';
-import { EtcdProcess } from '../support/etcd-process.js';
 import { stopEventProcesses } from '../support/event-process.js';
+import { startTestEtcd, type TestEtcd } from '../support/test-etcd.js';
 
-let etcd: EtcdProcess;
+let etcd: TestEtcd;
 let reader: Etcd3;
 beforeAll(async () => {
-  etcd = await EtcdProcess.start();
+  etcd = await startTestEtcd();
   reader = new Etcd3({ hosts: etcd.hosts });
 });
 afterAll(async () => {
@@ -69,11 +69,10 @@ it('a record outlives kill -9 by no more than its time to live', async () => {
 });
 
 it('etcd away does not hold up the exit', async () => {
-  const own = await EtcdProcess.start();
+  const own = await startTestEtcd();
   const app = await startApp('api-server', { ETCD_HOSTS: own.hosts.join(','), SERVICE: 'away' });
   await app.waitForEvent('listening');
-  await own.kill();
+  await own.stop();
   app.kill('SIGTERM');
   expect(await app.exit).toEqual({ code: null, signal: 'SIGTERM' });
-  await own.stop();
 });

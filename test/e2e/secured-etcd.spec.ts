@@ -2,15 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { Etcd3 } from 'etcd3';
 import { ServiceRegistrar } from 'nestjs-grpc-discovery';
-import { describe, expect, it } from 'vitest';
-import { EtcdProcess, findEtcdBinaries } from '../support/etcd-process.js';
+import { expect, it } from 'vitest';
+import { describeEachEtcd } from '../support/describe-etcd.js';
+import { EtcdProcess } from '../support/etcd-process.js';
 import { countByServer, startUserClient, startUserServer } from '../support/user-apps.js';
 
 const path = (name: string) => new URL(`../fixtures/tls/${name}.pem`, import.meta.url).pathname;
 const pem = (name: string) => readFileSync(path(name), 'utf8');
 const serverFlags = ['--cert-file', path('server'), '--key-file', path('server-key')];
 
-describe.each(findEtcdBinaries())('etcd $version', (binary) => {
+describeEachEtcd('secured', (binary) => {
   it('registers and resolves over TLS', async () => {
     const etcd = await EtcdProcess.start({ binary, scheme: 'https', flags: serverFlags });
     try {

@@ -12,7 +12,7 @@ import {
 } from 'nestjs-grpc-discovery';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { EtcdProcess } from '../support/etcd-process.js';
+import { startTestEtcd, type TestEtcd } from '../support/test-etcd.js';
 import {
   countByServer,
   startUserClient,
@@ -30,11 +30,11 @@ const loaded = loadPackageDefinition(loadSync(userProtoPath)) as unknown as {
   user: { User: PlainUserConstructor };
 };
 
-let etcd: EtcdProcess;
+let etcd: TestEtcd;
 const closers: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  etcd = await EtcdProcess.start();
+  etcd = await startTestEtcd();
 });
 afterAll(() => etcd.stop());
 afterEach(async () => {

@@ -92,7 +92,12 @@ export class EtcdProcess {
       folder,
       options,
     );
-    await process.launch();
+    try {
+      await process.launch();
+    } catch (error) {
+      await process.stop();
+      throw error;
+    }
     return process;
   }
 
@@ -119,19 +124,22 @@ export class EtcdProcess {
     const url = this.hosts[0] ?? '';
     const peer = `http://127.0.0.1:${this.peerPort}`;
     const name = this.options.name ?? 'default';
-    const child = spawn(
-      this.binary.path,
-      [
-        ...['--name', name, '--data-dir', join(this.folder, 'data'), '--log-level', 'warn'],
-        ...['--listen-client-urls', url, '--advertise-client-urls', url],
-        ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
-        ...['--initial-cluster', `${name}=${peer}`],
-        // Plain http whatever the clients' scheme: for the health check.
-        ...['--listen-metrics-urls', this.metricsUrl],
-        ...(this.options.flags ?? []),
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
+    const flags = {
+      name,
+      'data-dir': join(this.folder, 'data'),
+      'log-level': 'warn',
+      'listen-client-urls': url,
+      'advertise-client-urls': url,
+      'listen-peer-urls': peer,
+      'initial-advertise-peer-urls': peer,
+      'initial-cluster': `${name}=${peer}`,
+      // Plain http whatever the clients' scheme: for the health check.
+      'listen-metrics-urls': this.metricsUrl,
+    };
+    const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
+    const child = spawn(this.binary.path, [...args, ...(this.options.flags ?? [])], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.child = child;
     this.output = '';
     child.stdout?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
