@@ -12,7 +12,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.spec.ts'],
+    include: ['test/**/*.spec.ts', 'sample/**/*.spec.ts'],
     exclude: ['test/package/**'],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,

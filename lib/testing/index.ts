@@ -2,4 +2,5 @@
 export type { Credentials } from './auth-book.js';
 export { EmbeddedEtcd, type EmbeddedEtcdOptions } from './embedded-etcd.js';
 export { FakeClock } from './fake-clock.js';
-export { Faults, type NoLeaderOptions } from './faults.js';
+export type { Faults, NoLeaderOptions } from './faults.js';
+export { createTestingRegistry } from './testing-registry.js';

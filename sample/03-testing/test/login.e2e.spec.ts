@@ -1,0 +1,58 @@
+/** An end-to-end test: a real server, a real client, and an etcd in this process. */
+import 'reflect-metadata';
+import { Controller, type INestMicroservice, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { GrpcMethod, Transport } from '@nestjs/microservices';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { DiscoveryModule } from 'nestjs-grpc-discovery';
+import { EmbeddedEtcd } from 'nestjs-grpc-discovery/testing';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { AppModule, protoPath } from '../src/app.module.js';
+import { LoginService } from '../src/login.service.js';
+
+let etcd: EmbeddedEtcd;
+let server: INestMicroservice;
+let client: TestingModule;
+
+beforeAll(async () => {
+  etcd = await EmbeddedEtcd.start();
+  process.env['ETCD_HOSTS'] = etcd.hosts.join(',');
+
+  @Controller()
+  class UserController {
+    @GrpcMethod('User', 'Login')
+    login({ name }: { name: string }) {
+      return { message: `hello ${name}` };
+    }
+  }
+  @Module({
+    imports: [DiscoveryModule.forRoot({ service: { name: 'api', drainDelayMs: 0 } })],
+    controllers: [UserController],
+  })
+  class ServerModule {}
+  server = await NestFactory.createMicroservice(ServerModule, {
+    transport: Transport.GRPC,
+    options: { package: 'user', protoPath, url: '127.0.0.1:0' },
+    logger: false,
+  });
+  await server.listen();
+
+  client = await Test.createTestingModule({ imports: [AppModule] }).compile();
+  await client.init();
+});
+
+afterAll(async () => {
+  await client.close();
+  await server.close();
+  await etcd.stop();
+  delete process.env['ETCD_HOSTS'];
+});
+
+it('greets through the server it found', async () => {
+  expect(await client.get(LoginService).greet('Ada')).toBe('HELLO ADA');
+});
+
+it('goes on when the registration is lost', async () => {
+  await etcd.faults.expireLeasesNow();
+  expect(await client.get(LoginService).greet('Ada')).toBe('HELLO ADA');
+});
