@@ -43,9 +43,12 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof Error && UNAVAILABLE.has(error.constructor.name);
 }
 
-/** The error as users of this library see it. etcd's messages name users and keys, never passwords or tokens. */
+/**
+ * The error as users of this library see it; one that is so already is returned as it is. etcd's messages name users and
+ * keys, never passwords or tokens.
+ */
 export function toDiscoveryError(what: string, error: unknown): DiscoveryError {
-  if (error instanceof DiscoveryError && error.code !== 'REGISTRY_UNAVAILABLE') return error;
+  if (error instanceof DiscoveryError && !isBareTimeout(error)) return error;
   const code = isUnavailable(error) ? 'REGISTRY_UNAVAILABLE' : 'REGISTRY_REJECTED';
   const message =
     error instanceof DiscoveryError
@@ -53,7 +56,10 @@ export function toDiscoveryError(what: string, error: unknown): DiscoveryError {
       : error instanceof Error
         ? error.message.replace(/^\w*Error: /, '')
         : String(error);
-  return new DiscoveryError(code, `etcd ${what} failed: ${message}`, {
-    cause: error,
-  });
+  return new DiscoveryError(code, `etcd ${what} failed: ${message}`, { cause: error });
+}
+
+/** A timeout that does not say yet what it was that took too long. */
+function isBareTimeout(error: DiscoveryError): boolean {
+  return error.code === 'REGISTRY_UNAVAILABLE' && !error.detail.startsWith('etcd ');
 }
