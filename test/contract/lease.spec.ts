@@ -1,5 +1,6 @@
 /** Leases: granted, kept alive, looked at, revoked, expired. */
-import { type CaseServer, type ContractCase, contract } from './contract-case.js';
+import type { CaseServer } from './case-server.js';
+import { type ContractCase, contract } from './contract-case.js';
 import { header, leaseNotFound, refused } from './expectations.js';
 
 /** Asks over one keepalive stream; returns the replies. */

@@ -1,7 +1,7 @@
 /** The same random requests to every server: the answers and the events must be the same, one by one. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seededRandom } from '../support/seeded-random.js';
-import { CaseServer } from './contract-case.js';
+import { CaseServer } from './case-server.js';
 import { RawClient } from './raw-client.js';
 import { type RunningTarget, contractTargets } from './targets.js';
 

@@ -1,5 +1,6 @@
 /** Transactions: compares, branches, one revision for all, and what is refused before anything is done. */
-import { type CaseServer, type ContractCase, contract } from './contract-case.js';
+import type { CaseServer } from './case-server.js';
+import { type ContractCase, contract } from './contract-case.js';
 import { compacted, future, header, invalid, kv, leaseNotFound } from './expectations.js';
 
 const duplicate = invalid('duplicate key given in txn request');

@@ -1,5 +1,6 @@
 /** Watches: what comes, from when, in which order; filters, previous values, progress, cancellation, compaction, fragments. */
-import { type CaseServer, type ContractCase, contract } from './contract-case.js';
+import type { CaseServer } from './case-server.js';
+import { type ContractCase, contract } from './contract-case.js';
 import { header } from './expectations.js';
 
 /** Three changes of key a, and one of b, before the case looks. */
@@ -236,7 +237,7 @@ const cases: ContractCase[] = [
       canceled: true,
       cancel_reason: 'etcdserver: mvcc: required revision has been compacted',
     },
-    differs: { 'etcd 3.4': 'takes it for the beginning of the history' },
+    differs: { 'etcd 3.4': 'confirms it' },
   },
   {
     name: 'a watcher that is canceled says so and is silent, its sibling goes on',
