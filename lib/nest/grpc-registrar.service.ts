@@ -10,7 +10,6 @@ import { DEFAULT_REQUEST_TIMEOUT_MS } from '../etcd/etcd-options.js';
 import type { CallTracker } from '../grpc/call-tracker.js';
 import { limitConnectionAge } from '../grpc/connection-age.js';
 import { shutDownGracefully } from '../grpc/graceful-shutdown.js';
-import type { RegistrationStatus } from '../registry/registration.js';
 import { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
 import { abortableDelay } from './abortable-delay.js';
@@ -18,26 +17,13 @@ import { advertisedAddress } from './advertised-address.js';
 import { type Announcement, Announcements, untilRegistered } from './announcements.js';
 import { ApplicationReadiness } from './application-readiness.service.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
-import { onSecondSignal } from './force-signal.js';
+import { ForceSignal } from './force-signal.js';
 import { type BoundServer, GrpcServers, type GrpcServersListener } from './grpc-servers.service.js';
+import type { RegistrarState, RegistrarStatus } from './registrar-status.js';
 import type { ResolvedOptions } from './validate-options.js';
 import type { RecordUpdate } from './validate-service.js';
 
-/**
- * - `idle`: nothing to register, no server bound yet, or the application is not ready.
- * - `registering`: at least one record is not in the registry; attempts go on without end.
- * - `registered`: every record is in the registry.
- * - `draining`: the records are being taken out.
- * - `drained`: the records are out; nothing is registered again.
- */
-export type RegistrarState = 'idle' | 'registering' | 'registered' | 'draining' | 'drained';
-
-/** How the application's registrations stand. */
-export interface RegistrarStatus {
-  readonly state: RegistrarState;
-  /** One entry per service and bound server. */
-  readonly registrations: readonly RegistrationStatus[];
-}
+export type { RegistrarState, RegistrarStatus };
 
 /** How long a start waits for the registry beyond one request's time, in milliseconds. */
 const START_GRACE_MS = 500;
@@ -53,7 +39,9 @@ export class ServiceRegistrar implements GrpcServersListener {
   private readonly announcements: Announcements;
   private readonly bound = new Set<BoundServer>();
   private readonly closing = new Map<BoundServer, Promise<void>>();
-  private readonly force = new AbortController();
+  private readonly force = new ForceSignal((signal) =>
+    this.logger.warn(`${signal} while shutting down: calls under way are ended now.`),
+  );
   private bootstrapped = false;
   private draining: Promise<void> | undefined;
 
@@ -83,7 +71,8 @@ export class ServiceRegistrar implements GrpcServersListener {
    * never rejects. Further calls return the same promise.
    */
   drain(): Promise<void> {
-    this.draining ??= this.announcements
+    if (this.draining !== undefined) return this.draining;
+    this.draining = this.announcements
       .withdraw(this.announcements.list())
       .then(() => this.untilNoticed())
       .finally(() => this.publish('drained'));
@@ -94,18 +83,17 @@ export class ServiceRegistrar implements GrpcServersListener {
 
   /**
    * The whole shutdown of every server: records out, time to notice, GOAWAY, calls finish or are ended after
-   * `drainTimeoutMs`. A second signal skips what is left of the waiting.
+   * `drainTimeoutMs`. A signal meanwhile, but the one that began it, skips what is left of the waiting.
    */
   async shutDown(): Promise<void> {
-    const stopListening = onSecondSignal((signal) => {
-      this.logger.warn(`${signal} again: calls under way are ended now.`);
-      this.force.abort();
-    });
+    this.force.listen();
     try {
-      await this.unlessForced(this.drain());
+      await this.force.unlessForced(this.drain());
       await Promise.all([...this.bound].map((server) => this.onClosing(server)));
+      // Of a pure microservice, `app.close()` closes the server before this is called.
+      await Promise.all(this.closing.values());
     } finally {
-      stopListening();
+      this.force.stop();
     }
   }
 
@@ -165,9 +153,12 @@ export class ServiceRegistrar implements GrpcServersListener {
 
   private async close(server: BoundServer): Promise<void> {
     this.bound.delete(server);
-    if (this.bound.size === 0) this.readiness.end();
+    if (this.bound.size === 0) {
+      this.readiness.end();
+      this.force.listen();
+    }
     const withdrawn = this.announcements.withdraw(this.announcements.list(server));
-    await this.unlessForced(withdrawn.then(() => this.untilNoticed()));
+    await this.force.unlessForced(withdrawn.then(() => this.untilNoticed()));
     const timeoutMs = Math.max(...this.options.services.map((service) => service.drainTimeoutMs));
     const ended = await shutDownGracefully({
       server: server.server,
@@ -175,6 +166,7 @@ export class ServiceRegistrar implements GrpcServersListener {
       timeoutMs,
       force: this.force.signal,
     });
+    if (this.bound.size === 0) this.force.stop();
     if (ended > 0) {
       this.logger.warn(
         `${ended} calls at ${server.url} did not finish in the ${timeoutMs} ms they had, and were ended with UNAVAILABLE.`,
@@ -187,15 +179,6 @@ export class ServiceRegistrar implements GrpcServersListener {
     const delayMs = Math.max(0, ...this.options.services.map((service) => service.drainDelayMs));
     const restMs = this.announcements.lastWithdrawalMs + delayMs - performance.now();
     return abortableDelay(restMs, this.force.signal);
-  }
-
-  private unlessForced(work: Promise<void>): Promise<void> {
-    const { signal } = this.force;
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-      void work.then(resolve);
-    });
   }
 
   private onReadiness(): void {
