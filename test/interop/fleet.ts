@@ -13,8 +13,12 @@ export interface ServerOptions {
   /** The name it answers with. */
   readonly id: string;
   readonly ttlSeconds?: number;
+  /** The port on 127.0.0.1; a free one by default. */
+  readonly port?: number;
   /** Nest only: further fields of the `service` option. */
   readonly serviceOptions?: Readonly<Record<string, unknown>>;
+  /** Nest only: further settings of the app. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface ClientOptions {
@@ -24,6 +28,19 @@ export interface ClientOptions {
   readonly forever?: boolean;
   /** Before the counting starts, call until so many servers have answered. */
   readonly warm?: number;
+  /** `find` is the one that may be called twice. Default `login`. */
+  readonly method?: 'login' | 'find' | 'watch';
+  /** How long a call takes at the server, in milliseconds. Default 0. */
+  readonly holdMs?: number;
+  /** Pause between two calls with `forever`, in milliseconds. Default 5. */
+  readonly intervalMs?: number;
+  /** Deadline of a call, in milliseconds. Default 5,000. */
+  readonly timeoutMs?: number;
+  readonly policy?: string;
+  /** Go only: retry `find`, and ping, as its users have to write themselves. */
+  readonly goFlags?: GoFlags;
+  /** Nest only: further fields of the client's definition. */
+  readonly clientOptions?: Readonly<Record<string, unknown>>;
 }
 
 /** What a client event counts. */
@@ -32,6 +49,10 @@ export interface Tally {
   readonly failed: number;
   readonly byServer: Readonly<Record<string, number>>;
   readonly byCode: Readonly<Record<string, number>>;
+  /** When a call failed last, by the clock on the wall. */
+  readonly lastFailureMs?: number;
+  /** When a call was last answered that followed a failed one, by the clock on the wall. */
+  readonly recoveredMs?: number;
 }
 
 /** A record as it stands in etcd. */
@@ -48,9 +69,10 @@ export async function startServer(
   service: string,
   options: ServerOptions,
 ): Promise<EventProcess> {
-  const { id, ttlSeconds = 10, serviceOptions = {} } = options;
+  const { id, ttlSeconds = 10, port = 0, serviceOptions = {}, settings = {} } = options;
+  const url = `127.0.0.1:${port}`;
   if (side === 'go') {
-    const server = await startGo('server', etcd, service, { id, ttl: ttlSeconds });
+    const server = await startGo('server', etcd, service, { id, ttl: ttlSeconds, addr: url });
     await server.waitForEvent('registered');
     return server;
   }
@@ -60,6 +82,8 @@ export async function startServer(
     SERVER_ID: id,
     TTL_SECONDS: String(ttlSeconds),
     SERVICE_OPTIONS: JSON.stringify(serviceOptions),
+    URL: url,
+    ...settings,
   });
   await server.waitForEvent('listening');
   return server;
@@ -73,9 +97,21 @@ export async function startClient(
   options: ClientOptions,
 ): Promise<EventProcess> {
   const { calls = 1, concurrency = 1, forever = false, warm = 0 } = options;
+  const { method = 'login', holdMs = 0, intervalMs = 5, timeoutMs = 5_000 } = options;
+  const { policy = 'round_robin', goFlags = {}, clientOptions = {} } = options;
   if (side === 'go') {
-    const flags: GoFlags = { calls, concurrency, warm, ...(forever ? { forever: true } : {}) };
-    return startGo('client', etcd, service, flags);
+    return startGo('client', etcd, service, {
+      calls,
+      concurrency,
+      warm,
+      method,
+      policy,
+      'hold-ms': holdMs,
+      'interval-ms': intervalMs,
+      'timeout-ms': timeoutMs,
+      ...(forever ? { forever: true } : {}),
+      ...goFlags,
+    });
   }
   return startApp('api-client', {
     ETCD_HOSTS: etcd,
@@ -84,6 +120,12 @@ export async function startClient(
     CONCURRENCY: String(concurrency),
     WARM: String(warm),
     FOREVER: forever ? '1' : '0',
+    METHOD: method,
+    HOLD_MS: String(holdMs),
+    INTERVAL_MS: String(intervalMs),
+    TIMEOUT_MS: String(timeoutMs),
+    POLICY: policy,
+    CLIENT_OPTIONS: JSON.stringify(clientOptions),
   });
 }
 

@@ -33,11 +33,24 @@ func (s *userServer) answer(request *userpb.UserRequest) *userpb.UserResponse {
 	}
 }
 
+// hold is how long a call is to take.
+func (s *userServer) hold(request *userpb.UserRequest) time.Duration {
+	if request.GetHoldMs() > 0 {
+		return time.Duration(request.GetHoldMs()) * time.Millisecond
+	}
+	return s.delay
+}
+
+// Find answers as Login does; the proto says that it may be called twice.
+func (s *userServer) Find(ctx context.Context, request *userpb.UserRequest) (*userpb.UserResponse, error) {
+	return s.Login(ctx, request)
+}
+
 // Login answers after the configured delay.
 func (s *userServer) Login(ctx context.Context, request *userpb.UserRequest) (*userpb.UserResponse, error) {
-	if s.delay > 0 {
+	if delay := s.hold(request); delay > 0 {
 		select {
-		case <-time.After(s.delay):
+		case <-time.After(delay):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -45,15 +58,22 @@ func (s *userServer) Login(ctx context.Context, request *userpb.UserRequest) (*u
 	return s.answer(request), nil
 }
 
-// Watch answers once and then keeps the stream open until the client leaves or the server stops.
+// Watch answers once and then keeps the stream open as long as it is asked to: by default until the client leaves or the
+// server stops.
 func (s *userServer) Watch(request *userpb.UserRequest, stream grpc.ServerStreamingServer[userpb.UserResponse]) error {
 	if err := stream.Send(s.answer(request)); err != nil {
 		return err
 	}
+	stopping, over := s.stopping.Done(), (<-chan time.Time)(nil)
+	if request.GetHoldMs() > 0 {
+		stopping, over = nil, time.After(time.Duration(request.GetHoldMs())*time.Millisecond)
+	}
 	select {
 	case <-stream.Context().Done():
 		return stream.Context().Err()
-	case <-s.stopping.Done():
+	case <-over:
+		return nil
+	case <-stopping:
 		return nil
 	}
 }

@@ -1,11 +1,14 @@
 /**
- * A Nest gateway that calls `User.Login` through an injected client, for tests that need it in a process of its own. Its
- * events are those of `interop client`, the Go one, so that a test can hold both to the same.
+ * A Nest gateway that calls `User` through an injected client, for tests that need it in a process of its own. Its events
+ * are those of `interop client`, the Go one, so that a test can hold both to the same.
  *
- * Settings: `ETCD_HOSTS`; `SERVICE` (api); `CALLS` (1); `CONCURRENCY` (1); `FOREVER` (1: call until SIGTERM);
- * `INTERVAL_MS` (5: pause between two calls with FOREVER); `POLICY` (round_robin); `WARM` (0: before the counting
- * starts, call until so many servers have answered); `TIMEOUT_MS` (5000).
- * Events: `warm`, with FOREVER `tick` every 100 ms, `done`; each with `calls`, `failed`, `byServer` and `byCode`.
+ * Settings: `ETCD_HOSTS`; `SERVICE` (api); `METHOD` (login, find or watch); `HOLD_MS` (how long a call takes at the server);
+ * `CALLS` (1); `CONCURRENCY` (1); `FOREVER` (1: call until SIGTERM); `INTERVAL_MS` (5: pause between two calls with
+ * FOREVER; 0: none); `POLICY` (round_robin); `CLIENT_OPTIONS`, JSON with further fields of the client's definition; `WARM`
+ * (0: before the counting starts, call login until so many servers have answered); `TIMEOUT_MS` (5000).
+ * Events: `ready` after the bootstrap, `warm`, with FOREVER `tick` every 100 ms, `done`. All but the first with `calls`,
+ * `failed`, `byServer`, `byCode`, `messages` (of the first failures), and when, by the clock on the wall: `lastFailureMs`,
+ * and `recoveredMs`, the last answer that followed a failure.
  */
 import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -13,18 +16,23 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { ClientGrpc } from '@nestjs/microservices';
-import { DiscoveryModule, InjectGrpcClient } from 'nestjs-grpc-discovery';
-import { firstValueFrom, type Observable } from 'rxjs';
-import { emit, endWithTestProcess, setting } from './app-events.js';
+import { type ClientDefinition, DiscoveryModule, InjectGrpcClient } from 'nestjs-grpc-discovery';
+import { lastValueFrom, type Observable } from 'rxjs';
+import { emit, endWithTestProcess, jsonSetting, setting } from './app-events.js';
 import type { UserRequest, UserResponse } from './user.controller.js';
 
-interface UserClient {
-  login(
+type Method = 'login' | 'find' | 'watch';
+
+type UserClient = {
+  readonly [method in Method]: (
     request: UserRequest,
     metadata: Metadata,
     options: { readonly deadline: number },
-  ): Observable<UserResponse>;
-}
+  ) => Observable<UserResponse>;
+};
+
+/** How many messages of failures a tally keeps. */
+const MESSAGES = 5;
 
 /** Counts the outcomes of calls. */
 class Tally {
@@ -32,6 +40,10 @@ class Tally {
   private failed = 0;
   private readonly byServer: Record<string, number> = {};
   private readonly byCode: Record<string, number> = {};
+  private readonly messages: string[] = [];
+  private isFailing = false;
+  private lastFailureMs: number | undefined;
+  private recoveredMs: number | undefined;
 
   get servers(): number {
     return Object.keys(this.byServer).length;
@@ -40,6 +52,8 @@ class Tally {
   answered(server: string): void {
     this.calls += 1;
     this.byServer[server] = (this.byServer[server] ?? 0) + 1;
+    if (this.isFailing) this.recoveredMs = Date.now();
+    this.isFailing = false;
   }
 
   erred(error: unknown): void {
@@ -48,11 +62,14 @@ class Tally {
     this.calls += 1;
     this.failed += 1;
     this.byCode[name] = (this.byCode[name] ?? 0) + 1;
+    if (this.messages.length < MESSAGES) this.messages.push(String(error));
+    this.isFailing = true;
+    this.lastFailureMs = Date.now();
   }
 
   print(event: string): void {
-    const { calls, failed, byServer, byCode } = this;
-    emit(event, { calls, failed, byServer, byCode });
+    const { calls, failed, byServer, byCode, messages, lastFailureMs, recoveredMs } = this;
+    emit(event, { calls, failed, byServer, byCode, messages, lastFailureMs, recoveredMs });
   }
 }
 
@@ -66,13 +83,14 @@ class Gateway implements OnModuleInit {
     this.users = this.client.getService<UserClient>('User');
   }
 
-  async call(into: Tally, timeoutMs: number): Promise<void> {
+  async call(into: Tally, method: Method, holdMs: number): Promise<void> {
     if (this.users === undefined) throw new Error('the gateway is not initialised');
-    const request = { name: '张三', password: '111111' };
+    const request = { name: '张三', password: '111111', holdMs };
     const options = { deadline: Date.now() + timeoutMs };
     try {
-      const response = await firstValueFrom(this.users.login(request, new Metadata(), options));
-      into.answered(response.server);
+      const answers$ = this.users[method](request, new Metadata(), options);
+      const { server } = await lastValueFrom(answers$);
+      into.answered(server);
     } catch (error) {
       into.erred(error);
     }
@@ -88,7 +106,8 @@ class Gateway implements OnModuleInit {
         service: setting('SERVICE', 'api'),
         package: 'user',
         protoPath: setting('USER_PROTO'),
-        loadBalancing: setting('POLICY', 'round_robin') as 'round_robin',
+        loadBalancing: setting('POLICY', 'round_robin'),
+        ...jsonSetting<Partial<ClientDefinition>>('CLIENT_OPTIONS'),
       },
     ]),
   ],
@@ -99,6 +118,9 @@ class GatewayModule {}
 const forever = setting('FOREVER', '0') === '1';
 const calls = Number(setting('CALLS', '1'));
 const timeoutMs = Number(setting('TIMEOUT_MS', '5000'));
+const intervalMs = Number(setting('INTERVAL_MS', '5'));
+const method = setting('METHOD', 'login') as Method;
+const holdMs = Number(setting('HOLD_MS', '0'));
 
 // The signal only ends the loops: the calls under way finish, and the application closes in order below.
 const stop = new AbortController();
@@ -107,12 +129,13 @@ endWithTestProcess();
 
 const app = await NestFactory.createApplicationContext(GatewayModule);
 const gateway = app.get(Gateway);
+emit('ready');
 
 const warm = Number(setting('WARM', '0'));
 if (warm > 0) {
   const warming = new Tally();
   while (!stop.signal.aborted && warming.servers < warm) {
-    await gateway.call(warming, timeoutMs);
+    await gateway.call(warming, 'login', 0);
     await pause(1);
   }
   warming.print('warm');
@@ -125,8 +148,8 @@ let issued = 0;
 const worker = async (): Promise<void> => {
   while (!stop.signal.aborted && issued < limit) {
     issued += 1;
-    await gateway.call(counted, timeoutMs);
-    if (forever) await pause(Number(setting('INTERVAL_MS', '5')));
+    await gateway.call(counted, method, holdMs);
+    if (forever && intervalMs > 0) await pause(intervalMs);
   }
 };
 await Promise.all(Array.from({ length: Number(setting('CONCURRENCY', '1')) }, worker));

@@ -18,6 +18,12 @@ export function jsonSetting<T>(name: string): T | undefined {
   return text === undefined || text === '' ? undefined : (JSON.parse(text) as T);
 }
 
+/** A setting that is a number; `undefined` where there is none. */
+export function numberSetting(name: string): number | undefined {
+  const text = process.env[name];
+  return text === undefined || text === '' ? undefined : Number(text);
+}
+
 /**
  * Ends this process by SIGTERM once standard input closes, which happens when the test process ends in whatever way.
  * Does not keep the process alive by itself, so that a test can see whether the app does.

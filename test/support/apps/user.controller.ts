@@ -1,11 +1,24 @@
 /** The `User` service as the test servers implement it: every answer names the server. */
 import { Controller, Inject, type OnApplicationShutdown } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
-import { concat, delay, type Observable, of, Subject, takeUntil } from 'rxjs';
+import {
+  concat,
+  delay,
+  interval,
+  map,
+  NEVER,
+  type Observable,
+  of,
+  Subject,
+  takeUntil,
+  timer,
+} from 'rxjs';
 
 export interface UserRequest {
   readonly name: string;
   readonly password: string;
+  /** How long the answer takes, or the stream stays open, in milliseconds; 0 or none: as the server is set. */
+  readonly holdMs?: number;
 }
 
 export interface UserResponse {
@@ -21,6 +34,10 @@ export interface UserControllerOptions {
   readonly id: string;
   /** How long an answer takes, in milliseconds. */
   readonly delayMs: number;
+  /** How often an open stream brings another message, in milliseconds. Default: never. */
+  readonly streamEveryMs?: number;
+  /** Told of every call as it comes in. */
+  readonly onCall?: (request: UserRequest) => void;
 }
 
 @Controller()
@@ -31,19 +48,40 @@ export class UserController implements OnApplicationShutdown {
 
   @GrpcMethod('User', 'Login')
   login(request: UserRequest): Observable<UserResponse> {
-    const { delayMs } = this.options;
+    this.options.onCall?.(request);
+    const delayMs = this.holdMs(request);
     const answer$ = of(this.answer(request));
     return delayMs > 0 ? answer$.pipe(delay(delayMs)) : answer$;
   }
 
-  /** Answers once and then keeps the stream open until the client leaves or the application ends. */
+  /** As `Login`, but the proto says that it may be called twice. */
+  @GrpcMethod('User', 'Find')
+  find(request: UserRequest): Observable<UserResponse> {
+    return this.login(request);
+  }
+
+  /** Answers once and then keeps the stream open for `holdMs`, or until the client leaves or the application ends. */
   @GrpcMethod('User', 'Watch')
   watch(request: UserRequest): Observable<UserResponse> {
-    return concat(of(this.answer(request)), new Subject<never>()).pipe(takeUntil(this.stopping$));
+    const { streamEveryMs, onCall } = this.options;
+    onCall?.(request);
+    const holdMs = request.holdMs ?? 0;
+    const more$ =
+      streamEveryMs === undefined
+        ? NEVER
+        : interval(streamEveryMs).pipe(map(() => this.answer(request)));
+    const over$ = holdMs > 0 ? timer(holdMs) : NEVER;
+    return concat(of(this.answer(request)), more$.pipe(takeUntil(over$))).pipe(
+      takeUntil(this.stopping$),
+    );
   }
 
   onApplicationShutdown(): void {
     this.stopping$.next();
+  }
+
+  private holdMs({ holdMs = 0 }: UserRequest): number {
+    return holdMs > 0 ? holdMs : this.options.delayMs;
   }
 
   private answer(request: UserRequest): UserResponse {
