@@ -1,0 +1,104 @@
+/** Servers that die, freeze or are all gone: what it costs, and how soon it is over. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { finalTally, tickWhere } from '../../interop/fleet.js';
+import { compileApps } from '../../support/child-app.js';
+import { DeployStage } from '../../support/deploy-stage.js';
+import { describeEtcd } from '../../support/describe-etcd.js';
+import { EtcdProcess, freePort } from '../../support/etcd-process.js';
+import { stopEventProcesses } from '../../support/event-process.js';
+
+const CONCURRENCY = 32;
+/** What a busy machine may add to a bound. */
+const MARGIN_MS = 2_000;
+
+describeEtcd('servers that fail', (binary) => {
+  let etcd: EtcdProcess;
+  let url = '';
+  beforeAll(async () => {
+    await compileApps();
+    etcd = await EtcdProcess.start({ binary });
+    url = etcd.hosts[0] ?? '';
+  });
+  afterEach(stopEventProcesses);
+  afterAll(async () => {
+    await etcd?.stop();
+  });
+
+  it('kill -9 of one: idempotent calls are retried, others lose those in flight on it', async () => {
+    const stage = new DeployStage('nest', url, 'killed');
+    await stage.grow(3);
+    const [, login] = await stage.call({ method: 'find', holdMs: 20 }, { holdMs: 20 });
+    stage.at(0).kill('SIGKILL');
+    await stage.calls(4 * CONCURRENCY);
+    const after = login && (await tickWhere(login, () => true));
+    await stage.calls(4 * CONCURRENCY);
+    expect(await stage.finish()).toMatchObject([
+      { failed: 0, byCode: {} },
+      { failed: after?.failed },
+    ]);
+    // The record stands for its time to live; nobody calls it any more.
+    expect(after?.failed).toBeLessThanOrEqual(CONCURRENCY);
+    expect(Object.keys(after?.byCode ?? {})).toEqual(after?.failed === 0 ? [] : ['UNAVAILABLE']);
+  });
+
+  it('SIGSTOP of one: hedged calls all succeed, others fail only until keepalive finds out', async () => {
+    const stage = new DeployStage('nest', url, 'frozen');
+    const keepaliveMs = 500;
+    await stage.grow(3);
+    const [, login] = await stage.call(
+      {
+        method: 'find',
+        holdMs: 20,
+        timeoutMs: 2_000,
+        clientOptions: { retry: { hedgingDelayMs: 200 } },
+      },
+      {
+        holdMs: 20,
+        timeoutMs: 1_000,
+        // Under round_robin every caller ends up waiting for the frozen server.
+        policy: 'least_request',
+        clientOptions: {
+          keepalive: { keepaliveTimeMs: keepaliveMs, keepaliveTimeoutMs: keepaliveMs },
+        },
+      },
+    );
+    const frozenMs = Date.now();
+    stage.at(0).kill('SIGSTOP');
+    await pause(2 * keepaliveMs + MARGIN_MS);
+    const found = login && (await tickWhere(login, () => true));
+    await stage.calls(2 * CONCURRENCY);
+    stage.at(0).kill('SIGCONT');
+    const [finds, logins] = await stage.finish();
+    expect(finds).toMatchObject({ failed: 0, byCode: {} });
+    expect(logins?.failed).toBe(found?.failed);
+    expect(logins?.failed).toBeLessThanOrEqual(CONCURRENCY);
+    expect((logins?.lastFailureMs ?? frozenMs) - frozenMs).toBeLessThan(
+      2 * keepaliveMs + MARGIN_MS,
+    );
+  });
+
+  it('all servers down, then back: calls succeed soon after the first record', async () => {
+    const ports = await Promise.all([freePort(), freePort()]);
+    // The records outlive the servers, so what the clients learnt about the addresses does too.
+    const stage = new DeployStage('nest', url, 'down', { ttlSeconds: 60 });
+    for (const port of ports) await stage.grow(1, { port });
+    const [client, patient] = await stage.call(
+      { concurrency: 2, intervalMs: 20 },
+      { concurrency: 2, intervalMs: 20, clientOptions: { waitForReady: true }, timeoutMs: 20_000 },
+    );
+    await stage.shrink(0, 'SIGKILL');
+    // Long enough for gRPC's backoff to have grown well past the bound.
+    await pause(6_000);
+    await stage.grow(1, { port: ports[0] });
+    const registeredMs = Date.now();
+    if (client === undefined || patient === undefined) throw new Error('no clients');
+    const back = await tickWhere(client, ({ recoveredMs }) => recoveredMs !== undefined);
+    expect((back.recoveredMs ?? Infinity) - registeredMs).toBeLessThan(1_000);
+    expect(back.byCode).toEqual({ UNAVAILABLE: back.failed });
+    await stage.calls(10);
+    patient.kill('SIGTERM');
+    // Those in flight at the kill were lost; whoever called after it waited.
+    expect((await finalTally(patient)).failed).toBeLessThanOrEqual(2);
+  });
+});

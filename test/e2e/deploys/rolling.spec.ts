@@ -1,0 +1,54 @@
+/** Deploys under load cost no call: servers in processes of their own, 32 calls at a time, no retries. */
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { compileApps } from '../../support/child-app.js';
+import { DeployStage } from '../../support/deploy-stage.js';
+import { describeEtcd } from '../../support/describe-etcd.js';
+import { EtcdProcess, freePort } from '../../support/etcd-process.js';
+import { stopEventProcesses } from '../../support/event-process.js';
+
+/** Without transparent retries being told apart, `login` is retried by nothing: it is not declared idempotent. */
+const UNARY_5 = { holdMs: 5 };
+const UNARY_500 = { holdMs: 500 };
+const STREAM_3000 = { method: 'watch', holdMs: 3_000 } as const;
+const NONE_FAILED = { failed: 0, byCode: {} };
+
+describeEtcd('deploys without a failed call', (binary) => {
+  let etcd: EtcdProcess;
+  let url = '';
+  beforeAll(async () => {
+    await compileApps();
+    etcd = await EtcdProcess.start({ binary });
+    url = etcd.hosts[0] ?? '';
+  });
+  afterEach(stopEventProcesses);
+  afterAll(async () => {
+    await etcd?.stop();
+  });
+
+  it('rolling restart, each time another way, under calls of 5 ms, 500 ms and streams of 3 s', async () => {
+    const stage = new DeployStage('nest', url, 'rolling');
+    const port = await freePort();
+    await stage.grow(3);
+    await stage.call(UNARY_5, UNARY_500, STREAM_3000);
+    await stage.restart(0, 'SIGTERM', { port });
+    await stage.restart(1, 'SIGINT');
+    // On the same port again, as where a machine has one address.
+    await stage.restart(0, 'close', { port, settings: { HYBRID: '1' } });
+    await stage.restart(0, 'SIGTERM', { settings: { HYBRID: '1' } });
+    await stage.restart(0, 'close', { settings: { SERVERS: '2' } });
+    await stage.restart(0, 'SIGTERM');
+    await stage.calls(32);
+    for (const tally of await stage.finish()) expect(tally).toMatchObject(NONE_FAILED);
+  }, 60_000);
+
+  it('scale 3, 6, 2', async () => {
+    const stage = new DeployStage('nest', url, 'scaling');
+    await stage.grow(3);
+    await stage.call(UNARY_5, UNARY_500);
+    await stage.grow(3);
+    await stage.calls(64);
+    await stage.shrink(2, 'SIGTERM');
+    await stage.calls(64);
+    for (const tally of await stage.finish()) expect(tally).toMatchObject(NONE_FAILED);
+  });
+});
