@@ -3,29 +3,21 @@
  * and go, and publishes a fresh picker when something that matters has changed. Every update costs O(N).
  */
 import { type ChannelOptions, connectivityState } from '@grpc/grpc-js';
-import { composePools } from '../balance/candidate-pipeline.js';
-import { readEndpointFacts } from '../balance/candidate.js';
 import { EndpointLoad } from '../balance/endpoint-load.js';
-import { FleetLoad } from '../balance/fleet-load.js';
-import type { Picker } from '../balance/picker.js';
-import {
-  allowsSlowStart,
-  createPipelinePicker,
-  isLoadAware,
-  isWeighted,
-} from '../balance/policy.js';
+import { isLoadAware } from '../balance/policy.js';
 import { pickSubset } from '../balance/subset.js';
-import type { CancelTimer, Clock, Random } from '../core/clock.js';
-import { parseAddress } from '../core/address.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { BALANCER_NAME, BalancerConfig, type BalancerSettings } from './balancer-config.js';
-import { ConnectionRamp, type RampOptions } from './connection-ramp.js';
 import {
-  type ConnectionContext,
-  type ConnectionState,
-  EndpointConnection,
-} from './endpoint-connection.js';
+  type BalancerPorts,
+  createConnectionContext,
+  type LiveSettings,
+} from './connection-context.js';
+import { ConnectionRamp, inRampOrder, SINGLE_RAMP } from './connection-ramp.js';
+import { ConnectionTable } from './connection-table.js';
+import type { ConnectionState, EndpointConnection } from './endpoint-connection.js';
 import { EndpointPicker, type PickerHost } from './endpoint-picker.js';
+import { FleetPicker } from './fleet-picker.js';
 import {
   type ChannelControlHelper,
   type GrpcEndpoint,
@@ -39,29 +31,18 @@ import {
 import { OutlierWatch } from './outlier-watch.js';
 import { discoveredEndpoint } from './resolved-endpoint.js';
 
-/** Time and randomness. */
-export interface BalancerPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-}
-
 /** One channel's balancer. */
 export class EndpointBalancer implements LoadBalancer, PickerHost {
   measures = false;
-  private readonly connections = new Map<string, EndpointConnection>();
-  private readonly count: Record<ConnectionState, number> = {
-    idle: 0,
-    connecting: 0,
-    ready: 0,
-    failed: 0,
-  };
-  private readonly fleet = new FleetLoad();
+  private readonly pickers: FleetPicker;
+  private readonly isListed = (connection: EndpointConnection) =>
+    this.table?.has(connection) === true;
+  /** What the connections see of the settings; they outlive each of them. */
+  private live: LiveSettings | undefined;
+  private table: ConnectionTable | undefined;
   private settings: BalancerSettings | undefined;
   private ramp: ConnectionRamp | undefined;
   private outliers: OutlierWatch | undefined;
-  private picker: Picker<EndpointConnection> | undefined;
-  private context: ConnectionContext | undefined;
-  private cancelRecompute: CancelTimer | undefined;
   private published: connectivityState = connectivityState.IDLE;
   private lastError = 'no connection was tried yet';
   private note = '';
@@ -74,7 +55,9 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   constructor(
     private readonly helper: ChannelControlHelper,
     private readonly ports: BalancerPorts,
-  ) {}
+  ) {
+    this.pickers = new FleetPicker(ports, () => this.publish());
+  }
 
   updateAddressList(
     list: StatusOr<GrpcEndpoint[]>,
@@ -83,16 +66,18 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     note: string,
   ): boolean {
     if (this.closed || !(config instanceof BalancerConfig)) return false;
+    const { settings } = config;
     this.note = note;
-    this.configure(config.settings, options);
-    if (!list.ok) {
-      // A list that is in use stays in use; without one, calls are to fail with what the resolver says.
-      if (this.connections.size === 0) this.fail(list.error.details);
+    this.updating = true;
+    const table = this.prepare(settings, options);
+    if (list.ok) this.replace(table, list.value.flatMap(discoveredEndpoint), settings);
+    this.outliers?.judge();
+    this.updating = false;
+    // A list that is in use stays in use; without one, calls are to fail with what the resolver says.
+    if (!list.ok && table.size === 0) {
+      this.fail(list.error.details);
       return true;
     }
-    this.updating = true;
-    this.replace(list.value.flatMap(discoveredEndpoint), config.settings);
-    this.updating = false;
     this.runRamp();
     this.publish();
     return true;
@@ -103,17 +88,16 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   }
 
   resetBackoff(): void {
-    for (const connection of this.connections.values()) {
-      connection.subchannel?.getRealSubchannel().resetBackoff();
+    for (const { subchannel } of this.table?.values() ?? []) {
+      subchannel?.getRealSubchannel().resetBackoff();
     }
   }
 
   destroy(): void {
     this.closed = true;
     this.outliers?.stop();
-    this.cancelRecompute?.();
-    for (const connection of this.connections.values()) connection.close();
-    this.connections.clear();
+    this.pickers.stop();
+    this.table?.close();
   }
 
   getTypeName(): string {
@@ -125,17 +109,25 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   }
 
   onPick(): void {
-    if (this.count.idle > 0 && this.settings?.policy.name !== 'pick_first') {
-      if (this.ramp?.demand(this.connections.size) === true) this.scheduleRamp();
-    }
+    const { table } = this;
+    if (table === undefined || table.count.idle === 0) return;
+    if (this.settings?.policy.name === 'pick_first') return;
+    if (this.ramp?.demand(table.size) === true) this.scheduleRamp();
   }
 
-  private configure(settings: BalancerSettings, options: ChannelOptions): void {
-    if (this.settings === settings && this.context !== undefined) return;
-    const { clock, random } = this.ports;
+  onFailure({ tally }: EndpointLoad): void {
+    this.outliers?.onFailure(tally);
+  }
+
+  /** Makes what is needed for these settings, or changes what there is. */
+  private prepare(settings: BalancerSettings, options: ChannelOptions): ConnectionTable {
+    if (this.table !== undefined && this.settings === settings) return this.table;
+    const { healthService, connectTimeoutMs, policy } = settings;
+    const isOtherHealth = this.live !== undefined && this.live.healthService !== healthService;
     this.settings = settings;
-    this.measures = isLoadAware(settings.policy) || settings.outliers !== undefined;
-    const ramp = settings.policy.name === 'pick_first' ? SINGLE_RAMP : settings.ramp;
+    this.measures = isLoadAware(policy) || settings.outliers !== undefined;
+    this.live = Object.assign(this.live ?? {}, { healthService, connectTimeoutMs });
+    const ramp = policy.name === 'pick_first' ? SINGLE_RAMP : settings.ramp;
     this.ramp ??= new ConnectionRamp(ramp);
     this.ramp.configure(ramp);
     this.outliers?.stop();
@@ -144,104 +136,51 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
         ? undefined
         : new OutlierWatch(
             settings.outliers,
-            clock,
-            () => this.connections.values(),
-            () => this.publish(),
+            this.ports.clock,
+            () => this.table?.values() ?? [],
+            () => this.schedulePublish(),
           );
-    const connectionOptions = subchannelOptions(options);
-    this.context ??= {
-      clock,
-      random,
-      createSubchannel: (endpoint, attempt) =>
-        this.helper.createSubchannel(
-          dialAddress(endpoint),
-          attempt === 0 ? connectionOptions : { ...connectionOptions, [ATTEMPT_OPTION]: attempt },
-        ),
-      onChange: (connection, from) => this.onConnectionChange(connection, from),
-      connectTimeoutMs: settings.connectTimeoutMs,
-      healthService: settings.healthService,
-    };
+    this.table ??= new ConnectionTable(
+      createConnectionContext(this.helper, subchannelOptions(options), this.ports, this.live, {
+        onChange: (connection, from) => this.onConnectionChange(connection, from),
+      }),
+      () => this.createLoad(),
+    );
+    if (isOtherHealth) for (const connection of this.table.values()) connection.recheck();
+    return this.table;
   }
 
-  /** Takes in a list: keeps who stays, closes who is gone, queues who is new. */
-  private replace(listed: readonly Endpoint[], settings: BalancerSettings): void {
-    const all = listed.map((endpoint) => {
-      const known = this.connections.get(endpoint.address);
-      return known?.endpoint === endpoint ? known : readEndpointFacts(endpoint);
-    });
-    const chosen = settings.subset === undefined ? all : pickSubset(all, settings.subset);
-    const gone = new Set(this.connections.keys());
-    const joined: EndpointConnection[] = [];
-    const isFirst = this.connections.size === 0;
-    for (const facts of chosen) {
-      const { address } = facts.endpoint;
-      gone.delete(address);
-      const known = this.connections.get(address);
-      if (known === undefined) {
-        const connection = this.connection(facts);
-        this.connections.set(address, connection);
-        this.count.idle++;
-        joined.push(connection);
-      } else if (facts !== known) {
-        const isAnother = known.endpoint.incarnation !== facts.endpoint.incarnation;
-        known.describe(facts);
-        if (isAnother) known.renew(this.createLoad());
-      }
-    }
-    for (const address of gone) this.remove(address);
-    if (isFirst) this.ramp?.enqueue(this.inOrder(joined, settings));
+  private replace(
+    table: ConnectionTable,
+    listed: readonly Endpoint[],
+    settings: BalancerSettings,
+  ): void {
+    const all = listed.map((endpoint) => table.factsOf(endpoint));
+    const isFirst = table.size === 0;
+    const joined = table.replace(
+      settings.subset === undefined ? all : pickSubset(all, settings.subset),
+    );
+    if (isFirst)
+      this.ramp?.enqueue(inRampOrder(joined, settings.pipeline.locality?.zone, this.ports.random));
     else for (const connection of joined) this.ramp?.expedite(connection);
-  }
-
-  private connection(facts: ReturnType<typeof readEndpointFacts>): EndpointConnection {
-    const { context } = this;
-    if (context === undefined)
-      throw new Error('the balancer was given a list before a configuration');
-    return new EndpointConnection(facts, this.createLoad(), context);
-  }
-
-  private remove(address: string): void {
-    const connection = this.connections.get(address);
-    if (connection === undefined) return;
-    this.connections.delete(address);
-    this.count[connection.state]--;
-    connection.close();
+    this.ramp?.prune(table.size, this.isListed);
   }
 
   private createLoad(): EndpointLoad {
     const policy = this.settings?.policy;
-    return new EndpointLoad(this.fleet, policy?.name === 'peak_ewma' ? policy : undefined);
-  }
-
-  /** The order of the first connections: shuffled, so that clients which start together spread; the own zone first. */
-  private inOrder(
-    connections: readonly EndpointConnection[],
-    settings: BalancerSettings,
-  ): EndpointConnection[] {
-    const { random } = this.ports;
-    const zone = settings.pipeline.locality?.zone;
-    return connections
-      .map((connection) => ({
-        connection,
-        rank: random() + (zone === undefined || connection.zone === zone ? 0 : 1),
-      }))
-      .toSorted((left, right) => left.rank - right.rank)
-      .map(({ connection }) => connection);
+    return new EndpointLoad(this.pickers.fleet, policy?.name === 'peak_ewma' ? policy : undefined);
   }
 
   private onConnectionChange(connection: EndpointConnection, from: ConnectionState): void {
-    if (this.closed || this.connections.get(connection.endpoint.address) !== connection) return;
-    this.count[from]--;
-    this.count[connection.state]++;
+    if (this.closed || this.table?.moved(connection, from) !== true) return;
     if (connection.state === 'failed') this.lastError = connection.lastError ?? this.lastError;
     if (connection.state === 'idle') {
-      // It was ready, or was given up: it comes before those that were never tried.
+      // It was ready: it comes before those that were never tried.
       this.ramp?.expedite(connection);
       this.helper.requestReresolution();
     }
     this.scheduleRamp();
-    if (from === 'ready') this.publish();
-    else this.schedulePublish();
+    this.schedulePublish();
   }
 
   private scheduleRamp(): void {
@@ -254,15 +193,12 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   }
 
   private runRamp(): void {
-    const { connecting, ready } = this.count;
-    this.ramp?.run(
-      connecting,
-      connecting + ready,
-      (connection) => this.connections.get(connection.endpoint.address) === connection,
-    );
+    if (this.table === undefined) return;
+    const { connecting, ready } = this.table.count;
+    this.ramp?.run(connecting, connecting + ready, this.isListed);
   }
 
-  /** Arrivals are gathered, so that a hundred of them make one picker. */
+  /** Changes are gathered, so that a hundred of them make one picker; meanwhile the old one passes over who is lost. */
   private schedulePublish(): void {
     if (this.scheduled || this.updating) return;
     this.scheduled = true;
@@ -273,75 +209,44 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   }
 
   private publish(): void {
-    const { settings, count, connections, note } = this;
-    if (settings === undefined || this.updating || this.closed) return;
-    if (connections.size === 0) {
+    const { settings, table, note } = this;
+    if (settings === undefined || table === undefined) return;
+    if (table.size === 0) {
       this.fail(note === '' ? 'the list of endpoints is empty' : note);
-    } else if (count.ready > 0) {
-      this.publishReady(settings);
-    } else if (count.failed >= Math.min(connections.size, settings.ramp.eager)) {
+    } else if (table.count.ready > 0) {
+      this.publishReady(settings, table);
+    } else if (table.count.failed >= Math.min(table.size, settings.ramp.eager)) {
       this.fail(
-        `none of ${connections.size} endpoints can be reached (${note}); last: ${this.lastError}`,
+        `none of ${table.size} endpoints can be reached (${note}); last: ${this.lastError}`,
       );
     } else {
-      this.picker = undefined;
+      this.pickers.forget();
       this.update(connectivityState.CONNECTING, new QueuePicker(this), null);
     }
   }
 
-  private publishReady(settings: BalancerSettings): void {
-    const { policy, pipeline } = settings;
-    const { slowStart, ...rest } = pipeline;
-    const pools = composePools(
-      {
-        candidates: [...this.connections.values()],
-        isReady: ({ state }) => state === 'ready',
-        isEjected: ({ load }) => this.outliers?.isEjected(load.tally) ?? false,
-        isWeighted: isWeighted(policy),
-      },
-      slowStart === undefined || !allowsSlowStart(policy) ? rest : pipeline,
-      this.now(),
+  private publishReady(settings: BalancerSettings, table: ConnectionTable): void {
+    const picker = this.pickers.next(
+      settings,
+      table.values(),
+      ({ load }) => this.outliers?.isEjected(load.tally) === true,
     );
-    const context = { random: this.ports.random, fleet: this.fleet };
-    const canary = pipeline.routing?.canary;
-    this.picker = createPipelinePicker(policy, pools, canary, context, this.picker);
-    this.cancelRecompute?.();
-    if (pools.recomputeMs !== undefined) {
-      this.cancelRecompute = this.ports.clock.setTimer(pools.recomputeMs, () => this.publish());
-    }
-    if (this.picker === undefined) {
+    if (picker === undefined) {
       this.fail(`no reachable endpoint matches the client's routing (${this.note})`);
-      return;
+    } else {
+      this.update(connectivityState.READY, new EndpointPicker(picker, this), null);
     }
-    this.update(connectivityState.READY, new EndpointPicker(this.picker, this), null);
   }
 
   private fail(details: string): void {
-    this.picker = undefined;
+    this.pickers.forget();
     this.update(connectivityState.TRANSIENT_FAILURE, new UnavailablePicker({ details }), details);
   }
 
-  private update(
-    state: connectivityState,
-    picker: Parameters<ChannelControlHelper['updateState']>[1],
-    message: string | null,
-  ): void {
+  private update(...[state, picker, message]: Parameters<ChannelControlHelper['updateState']>) {
     // A channel that waits asks for nothing new: the same again would only wake its calls in vain.
     if (state === connectivityState.CONNECTING && this.published === state) return;
     this.published = state;
     this.helper.updateState(state, picker, message);
   }
-}
-
-/** `pick_first` wants one connection, and looks for the next only when that fails. */
-const SINGLE_RAMP: RampOptions = { eager: 1, concurrency: 1 };
-
-/** Makes attempts that follow a given-up one different connections in grpc-js's pool. */
-const ATTEMPT_OPTION = 'nestjs_grpc_discovery.attempt';
-
-function dialAddress(endpoint: Endpoint) {
-  const address = parseAddress(endpoint.address);
-  if (address === undefined) throw new Error(`"${endpoint.address}" cannot be dialled`);
-  const { kind: _, ...subchannelAddress } = address;
-  return subchannelAddress;
 }

@@ -9,7 +9,7 @@ import type { EndpointLoad } from '../balance/endpoint-load.js';
 import { backoffDelayMs, type BackoffPolicy } from '../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
-import type { Subchannel } from './grpc-experimental.js';
+import { breakOffHandshake, type Subchannel } from './grpc-experimental.js';
 import { HealthWatch } from './health-watch.js';
 
 /**
@@ -37,7 +37,7 @@ export interface ConnectionContext {
   readonly healthService: string | undefined;
 }
 
-/** Between attempts that were given up: the subchannel's own backoff does not see those. */
+/** Between attempts that were abandoned and not broken off: the subchannel's own backoff does not see those. */
 const GIVEN_UP_BACKOFF: BackoffPolicy = { baseMs: 1_000, capMs: 30_000, floorMs: 500 };
 
 /** One endpoint's connection. */
@@ -51,6 +51,8 @@ export class EndpointConnection implements Candidate {
   joinedMs: number;
   private attempt = 0;
   private givenUp = 0;
+  /** The attempt under way was ended by us. */
+  private isBrokenOff = false;
   private cancelTimer: CancelTimer | undefined;
   private health: HealthWatch | undefined;
   private closed = false;
@@ -94,25 +96,32 @@ export class EndpointConnection implements Candidate {
     this.load = load;
     this.joinedMs = this.context.clock.now();
     this.givenUp = 0;
-    if (this.state !== 'failed') return;
-    if (this.subchannel === undefined) this.become('idle');
-    else this.subchannel.getRealSubchannel().resetBackoff();
+    if (this.state === 'failed') this.connect();
   }
 
-  /** Connects, now or after the backoff of a failed attempt. */
+  /** Asks anew whether the server is healthy: which service to ask about has changed. */
+  recheck(): void {
+    if (this.subchannel?.getConnectivityState() !== connectivityState.READY) return;
+    this.stopHealth();
+    this.onReady(this.subchannel);
+  }
+
+  /** Connects now, without waiting out the backoff of a failed attempt. */
   connect(): void {
-    if (this.subchannel === undefined) {
-      const subchannel = this.context.createSubchannel(this.endpoint, this.attempt);
-      subchannel.ref();
-      subchannel.addConnectivityStateListener(this.onSubchannelState);
-      this.subchannel = subchannel;
-      // It may be another channel's, and connected already.
-      if (subchannel.getConnectivityState() === connectivityState.READY) {
-        this.onReady(subchannel);
-        return;
-      }
+    this.subchannel ??= this.createSubchannel();
+    const isReady = this.subchannel.getConnectivityState() === connectivityState.READY;
+    if (!isReady) this.become('connecting');
+    this.dial();
+  }
+
+  private dial(): void {
+    this.stopTimer();
+    this.subchannel ??= this.createSubchannel();
+    // It may be another channel's, and connected already.
+    if (this.subchannel.getConnectivityState() === connectivityState.READY) {
+      if (this.health === undefined) this.onReady(this.subchannel);
+      return;
     }
-    this.become('connecting');
     this.startConnectTimer();
     // What another channel learnt about this address before it was listed again does not hold either.
     if (this.subchannel.getConnectivityState() === connectivityState.TRANSIENT_FAILURE) {
@@ -120,6 +129,13 @@ export class EndpointConnection implements Candidate {
     } else {
       this.subchannel.startConnecting();
     }
+  }
+
+  private createSubchannel(): Subchannel {
+    const subchannel = this.context.createSubchannel(this.endpoint, this.attempt);
+    subchannel.ref();
+    subchannel.addConnectivityStateListener(this.onSubchannelState);
+    return subchannel;
   }
 
   /** Lets go of the connection; calls under way on it still finish. */
@@ -149,7 +165,8 @@ export class EndpointConnection implements Candidate {
       case connectivityState.TRANSIENT_FAILURE:
         this.stopHealth();
         this.stopTimer();
-        this.lastError = error ?? this.lastError;
+        this.lastError = this.isBrokenOff ? this.noAnswer() : (error ?? this.lastError);
+        this.isBrokenOff = false;
         this.become('failed');
         // Sets it to try again once its backoff has passed.
         subchannel.startConnecting();
@@ -165,13 +182,15 @@ export class EndpointConnection implements Candidate {
   private onReady(subchannel: Subchannel): void {
     this.stopTimer();
     this.givenUp = 0;
-    const { healthService, clock } = this.context;
+    this.isBrokenOff = false;
+    const { healthService, clock, random } = this.context;
     if (healthService === undefined) {
       this.become('ready');
       return;
     }
-    this.become('connecting');
-    this.health = new HealthWatch(subchannel, healthService, clock, (healthy, detail) => {
+    if (this.state !== 'failed') this.become('connecting');
+    const ports = { clock, random };
+    this.health = new HealthWatch(subchannel, healthService, ports, (healthy, detail) => {
       this.lastError = healthy ? this.lastError : detail;
       this.become(healthy ? 'ready' : 'failed');
     });
@@ -185,13 +204,22 @@ export class EndpointConnection implements Candidate {
 
   /** The peer accepted and said nothing: gRPC itself would wait for ever. */
   private giveUp(): void {
-    const { clock, random, connectTimeoutMs } = this.context;
+    if (this.subchannel !== undefined && breakOffHandshake(this.subchannel)) {
+      // The subchannel takes it for a failed attempt, and goes on with its own backoff.
+      this.isBrokenOff = true;
+      return;
+    }
     this.release();
     this.attempt++;
-    this.lastError = `no HTTP/2 answer from ${this.endpoint.address} within ${connectTimeoutMs} ms`;
+    this.lastError = this.noAnswer();
+    const { clock, random } = this.context;
     const delayMs = backoffDelayMs(GIVEN_UP_BACKOFF, this.givenUp++, random);
-    this.cancelTimer = clock.setTimer(delayMs, () => this.become('idle'));
+    this.cancelTimer = clock.setTimer(delayMs, () => this.dial());
     this.become('failed');
+  }
+
+  private noAnswer(): string {
+    return `no HTTP/2 answer from ${this.endpoint.address} within ${this.context.connectTimeoutMs} ms`;
   }
 
   private release(): void {

@@ -1,8 +1,10 @@
 /** A picker of ours in the form a gRPC channel asks for: per call it chooses a connection and listens to how the call ends. */
 import type { Metadata } from '@grpc/grpc-js';
 import { callOutcome } from '../balance/call-outcome.js';
+import type { EndpointLoad } from '../balance/endpoint-load.js';
 import type { Picker, PickRequest } from '../balance/picker.js';
 import type { EndpointConnection } from './endpoint-connection.js';
+import { HASH_KEY_HEADER } from './hash-key.js';
 import {
   type GrpcPickArgs,
   type GrpcPicker,
@@ -15,6 +17,8 @@ export interface PickerHost {
   now(): number;
   /** A call was sent on its way. */
   onPick(): void;
+  /** A measured call failed. */
+  onFailure(load: EndpointLoad): void;
   /** Whether calls are to be measured; where nothing depends on it the cost is saved. */
   readonly measures: boolean;
 }
@@ -29,6 +33,15 @@ const REPICKS = 16;
 const TRIED = Symbol('nestjs_grpc_discovery_tried');
 type PickHistory = { [TRIED]?: EndpointConnection[] };
 
+/** The call waits for the next picker. */
+const QUEUED = {
+  pickResultType: PickResultType.QUEUE,
+  subchannel: null,
+  status: null,
+  onCallStarted: null,
+  onCallEnded: null,
+} as GrpcPickResult;
+
 /** The picker of a channel while at least one endpoint is ready. */
 export class EndpointPicker implements GrpcPicker {
   private readonly request = new MetadataRequest();
@@ -40,9 +53,11 @@ export class EndpointPicker implements GrpcPicker {
 
   pick({ metadata, extraPickInfo }: GrpcPickArgs): GrpcPickResult {
     const { host } = this;
-    this.request.metadata = metadata;
+    this.request.begin(metadata);
     const connection = this.pickUntried(extraPickInfo as PickHistory);
     host.onPick();
+    // Lost in this turn of the event loop, as all others this picker came across: the next picker is on its way.
+    if (connection.state !== 'ready') return QUEUED;
     if (!host.measures) return completed(connection, null, null);
     // Bound here: by the time the call ends, the endpoint may be another process with statistics of its own.
     const { load } = connection;
@@ -54,26 +69,33 @@ export class EndpointPicker implements GrpcPicker {
         startedMs = host.now();
         load.started(startedMs, isTimed);
       },
-      (code) => load.ended(host.now(), startedMs, callOutcome(code), isTimed),
+      (code) => {
+        const outcome = callOutcome(code);
+        load.ended(host.now(), startedMs, outcome, isTimed);
+        if (outcome === 'failure' || outcome === 'timeout') host.onFailure(load);
+      },
     );
   }
 
   /**
    * A retried or hedged call goes where it was not yet, if the policy ever chooses such an endpoint: the one that failed, or
-   * does not answer, is the least likely to.
+   * does not answer, is the least likely to. No call goes where the connection has just been lost.
    */
   private pickUntried(call: PickHistory): EndpointConnection {
     const nowMs = this.host.now();
-    let connection = this.picker.pick(this.request, nowMs);
     const tried = call[TRIED];
-    if (tried === undefined) {
-      call[TRIED] = [connection];
-      return connection;
-    }
-    for (let turn = 0; turn < REPICKS && tried.includes(connection); turn += 1) {
+    let connection = this.picker.pick(this.request, nowMs);
+    for (
+      let turn = 0;
+      turn < REPICKS && (connection.state !== 'ready' || tried?.includes(connection) === true);
+      turn++
+    ) {
       connection = this.picker.pick(this.request, nowMs);
     }
-    tried.push(connection);
+    if (connection.state === 'ready') {
+      if (tried === undefined) call[TRIED] = [connection];
+      else tried.push(connection);
+    }
     return connection;
   }
 }
@@ -94,10 +116,22 @@ function completed(
 
 /** One object for all calls: a pick reads it and keeps nothing. */
 class MetadataRequest implements PickRequest {
-  metadata: Metadata | undefined;
+  private metadata: Metadata | undefined;
+  private hashKey: string | undefined;
+
+  begin(metadata: Metadata): void {
+    this.metadata = metadata;
+    this.hashKey = undefined;
+  }
 
   header(name: string): string | undefined {
+    if (name === HASH_KEY_HEADER && this.hashKey !== undefined) return this.hashKey;
     const value = this.metadata?.get(name)[0];
-    return value === undefined ? undefined : String(value);
+    if (value === undefined) return undefined;
+    if (name !== HASH_KEY_HEADER) return String(value);
+    // Read once, and not sent.
+    this.metadata?.remove(name);
+    this.hashKey = String(value);
+    return this.hashKey;
   }
 }

@@ -70,6 +70,22 @@ export const statusOrFromValue: typeof experimental.statusOrFromValue = (value) 
 export const statusOrFromError: typeof experimental.statusOrFromError = (error) =>
   experimental.statusOrFromError(error);
 
+/**
+ * Ends an HTTP/2 handshake that is under way, so that the attempt fails: grpc-js knows no connect timeout, and has no way
+ * to be told (its subchannel keeps the connector, and that the session, to itself).
+ *
+ * @returns false where there is none: TCP or TLS is still being set up, or grpc-js looks different inside
+ */
+export function breakOffHandshake(subchannel: Subchannel): boolean {
+  const real = subchannel.getRealSubchannel() as unknown as {
+    readonly connector?: { readonly session?: { destroy?(): void } | null };
+  };
+  const session = real.connector?.session;
+  if (typeof session?.destroy !== 'function') return false;
+  session.destroy();
+  return true;
+}
+
 /** Channel options that make a connection: without what is for resolver and balancer alone. */
 export function subchannelOptions(options: ChannelOptions): ChannelOptions {
   return Object.fromEntries(

@@ -7,11 +7,11 @@ import {
   credentials,
   makeClientConstructor,
   type MethodDefinition,
-  type ServiceError,
+  type StatusObject,
   status,
 } from '@grpc/grpc-js';
 import { backoffDelayMs, type BackoffPolicy } from '../core/backoff.js';
-import type { CancelTimer, Clock } from '../core/clock.js';
+import type { CancelTimer, Clock, Random } from '../core/clock.js';
 import type { Subchannel } from './grpc-experimental.js';
 
 /** gRFC A17: the connection backoff of gRPC. */
@@ -26,7 +26,7 @@ const watchMethod: MethodDefinition<string, number> = {
   responseStream: true,
   requestSerialize: (service) => {
     const name = Buffer.from(service);
-    return Buffer.concat([Buffer.from([0x0a, name.length]), name]);
+    return Buffer.concat([Buffer.from([0x0a]), encodeVarint(name.length), name]);
   },
   requestDeserialize: (bytes) => bytes.subarray(2).toString(),
   responseSerialize: (serving) => Buffer.from([0x08, serving]),
@@ -47,7 +47,7 @@ export class HealthWatch {
   constructor(
     private readonly subchannel: Subchannel,
     private readonly service: string,
-    private readonly clock: Clock,
+    private readonly ports: { readonly clock: Clock; readonly random: Random },
     private readonly onHealth: (healthy: boolean, detail: string) => void,
   ) {
     this.watch();
@@ -71,15 +71,30 @@ export class HealthWatch {
       this.failures = 0;
       this.onHealth(serving === SERVING, `the server's health status is ${serving}`);
     });
-    call.on('error', (error: ServiceError) => {
-      if (this.stopped) return;
-      if (error.code === status.UNIMPLEMENTED) {
-        this.onHealth(true, 'the server has no health service');
-        return;
-      }
-      this.onHealth(false, `health watch failed: ${error.message}`);
-      const delayMs = backoffDelayMs(RETRY_BACKOFF, this.failures++, Math.random);
-      this.cancelTimer = this.clock.setTimer(delayMs, () => this.watch());
+    // The status tells of both, an error and an end without one; an error that nobody listens to would be thrown.
+    call.on('error', () => {});
+    call.on('status', ({ code, details }: StatusObject) => {
+      if (!this.stopped) this.onEnd(code, details);
     });
+  }
+
+  /** A watch is not supposed to end. */
+  private onEnd(code: status, details: string): void {
+    if (code === status.UNIMPLEMENTED) {
+      this.onHealth(true, 'the server has no health service');
+      return;
+    }
+    const { clock, random } = this.ports;
+    this.onHealth(false, `the health watch ended with ${status[code]}: ${details}`);
+    const delayMs = backoffDelayMs(RETRY_BACKOFF, this.failures++, random);
+    this.cancelTimer = clock.setTimer(delayMs, () => this.watch());
+  }
+}
+
+function encodeVarint(value: number): Buffer {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest >>>= 7) {
+    bytes.push(rest < 0x80 ? rest : (rest & 0x7f) | 0x80);
+    if (rest < 0x80) return Buffer.from(bytes);
   }
 }

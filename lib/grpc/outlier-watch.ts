@@ -4,6 +4,7 @@ import {
   type OutlierOptions,
   type OutlierState,
   stepOutliers,
+  wantsOutlierStep,
 } from '../balance/outlier-detection.js';
 import type { CancelTimer, Clock } from '../core/clock.js';
 import type { EndpointConnection } from './endpoint-connection.js';
@@ -23,25 +24,32 @@ export class OutlierWatch {
     private readonly connections: () => Iterable<EndpointConnection>,
     private readonly onChange: () => void,
   ) {
-    this.step();
+    this.judge();
   }
 
   isEjected(tally: CallTally): boolean {
     return this.state.get(tally)?.ejectedUntilMs !== undefined;
   }
 
+  /** A call failed: judges at once where that may make the difference. */
+  onFailure(tally: CallTally): void {
+    if (wantsOutlierStep(tally, this.options)) this.judge();
+  }
+
   stop(): void {
     this.cancelTimer?.();
   }
 
-  private step(): void {
+  /** Judges now. To be called when endpoints have joined as well: from then on their calls count. */
+  judge(): void {
     const members = Array.from(this.connections(), ({ load, state }) => ({
       tally: load.tally,
       usable: state === 'ready',
     }));
     const step = stepOutliers(this.state, members, this.options, this.clock.now());
     this.state = step.state;
-    this.cancelTimer = this.clock.setTimer(step.nextStepMs, () => this.step());
+    this.cancelTimer?.();
+    this.cancelTimer = this.clock.setTimer(step.nextStepMs, () => this.judge());
     if (step.ejected.length > 0 || step.returned.length > 0) this.onChange();
   }
 }

@@ -9,6 +9,7 @@ import type { SlowStartOptions } from '../balance/slow-start.js';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { BalancerSettings } from './balancer-config.js';
 import { DEFAULT_RAMP } from './connection-ramp.js';
+import { HASH_KEY_HEADER, type HashKeyFunction } from './hash-key.js';
 
 /** Names of the built-in policies. */
 export const LOAD_BALANCING_POLICIES = [
@@ -43,7 +44,7 @@ export interface LoadBalancingOptions extends PeakEwmaOptions {
    * `consistent_hash`, which needs it: the metadata key whose value is the key of a call, or a function of the request
    * message. Calls without a key may go anywhere. A function is applied to calls with one request message only.
    */
-  readonly hashKey?: string | ((request: unknown) => string | undefined);
+  readonly hashKey?: string | HashKeyFunction;
   /** `consistent_hash`: how many times the mean load one endpoint may have, above 1. Default 1.25. */
   readonly loadFactor?: number;
   /** `consistent_hash`: calls in flight an endpoint may always have, 0 or more. Default 4. */
@@ -144,9 +145,6 @@ const PLAIN_POLICIES = [
   'random',
   'least_request',
 ] as const;
-
-/** The metadata key under which a key that a function made of a request travels from interceptor to balancer. */
-export const HASH_KEY_HEADER = 'nestjs-grpc-discovery-hash-key';
 
 function createPolicy(options: LoadBalancingOptions): Policy {
   const name = options.policy ?? DEFAULT_LOAD_BALANCING;

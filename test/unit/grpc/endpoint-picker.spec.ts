@@ -3,12 +3,12 @@ import { expect, it } from 'vitest';
 import type { EndpointConnection } from '../../../lib/grpc/endpoint-connection.js';
 import { EndpointPicker } from '../../../lib/grpc/endpoint-picker.js';
 
-const host = { now: () => 0, onPick: () => {}, measures: false };
+const host = { now: () => 0, onPick: () => {}, onFailure: () => {}, measures: false };
 
 /** Picks from a fixed sequence of connections, over and over; which one shows in its subchannel. */
 function picking(sequence: readonly string[]) {
   let next = 0;
-  const connection = new Map(sequence.map((name) => [name, { subchannel: name }]));
+  const connection = new Map(sequence.map((name) => [name, { subchannel: name, state: 'ready' }]));
   const picker = new EndpointPicker(
     {
       pick: () =>

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
+import { HASH_KEY_HEADER } from '../../../lib/grpc/hash-key.js';
 import {
   type ClientTraits,
   createBalancerSettings,
-  HASH_KEY_HEADER,
   knownPolicies,
   LOAD_BALANCING_POLICIES,
   type LoadBalancingOptions,

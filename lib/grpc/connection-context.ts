@@ -1,0 +1,55 @@
+/** What a balancer gives its connections: subchannels of its channel, time, and the settings as they are at each moment. */
+import type { ChannelOptions } from '@grpc/grpc-js';
+import { parseAddress } from '../core/address.js';
+import type { Clock, Random } from '../core/clock.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { ConnectionContext } from './endpoint-connection.js';
+import type { ChannelControlHelper } from './grpc-experimental.js';
+
+/** Time and randomness. */
+export interface BalancerPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The settings that connections look at whenever they need them. */
+export type LiveSettings = Pick<ConnectionContext, 'connectTimeoutMs' | 'healthService'>;
+
+/** Makes attempts that follow a given-up one different connections in grpc-js's pool. */
+const ATTEMPT_OPTION = 'nestjs_grpc_discovery.attempt';
+
+/**
+ * @param options what makes a connection, as `subchannelOptions` leaves it
+ * @param live read at each use
+ */
+export function createConnectionContext(
+  helper: ChannelControlHelper,
+  options: ChannelOptions,
+  ports: BalancerPorts,
+  live: LiveSettings,
+  { onChange }: Pick<ConnectionContext, 'onChange'>,
+): ConnectionContext {
+  return {
+    clock: ports.clock,
+    random: ports.random,
+    createSubchannel: (endpoint, attempt) =>
+      helper.createSubchannel(
+        dialAddress(endpoint),
+        attempt === 0 ? options : { ...options, [ATTEMPT_OPTION]: attempt },
+      ),
+    onChange,
+    get connectTimeoutMs() {
+      return live.connectTimeoutMs;
+    },
+    get healthService() {
+      return live.healthService;
+    },
+  };
+}
+
+function dialAddress(endpoint: Endpoint) {
+  const address = parseAddress(endpoint.address);
+  if (address === undefined) throw new Error(`"${endpoint.address}" cannot be dialled`);
+  const { kind: _, ...subchannelAddress } = address;
+  return subchannelAddress;
+}

@@ -1,0 +1,241 @@
+/** What grpc-js is to a balancer: subchannels whose states a test sets, and a helper that remembers what it is told. */
+import { type ChannelOptions, connectivityState, Metadata } from '@grpc/grpc-js';
+import type { JsonValue } from '../../../lib/core/endpoint.js';
+import { BalancerConfig, type BalancerSettings } from '../../../lib/grpc/balancer-config.js';
+import { EndpointBalancer } from '../../../lib/grpc/endpoint-balancer.js';
+import {
+  type ChannelControlHelper,
+  type GrpcEndpoint,
+  type GrpcPicker,
+  type GrpcPickResult,
+  type GrpcSubchannelAddress,
+  PickResultType,
+  statusOrFromError,
+  statusOrFromValue,
+  type Subchannel,
+} from '../../../lib/grpc/grpc-experimental.js';
+import { createBalancerSettings, type LoadBalancingOptions } from '../../../lib/grpc/policies.js';
+import { resolvedEndpoint } from '../../../lib/grpc/resolved-endpoint.js';
+import { FakeClock } from '../../../lib/testing/fake-clock.js';
+import { seededRandom } from '../../support/seeded-random.js';
+
+type StateListener = Parameters<Subchannel['addConnectivityStateListener']>[0];
+
+/** One connection as grpc-js has it. It never moves by itself. */
+export class FakeSubchannel {
+  state = connectivityState.IDLE;
+  refs = 0;
+  starts = 0;
+  backoffResets = 0;
+  /** The HTTP/2 session that is being set up, as the connector holds it. */
+  readonly session = { destroyed: false };
+  readonly connector = {
+    session: {
+      destroy: () => {
+        this.session.destroyed = true;
+      },
+    } as { destroy(): void } | null,
+  };
+  private readonly listeners = new Set<StateListener>();
+
+  constructor(
+    readonly address: string,
+    readonly options: ChannelOptions,
+  ) {}
+
+  /** As grpc-js sees it. */
+  get asSubchannel(): Subchannel {
+    return this as unknown as Subchannel;
+  }
+
+  get listenerCount(): number {
+    return this.listeners.size;
+  }
+
+  become(state: connectivityState, error?: string): void {
+    const before = this.state;
+    this.state = state;
+    for (const listener of this.listeners) listener(this.asSubchannel, before, state, -1, error);
+  }
+
+  ref(): void {
+    this.refs++;
+  }
+
+  unref(): void {
+    this.refs--;
+  }
+
+  startConnecting(): void {
+    this.starts++;
+    if (this.state === connectivityState.IDLE) this.become(connectivityState.CONNECTING);
+  }
+
+  resetBackoff(): void {
+    this.backoffResets++;
+    if (this.state === connectivityState.TRANSIENT_FAILURE)
+      this.become(connectivityState.CONNECTING);
+  }
+
+  getConnectivityState(): connectivityState {
+    return this.state;
+  }
+
+  getRealSubchannel(): this {
+    return this;
+  }
+
+  addConnectivityStateListener(listener: StateListener): void {
+    this.listeners.add(listener);
+  }
+
+  removeConnectivityStateListener(listener: StateListener): void {
+    this.listeners.delete(listener);
+  }
+}
+
+/** A channel with one balancer, on a clock that stands still. */
+export class FakeChannel {
+  readonly clock = new FakeClock();
+  readonly random = seededRandom(1);
+  readonly subchannels: FakeSubchannel[] = [];
+  readonly states: connectivityState[] = [];
+  picker: GrpcPicker | undefined;
+  message: string | null = null;
+  reresolutions = 0;
+  readonly balancer: EndpointBalancer;
+
+  constructor() {
+    const helper: ChannelControlHelper = {
+      createSubchannel: (address, options) => this.subchannel(address, options),
+      updateState: (state, picker, message) => {
+        this.states.push(state);
+        this.picker = picker;
+        this.message = message;
+      },
+      requestReresolution: () => this.reresolutions++,
+      addChannelzChild: () => {},
+      removeChannelzChild: () => {},
+    };
+    this.balancer = new EndpointBalancer(helper, { clock: this.clock, random: this.random });
+  }
+
+  get state(): connectivityState | undefined {
+    return this.states.at(-1);
+  }
+
+  /** Hands the balancer a list: addresses, or endpoints. */
+  list(
+    endpoints: readonly (string | GrpcEndpoint)[],
+    settings: BalancerSettings = settingsOf(),
+    note = 'the list',
+  ): boolean {
+    const list = endpoints.flatMap((entry) =>
+      typeof entry === 'string' ? endpoint(entry) : entry,
+    );
+    return this.balancer.updateAddressList(
+      statusOrFromValue(list),
+      new BalancerConfig(settings),
+      {},
+      note,
+    );
+  }
+
+  /** Hands it a failure to resolve. */
+  unresolved(details: string, settings: BalancerSettings = settingsOf()): boolean {
+    const error = statusOrFromError<GrpcEndpoint[]>({
+      code: 14,
+      details,
+      metadata: new Metadata(),
+    });
+    return this.balancer.updateAddressList(error, new BalancerConfig(settings), {}, details);
+  }
+
+  /** The connection to an address that was made last. */
+  to(address: string): FakeSubchannel {
+    const found = this.subchannels.findLast((one) => one.address === address);
+    if (found === undefined) throw new Error(`no connection to ${address}`);
+    return found;
+  }
+
+  /** Lets connections succeed, and waits until the balancer has taken it in. */
+  async connect(...addresses: readonly string[]): Promise<void> {
+    for (const address of addresses) this.to(address).become(connectivityState.READY);
+    await settled();
+  }
+
+  /** One pick, with this metadata. */
+  pick(headers: Readonly<Record<string, string>> = {}): GrpcPickResult {
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+    if (this.picker === undefined) throw new Error('nothing was published');
+    return this.picker.pick({ metadata, extraPickInfo: {} });
+  }
+
+  /** Where so many calls that end at once with `code` would go. */
+  spread(calls: number, code: (address: string) => number = () => 0): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (let call = 0; call < calls; call++) {
+      const result = this.pick();
+      const address = addressOf(result);
+      counts[address] = (counts[address] ?? 0) + 1;
+      result.onCallStarted?.();
+      result.onCallEnded?.(code(address), '', new Metadata());
+    }
+    return counts;
+  }
+
+  private subchannel(address: GrpcSubchannelAddress, options: ChannelOptions): Subchannel {
+    const name = 'path' in address ? `unix:${address.path}` : `${address.host}:${address.port}`;
+    const made = new FakeSubchannel(name, options);
+    this.subchannels.push(made);
+    return made.asSubchannel;
+  }
+}
+
+/** Settings as a client's options make them. */
+export function settingsOf(
+  options: LoadBalancingOptions = {},
+  traits: { readonly subsetSize?: number; readonly zone?: string } = {},
+): BalancerSettings {
+  return createBalancerSettings(options, {
+    clientId: 'client',
+    subsetSize: traits.subsetSize,
+    zone: traits.zone,
+  });
+}
+
+/** One endpoint as the resolver hands it on. */
+export function endpoint(
+  address: string,
+  metadata: Readonly<Record<string, JsonValue>> | null = null,
+  incarnation?: string,
+): GrpcEndpoint {
+  const made = resolvedEndpoint({
+    address,
+    metadata,
+    ...(incarnation === undefined ? {} : { incarnation }),
+  })[0];
+  if (made === undefined) throw new Error(`${address} cannot be dialled`);
+  return made;
+}
+
+/** The address a pick chose. */
+export function addressOf(result: GrpcPickResult): string {
+  if (result.pickResultType !== PickResultType.COMPLETE || result.subchannel === null) {
+    throw new Error(`no connection was picked: ${result.status?.details ?? 'queued'}`);
+  }
+  return (result.subchannel as unknown as FakeSubchannel).address;
+}
+
+/** When everything that was put off to the end of this turn of the event loop has been done. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(() => setImmediate(resolve));
+  });
+}
+
+/** `count` addresses. */
+export function addresses(count: number, first = 0): string[] {
+  return Array.from({ length: count }, (_, at) => `10.0.0.1:${first + at + 1}`);
+}
