@@ -6,6 +6,7 @@ export type { Endpoint, JsonValue } from './core/endpoint.js';
 export type { RegistryUpdate } from './core/registry-update.js';
 export type { Snapshot, SnapshotChange } from './core/snapshot.js';
 export type { EtcdAuth, EtcdOptions, EtcdTls } from './etcd/etcd-options.js';
+export type { EtcdTimings } from './etcd/etcd-timings.js';
 export { EtcdRegistry, type EtcdRegistryPorts } from './etcd/etcd-registry.js';
 export type { LoadBalancingPolicy } from './grpc/policies.js';
 export { registerDiscoveryResolver } from './grpc/resolver-table.js';
@@ -17,6 +18,7 @@ export type {
   DiscoveryModuleAsyncOptions,
   DiscoveryModuleOptions,
   DiscoveryOptionsFactory,
+  RemovalGuardOptions,
   ServiceOptions,
 } from './nest/discovery-options.js';
 export { GrpcClientFactory } from './nest/grpc-client.factory.js';
@@ -28,6 +30,7 @@ export {
 export { getGrpcClientToken, InjectGrpcClient } from './nest/inject-grpc-client.decorator.js';
 export type { ReadinessCheck, ReadinessOptions } from './nest/readiness-gate.js';
 export type { RecordUpdate } from './nest/validate-service.js';
+export { DirectoryPool } from './registry/directory-pool.js';
 export { MemoryRegistry } from './registry/memory-registry.js';
 export type {
   Registration,
@@ -36,4 +39,5 @@ export type {
   RegistrationStatus,
 } from './registry/registration.js';
 export { Registry } from './registry/registry.js';
+export type { DirectoryState } from './registry/service-directory.js';
 export { StaticRegistry, type StaticServices } from './registry/static-registry.js';

@@ -71,10 +71,37 @@ export type WatchEvent =
     };
 
 /** Events of the list that clients use. */
-export type DirectoryEvent = {
-  readonly type: 'endpoints-changed';
-  readonly service: string;
-  readonly added: readonly string[];
-  readonly removed: readonly string[];
-  readonly total: number;
-};
+export type DirectoryEvent =
+  | {
+      readonly type: 'endpoints-changed';
+      readonly service: string;
+      readonly added: readonly string[];
+      readonly removed: readonly string[];
+      readonly total: number;
+    }
+  /** The registry no longer lists these, which may be its own fault: they stay in use while their connections are ready. */
+  | {
+      readonly type: 'removals-held';
+      readonly service: string;
+      readonly addresses: readonly string[];
+      /** The registry had been away, or many went at once. */
+      readonly reason: 'registry-returned' | 'many-at-once';
+    }
+  /** Held endpoints are held no longer. */
+  | {
+      readonly type: 'removals-released';
+      readonly service: string;
+      readonly addresses: readonly string[];
+      /** The registry lists them again; their connection ended; they were held for as long as is allowed. */
+      readonly reason: 'listed' | 'disconnected' | 'expired';
+    }
+  /** The registry has not answered since the start: a list that was kept on disk is used. */
+  | {
+      readonly type: 'snapshot-used';
+      readonly service: string;
+      readonly total: number;
+      /** When the registry said so, in milliseconds since 1970. */
+      readonly savedAt: number;
+    }
+  /** The kept lists cannot be read or written; everything else goes on. */
+  | { readonly type: 'snapshot-failed'; readonly file: string; readonly reason: string };

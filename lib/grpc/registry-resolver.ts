@@ -12,6 +12,7 @@ import { parseTarget, serviceAuthority } from '../core/target.js';
 import type { DirectoryLease, DirectoryPool } from '../registry/directory-pool.js';
 import type { DirectoryState } from '../registry/service-directory.js';
 import { channelDiscovery } from './channel-discovery.js';
+import { connectionAttributes } from './connection-reporting.js';
 import {
   type GrpcUri,
   type Resolver,
@@ -118,7 +119,10 @@ export class RegistryResolver implements Resolver {
           : `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}, as last heard: ${error.message}`;
     // gRPC's own policies let calls wait for ever on an empty list; ours fails them with the note.
     if (list.length === 0 && this.serviceConfig === null) this.fail(note);
-    else this.listener(statusOrFromValue(list), {}, this.config(), note);
+    else {
+      const attributes = connectionAttributes(directory.connections);
+      this.listener(statusOrFromValue(list), attributes, this.config(), note);
+    }
   }
 
   private fail(details: string): void {

@@ -4,6 +4,7 @@
  */
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { DiscoveryError } from '../core/discovery-error.js';
+import { DEFAULT_REMOVAL_GUARD } from '../core/removal-guard.js';
 import { DirectoryPool } from '../registry/directory-pool.js';
 import type { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
@@ -66,7 +67,10 @@ export function installResolver(scheme: string): void {
 export function registerDiscoveryResolver(registry: Registry): () => void {
   const { scheme } = registry;
   installResolver(scheme);
-  const pool = new DirectoryPool(registry, { clock: systemClock });
+  const pool = new DirectoryPool(registry, {
+    clock: systemClock,
+    removalGuard: DEFAULT_REMOVAL_GUARD,
+  });
   defaults.set(scheme, [...(defaults.get(scheme) ?? []), pool]);
   return () => {
     const others = (defaults.get(scheme) ?? []).filter((other) => other !== pool);

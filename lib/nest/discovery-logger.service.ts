@@ -2,18 +2,18 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import type { DiscoveryEvent } from '../core/discovery-event.js';
-import { Registry } from '../registry/registry.js';
+import { DirectoryPool } from '../registry/directory-pool.js';
 
 type Level = 'log' | 'warn' | 'debug';
 
-/** Writes a registry's events through Nest's `Logger`, context `DiscoveryModule`. */
+/** Writes the events of a registry and its directories through Nest's `Logger`, context `DiscoveryModule`. */
 @Injectable()
 export class DiscoveryLogger {
   private readonly logger = new Logger('DiscoveryModule');
   private readonly subscription: Subscription;
 
-  constructor(@Inject(Registry) registry: Registry) {
-    this.subscription = registry.events$.subscribe((event) => {
+  constructor(@Inject(DirectoryPool) pool: DirectoryPool) {
+    this.subscription = pool.events$.subscribe((event) => {
       const [level, line] = describeEvent(event);
       this.logger[level](line);
     });
@@ -72,7 +72,34 @@ export function describeEvent(event: DiscoveryEvent): [Level, string] {
         'debug',
         `${event.service}: ${event.total} endpoints (+${event.added.length} −${event.removed.length}).`,
       ];
+    case 'removals-held':
+      return [
+        'warn',
+        `${event.service}: the registry no longer lists ${many(event.addresses)}, ${event.reason === 'many-at-once' ? 'many at once' : 'just after it was away'}. They stay in use while their connections are ready, for a bounded time.`,
+      ];
+    case 'removals-released':
+      return event.reason === 'listed'
+        ? ['log', `${event.service}: the registry lists ${many(event.addresses)} again.`]
+        : [
+            'warn',
+            `${event.service}: ${many(event.addresses)} no longer used: ${event.reason === 'expired' ? 'not registered again within the bound of removalGuard' : 'not registered and not connected'}.`,
+          ];
+    case 'snapshot-used':
+      return [
+        'warn',
+        `${event.service}: the registry has not answered yet; using ${event.total} endpoints as of ${new Date(event.savedAt).toISOString()} from the snapshot file until it does.`,
+      ];
+    case 'snapshot-failed':
+      return [
+        'warn',
+        `Snapshot file ${event.file}: ${event.reason}. Discovery goes on without it.`,
+      ];
   }
+}
+
+function many(addresses: readonly string[]): string {
+  const shown = addresses.slice(0, 5).join(', ');
+  return addresses.length > 5 ? `${shown} and ${addresses.length - 5} more` : shown;
 }
 
 function clip(text: string): string {

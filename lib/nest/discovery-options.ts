@@ -112,6 +112,28 @@ export interface DiscoveryModuleOptions {
   readonly health?: boolean;
   /** Fail the start when the registry does not take the registration in time. Default false: it goes on behind. */
   readonly failFast?: boolean;
+  /**
+   * When removals that look like the registry's fault are held, while the connections to the endpoints are ready. Default: after
+   * the registry was away, or when half of a list goes within 10 s; at most 5 minutes. `false`: never.
+   */
+  readonly removalGuard?: false | RemovalGuardOptions;
+  /**
+   * A file in which the last good lists are kept, so that a client starts and serves while the registry is away. One per process.
+   * Default: none.
+   */
+  readonly snapshotFile?: string;
+}
+
+/** When a removal is held. Every field has a default. */
+export interface RemovalGuardOptions {
+  /** How long at most while the registry answers, in milliseconds, 0–86,400,000. Default 300,000. */
+  readonly maxHoldMs?: number;
+  /** The share of a list, 0–1, that is suspicious when it goes at once; two endpoints at least. Default 0.5. */
+  readonly minShare?: number;
+  /** What counts as at once, in milliseconds, 0–3,600,000. Default 10,000. */
+  readonly windowMs?: number;
+  /** For how long after the registry was away every removal is suspicious, in milliseconds, 0–3,600,000. Default 30,000. */
+  readonly recoveryMs?: number;
 }
 
 /** Makes the options of a module that is configured asynchronously. */

@@ -25,6 +25,7 @@ import { ServiceRegistrar } from './grpc-registrar.service.js';
 import { GrpcServers } from './grpc-servers.service.js';
 import { getGrpcClientToken } from './inject-grpc-client.decorator.js';
 import { rejectOption } from './option-reader.js';
+import { SnapshotFile } from './snapshot-file.js';
 import { validateClients } from './validate-clients.js';
 import { type ResolvedOptions, validateOptions } from './validate-options.js';
 
@@ -38,6 +39,7 @@ export class DiscoveryModule implements OnApplicationShutdown {
     @Inject(Registry) private readonly registry: Registry,
     @Inject(DiscoveryLogger) private readonly logger: DiscoveryLogger,
     @Inject(GrpcServers) private readonly servers: GrpcServers,
+    @Inject(SnapshotFile) private readonly snapshots: SnapshotFile | null,
   ) {}
 
   /**
@@ -74,6 +76,7 @@ export class DiscoveryModule implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     this.servers.unfollow();
     await this.registry.close();
+    await this.snapshots?.flush();
     this.logger.stop();
   }
 }
@@ -96,9 +99,26 @@ function rootModule(options: Provider[], clients: Provider[]): DynamicModule {
           registry ?? new EtcdRegistry(etcd ?? { hosts: [] }),
       },
       {
+        provide: SnapshotFile,
+        inject: [Registry, DISCOVERY_OPTIONS],
+        useFactory: ({ scheme }: Registry, { etcd, snapshotFile }: ResolvedOptions) =>
+          snapshotFile === undefined
+            ? null
+            : new SnapshotFile(snapshotFile, `${scheme} ${etcd?.namespace ?? ''}`),
+      },
+      {
         provide: DirectoryPool,
-        inject: [Registry],
-        useFactory: (registry: Registry) => new DirectoryPool(registry, { clock: systemClock }),
+        inject: [Registry, DISCOVERY_OPTIONS, SnapshotFile],
+        useFactory: (
+          registry: Registry,
+          { removalGuard }: ResolvedOptions,
+          snapshots: SnapshotFile | null,
+        ) =>
+          new DirectoryPool(registry, {
+            clock: systemClock,
+            ...(removalGuard === undefined ? {} : { removalGuard }),
+            ...(snapshots === null ? {} : { snapshots }),
+          }),
       },
       GrpcServers,
       ApplicationReadiness,
@@ -106,7 +126,7 @@ function rootModule(options: Provider[], clients: Provider[]): DynamicModule {
       GrpcClientFactory,
       DiscoveryLogger,
     ],
-    exports: [Registry, ServiceRegistrar, GrpcClientFactory, ...clients],
+    exports: [Registry, DirectoryPool, ServiceRegistrar, GrpcClientFactory, ...clients],
   };
 }
 

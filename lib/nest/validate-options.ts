@@ -1,4 +1,5 @@
 /** From what users wrote to options that are complete, checked and frozen. Nothing is dialled before this has passed. */
+import { DEFAULT_REMOVAL_GUARD, type RemovalGuardPolicy } from '../core/removal-guard.js';
 import { Registry } from '../registry/registry.js';
 import { type EtcdSettings, validateEtcd } from './validate-etcd.js';
 import { validateClientDefaults, validateClients } from './validate-clients.js';
@@ -7,7 +8,14 @@ import type {
   ClientDefinition,
   DiscoveryModuleOptions,
 } from './discovery-options.js';
-import { optionalBoolean, optionalInteger, rejectOption, requireObject } from './option-reader.js';
+import {
+  optionalBoolean,
+  optionalInteger,
+  optionalNumber,
+  optionalString,
+  rejectOption,
+  requireObject,
+} from './option-reader.js';
 import type { ReadinessCheck, ReadinessOptions } from './readiness-gate.js';
 import { type ResolvedService, validateServices } from './validate-service.js';
 
@@ -21,6 +29,9 @@ export interface ResolvedOptions {
   readonly failFast: boolean;
   readonly readiness: ReadinessOptions | undefined;
   readonly health: boolean;
+  /** `undefined`: removals are never held. */
+  readonly removalGuard: RemovalGuardPolicy | undefined;
+  readonly snapshotFile: string | undefined;
 }
 
 const ROOT_FIELDS = [
@@ -32,7 +43,10 @@ const ROOT_FIELDS = [
   'failFast',
   'readiness',
   'health',
+  'removalGuard',
+  'snapshotFile',
 ] as const;
+
 /**
  * Checks options and fills in defaults.
  *
@@ -58,6 +72,31 @@ export function validateOptions(
     failFast: optionalBoolean('failFast', given.failFast) ?? false,
     readiness: given.readiness === undefined ? undefined : validateReadiness(given.readiness),
     health: optionalBoolean('health', given.health) ?? false,
+    removalGuard: validateRemovalGuard(given.removalGuard),
+    snapshotFile: optionalString('snapshotFile', given.snapshotFile),
+  });
+}
+
+function validateRemovalGuard(value: unknown): RemovalGuardPolicy | undefined {
+  if (value === false) return undefined;
+  if (value === undefined) return DEFAULT_REMOVAL_GUARD;
+  if (typeof value !== 'object') {
+    rejectOption(
+      'removalGuard',
+      value,
+      'false, or an object with maxHoldMs, minShare, windowMs, recoveryMs',
+    );
+  }
+  const fields = ['maxHoldMs', 'minShare', 'windowMs', 'recoveryMs'] as const;
+  const given = requireObject('removalGuard', value, fields);
+  const { maxHoldMs, minShare, windowMs, recoveryMs } = DEFAULT_REMOVAL_GUARD;
+  const milliseconds = (field: (typeof fields)[number], maximum: number) =>
+    optionalInteger(`removalGuard.${field}`, given[field], 0, maximum);
+  return Object.freeze({
+    maxHoldMs: milliseconds('maxHoldMs', 86_400_000) ?? maxHoldMs,
+    minShare: optionalNumber('removalGuard.minShare', given.minShare, 0, 1) ?? minShare,
+    windowMs: milliseconds('windowMs', 3_600_000) ?? windowMs,
+    recoveryMs: milliseconds('recoveryMs', 3_600_000) ?? recoveryMs,
   });
 }
 

@@ -21,6 +21,10 @@ export class MemoryRegistry extends Registry {
   private readonly open = new Set<Registration>();
   private readonly events = new Subject<DiscoveryEvent>();
 
+  override get removalsAreFinal(): boolean {
+    return true;
+  }
+
   override watch(service: string): Observable<RegistryUpdate> {
     return this.service(service).watch();
   }

@@ -14,6 +14,13 @@ export abstract class Registry {
   abstract readonly scheme: string;
 
   /**
+   * Whether a removal is always meant, because nothing runs out and nothing can be wiped: then none is ever held. Default false.
+   */
+  get removalsAreFinal(): boolean {
+    return false;
+  }
+
+  /**
    * Follows one service. A subscription starts with a `reset` (or a `failure`) and then never completes and never errors:
    * a registry that is away says so with a `failure` and comes back by itself. Unsubscribing stops everything it started.
    */

@@ -1,20 +1,25 @@
 /**
  * The list of endpoints that clients of one service should use: fed by a registry, shared by all channels. It keeps the
- * last good list while the registry is away, passes the first change on at once and gathers those that follow closely.
+ * last good list while the registry is away, holds removals that look like the registry's fault, passes the first change on at
+ * once and gathers those that follow closely.
  */
 import { BehaviorSubject, type Observable, type Subscription } from 'rxjs';
 import type { CancelTimer, Clock } from '../core/clock.js';
 import type { DiscoveryError } from '../core/discovery-error.js';
+import type { DirectoryEvent } from '../core/discovery-event.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
 import {
-  applyChange,
-  EMPTY_SNAPSHOT,
-  sameEndpoints,
-  type Snapshot,
-  usableEndpoints,
-} from '../core/snapshot.js';
+  createRemovalGuard,
+  guardedSnapshot,
+  type RemovalGuardInput,
+  type RemovalGuardPolicy,
+  stepRemovalGuard,
+} from '../core/removal-guard.js';
+import { sameEndpoints, usableEndpoints } from '../core/snapshot.js';
+import { ConnectionReports } from './connection-reports.js';
 import type { Registry } from './registry.js';
+import type { SnapshotStore } from './snapshot-store.js';
 
 /** What a directory knows. */
 export interface DirectoryState {
@@ -22,6 +27,13 @@ export interface DirectoryState {
   readonly endpoints: readonly Endpoint[] | undefined;
   /** Why the registry cannot say, since its last answer; the endpoints above stay in use. */
   readonly error: DiscoveryError | undefined;
+  /** Addresses among them that the registry no longer lists; absent where there are none. */
+  readonly held?: readonly string[];
+  /**
+   * Present while the endpoints are those an earlier process kept: when the registry said so, in milliseconds since 1970. Their
+   * age is the time since.
+   */
+  readonly savedAt?: number;
 }
 
 /** What a directory needs besides its registry. */
@@ -29,20 +41,36 @@ export interface DirectoryOptions {
   readonly clock: Clock;
   /** How long changes are gathered after one was passed on, in milliseconds. Default 50. */
   readonly debounceMs?: number;
+  /** When removals are held. Default: never. */
+  readonly removalGuard?: RemovalGuardPolicy;
+  /** Where the list outlives the process. Default: nowhere. */
+  readonly snapshots?: SnapshotStore;
+  readonly onEvent?: (event: DirectoryEvent) => void;
 }
 
 /** The default of {@link DirectoryOptions.debounceMs}. */
 export const DEFAULT_DEBOUNCE_MS = 50;
+/** How long a connection may be gone until the endpoint counts as lost, in milliseconds: servers end old ones on purpose. */
+export const RECONNECT_GRACE_MS = 1_000;
+/** How long the registry may take before the kept list is used, in milliseconds; a failure uses it at once. */
+export const SNAPSHOT_WAIT_MS = 500;
 
 /** One service's list. Follows its registry from `start` to `stop`. */
 export class ServiceDirectory {
+  /** Which addresses its channels are connected to. */
+  readonly connections = new ConnectionReports((address) => this.onLost(address));
   private readonly subject = new BehaviorSubject<DirectoryState>({
     endpoints: undefined,
     error: undefined,
   });
-  private snapshot: Snapshot = EMPTY_SNAPSHOT;
+  private guard = createRemovalGuard();
   private subscription: Subscription | undefined;
   private cancelDebounce: CancelTimer | undefined;
+  private cancelLook: CancelTimer | undefined;
+  private cancelGrace: CancelTimer | undefined;
+  private cancelSnapshot: CancelTimer | undefined;
+  /** The registry has answered since the start. */
+  private answered = false;
   /** Something changed since the last list was passed on. */
   private pending = false;
 
@@ -62,16 +90,26 @@ export class ServiceDirectory {
   }
 
   start(): void {
-    this.subscription ??= this.registry
-      .watch(this.service)
-      .subscribe((update) => this.apply(update));
+    if (this.subscription !== undefined) return;
+    const { clock, snapshots } = this.options;
+    if (snapshots !== undefined && this.state.endpoints === undefined) {
+      this.cancelSnapshot = clock.setTimer(SNAPSHOT_WAIT_MS, () => this.remember());
+    }
+    this.subscription = this.registry.watch(this.service).subscribe((update) => this.apply(update));
   }
 
   stop(): void {
     this.subscription?.unsubscribe();
     this.subscription = undefined;
-    this.cancelDebounce?.();
-    this.cancelDebounce = undefined;
+    for (const cancel of [
+      this.cancelDebounce,
+      this.cancelLook,
+      this.cancelGrace,
+      this.cancelSnapshot,
+    ]) {
+      cancel?.();
+    }
+    this.cancelDebounce = this.cancelLook = this.cancelGrace = this.cancelSnapshot = undefined;
   }
 
   /** Passes on a hint that the list may be stale. */
@@ -80,20 +118,68 @@ export class ServiceDirectory {
   }
 
   private apply(update: RegistryUpdate): void {
-    switch (update.kind) {
-      case 'reset':
-        this.snapshot = update.snapshot;
-        break;
-      case 'change':
-        this.snapshot = applyChange(this.snapshot, update.change);
-        break;
-      case 'failure':
-        this.subject.next({
-          endpoints: this.state.endpoints,
-          error: update.error,
-        });
-        return;
+    if (update.kind === 'failure') {
+      if (!this.answered) this.remember();
+      this.step({ type: 'update', update });
+      this.subject.next({ ...this.state, error: update.error });
+      return;
     }
+    this.answered = true;
+    this.cancelSnapshot?.();
+    this.step({ type: 'update', update });
+    this.changed();
+  }
+
+  private step(input: RemovalGuardInput): void {
+    const { clock, removalGuard, onEvent } = this.options;
+    const policy = this.registry.removalsAreFinal ? undefined : removalGuard;
+    const { guard, events, lookInMs } = stepRemovalGuard(this.guard, input, {
+      now: clock.now(),
+      policy,
+      isReady: (address) => this.connections.isReady(address),
+    });
+    this.guard = guard;
+    this.cancelLook?.();
+    this.cancelLook =
+      lookInMs === undefined ? undefined : clock.setTimer(lookInMs, () => this.look());
+    for (const { type, ...what } of events) {
+      onEvent?.({
+        type: type === 'held' ? 'removals-held' : 'removals-released',
+        service: this.service,
+        ...what,
+      } as DirectoryEvent);
+    }
+  }
+
+  private look(): void {
+    const before = this.guard.held.size;
+    this.step({ type: 'look' });
+    if (this.guard.held.size !== before) this.changed();
+  }
+
+  /** Not at once: the channel is in the middle of something, and it may connect again. */
+  private onLost(address: string): void {
+    const isHeld = [...this.guard.held.values()].some((held) => held.endpoint.address === address);
+    if (!isHeld || this.subscription === undefined) return;
+    this.cancelGrace?.();
+    this.cancelGrace = this.options.clock.setTimer(RECONNECT_GRACE_MS, () => this.look());
+  }
+
+  /** Uses the kept list, where the registry has not said anything yet. */
+  private remember(): void {
+    this.cancelSnapshot?.();
+    const { snapshots, onEvent } = this.options;
+    if (snapshots === undefined || this.answered || this.state.endpoints !== undefined) return;
+    const stored = snapshots.load(this.service);
+    if (stored === undefined) return;
+    const { snapshot, savedAt } = stored;
+    this.guard = createRemovalGuard(snapshot);
+    const endpoints = usableEndpoints(snapshot);
+    this.subject.next({ ...this.state, endpoints, savedAt });
+    onEvent?.({ type: 'snapshot-used', service: this.service, total: endpoints.length, savedAt });
+  }
+
+  private changed(): void {
     this.pending = true;
     if (this.cancelDebounce === undefined) this.publish();
   }
@@ -102,17 +188,33 @@ export class ServiceDirectory {
     this.cancelDebounce = undefined;
     if (!this.pending) return;
     this.pending = false;
-    const { endpoints: before, error } = this.state;
-    const endpoints = usableEndpoints(this.snapshot);
-    const same = before !== undefined && sameEndpoints(before, endpoints);
-    if (!same || error !== undefined) {
-      this.subject.next({
-        endpoints: same ? before : endpoints,
-        error: undefined,
-      });
+    const { endpoints: before, error, held: heldBefore = [], savedAt } = this.state;
+    const snapshot = guardedSnapshot(this.guard);
+    const listed = usableEndpoints(snapshot);
+    const same = before !== undefined && sameEndpoints(before, listed);
+    const held = [...this.guard.held.values()].map(({ endpoint }) => endpoint.address);
+    // A look while the registry is away changes the list, and not that it is away.
+    const failure = this.guard.away ? error : undefined;
+    const isNews = !same || failure !== error || savedAt !== undefined;
+    if (isNews || held.join() !== heldBefore.join()) {
+      const endpoints = same ? before : listed;
+      this.subject.next({ endpoints, error: failure, ...(held.length === 0 ? {} : { held }) });
     }
     if (same) return;
-    const { clock, debounceMs = DEFAULT_DEBOUNCE_MS } = this.options;
+    const { clock, debounceMs = DEFAULT_DEBOUNCE_MS, snapshots } = this.options;
+    snapshots?.save(this.service, snapshot);
+    this.tell(before ?? [], listed);
     this.cancelDebounce = clock.setTimer(debounceMs, () => this.publish());
+  }
+
+  private tell(before: readonly Endpoint[], after: readonly Endpoint[]): void {
+    const { onEvent } = this.options;
+    if (onEvent === undefined) return;
+    const was = new Set(before.map(({ address }) => address));
+    const is = new Set(after.map(({ address }) => address));
+    const added = [...is].filter((address) => !was.has(address));
+    const removed = [...was].filter((address) => !is.has(address));
+    const total = after.length;
+    onEvent({ type: 'endpoints-changed', service: this.service, added, removed, total });
   }
 }

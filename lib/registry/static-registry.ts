@@ -32,6 +32,10 @@ export class StaticRegistry extends Registry {
     );
   }
 
+  override get removalsAreFinal(): boolean {
+    return true;
+  }
+
   override watch(service: string): Observable<RegistryUpdate> {
     const snapshot = this.snapshots.get(service) ?? EMPTY_SNAPSHOT;
     return concat(of<RegistryUpdate>({ kind: 'reset', snapshot }), NEVER);

@@ -35,6 +35,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'rxjs',
       // Optional, loaded by the option `health` alone.
       'grpc-health-check',
+      // The file of the last good lists.
+      'node:fs',
+      'node:fs/promises',
+      'node:path',
       // The address of the interface that routes to etcd, and the list of interfaces.
       'node:dgram',
       'node:os',

@@ -4,7 +4,9 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
 import type { DiscoveryEvent } from '../../../lib/core/discovery-event.js';
 import { describeEvent, DiscoveryLogger } from '../../../lib/nest/discovery-logger.service.js';
+import { DirectoryPool } from '../../../lib/registry/directory-pool.js';
 import { MemoryRegistry } from '../../../lib/registry/memory-registry.js';
+import { systemClock } from '../../../lib/registry/system-clock.js';
 
 const error = new DiscoveryError('REGISTRY_UNAVAILABLE', 'etcd list failed: no connection');
 
@@ -33,6 +35,20 @@ const EVENTS: {
     removed: ['h:3'],
     total: 5,
   },
+  'removals-held': {
+    type: 'removals-held',
+    service: 'api',
+    addresses: ['h:1', 'h:2', 'h:3', 'h:4', 'h:5', 'h:6', 'h:7'],
+    reason: 'many-at-once',
+  },
+  'removals-released': {
+    type: 'removals-released',
+    service: 'api',
+    addresses: ['h:1'],
+    reason: 'expired',
+  },
+  'snapshot-used': { type: 'snapshot-used', service: 'api', total: 3, savedAt: 0 },
+  'snapshot-failed': { type: 'snapshot-failed', file: '/s.json', reason: 'it is ignored (x)' },
 };
 
 /** The level, and what the line has to say. */
@@ -52,6 +68,10 @@ const LINES: { readonly [Type in DiscoveryEvent['type']]: readonly [string, ...s
   'registry-reset': ['warn', 'api/', 'wiped or restored', 'listed anew'],
   'record-ignored': ['warn', 'api/h:1', 'left out', 'it is not JSON'],
   'endpoints-changed': ['debug', 'api', '5 endpoints', '+2', '−1'],
+  'removals-held': ['warn', 'api', 'h:1, h:2, h:3, h:4, h:5 and 2 more', 'at once', 'stay in use'],
+  'removals-released': ['warn', 'api', 'h:1', 'no longer used', 'removalGuard'],
+  'snapshot-used': ['warn', 'api', '3 endpoints', '1970-01-01T00:00:00.000Z', 'until it does'],
+  'snapshot-failed': ['warn', '/s.json', 'it is ignored (x)', 'goes on without it'],
 };
 
 afterEach(() => {
@@ -88,7 +108,9 @@ it('events go to the logger of Nest at their level until it is stopped', () => {
       lines.push(`${level}: ${String(message)}`);
     });
   }
-  const logger = new DiscoveryLogger(new EventfulRegistry());
+  const logger = new DiscoveryLogger(
+    new DirectoryPool(new EventfulRegistry(), { clock: systemClock }),
+  );
   events.next(EVENTS.registered);
   events.next(EVENTS['lease-lost']);
   events.next(EVENTS['lease-granted']);

@@ -1,0 +1,168 @@
+/** The last good lists in a file, so that a client starts and serves while the registry is away. */
+import { readFileSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Subject, type Observable } from 'rxjs';
+import type { DirectoryEvent } from '../core/discovery-event.js';
+import { decodeEndpoint, encodeEndpoint } from '../core/endpoint-codec.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { Snapshot } from '../core/snapshot.js';
+import type { StoredSnapshot } from '../core/stored-snapshot.js';
+import type { SnapshotStore } from '../registry/snapshot-store.js';
+
+/** The form of the file. A file of another version is not read. */
+const VERSION = 1;
+/** How long changes are gathered before the file is written, in milliseconds. */
+const WRITE_DELAY_MS = 1_000;
+
+interface StoredService {
+  readonly savedAt: number;
+  /** Go's JSON of every endpoint by key, as in the registry, with its incarnation. */
+  readonly records: Readonly<Record<string, { readonly value: string; readonly lease?: string }>>;
+}
+
+interface SnapshotDocument {
+  readonly version: number;
+  /** Where the lists are from: those of another registry are not used. */
+  readonly registry: string;
+  readonly services: Readonly<Record<string, StoredService>>;
+}
+
+/** Keeps lists in one file: JSON, replaced as a whole, so that a crash leaves the old one or the new one. */
+export class SnapshotFile implements SnapshotStore {
+  private readonly services = new Map<string, StoredService>();
+  private readonly events = new Subject<DirectoryEvent>();
+  private readonly failures = new Set<string>();
+  private loaded = false;
+  private timer: NodeJS.Timeout | undefined;
+  private writing: Promise<void> = Promise.resolve();
+
+  /**
+   * @param file the path; its folder is made when it is not there
+   * @param registry what tells the registry from others, e.g. its scheme and namespace
+   */
+  constructor(
+    readonly file: string,
+    private readonly registry: string,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /** `snapshot-failed`, once per reason. */
+  get events$(): Observable<DirectoryEvent> {
+    return this.events.asObservable();
+  }
+
+  load(service: string): StoredSnapshot | undefined {
+    this.read();
+    const stored = this.services.get(service);
+    if (stored === undefined) return undefined;
+    const snapshot = new Map<string, Endpoint>();
+    for (const [key, { value, lease }] of Object.entries(stored.records)) {
+      const decoded = decodeEndpoint(Buffer.from(value));
+      if (!decoded.ok) continue;
+      snapshot.set(key, {
+        ...decoded.endpoint,
+        ...(lease === undefined ? {} : { incarnation: lease }),
+      });
+    }
+    return { snapshot, savedAt: stored.savedAt };
+  }
+
+  save(service: string, snapshot: Snapshot): void {
+    this.read();
+    const records = Object.fromEntries(
+      [...snapshot].map(([key, endpoint]) => {
+        const { incarnation: lease } = endpoint;
+        const value = encodeEndpoint(endpoint);
+        return [key, { value, ...(lease === undefined ? {} : { lease }) }];
+      }),
+    );
+    this.services.set(service, { savedAt: this.now(), records });
+    this.timer ??= setTimeout(() => void this.flush(), WRITE_DELAY_MS).unref();
+  }
+
+  /** Writes what is not written yet. Never rejects. */
+  flush(): Promise<void> {
+    if (this.timer !== undefined) {
+      clearTimeout(this.timer);
+      this.timer = undefined;
+      this.writing = this.writing.then(() => this.write());
+    }
+    return this.writing;
+  }
+
+  private async write(): Promise<void> {
+    const { file, registry } = this;
+    const document: SnapshotDocument = {
+      version: VERSION,
+      registry,
+      services: Object.fromEntries(this.services),
+    };
+    const draft = `${file}.${process.pid}.tmp`;
+    try {
+      await mkdir(dirname(file), { recursive: true });
+      const handle = await open(draft, 'w', 0o600);
+      try {
+        await handle.writeFile(JSON.stringify(document));
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(draft, file);
+    } catch (error) {
+      await rm(draft, { force: true }).catch(() => {});
+      this.fail(`it cannot be written (${reasonOf(error)})`);
+    }
+  }
+
+  private read(): void {
+    if (this.loaded) return;
+    this.loaded = true;
+    try {
+      const document = parseDocument(readFileSync(this.file, 'utf8'));
+      // Lists of another registry would send calls to strangers.
+      if (document.registry !== this.registry) return;
+      for (const [service, stored] of Object.entries(document.services)) {
+        this.services.set(service, stored);
+      }
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'ENOENT') return;
+      this.fail(`it is ignored (${reasonOf(error)})`);
+    }
+  }
+
+  private fail(reason: string): void {
+    if (this.failures.has(reason)) return;
+    this.failures.add(reason);
+    this.events.next({ type: 'snapshot-failed', file: this.file, reason });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** @throws Error where the text is not of our making */
+function parseDocument(text: string): SnapshotDocument {
+  const document = JSON.parse(text) as Partial<SnapshotDocument> | null;
+  if (document?.version !== VERSION) throw new Error('it is not of version 1');
+  const { registry, services } = document;
+  if (typeof registry !== 'string' || !isRecord(services)) throw new Error('fields are missing');
+  for (const stored of Object.values(services)) {
+    if (!isRecord(stored) || typeof stored.savedAt !== 'number' || !isRecord(stored.records)) {
+      throw new Error('a service in it is malformed');
+    }
+    for (const record of Object.values(stored.records)) {
+      const isWhole =
+        isRecord(record) &&
+        typeof record.value === 'string' &&
+        (record.lease === undefined || typeof record.lease === 'string');
+      if (!isWhole) throw new Error('a record in it is malformed');
+    }
+  }
+  return { version: VERSION, registry, services };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,15 @@
+/** Where lists outlive the process. */
+import type { Observable } from 'rxjs';
+import type { DirectoryEvent } from '../core/discovery-event.js';
+import type { Snapshot } from '../core/snapshot.js';
+import type { StoredSnapshot } from '../core/stored-snapshot.js';
+
+/** A place for the last good list of every service. Neither call throws. */
+export interface SnapshotStore {
+  /** The list of a service as it was kept, `undefined` where there is none that can be used. */
+  load(service: string): StoredSnapshot | undefined;
+  /** Keeps a list, sooner or later. */
+  save(service: string, snapshot: Snapshot): void;
+  /** What goes wrong, each kind once. */
+  readonly events$: Observable<DirectoryEvent>;
+}

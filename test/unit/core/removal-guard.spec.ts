@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import { DiscoveryError } from '../../../lib/core/discovery-error.js';
+import {
+  createRemovalGuard,
+  DEFAULT_REMOVAL_GUARD,
+  guardedSnapshot,
+  type RemovalGuardInput,
+  type RemovalGuardPolicy,
+  stepRemovalGuard,
+} from '../../../lib/core/removal-guard.js';
+import type { Snapshot } from '../../../lib/core/snapshot.js';
+import { seededRandom } from '../../support/seeded-random.js';
+
+const AWAY = new DiscoveryError('REGISTRY_UNAVAILABLE', 'away');
+
+function snapshotOf(names: string): Snapshot {
+  return new Map(
+    [...names].map((name) => [`api/${name}`, { address: `${name}:1`, metadata: null }]),
+  );
+}
+
+/** A guard with a clock and connections of its own; endpoints are letters. */
+class Driver {
+  now = 1_000_000;
+  ready = new Set<string>();
+  readonly told: string[] = [];
+  lookInMs: number | undefined;
+  private guard;
+
+  constructor(
+    private readonly policy: RemovalGuardPolicy | undefined = DEFAULT_REMOVAL_GUARD,
+    remembered?: string,
+  ) {
+    this.guard = createRemovalGuard(remembered === undefined ? undefined : snapshotOf(remembered));
+  }
+
+  /** The endpoints to use. */
+  get used(): string {
+    return [...guardedSnapshot(this.guard).values()].map(({ address }) => address[0]).join('');
+  }
+
+  get held(): string {
+    return [...this.guard.held.values()].map(({ endpoint }) => endpoint.address[0]).join('');
+  }
+
+  reset(names: string): this {
+    return this.feed({ type: 'update', update: { kind: 'reset', snapshot: snapshotOf(names) } });
+  }
+
+  change(put: string, removed: string): this {
+    const keys = [...removed].map((name) => `api/${name}`);
+    const change = { put: snapshotOf(put), removed: keys };
+    return this.feed({ type: 'update', update: { kind: 'change', change } });
+  }
+
+  fail(): this {
+    return this.feed({ type: 'update', update: { kind: 'failure', error: AWAY } });
+  }
+
+  look(): this {
+    return this.feed({ type: 'look' });
+  }
+
+  connect(names: string): this {
+    this.ready = new Set([...names].map((name) => `${name}:1`));
+    return this;
+  }
+
+  after(ms: number): this {
+    this.now += ms;
+    return this;
+  }
+
+  feed(input: RemovalGuardInput): this {
+    const step = stepRemovalGuard(this.guard, input, {
+      now: this.now,
+      policy: this.policy,
+      isReady: (address) => this.ready.has(address),
+    });
+    this.guard = step.guard;
+    this.lookInMs = step.lookInMs;
+    for (const { type, reason, addresses } of step.events) {
+      this.told.push(`${type} ${addresses.map(([name]) => name).join('')} ${reason}`);
+    }
+    return this;
+  }
+}
+
+const MINUTE = 60_000;
+
+describe('removals while the registry is well', () => {
+  it.each([
+    ['one of three', 'abc', 'a'],
+    ['one of two', 'ab', 'a'],
+    ['the only one', 'a', 'a'],
+  ])('%s act at once', (_, before, gone) => {
+    const driver = new Driver().reset(before).connect(before).change('', gone);
+    expect(driver.used).toBe([...before].filter((name) => name !== gone).join(''));
+    expect(driver.told).toEqual([]);
+  });
+
+  it('act at once where others come in their place', () => {
+    const driver = new Driver().reset('abc').connect('abc').change('xyz', 'abc');
+    expect(driver.used).toBe('xyz');
+  });
+
+  it('act at once one by one, with time between them', () => {
+    const driver = new Driver().reset('abc').connect('abc').change('', 'a');
+    driver.after(10_001).change('', 'b').after(10_001).change('', 'c');
+    expect(driver.used).toBe('');
+  });
+
+  it('of all at once are held where the connections are ready', () => {
+    const driver = new Driver().reset('abc').connect('ab').change('', 'abc');
+    expect(driver.used).toBe('ab');
+    expect(driver.told).toEqual(['held ab many-at-once']);
+  });
+
+  it('that follow each other closely are held from the share on', () => {
+    const driver = new Driver().reset('abcdef').connect('abcdef').after(MINUTE);
+    for (const name of 'abcdef') driver.after(100).change('', name);
+    expect(driver.used).toBe('cdef');
+  });
+
+  it('of all in a list that shrank are held too', () => {
+    expect(new Driver().reset('abc').connect('abc').after(MINUTE).reset('').used).toBe('abc');
+  });
+
+  it('are never held without a policy', () => {
+    const driver = new Driver(undefined).reset('abc').connect('abc').fail().reset('');
+    expect(driver.used).toBe('abc');
+    const off = new Driver({ ...DEFAULT_REMOVAL_GUARD, maxHoldMs: 0 }).reset('abc').connect('abc');
+    off.change('', 'abc');
+    expect(off.lookInMs).toBe(0);
+    expect(off.look().used).toBe('');
+  });
+});
+
+describe('removals after the registry was away', () => {
+  it('of a single endpoint are held while its connection is ready', () => {
+    const driver = new Driver().reset('abc').connect('abc').fail().after(MINUTE).reset('bc');
+    expect(driver.used).toBe('bca');
+    expect(driver.told).toEqual(['held a registry-returned']);
+  });
+
+  it('of an endpoint that is not connected act at once', () => {
+    const driver = new Driver().reset('abc').connect('ab').fail().after(MINUTE).reset('ab');
+    expect(driver.used).toBe('ab');
+  });
+
+  it('are held for a while after it is back: leases run out late', () => {
+    const driver = new Driver().reset('abcde').connect('abcde').fail().after(MINUTE).reset('abcde');
+    expect(driver.after(30_000).change('', 'a').used).toBe('bcdea');
+    expect(driver.after(1).change('', 'b').used).toBe('cdea');
+  });
+
+  it('hold of a list that an earlier process kept', () => {
+    const driver = new Driver(DEFAULT_REMOVAL_GUARD, 'abc').connect('ab').reset('c');
+    expect(driver.used).toBe('cab');
+  });
+});
+
+describe('a hold', () => {
+  const wiped = () => new Driver().reset('abc').connect('abc').fail().after(5_000).reset('');
+
+  it('ends when the connection does', () => {
+    expect(wiped().connect('bc').look().used).toBe('bc');
+  });
+
+  it('ends when the registry lists the endpoint again, under whatever key', () => {
+    const driver = wiped().change('a', '');
+    expect([driver.used, driver.held]).toEqual(['abc', 'bc']);
+    const change = { put: new Map([['api/x', { address: 'b:1', metadata: null }]]), removed: [] };
+    driver.feed({ type: 'update', update: { kind: 'change', change } });
+    expect(driver.held).toBe('c');
+    expect(driver.told.slice(1)).toEqual(['released a listed', 'released b listed']);
+  });
+
+  it('ends after the longest time, counted from when the registry was back last', () => {
+    const driver = wiped();
+    expect(driver.lookInMs).toBe(300_000);
+    driver.after(299_999).look();
+    expect([driver.used, driver.lookInMs]).toEqual(['abc', 1]);
+    driver.fail();
+    expect(driver.lookInMs).toBeUndefined();
+    expect(driver.after(60 * MINUTE).look().used).toBe('abc');
+    expect(driver.reset('').lookInMs).toBe(300_000);
+    expect(driver.after(300_000).look().used).toBe('');
+    expect(driver.told.at(-1)).toBe('released abc expired');
+  });
+});
+
+it.each([1, 2, 3, 4, 5])('keeps its promises on a random walk (seed %i)', (seed) => {
+  const random = seededRandom(seed);
+  const driver = new Driver();
+  const names = 'abcdefgh';
+  const some = () => [...names].filter(() => random() < 0.5).join('');
+  let listed = '';
+  for (let step = 0; step < 2_000; step++) {
+    driver.after(Math.floor(random() * 20_000)).connect(some());
+    const chance = random();
+    if (chance < 0.15) driver.fail();
+    else if (chance < 0.5) driver.reset((listed = some()));
+    else driver.look();
+    const used = new Set(driver.used);
+    // What is listed is always used; what is used beside it is held and was connected when last looked at.
+    for (const name of listed) expect(used.has(name)).toBe(true);
+    if (chance >= 0.5)
+      for (const name of driver.held) expect(driver.ready.has(`${name}:1`)).toBe(true);
+    expect(used.size).toBe(driver.used.length);
+    expect(driver.lookInMs ?? 0).toBeLessThanOrEqual(300_000);
+  }
+  driver.connect('');
+  expect(driver.look().held).toBe('');
+});

@@ -1,0 +1,162 @@
+import { EMPTY } from 'rxjs';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { DirectoryEvent } from '../../../lib/core/discovery-event.js';
+import { DEFAULT_REMOVAL_GUARD } from '../../../lib/core/removal-guard.js';
+import type { Snapshot } from '../../../lib/core/snapshot.js';
+import type { ConnectionReporter } from '../../../lib/registry/connection-reports.js';
+import {
+  RECONNECT_GRACE_MS,
+  ServiceDirectory,
+  SNAPSHOT_WAIT_MS,
+} from '../../../lib/registry/service-directory.js';
+import type { SnapshotStore } from '../../../lib/registry/snapshot-store.js';
+import { FakeClock } from '../../../lib/testing/fake-clock.js';
+import { ScriptedRegistry } from './scripted-registry.js';
+
+let clock: FakeClock;
+let registry: ScriptedRegistry;
+let directory: ServiceDirectory;
+let channel: ConnectionReporter;
+let events: DirectoryEvent[];
+let kept: Map<string, Snapshot>;
+
+const used = () => directory.state.endpoints?.map(({ address }) => address);
+const told = () => events.splice(0).map(({ type }) => type);
+const snapshots: SnapshotStore = {
+  load: (service) => {
+    const snapshot = kept.get(service);
+    return snapshot && { snapshot, savedAt: 77 };
+  },
+  save: (service, snapshot) => kept.set(service, snapshot),
+  events$: EMPTY,
+};
+
+beforeEach(() => {
+  clock = new FakeClock(1_000);
+  registry = new ScriptedRegistry();
+  events = [];
+  kept = new Map();
+  directory = new ServiceDirectory(registry, 'api', {
+    clock,
+    removalGuard: DEFAULT_REMOVAL_GUARD,
+    snapshots,
+    onEvent: (event) => events.push(event),
+  });
+  channel = directory.connections.open();
+});
+
+describe('a directory whose registry forgot everything', () => {
+  beforeEach(() => {
+    directory.start();
+    registry.reset('api', 'h:1', 'h:2', 'h:3');
+    for (const address of ['h:1', 'h:2']) channel.report(address, true);
+    clock.advance(60_000);
+    told();
+    registry.reset('api');
+  });
+
+  it('keeps what is connected, and says so', () => {
+    expect(used()).toEqual(['h:1', 'h:2']);
+    expect(directory.state.held).toEqual(['h:1', 'h:2']);
+    expect(told()).toEqual(['removals-held', 'endpoints-changed']);
+  });
+
+  it('lets go of an endpoint that stays disconnected, and not of one that reconnects', () => {
+    clock.advance(1_000);
+    for (const address of ['h:1', 'h:2']) channel.report(address, false);
+    expect(used()).toEqual(['h:1', 'h:2']);
+    channel.report('h:2', true);
+    clock.advance(RECONNECT_GRACE_MS);
+    expect(used()).toEqual(['h:2']);
+  });
+
+  it('keeps an endpoint as long as some channel is connected to it', () => {
+    const other = directory.connections.open();
+    other.report('h:1', true);
+    channel.close();
+    clock.advance(RECONNECT_GRACE_MS);
+    expect(used()).toEqual(['h:1']);
+    other.close();
+    clock.advance(RECONNECT_GRACE_MS);
+    expect(used()).toEqual([]);
+  });
+
+  it('lets go after the longest time', () => {
+    clock.advance(DEFAULT_REMOVAL_GUARD.maxHoldMs);
+    expect(used()).toEqual([]);
+    expect(directory.state.held).toBeUndefined();
+  });
+
+  it('says that they are held no longer once they are back', () => {
+    told();
+    clock.advance(1_000);
+    registry.reset('api', 'h:1', 'h:2');
+    expect(directory.state).toMatchObject({ error: undefined });
+    expect(directory.state.held).toBeUndefined();
+    expect(told()).toEqual(['removals-released']);
+  });
+
+  it('stops its timers', () => {
+    channel.report('h:1', false);
+    directory.stop();
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+it('a registry whose removals are final is taken at its word', () => {
+  class FinalRegistry extends ScriptedRegistry {
+    override get removalsAreFinal(): boolean {
+      return true;
+    }
+  }
+  registry = new FinalRegistry();
+  directory = new ServiceDirectory(registry, 'api', { clock, removalGuard: DEFAULT_REMOVAL_GUARD });
+  directory.start();
+  registry.reset('api', 'h:1', 'h:2');
+  for (const address of ['h:1', 'h:2']) directory.connections.open().report(address, true);
+  clock.advance(50);
+  registry.reset('api');
+  expect(used()).toEqual([]);
+});
+
+describe('a kept list', () => {
+  beforeEach(() => {
+    kept.set('api', new Map([['api/h:1', { address: 'h:1', metadata: null }]]));
+    directory.start();
+  });
+
+  it('is used once the registry fails, with its age', () => {
+    expect(used()).toBeUndefined();
+    registry.fail('api');
+    expect(directory.state).toMatchObject({ savedAt: 77, error: { code: 'REGISTRY_UNAVAILABLE' } });
+    expect(used()).toEqual(['h:1']);
+    expect(told()).toEqual(['snapshot-used']);
+  });
+
+  it('is used when the registry says nothing for a while', () => {
+    clock.advance(SNAPSHOT_WAIT_MS);
+    expect(directory.state).toMatchObject({ savedAt: 77, error: undefined });
+    registry.fail('api');
+    expect(told()).toEqual(['snapshot-used']);
+  });
+
+  it('gives way to what the registry says, even if that is the same', () => {
+    registry.fail('api');
+    registry.reset('api', 'h:1');
+    expect(directory.state.savedAt).toBeUndefined();
+    expect(directory.state.error).toBeUndefined();
+    clock.advance(50);
+    registry.put('api', 'h:2');
+    expect([...(kept.get('api')?.values() ?? [])].map(({ address }) => address)).toEqual([
+      'h:1',
+      'h:2',
+    ]);
+  });
+
+  it('is not used once the registry has answered', () => {
+    registry.reset('api');
+    clock.advance(SNAPSHOT_WAIT_MS);
+    registry.fail('api');
+    expect(used()).toEqual([]);
+  });
+});
