@@ -7,6 +7,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { Transport } from '@nestjs/microservices';
 import type { Subscription } from 'rxjs';
+import { DiscoveryError } from '../core/discovery-error.js';
 import { boundAddresses } from '../grpc/bound-address.js';
 import { CallTracker } from '../grpc/call-tracker.js';
 
@@ -76,14 +77,24 @@ export class GrpcServers {
     const calls = new CallTracker();
     let bound: BoundServer | undefined;
     let closing: Promise<void> | undefined;
+    let created: Promise<unknown> | undefined;
+    let isClosed = false;
 
     target.createClient = async () => {
       const { options } = target;
       const channelOptions = options?.channelOptions;
-      const interceptors = [...(channelOptions?.interceptors ?? []), calls.interceptor];
+      // The first is the nearest to the call itself: no interceptor of the user's answers past it.
+      const interceptors = [calls.interceptor, ...(channelOptions?.interceptors ?? [])];
       // A copy: the object is the user's, who may use it for another server too.
       target.options = { ...options, channelOptions: { ...channelOptions, interceptors } };
-      const server = await createClient();
+      if (isClosed) throw closedAtStart(target.url);
+      const creating = createClient();
+      created = creating.catch(() => {});
+      const server = await creating;
+      if (isClosed) {
+        server.forceShutdown();
+        throw closedAtStart(target.url);
+      }
       listener.onCreated(server, calls);
       bound = { url: target.url ?? '', addresses: boundAddresses(server), server, calls };
       return server;
@@ -100,11 +111,20 @@ export class GrpcServers {
         );
       });
     target.close = async () => {
+      isClosed = true;
+      await created;
       closing ??= bound === undefined ? Promise.resolve() : listener.onClosing(bound);
       await closing;
       await close();
     };
   }
+}
+
+function closedAtStart(url = ''): DiscoveryError {
+  return new DiscoveryError(
+    'CLOSED',
+    `the gRPC server at "${url}" was closed before it was bound; it stays closed`,
+  );
 }
 
 function isGrpcServer(target: unknown): target is GrpcTransportServer {
