@@ -1,5 +1,5 @@
 /**
- * `npm run bench` lists the benches, `npm run bench -- NAME [--json FILE]` runs one.
+ * `npm run bench` lists the benches, `npm run bench -- NAME [PARAMETER...] [--json FILE]` runs one.
  *
  * A bench is a file of this folder whose first line says what it measures and which exports `run(): Promise<BenchResult>`. The
  * npm script compiles it, with what it imports, by the package's own compiler into `.cache/bench`, and plain Node runs that: no
@@ -20,16 +20,16 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { json: { type: 'string' } },
 });
-const [name] = positionals;
+const [name, ...parameters] = positionals;
 if (name === undefined) {
   for (const each of names) console.log(`${each.padEnd(20)}${describeBench(each)}`);
-} else if (names.includes(name) && positionals.length === 1) {
+} else if (names.includes(name)) {
   const { run } = (await import(`./${name}.js`)) as BenchModule;
-  const result = await run();
+  const result = await run(parameters);
   console.log(formatResult(result));
   if (values.json !== undefined) writeFileSync(values.json, encodeResult(result));
 } else {
-  console.error(`no such bench: ${positionals.join(' ')}; there are ${names.join(', ')}`);
+  console.error(`no such bench: ${name}; there are ${names.join(', ')}`);
   process.exitCode = 1;
 }
 

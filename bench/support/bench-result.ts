@@ -25,7 +25,8 @@ export interface BenchResult {
 
 /** What every file of `bench/` exports beside `run.ts`: `export async function run(): Promise<BenchResult>`. */
 export interface BenchModule {
-  run(): Promise<BenchResult>;
+  /** @param parameters what stands behind the bench's name on the command line */
+  run(parameters: readonly string[]): Promise<BenchResult>;
 }
 
 /** A row with its ratio. */

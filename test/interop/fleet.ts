@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly port?: number;
   /** Nest only: further fields of the `service` option. */
   readonly serviceOptions?: Readonly<Record<string, unknown>>;
+  /** Go only: further flags of the server. */
+  readonly goFlags?: GoFlags;
   /** Nest only: further settings of the app. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -72,7 +74,8 @@ export async function startServer(
   const { id, ttlSeconds = 10, port = 0, serviceOptions = {}, settings = {} } = options;
   const url = `127.0.0.1:${port}`;
   if (side === 'go') {
-    const server = await startGo('server', etcd, service, { id, ttl: ttlSeconds, addr: url });
+    const flags: GoFlags = { id, ttl: ttlSeconds, addr: url, ...options.goFlags };
+    const server = await startGo('server', etcd, service, flags);
     await server.waitForEvent('registered');
     return server;
   }

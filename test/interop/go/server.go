@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/naming/endpoints"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 
 	"interop/userpb"
 )
@@ -84,6 +85,7 @@ func serverCommand(flags *flag.FlagSet) func(context.Context, *common) error {
 	ttl := flags.Int64("ttl", 10, "time to live of the lease, in seconds")
 	id := flags.String("id", "go", "name of this server, in its answers")
 	delayMs := flags.Int("delay-ms", 0, "how long an answer takes, in milliseconds")
+	maxAgeMs := flags.Int("max-age-ms", 0, "maximum age of connections, in milliseconds; 0: none")
 	metadata := flags.String("metadata", "null", "metadata of the endpoint, as JSON")
 	return func(ctx context.Context, common *common) error {
 		var value any
@@ -96,7 +98,12 @@ func serverCommand(flags *flag.FlagSet) func(context.Context, *common) error {
 		}
 		bound := listener.Addr().String()
 		service := &userServer{name: *id, delay: time.Duration(*delayMs) * time.Millisecond, stopping: ctx}
-		server := grpc.NewServer()
+		options := []grpc.ServerOption{}
+		if *maxAgeMs > 0 {
+			age := time.Duration(*maxAgeMs) * time.Millisecond
+			options = append(options, grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: age}))
+		}
+		server := grpc.NewServer(options...)
 		userpb.RegisterUserServer(server, service)
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(listener) }()
