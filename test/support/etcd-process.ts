@@ -24,6 +24,8 @@ export interface EtcdProcessOptions {
   readonly binary?: EtcdBinary;
   /** Client port; a free one by default. */
   readonly port?: number;
+  /** Peer port; a free one by default. A cluster has to know it beforehand. */
+  readonly peerPort?: number;
   /** Extra command line flags. */
   readonly flags?: readonly string[];
   /** Client URL scheme, `http` by default; with `https` pass the certificate flags too. */
@@ -87,7 +89,7 @@ export class EtcdProcess {
     const process = new EtcdProcess(
       binary,
       options.port ?? (await freePort()),
-      await freePort(),
+      options.peerPort ?? (await freePort()),
       await freePort(),
       folder,
       options,

@@ -1,0 +1,136 @@
+/** What becomes of a fleet under load when its only etcd fails, forgets or freezes. Rows 1–3, 5, 9 and 11 of the fault matrix. */
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { describeEtcd } from '../../support/describe-etcd.js';
+import { EtcdProcess } from '../../support/etcd-process.js';
+import { type EventProcess, stopEventProcesses } from '../../support/event-process.js';
+import { FaultFleet, type FaultTick } from '../../support/fault-fleet.js';
+
+const TTL_SECONDS = 2;
+const SERVERS = 3;
+
+describeEtcd('a fleet on one etcd', (binary) => {
+  let etcd: EtcdProcess;
+  let fleet: FaultFleet;
+  let before: FaultTick;
+  /** How much of each server's log was there when the test began. */
+  let logged: number[];
+
+  beforeAll(async () => {
+    etcd = await EtcdProcess.start({ binary });
+    const { hosts } = etcd;
+    fleet = await FaultFleet.start({ hosts, ttlSeconds: TTL_SECONDS, servers: SERVERS });
+  });
+
+  afterAll(async () => {
+    fleet?.close();
+    await stopEventProcesses();
+    await etcd?.stop();
+  });
+
+  afterEach(async () => {
+    // The next fault strikes a fleet that is well.
+    await fleet.untilRecords(SERVERS);
+  });
+
+  const begin = async (): Promise<void> => {
+    before = await fleet.tick();
+    logged = fleet.servers.map(({ stdout }) => stdout.length);
+  };
+
+  /** Every record and the client's list are right, and no call failed nor did the stream break. */
+  const isUnharmed = async (): Promise<void> => {
+    expect(await fleet.untilRecords(SERVERS)).toBeDefined();
+    expect(await fleet.untilList(SERVERS)).toBeDefined();
+    const after = await fleet.tick(({ calls }) => calls > before.calls + 50);
+    expect({ failed: after.failed - before.failed, why: after.lastError }).toEqual({
+      failed: 0,
+      why: before.lastError,
+    });
+    expect(after.stream?.broken).toBe(before.stream?.broken);
+  };
+
+  /** Every server has said this since the test began. */
+  const logs = async (text: string, servers: readonly EventProcess[] = fleet.servers) => {
+    for (const server of servers) {
+      const from = logged[fleet.servers.indexOf(server)] ?? 0;
+      while (!server.stdout.slice(from).includes(text)) await fleet.tick();
+    }
+  };
+
+  it('is unharmed by a restart', async () => {
+    await begin();
+    await etcd.kill();
+    await fleet.tick(({ away }) => away === true);
+    await etcd.launch();
+    await isUnharmed();
+  });
+
+  it('is unharmed by an etcd that is away for longer than a lease lives', async () => {
+    await begin();
+    await etcd.kill();
+    await logs('for longer than it lives');
+    await etcd.launch();
+    await isUnharmed();
+    await logs('Registration goes on');
+  });
+
+  it('registers again after a restart with nothing left', async () => {
+    await begin();
+    await etcd.kill();
+    etcd.wipe();
+    await etcd.launch();
+    await isUnharmed();
+  });
+
+  it('is unharmed by an etcd that froze for longer than a lease lives', async () => {
+    await begin();
+    etcd.pause();
+    await logs('for longer than it lives');
+    etcd.resume();
+    await isUnharmed();
+  });
+
+  it('takes its place again when a lease is revoked by others', async () => {
+    await begin();
+    const { leases } = await fleet.etcd.leaseClient.leaseLeases();
+    expect(leases).toHaveLength(SERVERS);
+    for (const { ID } of leases) await fleet.etcd.leaseClient.leaseRevoke({ ID });
+    await isUnharmed();
+    await logs('registering again under a new one');
+  });
+
+  it('takes its place again when its key is deleted', async () => {
+    await begin();
+    const [key = ''] = (await fleet.keys()) ?? [];
+    await fleet.etcd.delete().key(key);
+    await isUnharmed();
+  });
+
+  it('takes its place again when another process overwrites its key', async () => {
+    await begin();
+    const [key = ''] = (await fleet.keys()) ?? [];
+    await fleet.etcd.put(key).value('{"Op":0,"Addr":"127.0.0.1:1","Metadata":null}');
+    while ((await fleet.etcd.get(key))?.includes('"127.0.0.1:1"') === true) await fleet.tick();
+    await isUnharmed();
+  });
+
+  it('goes on when all records are deleted at once', async () => {
+    await begin();
+    await fleet.etcd.delete().prefix(`${fleet.service}/`);
+    await fleet.tick(({ held = [] }) => held.length > 0);
+    await isUnharmed();
+    expect(fleet.client.stdout).toContain('no longer lists');
+  });
+
+  it('takes its place again when its event loop stood still for twice its time to live', async () => {
+    await begin();
+    const [server] = fleet.servers;
+    if (server === undefined) throw new Error('there is no server');
+    const unblocked = server.nextEvent('unblocked');
+    server.kill('SIGHUP');
+    expect(await fleet.untilRecords(SERVERS - 1)).toBeDefined();
+    await unblocked;
+    expect(await fleet.untilRecords(SERVERS)).toBeDefined();
+    expect(await fleet.untilList(SERVERS)).toBeDefined();
+  });
+});

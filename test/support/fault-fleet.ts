@@ -1,0 +1,186 @@
+/** A fleet of servers and one client under constant load, each in a process of its own, and an eye on etcd. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Etcd3 } from 'etcd3';
+import { startGo } from '../interop/go-program.js';
+import { startApp } from './child-app.js';
+import type { EventProcess, ProcessEvent } from './event-process.js';
+
+export interface FaultFleetOptions {
+  /** What the servers and the client dial. */
+  readonly hosts: readonly string[];
+  /** Where the records are read, if not there. */
+  readonly readerHosts?: readonly string[];
+  readonly side?: 'nest' | 'go';
+  readonly service?: string;
+  readonly servers?: number;
+  readonly ttlSeconds?: number;
+  /** Nest only. */
+  readonly etcdOptions?: object;
+  /** Nest only: of the client. */
+  readonly rootOptions?: object;
+  /** Calls per second. */
+  readonly rate?: number;
+}
+
+/** What the client says every 100 ms; a Go client says less. */
+export interface FaultTick extends ProcessEvent {
+  readonly calls: number;
+  readonly failed: number;
+  readonly byServer: Readonly<Record<string, number>>;
+  readonly byCode: Readonly<Record<string, number>>;
+  readonly lastError?: string;
+  readonly stream?: { readonly server: string; readonly broken: number };
+  readonly list?: readonly string[];
+  readonly held?: readonly string[];
+  readonly away?: boolean;
+  readonly savedAt?: number;
+  readonly heapMb?: number;
+  readonly handles?: number;
+  readonly sockets?: number;
+}
+
+/** The fleet. Its processes end with `stopEventProcesses`, its eye with `close`. */
+export class FaultFleet {
+  readonly servers: EventProcess[] = [];
+  private readonly reader: Etcd3;
+  private clientProcess: EventProcess | undefined;
+
+  constructor(readonly options: FaultFleetOptions) {
+    const hosts = [...(options.readerHosts ?? options.hosts)];
+    const faultHandling = { host: () => noPolicy, global: noPolicy } as never;
+    const defaultCallOptions = () => ({ deadline: Date.now() + 1_000 });
+    this.reader = new Etcd3({ hosts, faultHandling, defaultCallOptions });
+  }
+
+  /** Servers that are registered, and a client that has called each of them. */
+  static async start(options: FaultFleetOptions): Promise<FaultFleet> {
+    const fleet = new FaultFleet(options);
+    const { servers = 3 } = options;
+    await Promise.all(Array.from({ length: servers }, (_, index) => fleet.addServer(`s${index}`)));
+    await fleet.startClient();
+    await fleet.client.waitForEvent(
+      (event) =>
+        event.event === 'tick' && Object.keys((event as FaultTick).byServer).length === servers,
+    );
+    return fleet;
+  }
+
+  get client(): EventProcess {
+    if (this.clientProcess === undefined) throw new Error('the fleet has no client');
+    return this.clientProcess;
+  }
+
+  get service(): string {
+    return this.options.service ?? 'api';
+  }
+
+  /** Starts a server and waits until it is registered; `waitFor` for another sign of life. */
+  async addServer(id: string, waitFor?: string): Promise<EventProcess> {
+    const { hosts, side, ttlSeconds = 10, etcdOptions = {} } = this.options;
+    if (side === 'go') {
+      const server = await startGo('server', hosts.join(), this.service, { id, ttl: ttlSeconds });
+      this.servers.push(server);
+      await server.waitForEvent('registered');
+      return server;
+    }
+    const server = await startApp('fault-server', {
+      ETCD_HOSTS: hosts.join(','),
+      SERVICE: this.service,
+      SERVER_ID: id,
+      TTL_SECONDS: String(ttlSeconds),
+      ETCD_OPTIONS: JSON.stringify(etcdOptions),
+    });
+    this.servers.push(server);
+    await server.waitForEvent(waitFor ?? 'listening');
+    return server;
+  }
+
+  async startClient(): Promise<EventProcess> {
+    const { hosts, side, etcdOptions = {}, rootOptions = {}, rate = 200 } = this.options;
+    this.clientProcess =
+      side === 'go'
+        ? await startGo('client', hosts.join(), this.service, {
+            forever: true,
+            warm: this.options.servers ?? 3,
+            'interval-ms': Math.round(1000 / rate),
+          })
+        : await startApp(
+            'fault-client',
+            {
+              ETCD_HOSTS: hosts.join(','),
+              SERVICE: this.service,
+              RATE: String(rate),
+              ETCD_OPTIONS: JSON.stringify(etcdOptions),
+              ROOT_OPTIONS: JSON.stringify(rootOptions),
+            },
+            { nodeFlags: ['--expose-gc'] },
+          );
+    return this.clientProcess;
+  }
+
+  /** The client's next tick, or the next one that is as wanted. */
+  async tick(
+    condition: (tick: FaultTick) => boolean = () => true,
+    timeoutMs?: number,
+  ): Promise<FaultTick> {
+    const event = await this.client.nextEvent(
+      (event) => event.event === 'tick' && condition(event as FaultTick),
+      timeoutMs,
+    );
+    return event as FaultTick;
+  }
+
+  /** The keys of the service now; `undefined` while etcd does not say. */
+  async keys(): Promise<string[] | undefined> {
+    try {
+      return await this.reader.getAll().prefix(`${this.service}/`).keys();
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** How long from now until so many records are there, in milliseconds; `undefined` if not within the time. */
+  async untilRecords(count: number, timeoutMs = 30_000): Promise<number | undefined> {
+    return this.until(async () => (await this.keys())?.length === count, timeoutMs);
+  }
+
+  /** How long from now until the client's list is that of the registry again, with so many endpoints; Nest only. */
+  async untilList(count: number, timeoutMs = 30_000): Promise<number | undefined> {
+    const started = performance.now();
+    const isRight = ({ list = [], held = [], away, savedAt }: FaultTick): boolean =>
+      list.length === count && held.length === 0 && away === false && savedAt === undefined;
+    try {
+      await this.tick(isRight, timeoutMs);
+      return performance.now() - started;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private async until(
+    condition: () => Promise<boolean>,
+    timeoutMs: number,
+  ): Promise<number | undefined> {
+    const started = performance.now();
+    while (performance.now() - started < timeoutMs) {
+      if (await condition()) return performance.now() - started;
+      await delay(20);
+    }
+    return undefined;
+  }
+
+  /** Writes and deletes behind everybody's back. */
+  get etcd(): Etcd3 {
+    return this.reader;
+  }
+
+  close(): void {
+    this.reader.close();
+  }
+}
+
+/** One attempt, whatever happens: the eye must see what is. */
+const noPolicy = {
+  execute: async (run: (context: { signal: AbortSignal }) => unknown) =>
+    run({ signal: new AbortController().signal }),
+};
