@@ -8,7 +8,15 @@ export type { Snapshot, SnapshotChange } from './core/snapshot.js';
 export type { EtcdAuth, EtcdOptions, EtcdTls } from './etcd/etcd-options.js';
 export type { EtcdTimings } from './etcd/etcd-timings.js';
 export { EtcdRegistry, type EtcdRegistryPorts } from './etcd/etcd-registry.js';
-export type { LoadBalancingPolicy } from './grpc/policies.js';
+export type { Candidate } from './balance/candidate.js';
+export type { Picker, PickRequest } from './balance/picker.js';
+export type { PickerContext, PickerFactory } from './balance/policy.js';
+export type { Pool } from './balance/pool.js';
+export {
+  type LoadBalancingOptions,
+  type LoadBalancingPolicy,
+  registerLoadBalancingPolicy,
+} from './grpc/policies.js';
 export { registerDiscoveryResolver } from './grpc/resolver-table.js';
 export type { RetryOptions } from './grpc/retry-policy.js';
 export { DiscoveryModule } from './nest/discovery.module.js';

@@ -103,5 +103,7 @@ export type DirectoryEvent =
       /** When the registry said so, in milliseconds since 1970. */
       readonly savedAt: number;
     }
+  /** What the service asks of its clients is no gRPC service config; the one before stays in use. */
+  | { readonly type: 'service-config-ignored'; readonly service: string; readonly reason: string }
   /** The kept lists cannot be read or written; everything else goes on. */
   | { readonly type: 'snapshot-failed'; readonly file: string; readonly reason: string };

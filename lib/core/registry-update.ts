@@ -1,5 +1,6 @@
 /** What a registry says about one service, step by step: one-way updates from the registry to those who follow it. */
 import type { DiscoveryError } from './discovery-error.js';
+import type { Endpoint } from './endpoint.js';
 import type { Snapshot, SnapshotChange } from './snapshot.js';
 
 /**
@@ -7,7 +8,7 @@ import type { Snapshot, SnapshotChange } from './snapshot.js';
  * - `change`: what changed since the last update.
  * - `failure`: the registry cannot say. What it said last is not taken back; a `reset` follows when it can again.
  */
-export type RegistryUpdate =
-  | { readonly kind: 'reset'; readonly snapshot: Snapshot }
-  | { readonly kind: 'change'; readonly change: SnapshotChange }
+export type RegistryUpdate<Value = Endpoint> =
+  | { readonly kind: 'reset'; readonly snapshot: Snapshot<Value> }
+  | { readonly kind: 'change'; readonly change: SnapshotChange<Value> }
   | { readonly kind: 'failure'; readonly error: DiscoveryError };

@@ -3,13 +3,13 @@ import { parseAddress } from './address.js';
 import type { Endpoint } from './endpoint.js';
 import { encodeEndpoint } from './endpoint-codec.js';
 
-/** Every endpoint of a service by its key in the registry. */
-export type Snapshot = ReadonlyMap<string, Endpoint>;
+/** Every endpoint of a service (or whatever else is read, `Value`) by its key in the registry. */
+export type Snapshot<Value = Endpoint> = ReadonlyMap<string, Value>;
 
 /** What leads from one snapshot to the next. */
-export interface SnapshotChange {
+export interface SnapshotChange<Value = Endpoint> {
   /** Added and changed endpoints by key. */
-  readonly put: Snapshot;
+  readonly put: Snapshot<Value>;
   /** Keys that are gone. */
   readonly removed: readonly string[];
 }
@@ -33,7 +33,10 @@ export function isEmptyChange(change: SnapshotChange): boolean {
 }
 
 /** The snapshot after a change. An endpoint whose record changed keeps its place. */
-export function applyChange(snapshot: Snapshot, change: SnapshotChange): Snapshot {
+export function applyChange<Value>(
+  snapshot: Snapshot<Value>,
+  change: SnapshotChange<Value>,
+): Snapshot<Value> {
   const next = new Map(snapshot);
   for (const key of change.removed) next.delete(key);
   for (const [key, endpoint] of change.put) next.set(key, endpoint);

@@ -3,9 +3,14 @@ import { BehaviorSubject, Observable, Subject, type Subscription } from 'rxjs';
 import type { Clock, Random } from '../core/clock.js';
 import type { DiscoveryError } from '../core/discovery-error.js';
 import type { DiscoveryEvent, RegistrationEvent } from '../core/discovery-event.js';
-import { encodeEndpoint } from '../core/endpoint-codec.js';
+import { decodeEndpoint, encodeEndpoint } from '../core/endpoint-codec.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { recordKey, servicePrefix } from '../core/record-key.js';
+import {
+  recordKey,
+  serviceConfigKey,
+  serviceConfigPrefix,
+  servicePrefix,
+} from '../core/record-key.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
 import type {
   Registration,
@@ -18,7 +23,9 @@ import { EtcdConnection } from './etcd-connection.js';
 import type { EtcdOptions } from './etcd-options.js';
 import { type ResolvedTimings, resolveTimings } from './etcd-timings.js';
 import { LeaseKeeper } from './lease-keeper.js';
-import { PrefixWatch } from './prefix-watch.js';
+import type { EtcdEntry } from './prefix-requests.js';
+import { type DecodedEntry, PrefixWatch, type PrefixWatchOptions } from './prefix-watch.js';
+import { decodeServiceConfig, ServiceConfigWatch } from './service-config-watch.js';
 
 /** Time and randomness, for tests. */
 export interface EtcdRegistryPorts {
@@ -41,7 +48,16 @@ export class EtcdRegistry extends Registry {
   private readonly events = new Subject<DiscoveryEvent>();
   private readonly keepers = new Map<number, LeaseKeeper>();
   /** Every watch with its service. */
-  private readonly watches = new Map<PrefixWatch, string>();
+  private readonly watches = new Map<AnyWatch, string>();
+  private readonly serviceConfigs = new ServiceConfigWatch((onUpdate) =>
+    this.open({
+      prefix: serviceConfigPrefix(this.namespace),
+      decode: decodeServiceConfig,
+      onUpdate,
+      // The watches on endpoints tell what happens to etcd, and who may not read this lives without it.
+      onEvent: () => {},
+    }),
+  );
   private readonly registrations = new Map<string, EtcdRegistration>();
   private closing: Promise<void> | undefined;
 
@@ -59,23 +75,19 @@ export class EtcdRegistry extends Registry {
   }
 
   override watch(service: string): Observable<RegistryUpdate> {
-    return new Observable((subscriber) => {
-      const watch = new PrefixWatch({
-        connection: this.connection,
-        clock: this.clock,
-        random: this.random,
-        timings: this.timings,
+    return new Observable((subscriber) =>
+      this.open({
         prefix: servicePrefix(this.namespace, service),
+        service,
+        decode: decodeRecord,
         onUpdate: (update) => subscriber.next(update),
         onEvent: (event) => this.events.next(event),
-      });
-      this.watches.set(watch, service);
-      watch.start();
-      return () => {
-        this.watches.delete(watch);
-        watch.stop();
-      };
-    });
+      }),
+    );
+  }
+
+  override watchServiceConfig(service: string): Observable<string | undefined> {
+    return this.serviceConfigs.follow(serviceConfigKey(this.namespace, service));
   }
 
   override register(request: RegistrationRequest): Registration {
@@ -125,6 +137,22 @@ export class EtcdRegistry extends Registry {
     this.events.complete();
   }
 
+  /** Starts a watch; returns what ends it. */
+  private open<Value>(
+    what: Pick<PrefixWatchOptions<Value>, 'prefix' | 'decode' | 'onUpdate' | 'onEvent'> & {
+      readonly service?: string;
+    },
+  ): () => void {
+    const { connection, clock, random, timings } = this;
+    const watch = new PrefixWatch<Value>({ connection, clock, random, timings, ...what });
+    this.watches.set(watch, what.service ?? '');
+    watch.start();
+    return () => {
+      this.watches.delete(watch);
+      watch.stop();
+    };
+  }
+
   private keeper(ttlSeconds: number): LeaseKeeper {
     const known = this.keepers.get(ttlSeconds);
     if (known !== undefined) return known;
@@ -153,6 +181,14 @@ export class EtcdRegistry extends Registry {
       keeper.holds(key) ? [registration] : [],
     );
   }
+}
+
+/** A watch, whatever it decodes. */
+type AnyWatch = Pick<PrefixWatch<unknown>, 'wake' | 'verify' | 'stop'>;
+
+function decodeRecord({ value, lease }: EtcdEntry): DecodedEntry<Endpoint> {
+  const decoded = decodeEndpoint(value);
+  return decoded.ok ? { ok: true, value: { ...decoded.endpoint, incarnation: lease } } : decoded;
 }
 
 class EtcdRegistration implements Registration {

@@ -1,9 +1,7 @@
-/** Runs one watch machine against etcd: performs its effects and turns etcd's keys into endpoints. */
+/** Runs one watch machine against etcd: performs its effects and decodes what is under the prefix. */
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { WatchEvent } from '../core/discovery-event.js';
-import type { Endpoint } from '../core/endpoint.js';
-import { decodeEndpoint } from '../core/endpoint-codec.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
 import {
   INITIAL_WATCH_MACHINE,
@@ -23,26 +21,31 @@ import {
   watchPrefix,
 } from './prefix-requests.js';
 
+/** A value of etcd in the form that is wanted, or why it is none. */
+export type DecodedEntry<Value> =
+  { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly reason: string };
+
 /** What a prefix watch needs. */
-export interface PrefixWatchOptions {
+export interface PrefixWatchOptions<Value> {
   readonly connection: EtcdConnection;
   readonly clock: Clock;
   readonly random: Random;
   readonly timings: ResolvedTimings;
   readonly prefix: string;
-  readonly onUpdate: (update: RegistryUpdate) => void;
+  readonly decode: (entry: EtcdEntry) => DecodedEntry<Value>;
+  readonly onUpdate: (update: RegistryUpdate<Value>) => void;
   readonly onEvent: (event: WatchEvent) => void;
 }
 
 /** Follows one prefix from `start` to `stop`. */
-export class PrefixWatch {
+export class PrefixWatch<Value> {
   private machine: WatchMachine = INITIAL_WATCH_MACHINE;
   private cancelTimer: CancelTimer | undefined;
   private stream: OpenWatch | undefined;
   /** Values that were left out, by key, so that each is told once. */
   private readonly ignored = new Map<string, string>();
 
-  constructor(private readonly options: PrefixWatchOptions) {}
+  constructor(private readonly options: PrefixWatchOptions<Value>) {}
 
   start(): void {
     this.feed({ type: 'start' });
@@ -117,10 +120,10 @@ export class PrefixWatch {
     const { connection, prefix, onUpdate } = this.options;
     const { position, entries } = await listPrefix(connection, prefix);
     if (this.machine.phase.name !== 'listing') return { type: 'listed', position };
-    const snapshot = new Map<string, Endpoint>();
+    const snapshot = new Map<string, Value>();
     for (const entry of entries) {
-      const endpoint = this.decode(entry);
-      if (endpoint !== undefined) snapshot.set(entry.key, endpoint);
+      const value = this.decode(entry);
+      if (value !== undefined) snapshot.set(entry.key, value);
     }
     onUpdate({ kind: 'reset', snapshot });
     return { type: 'listed', position };
@@ -137,26 +140,27 @@ export class PrefixWatch {
   }
 
   private apply(changes: readonly EtcdChange[]): void {
-    const put = new Map<string, Endpoint>();
+    const put = new Map<string, Value>();
     const removed = new Set<string>();
     for (const { key, entry } of changes) {
-      const endpoint = entry === undefined ? undefined : this.decode(entry);
+      const value = entry === undefined ? undefined : this.decode(entry);
       if (entry === undefined) this.ignored.delete(key);
       // The last change of a key in the batch is the one that counts.
       put.delete(key);
       removed.delete(key);
-      // A value that is no endpoint takes the one before it out: list and watch must agree.
-      if (endpoint === undefined) removed.add(key);
-      else put.set(key, endpoint);
+      // A value that cannot be decoded takes the one before it out: list and watch must agree.
+      if (value === undefined) removed.add(key);
+      else put.set(key, value);
     }
     this.options.onUpdate({ kind: 'change', change: { put, removed: [...removed] } });
   }
 
-  private decode({ key, value, lease }: EtcdEntry): Endpoint | undefined {
-    const decoded = decodeEndpoint(value);
+  private decode(entry: EtcdEntry): Value | undefined {
+    const { key } = entry;
+    const decoded = this.options.decode(entry);
     if (decoded.ok) {
       this.ignored.delete(key);
-      return { ...decoded.endpoint, incarnation: lease };
+      return decoded.value;
     }
     if (this.ignored.get(key) !== decoded.reason) {
       this.ignored.set(key, decoded.reason);

@@ -1,6 +1,7 @@
 /** What a channel carries in its options so that the resolver, which is one class per process, serves it alone. */
 import type { ChannelOptions, ServiceConfig } from '@grpc/grpc-js';
 import type { DirectoryPool } from '../registry/directory-pool.js';
+import type { ChannelChoices } from './channel-config.js';
 import { privateChannelOption } from './grpc-experimental.js';
 
 /** A channel's own discovery. */
@@ -9,6 +10,8 @@ export interface ChannelDiscovery {
   readonly pool: DirectoryPool;
   /** How it balances and retries; it wins over the channel option `grpc.service_config`. */
   readonly serviceConfig: ServiceConfig;
+  /** What of that the service may decide instead, in the config it publishes. Default: nothing. */
+  readonly choices?: ChannelChoices;
 }
 
 const OPTION = privateChannelOption('nestjs_grpc_discovery');

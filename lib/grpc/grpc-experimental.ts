@@ -17,6 +17,7 @@ export type GrpcPicker = experimental.Picker;
 export type GrpcPickArgs = experimental.PickArgs;
 export type GrpcPickResult = experimental.PickResult;
 export type Subchannel = experimental.SubchannelInterface;
+export type ConfigSelector = experimental.ConfigSelector;
 export type StatusOr<T> = experimental.StatusOr<T>;
 
 export const {
@@ -96,6 +97,9 @@ export function subchannelOptions(options: ChannelOptions): ChannelOptions {
     ),
   );
 }
+
+/** The attribute of a list that tells gRPC about each call. */
+export const CONFIG_SELECTOR: string = experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY;
 
 /** Channel options under this prefix reach resolver and balancer and are no part of a connection's identity. */
 export function privateChannelOption(name: string): string {

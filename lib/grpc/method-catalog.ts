@@ -43,6 +43,11 @@ export function catalogMethods(packages: readonly unknown[]): CatalogedMethod[] 
   return [...methods.values()];
 }
 
+/** The path of a method, as it stands in the request. */
+export function methodPath({ service, method }: CatalogedMethod): string {
+  return `/${service}/${method}`;
+}
+
 function toMethod(definition: LoadedMethod): CatalogedMethod {
   const [, service = '', method = ''] = definition.path.split('/');
   const level = definition.options?.idempotency_level;

@@ -1,19 +1,15 @@
 /** The gRPC name resolver over a registry: `etcd:///api` becomes the endpoints of `api`, for as long as the channel lives. */
-import {
-  type ChannelOptions,
-  Metadata,
-  type ServiceConfig,
-  type StatusObject,
-  status,
-} from '@grpc/grpc-js';
-import type { Subscription } from 'rxjs';
+import { type ChannelOptions, Metadata, type StatusObject, status } from '@grpc/grpc-js';
+import { first, type Subscription } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
 import { parseTarget, serviceAuthority } from '../core/target.js';
 import type { DirectoryLease, DirectoryPool } from '../registry/directory-pool.js';
-import type { DirectoryState } from '../registry/service-directory.js';
+import type { DirectoryState, ServiceDirectory } from '../registry/service-directory.js';
+import { ChannelConfig, type ChannelChoices } from './channel-config.js';
 import { channelDiscovery } from './channel-discovery.js';
 import { connectionAttributes } from './connection-reporting.js';
 import {
+  CONFIG_SELECTOR,
   type GrpcUri,
   type Resolver,
   type ResolverListener,
@@ -24,18 +20,31 @@ import { createBalancerSettings } from './policies.js';
 import { resolvedEndpoint } from './resolved-endpoint.js';
 import { createServiceConfig } from './service-config.js';
 
-/** Balancing of a plain channel that has no service config of its own. */
-const DEFAULT_SETTINGS = createBalancerSettings(
-  {},
-  { clientId: '', subsetSize: undefined, zone: undefined },
-);
+/** A plain channel that has no service config of its own: everything is up to the service. */
+const PLAIN_TRAITS = { clientId: '', subsetSize: undefined, zone: undefined };
+const DEFAULT_CONFIG = createServiceConfig(createBalancerSettings({}, PLAIN_TRAITS));
+const ALL_CHOICES: ChannelChoices = {
+  balancing: PLAIN_TRAITS,
+  retries: true,
+  timeouts: true,
+  waitForReady: true,
+  streams: new Set(),
+};
+/** A channel that decides everything itself. */
+const NO_CHOICES: ChannelChoices = {
+  balancing: undefined,
+  retries: false,
+  timeouts: false,
+  waitForReady: false,
+  streams: new Set(),
+};
 
 /** Finds the directories for a channel that carries none: those registered for the scheme. */
 export type DefaultPool = (scheme: string) => DirectoryPool | undefined;
 
 /** One channel's resolver. */
 export class RegistryResolver implements Resolver {
-  private readonly serviceConfig: ServiceConfig | null;
+  private readonly config: ChannelConfig | null;
   private lease: DirectoryLease | undefined;
   private subscription: Subscription | undefined;
 
@@ -45,10 +54,14 @@ export class RegistryResolver implements Resolver {
     private readonly options: ChannelOptions,
     private readonly defaultPool: DefaultPool,
   ) {
-    const chosen = channelDiscovery(options)?.serviceConfig;
-    // A service config from here would win over the one that a plain client was given.
-    const own = options['grpc.service_config'] === undefined;
-    this.serviceConfig = chosen ?? (own ? createServiceConfig(DEFAULT_SETTINGS) : null);
+    const discovery = channelDiscovery(options);
+    if (discovery !== undefined) {
+      this.config = new ChannelConfig(discovery.serviceConfig, discovery.choices ?? NO_CHOICES);
+    } else {
+      // A service config from here would win over the one that a plain client was given.
+      const own = options['grpc.service_config'] === undefined;
+      this.config = own ? new ChannelConfig(DEFAULT_CONFIG, ALL_CHOICES) : null;
+    }
   }
 
   /** Called by the channel to start, after idleness, and as a hint that the list may be stale. */
@@ -70,6 +83,7 @@ export class RegistryResolver implements Resolver {
     queueMicrotask(() => {
       if (this.lease !== lease) return;
       this.subscription = lease.directory.state$.subscribe((state) => this.report(state));
+      this.subscription.add(this.follow(lease.directory));
     });
   }
 
@@ -100,6 +114,17 @@ export class RegistryResolver implements Resolver {
     );
   }
 
+  private follow({ serviceConfig, state$ }: ServiceDirectory): Subscription | undefined {
+    const { config } = this;
+    if (config === null) return undefined;
+    return serviceConfig.text$.subscribe((text) => {
+      const reason = config.follow(text);
+      if (reason !== undefined) serviceConfig.reject(text ?? '', reason);
+      // The list as it is, under the config as it is now.
+      else state$.pipe(first()).subscribe((state) => this.report(state));
+    });
+  }
+
   private report({ endpoints, error }: DirectoryState): void {
     const directory = this.lease?.directory;
     if (directory === undefined) return;
@@ -118,10 +143,10 @@ export class RegistryResolver implements Resolver {
           ? `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}; the registry answers, no server is registered`
           : `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}, as last heard: ${error.message}`;
     // gRPC's own policies let calls wait for ever on an empty list; ours fails them with the note.
-    if (list.length === 0 && this.serviceConfig === null) this.fail(note);
+    if (list.length === 0 && this.config === null) this.fail(note);
     else {
-      const attributes = connectionAttributes(directory.connections);
-      this.listener(statusOrFromValue(list), attributes, this.config(), note);
+      const attributes = { ...connectionAttributes(directory.connections), ...this.selector() };
+      this.listener(statusOrFromValue(list), attributes, this.serviceConfig(), note);
     }
   }
 
@@ -131,10 +156,14 @@ export class RegistryResolver implements Resolver {
       details,
       metadata: new Metadata(),
     };
-    this.listener(statusOrFromError(failure), {}, this.config(), details);
+    this.listener(statusOrFromError(failure), this.selector(), this.serviceConfig(), details);
   }
 
-  private config() {
-    return this.serviceConfig === null ? null : statusOrFromValue(this.serviceConfig);
+  private serviceConfig() {
+    return this.config === null ? null : statusOrFromValue(this.config.serviceConfig);
+  }
+
+  private selector(): Record<string, unknown> {
+    return this.config === null ? {} : { [CONFIG_SELECTOR]: this.config.selector };
   }
 }

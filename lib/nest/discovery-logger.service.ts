@@ -89,6 +89,11 @@ export function describeEvent(event: DiscoveryEvent): [Level, string] {
         'warn',
         `${event.service}: the registry has not answered yet; using ${event.total} endpoints as of ${new Date(event.savedAt).toISOString()} from the snapshot file until it does.`,
       ];
+    case 'service-config-ignored':
+      return [
+        'warn',
+        `${event.service}: the published service config is not used: ${clip(event.reason)}. The one before stays in use.`,
+      ];
     case 'snapshot-failed':
       return [
         'warn',

@@ -11,7 +11,8 @@ import { DiscoveryError } from '../core/discovery-error.js';
 import { formatTarget } from '../core/target.js';
 import { withChannelDiscovery } from '../grpc/channel-discovery.js';
 import { createDefaultDeadline } from '../grpc/default-deadline.js';
-import { type CatalogedMethod, catalogMethods } from '../grpc/method-catalog.js';
+import { createHashKeyInterceptor } from '../grpc/hash-key.js';
+import { type CatalogedMethod, catalogMethods, methodPath } from '../grpc/method-catalog.js';
 import { createBalancerSettings } from '../grpc/policies.js';
 import { installResolver } from '../grpc/resolver-table.js';
 import { createRetryConfig } from '../grpc/retry-policy.js';
@@ -98,12 +99,12 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     client: ClientDefinition,
     methods: readonly CatalogedMethod[],
   ): ChannelOptions {
-    const { loadBalancing = {}, subsetSize, zone, timeoutMs, retry = {} } = client;
-    const settings = createBalancerSettings(
-      validateLoadBalancing('client.loadBalancing', loadBalancing),
-      { clientId: this.clientId, subsetSize, zone },
-    );
+    const { loadBalancing, subsetSize, zone, timeoutMs, retry } = client;
+    const traits = { clientId: this.clientId, subsetSize, zone };
+    const options = validateLoadBalancing('client.loadBalancing', loadBalancing ?? {});
+    const settings = createBalancerSettings(options, traits);
     const interceptors = [
+      ...(typeof options.hashKey === 'function' ? [createHashKeyInterceptor(options.hashKey)] : []),
       ...(timeoutMs === undefined ? [] : [createDefaultDeadline(timeoutMs)]),
       ...(client.waitForReady === true ? [waitForReady] : []),
       ...((client.channelOptions?.['interceptors'] as Interceptor[] | undefined) ?? []),
@@ -116,7 +117,14 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
       },
       {
         pool: this.pool,
-        serviceConfig: createServiceConfig(settings, createRetryConfig(retry, methods)),
+        serviceConfig: createServiceConfig(settings, createRetryConfig(retry ?? {}, methods)),
+        choices: {
+          balancing: loadBalancing === undefined ? traits : undefined,
+          retries: retry === undefined,
+          timeouts: timeoutMs === undefined,
+          waitForReady: client.waitForReady === undefined,
+          streams: new Set(methods.filter(({ isStreaming }) => isStreaming).map(methodPath)),
+        },
       },
     );
   }

@@ -27,6 +27,14 @@ export abstract class Registry {
   abstract watch(service: string): Observable<RegistryUpdate>;
 
   /**
+   * Follows what a service asks of its clients: a gRPC service config in JSON, `undefined` while there is none, again with
+   * every change. Never completes and never errors. Default: says nothing.
+   */
+  watchServiceConfig(_service: string): Observable<string | undefined> {
+    return NEVER;
+  }
+
+  /**
    * Announces an endpoint and keeps it announced until the registration is closed. Returns at once; `status$` tells how
    * it goes.
    *

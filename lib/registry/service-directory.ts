@@ -19,6 +19,7 @@ import {
 import { sameEndpoints, usableEndpoints } from '../core/snapshot.js';
 import { ConnectionReports } from './connection-reports.js';
 import type { Registry } from './registry.js';
+import { ServiceConfigFeed } from './service-config-feed.js';
 import type { SnapshotStore } from './snapshot-store.js';
 
 /** What a directory knows. */
@@ -59,6 +60,8 @@ export const SNAPSHOT_WAIT_MS = 500;
 export class ServiceDirectory {
   /** Which addresses its channels are connected to. */
   readonly connections = new ConnectionReports((address) => this.onLost(address));
+  /** What the service asks of its clients. */
+  readonly serviceConfig: ServiceConfigFeed;
   private readonly subject = new BehaviorSubject<DirectoryState>({
     endpoints: undefined,
     error: undefined,
@@ -78,7 +81,9 @@ export class ServiceDirectory {
     readonly registry: Registry,
     readonly service: string,
     private readonly options: DirectoryOptions,
-  ) {}
+  ) {
+    this.serviceConfig = new ServiceConfigFeed(registry, service, options.onEvent);
+  }
 
   get state(): DirectoryState {
     return this.subject.value;

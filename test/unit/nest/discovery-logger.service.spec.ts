@@ -35,6 +35,11 @@ const EVENTS: {
     removed: ['h:3'],
     total: 5,
   },
+  'service-config-ignored': {
+    type: 'service-config-ignored',
+    service: 'api',
+    reason: 'it is not JSON',
+  },
   'removals-held': {
     type: 'removals-held',
     service: 'api',
@@ -68,6 +73,7 @@ const LINES: { readonly [Type in DiscoveryEvent['type']]: readonly [string, ...s
   'registry-reset': ['warn', 'api/', 'wiped or restored', 'listed anew'],
   'record-ignored': ['warn', 'api/h:1', 'left out', 'it is not JSON'],
   'endpoints-changed': ['debug', 'api', '5 endpoints', '+2', '−1'],
+  'service-config-ignored': ['warn', 'api', 'it is not JSON', 'before stays in use'],
   'removals-held': ['warn', 'api', 'h:1, h:2, h:3, h:4, h:5 and 2 more', 'at once', 'stay in use'],
   'removals-released': ['warn', 'api', 'h:1', 'no longer used', 'removalGuard'],
   'snapshot-used': ['warn', 'api', '3 endpoints', '1970-01-01T00:00:00.000Z', 'until it does'],

@@ -1,0 +1,37 @@
+/** Follows what services ask of their clients: one watch for all services of a registry, while anybody wants to know. */
+import { distinctUntilChanged, map, Observable, share, ReplaySubject } from 'rxjs';
+import type { RegistryUpdate } from '../core/registry-update.js';
+import { applyChange, EMPTY_SNAPSHOT, type Snapshot } from '../core/snapshot.js';
+import type { EtcdEntry } from './prefix-requests.js';
+import type { DecodedEntry } from './prefix-watch.js';
+
+/** Every service config by its key. */
+export class ServiceConfigWatch {
+  private readonly configs$: Observable<Snapshot<string>>;
+
+  /** @param open starts the watch on the prefix of all service configs; returns what ends it */
+  constructor(open: (onUpdate: (update: RegistryUpdate<string>) => void) => () => void) {
+    this.configs$ = new Observable<Snapshot<string>>((subscriber) => {
+      let configs: Snapshot<string> = EMPTY_SNAPSHOT as Snapshot<never>;
+      return open((update) => {
+        // What was said last holds while etcd is away.
+        if (update.kind === 'failure') return;
+        configs = update.kind === 'reset' ? update.snapshot : applyChange(configs, update.change);
+        subscriber.next(configs);
+      });
+    }).pipe(share({ connector: () => new ReplaySubject(1) }));
+  }
+
+  /** The text under a key, and every change of it; `undefined` while there is none. */
+  follow(key: string): Observable<string | undefined> {
+    return this.configs$.pipe(
+      map((configs) => configs.get(key)),
+      distinctUntilChanged(),
+    );
+  }
+}
+
+/** Any text will do: what is in it is for the gRPC side to judge. */
+export function decodeServiceConfig({ value }: EtcdEntry): DecodedEntry<string> {
+  return { ok: true, value: Buffer.from(value).toString() };
+}

@@ -1,0 +1,157 @@
+/** What a client chose and what its service asks for, combined. */
+import { Metadata, type MethodConfig } from '@grpc/grpc-js';
+import { expect, it } from 'vitest';
+import { BalancerConfig, type BalancerSettings } from '../../../lib/grpc/balancer-config.js';
+import { ChannelConfig, type ChannelChoices } from '../../../lib/grpc/channel-config.js';
+import { STREAM_MARK } from '../../../lib/grpc/endpoint-picker.js';
+import { createServiceConfig } from '../../../lib/grpc/service-config.js';
+import { settingsOf } from './fake-channel.js';
+
+const LOGIN = '/user.User/Login';
+const RETRY = {
+  maxAttempts: 2,
+  initialBackoff: '0.1s',
+  maxBackoff: '1s',
+  backoffMultiplier: 2,
+  retryableStatusCodes: ['UNAVAILABLE'],
+} satisfies MethodConfig['retryPolicy'];
+const PUBLISHED = JSON.stringify({
+  loadBalancingConfig: [{ least_request_experimental: {} }],
+  methodConfig: [
+    {
+      name: [{ service: 'user.User' }],
+      timeout: '2s',
+      waitForReady: true,
+      retryPolicy: { ...RETRY, maxAttempts: 5 },
+    },
+  ],
+  retryThrottling: { maxTokens: 7, tokenRatio: 1 },
+});
+
+function channel(choices: Partial<ChannelChoices> = {}): ChannelConfig {
+  const own = createServiceConfig(settingsOf({ policy: 'peak_ewma' }), {
+    methodConfig: [{ name: [{ service: 'user.User', method: 'Login' }], retryPolicy: RETRY }],
+    retryThrottling: { maxTokens: 100, tokenRatio: 0.1 },
+  });
+  return new ChannelConfig(own, {
+    balancing: { clientId: 'one', subsetSize: undefined, zone: undefined },
+    retries: true,
+    timeouts: true,
+    waitForReady: true,
+    streams: new Set(['/user.User/Watch']),
+    ...choices,
+  });
+}
+
+function settings({ serviceConfig }: ChannelConfig): BalancerSettings {
+  const [entry] = serviceConfig.loadBalancingConfig;
+  const [fields] = Object.values(entry ?? {}) as [{ settings: BalancerSettings }];
+  return BalancerConfig.createFromJson(fields).settings;
+}
+
+function call(config: ChannelConfig, path = LOGIN, metadata = new Metadata()) {
+  const { methodConfig, pickInformation } = config.selector.invoke(path, metadata, 1);
+  return { ...methodConfig, pickInformation, options: metadata.getOptions() };
+}
+
+it('without a published config everything is as the client chose', () => {
+  const config = channel();
+  expect(settings(config).policy.name).toBe('peak_ewma');
+  expect(call(config)).toMatchObject({ retryPolicy: RETRY, options: {} });
+  expect(config.serviceConfig.retryThrottling).toEqual({ maxTokens: 100, tokenRatio: 0.1 });
+});
+
+it('what the client left open is as the service asks', () => {
+  const config = channel();
+  expect(config.follow(PUBLISHED)).toBeUndefined();
+  expect(settings(config).policy.name).toBe('least_request');
+  expect(call(config)).toMatchObject({
+    timeout: { seconds: 2, nanos: 0 },
+    retryPolicy: { maxAttempts: 5 },
+    options: { waitForReady: true },
+  });
+  expect(config.serviceConfig.retryThrottling).toEqual({ maxTokens: 7, tokenRatio: 1 });
+});
+
+it('what the client chose explicitly stays', () => {
+  const config = channel({
+    balancing: undefined,
+    retries: false,
+    timeouts: false,
+    waitForReady: false,
+  });
+  config.follow(PUBLISHED);
+  expect(settings(config).policy.name).toBe('peak_ewma');
+  expect(call(config)).toMatchObject({ retryPolicy: RETRY, options: {} });
+  expect(call(config)).not.toHaveProperty('timeout');
+  expect(config.serviceConfig.retryThrottling).toEqual({ maxTokens: 100, tokenRatio: 0.1 });
+});
+
+it('a call that says whether it waits is asked first', () => {
+  const config = channel();
+  config.follow(PUBLISHED);
+  const metadata = new Metadata({ waitForReady: false });
+  expect(call(config, LOGIN, metadata).options).toEqual({ waitForReady: false });
+});
+
+it('the most exact name counts', () => {
+  const config = channel();
+  config.follow(
+    JSON.stringify({
+      methodConfig: [
+        { name: [{}], timeout: '1s' },
+        { name: [{ service: 'user.User' }], timeout: '2s' },
+        { name: [{ service: 'user.User', method: 'Login' }], timeout: '3s' },
+      ],
+    }),
+  );
+  expect(call(config, LOGIN).timeout?.seconds).toBe(3);
+  expect(call(config, '/user.User/Other').timeout?.seconds).toBe(2);
+  expect(call(config, '/other.Other/Login').timeout?.seconds).toBe(1);
+});
+
+it('an invalid config changes nothing, and the next valid one counts', () => {
+  const config = channel();
+  config.follow(PUBLISHED);
+  const { serviceConfig, selector } = config;
+  expect(config.follow('{"loadBalancingConfig":[{"nope":{}}]}')).toMatch(/nope/);
+  expect(config.serviceConfig).toBe(serviceConfig);
+  expect(config.selector).toBe(selector);
+  config.follow('{"loadBalancingConfig":[{"random":{}}]}');
+  expect(settings(config).policy.name).toBe('random');
+});
+
+it('with the config gone everything is as before it', () => {
+  const config = channel();
+  const { serviceConfig } = config;
+  config.follow(PUBLISHED);
+  config.follow(undefined);
+  expect(config.serviceConfig).toBe(serviceConfig);
+  expect(call(config)).not.toHaveProperty('timeout');
+});
+
+const subset = (subsetSize: number) =>
+  JSON.stringify({
+    loadBalancingConfig: [
+      { random_subsetting_experimental: { subsetSize, childPolicy: [{ random: {} }] } },
+    ],
+  });
+
+it("the client's own subset size and zone stay under a published policy", () => {
+  const balancing = { clientId: 'one', subsetSize: 5, zone: 'here' };
+  const chosen = channel({ balancing });
+  chosen.follow(subset(9));
+  expect(settings(chosen).subset?.size).toBe(5);
+  expect(settings(chosen).pipeline.locality).toEqual({ zone: 'here' });
+  const left = channel();
+  left.follow(subset(9));
+  expect(settings(left).subset?.size).toBe(9);
+});
+
+it('marks streams, and gives every call an object of its own', () => {
+  const config = channel();
+  const [one, other] = [call(config), call(config)];
+  expect(one.pickInformation).not.toBe(other.pickInformation);
+  expect(one.pickInformation).toEqual({});
+  expect(call(config, '/user.User/Watch').pickInformation).toHaveProperty(STREAM_MARK);
+});
