@@ -37,6 +37,11 @@ async function start(service: object, ...interceptors: ServerInterceptor[]) {
 
 const passing: ServerInterceptor = (_method, call) => new ServerInterceptingCall(call);
 
+const refusing: ServerInterceptor = (_method, call) =>
+  new ServerInterceptingCall(call, {
+    start: () => call.sendStatus({ code: status.UNAUTHENTICATED, details: 'who are you?' }),
+  });
+
 it('a stream behind an interceptor ends when its connection is too old', async () => {
   const age = { maxConnectionAgeMs: 100, maxConnectionAgeGraceMs: 100 };
   const { watch } = await start(age, passing);
@@ -55,10 +60,6 @@ it('a stream behind an interceptor ends with UNAVAILABLE after drainTimeoutMs', 
 });
 
 it('an interceptor that answers by itself is heard', async () => {
-  const refusing: ServerInterceptor = (_method, call) =>
-    new ServerInterceptingCall(call, {
-      start: () => call.sendStatus({ code: status.UNAUTHENTICATED, details: 'who are you?' }),
-    });
   const { client } = await start({}, refusing);
   await expect(client.login()).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
 });

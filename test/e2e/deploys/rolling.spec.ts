@@ -6,7 +6,7 @@ import { describeEtcd } from '../../support/describe-etcd.js';
 import { EtcdProcess, freePort } from '../../support/etcd-process.js';
 import { stopEventProcesses } from '../../support/event-process.js';
 
-/** Without transparent retries being told apart, `login` is retried by nothing: it is not declared idempotent. */
+/** `Login` and `Watch` are not declared idempotent: nothing retries them but gRPC itself, before a server has begun. */
 const UNARY_5 = { holdMs: 5 };
 const UNARY_500 = { holdMs: 500 };
 const STREAM_3000 = { method: 'watch', holdMs: 3_000 } as const;
