@@ -195,7 +195,8 @@ function createMember(host: string, options: EtcdOptions, requestTimeoutMs: numb
       // Below 10 s etcd may answer with GOAWAY too_many_pings.
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 5_000,
-      'grpc.keepalive_permit_without_calls': 1,
+      // Without a stream etcd takes any ping for abuse; the watch is a stream, and all else has deadlines.
+      'grpc.keepalive_permit_without_calls': 0,
       // Without it a peer that accepts and says nothing blocks every client of the process for good.
       'grpc.use_local_subchannel_pool': 1,
       // Tried by whoever asks, which is the probe while nobody answers: no slower than it looks.

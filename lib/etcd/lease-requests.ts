@@ -2,6 +2,7 @@
 import { requireLeader } from './call-options.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import { LeaseGoneError } from './etcd-error.js';
+import { closeStream } from './close-stream.js';
 
 /** A new lease. etcd may grant a longer time to live than asked for. */
 export async function grantLease(
@@ -27,7 +28,7 @@ export async function renewLease(connection: EtcdConnection, leaseId: string): P
       stream.on('end', () => reject(new Error('the keepalive stream ended without a reply')));
       stream.on('data', (reply) => {
         resolve(Number(reply.TTL));
-        stream.cancel();
+        closeStream(stream);
       });
       stream.write({ ID: leaseId });
     });

@@ -4,6 +4,7 @@ import type { DiscoveryError } from '../core/discovery-error.js';
 import type { RegistryPosition } from '../core/watch-machine.js';
 import { requireLeader } from './call-options.js';
 import type { EtcdConnection } from './etcd-connection.js';
+import { closeStream } from './close-stream.js';
 import { toDiscoveryError } from './etcd-error.js';
 
 /** A key with its value, and the lease it lives under (`'0'`: none). */
@@ -75,7 +76,7 @@ export function watchPrefix(
   member.watchClient
     .watch(requireLeader({}))
     .then((stream) => {
-      cancel = () => stream.cancel();
+      cancel = () => closeStream(stream);
       // Stays on after the end: cancelling makes an error of its own, and one without a listener would be thrown.
       stream.on('error', end);
       stream.on('end', () => end(new Error('the watch stream ended')));
