@@ -29,7 +29,7 @@ export interface FaultTick extends ProcessEvent {
   readonly byServer: Readonly<Record<string, number>>;
   readonly byCode: Readonly<Record<string, number>>;
   readonly lastError?: string;
-  readonly stream?: { readonly server: string; readonly broken: number };
+  readonly stream?: { readonly server: string; readonly broken: number; readonly why: string };
   readonly list?: readonly string[];
   readonly held?: readonly string[];
   readonly away?: boolean;

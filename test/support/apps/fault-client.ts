@@ -5,7 +5,7 @@
  * Settings: `ETCD_HOSTS`; `ETCD_OPTIONS`, JSON with further fields of `etcd`; `ROOT_OPTIONS`, JSON with further options of `forRoot`;
  * `SERVICE` (api); `RATE` (200 calls/s); `TIMEOUT_MS` (5000).
  * Events: `tick` every 100 ms: `calls`, `failed`, `byServer`, `byCode` since the start, `lastError`; `stream` (who serves it, how often
- * it broke); `list`, `held`, `away`, `savedAt` as the directory has them; `heapMb`, `handles`, `sockets`. SIGHUP asks for a garbage
+ * it broke and why); `list`, `held`, `away`, `savedAt` as the directory has them; `heapMb`, `handles`, `sockets`. SIGHUP asks for a garbage
  * collection, where node was started with `--expose-gc`. `done` at SIGTERM.
  */
 import 'reflect-metadata';
@@ -58,7 +58,7 @@ let lastError = '';
 let stopping = false;
 const byServer: Record<string, number> = {};
 const byCode: Record<string, number> = {};
-const stream = { server: '', broken: 0 };
+const stream = { server: '', broken: 0, why: '' };
 
 async function call(): Promise<void> {
   try {
@@ -78,15 +78,16 @@ async function call(): Promise<void> {
 
 function openStream(): void {
   if (stopping) return;
-  const again = (): void => {
+  const again = (error?: unknown): void => {
     if (stream.server !== '') stream.broken += 1;
     stream.server = '';
+    stream.why = error instanceof Error ? error.message : 'it ended';
     setTimeout(openStream, 100).unref();
   };
   users.watch(request).subscribe({
     next: ({ server }) => (stream.server = server),
     error: again,
-    complete: again,
+    complete: () => again(),
   });
 }
 
