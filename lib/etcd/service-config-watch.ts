@@ -1,9 +1,11 @@
 /** Follows what services ask of their clients: one watch for all services of a registry, while anybody wants to know. */
 import { distinctUntilChanged, map, Observable, share, ReplaySubject } from 'rxjs';
 import type { RegistryUpdate } from '../core/registry-update.js';
-import { applyChange, EMPTY_SNAPSHOT, type Snapshot } from '../core/snapshot.js';
+import { applyChange, type Snapshot } from '../core/snapshot.js';
 import type { EtcdEntry } from './prefix-requests.js';
 import type { DecodedEntry } from './prefix-watch.js';
+
+const NO_CONFIGS: Snapshot<string> = new Map();
 
 /** Every service config by its key. */
 export class ServiceConfigWatch {
@@ -12,11 +14,12 @@ export class ServiceConfigWatch {
   /** @param open starts the watch on the prefix of all service configs; returns what ends it */
   constructor(open: (onUpdate: (update: RegistryUpdate<string>) => void) => () => void) {
     this.configs$ = new Observable<Snapshot<string>>((subscriber) => {
-      let configs: Snapshot<string> = EMPTY_SNAPSHOT as Snapshot<never>;
+      let configs: Snapshot<string> | undefined;
       return open((update) => {
-        // What was said last holds while etcd is away.
-        if (update.kind === 'failure') return;
-        configs = update.kind === 'reset' ? update.snapshot : applyChange(configs, update.change);
+        // What was said last holds while etcd is away. Who waits for a first word need not wait for that.
+        if (update.kind === 'failure') configs ??= NO_CONFIGS;
+        else if (update.kind === 'reset') configs = update.snapshot;
+        else configs = applyChange(configs ?? NO_CONFIGS, update.change);
         subscriber.next(configs);
       });
     }).pipe(share({ connector: () => new ReplaySubject(1) }));

@@ -1,10 +1,11 @@
 /** The gRPC name resolver over a registry: `etcd:///api` becomes the endpoints of `api`, for as long as the channel lives. */
 import { type ChannelOptions, Metadata, type StatusObject, status } from '@grpc/grpc-js';
-import { first, type Subscription } from 'rxjs';
+import { first, Subscription } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
 import { parseTarget, serviceAuthority } from '../core/target.js';
 import type { DirectoryLease, DirectoryPool } from '../registry/directory-pool.js';
 import type { DirectoryState, ServiceDirectory } from '../registry/service-directory.js';
+import { systemClock } from '../registry/system-clock.js';
 import { ChannelConfig, type ChannelChoices } from './channel-config.js';
 import { channelDiscovery } from './channel-discovery.js';
 import { connectionAttributes } from './connection-reporting.js';
@@ -38,6 +39,9 @@ const NO_CHOICES: ChannelChoices = {
   waitForReady: false,
   streams: new Set(),
 };
+
+/** How long a list waits for the service's config, in milliseconds: it comes from the same place at the same time. */
+const CONFIG_WAIT_MS = 250;
 
 /** Finds the directories for a channel that carries none: those registered for the scheme. */
 export type DefaultPool = (scheme: string) => DirectoryPool | undefined;
@@ -82,8 +86,7 @@ export class RegistryResolver implements Resolver {
     // Never from within the channel's own call: it is not ready for an answer yet.
     queueMicrotask(() => {
       if (this.lease !== lease) return;
-      this.subscription = lease.directory.state$.subscribe((state) => this.report(state));
-      this.subscription.add(this.follow(lease.directory));
+      this.subscription = this.follow(lease.directory);
     });
   }
 
@@ -114,15 +117,27 @@ export class RegistryResolver implements Resolver {
     );
   }
 
-  private follow({ serviceConfig, state$ }: ServiceDirectory): Subscription | undefined {
+  /** The list under the service's config, and every change of either. The config is waited for, a moment. */
+  private follow({ serviceConfig, state$ }: ServiceDirectory): Subscription {
     const { config } = this;
-    if (config === null) return undefined;
-    return serviceConfig.text$.subscribe((text) => {
-      const reason = config.follow(text);
-      if (reason !== undefined) serviceConfig.reject(text ?? '', reason);
-      // The list as it is, under the config as it is now.
-      else state$.pipe(first()).subscribe((state) => this.report(state));
-    });
+    const report = (state: DirectoryState) => this.report(state);
+    if (config === null) return state$.subscribe(report);
+    const following = new Subscription();
+    let begun = false;
+    const begin = (): void => {
+      if (begun) state$.pipe(first()).subscribe(report);
+      else following.add(state$.subscribe(report));
+      begun = true;
+    };
+    following.add(systemClock.setTimer(CONFIG_WAIT_MS, () => (begun ? undefined : begin())));
+    following.add(
+      serviceConfig.text$.subscribe((text) => {
+        const reason = config.follow(text);
+        if (reason !== undefined) serviceConfig.reject(text ?? '', reason);
+        if (reason === undefined || !begun) begin();
+      }),
+    );
+    return following;
   }
 
   private report({ endpoints, error }: DirectoryState): void {

@@ -1,5 +1,5 @@
 /** The port to a registry: what registration and discovery need from it, and no more. */
-import { NEVER, type Observable } from 'rxjs';
+import { concat, NEVER, type Observable, of } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { DiscoveryEvent } from '../core/discovery-event.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
@@ -27,11 +27,12 @@ export abstract class Registry {
   abstract watch(service: string): Observable<RegistryUpdate>;
 
   /**
-   * Follows what a service asks of its clients: a gRPC service config in JSON, `undefined` while there is none, again with
-   * every change. Never completes and never errors. Default: says nothing.
+   * Follows what a service asks of its clients: a gRPC service config in JSON, `undefined` while there is none or none can be
+   * read, again with every change. Begins soon, because first calls wait for it a moment; never completes and never errors.
+   * Default: there is none.
    */
   watchServiceConfig(_service: string): Observable<string | undefined> {
-    return NEVER;
+    return concat(of(undefined), NEVER);
   }
 
   /**

@@ -1,0 +1,193 @@
+/** Servers over real sockets whose behaviour a test sets, in a registry in memory, and clients that balance over them. */
+import {
+  loadPackageDefinition,
+  Metadata,
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceClientConstructor,
+  status,
+} from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { HealthImplementation } from 'grpc-health-check';
+import {
+  type ClientDefinition,
+  type Endpoint,
+  type JsonValue,
+  MemoryRegistry,
+} from 'nestjs-grpc-discovery';
+import { firstValueFrom, type Observable } from 'rxjs';
+import type { UserRequest, UserResponse } from '../../support/apps/user.controller.js';
+import { startUserClient, userProtoPath } from '../../support/user-apps.js';
+
+const { user } = loadPackageDefinition(loadSync(userProtoPath)) as unknown as {
+  user: { User: ServiceClientConstructor };
+};
+
+/** One server. What it does with calls can be changed while it runs. */
+export class TestServer {
+  readonly health = new HealthImplementation({ '': 'SERVING' });
+  readonly seen: Metadata[] = [];
+  address = '';
+  calls = 0;
+  /** The status of every answer; 0 is success. */
+  code: status = status.OK;
+  /** Calls are kept here, unanswered, while it is an array. */
+  held: (() => void)[] | undefined;
+  /** Streams that are open. */
+  readonly streams = new Set<ServerWritableStream<UserRequest, UserResponse>>();
+  private server = new Server();
+
+  constructor(
+    readonly id: string,
+    readonly metadata: Readonly<Record<string, JsonValue>>,
+  ) {}
+
+  get endpoint(): Endpoint {
+    return { address: this.address, metadata: this.metadata };
+  }
+
+  async start(port = 0): Promise<this> {
+    this.server = new Server();
+    this.server.addService(user.User.service, {
+      login: (
+        call: ServerUnaryCall<UserRequest, UserResponse>,
+        callback: sendUnaryData<UserResponse>,
+      ) => this.answer(call, callback),
+      find: (
+        call: ServerUnaryCall<UserRequest, UserResponse>,
+        callback: sendUnaryData<UserResponse>,
+      ) => this.answer(call, callback),
+      watch: (call: ServerWritableStream<UserRequest, UserResponse>) => {
+        this.streams.add(call);
+        call.on('close', () => this.streams.delete(call));
+        call.write({ message: '', server: this.id });
+      },
+    });
+    this.health.addToServer(this.server);
+    const bound = await new Promise<number>((resolve, reject) => {
+      this.server.bindAsync(
+        `127.0.0.1:${port}`,
+        ServerCredentials.createInsecure(),
+        (error, actual) => (error === null ? resolve(actual) : reject(error)),
+      );
+    });
+    this.address = `127.0.0.1:${bound}`;
+    return this;
+  }
+
+  /** Ends at once, as a process that is killed. */
+  stop(): void {
+    this.server.forceShutdown();
+  }
+
+  private answer(
+    { request, metadata }: ServerUnaryCall<UserRequest, UserResponse>,
+    callback: sendUnaryData<UserResponse>,
+  ): void {
+    this.calls++;
+    this.seen.push(metadata);
+    const reply = () => {
+      if (this.code === status.OK)
+        callback(null, { message: `welcome ${request.name}`, server: this.id });
+      else callback({ code: this.code, details: `as ${this.id} is told` });
+    };
+    if (this.held === undefined) reply();
+    else this.held.push(reply);
+  }
+}
+
+/** What the `User` service looks like through Nest. */
+interface UserService {
+  login(request: UserRequest, metadata?: Metadata): Observable<UserResponse>;
+  watch(request: UserRequest): Observable<UserResponse>;
+}
+
+/** A client and what tests ask of it. */
+export interface FleetClient {
+  readonly users: UserService;
+  /** One call; which server answered. */
+  call(name?: string, headers?: Readonly<Record<string, string>>): Promise<string>;
+  /** So many calls one after the other: which server answered how many; failures by their status. */
+  spread(calls: number, name?: (call: number) => string): Promise<Record<string, number>>;
+  /** So many at once. */
+  burst(calls: number): Promise<Record<string, number>>;
+  /** Calls until the answers so far satisfy; for waiting on a state. */
+  until(done: (server: string, answers: ReadonlySet<string>) => boolean): Promise<void>;
+}
+
+/** The servers of one test, stopped by `close`. */
+export class Fleet {
+  readonly registry = new MemoryRegistry();
+  private readonly closers: (() => unknown)[] = [];
+  private readonly servers = new Set<TestServer>();
+
+  /** Starts servers with these records and lists them. */
+  async start(
+    records: Readonly<Record<string, Readonly<Record<string, JsonValue>>>>,
+  ): Promise<TestServer[]> {
+    const servers = await Promise.all(
+      Object.entries(records).map(([id, metadata]) => new TestServer(id, metadata).start()),
+    );
+    this.list(servers);
+    return servers;
+  }
+
+  /** The list as clients see it from now on. */
+  list(servers: readonly (TestServer | Endpoint)[]): void {
+    for (const server of servers) {
+      if (server instanceof TestServer) this.servers.add(server);
+    }
+    this.registry.setEndpoints(
+      'api',
+      servers.map((server) => (server instanceof TestServer ? server.endpoint : server)),
+    );
+  }
+
+  async client(definition: Partial<ClientDefinition> = {}): Promise<FleetClient> {
+    const { registry } = this;
+    const started = await startUserClient({ registry, removalGuard: false }, definition);
+    this.closers.push(() => started.close());
+    const users = started.client.getService<UserService>('User');
+    const call: FleetClient['call'] = async (name = 'x', headers = {}) => {
+      const metadata = new Metadata();
+      for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
+      return (await firstValueFrom(users.login({ name, password: '' }, metadata))).server;
+    };
+    const outcome = (name?: string) =>
+      call(name).catch(({ code }: { code: status }) => status[code]);
+    return {
+      users,
+      call,
+      async spread(calls, name) {
+        const answers: string[] = [];
+        for (let at = 0; at < calls; at++) answers.push(await outcome(name?.(at)));
+        return count(answers);
+      },
+      burst: async (calls) =>
+        count(await Promise.all(Array.from({ length: calls }, () => outcome()))),
+      async until(done) {
+        const answers = new Set<string>();
+        for (let at = 0; at < 20_000; at++) {
+          const answer = await outcome();
+          if (done(answer, answers.add(answer))) return;
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        throw new Error(`the state did not come: ${[...answers].join()}`);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.closers.splice(0).toReversed()) await close();
+    for (const server of this.servers) server.stop();
+  }
+}
+
+function count(answers: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const answer of answers) counts[answer] = (counts[answer] ?? 0) + 1;
+  return counts;
+}

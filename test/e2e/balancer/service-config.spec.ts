@@ -1,0 +1,142 @@
+/** What a service publishes in etcd, clients follow; and what a server changes in its record. */
+import { status } from '@grpc/grpc-js';
+import { Etcd3 } from 'etcd3';
+import {
+  type ClientDefinition,
+  type DiscoveryEvent,
+  EtcdRegistry,
+  ServiceRegistrar,
+} from 'nestjs-grpc-discovery';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { EtcdProcess } from '../../support/etcd-process.js';
+import {
+  countByServer,
+  loginUntil,
+  startUserClient,
+  startUserServer,
+  type UserClient,
+} from '../../support/user-apps.js';
+
+let etcd: EtcdProcess;
+let admin: Etcd3;
+let namespace = '';
+let count = 0;
+const closers: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  etcd = await EtcdProcess.start();
+  admin = new Etcd3({ hosts: etcd.hosts });
+});
+afterAll(async () => {
+  admin.close();
+  await etcd.stop();
+});
+beforeEach(() => {
+  namespace = `config-${++count}/`;
+});
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+async function server(id: string, weight = 1, delayMs = 0) {
+  const app = await startUserServer({
+    id,
+    delayMs,
+    discovery: { etcd: { hosts: etcd.hosts, namespace }, service: { name: 'api', weight } },
+  });
+  closers.push(() => app.close());
+  return app;
+}
+
+async function client(definition: Partial<ClientDefinition> = {}): Promise<UserClient> {
+  const started = await startUserClient({ etcd: { hosts: etcd.hosts, namespace } }, definition);
+  closers.push(() => started.close());
+  return started;
+}
+
+const publish = (config: unknown, service = 'api') =>
+  admin.put(`${namespace}grpc.service_config/${service}`).value(JSON.stringify(config));
+
+const POLICY = (name: string) => ({ loadBalancingConfig: [{ [name]: {} }] });
+
+/** Twelve calls, one after the other: all on one server, or spread. */
+async function isSpread(users: UserClient): Promise<boolean> {
+  return Object.keys(await countByServer(users, 12)).length > 1;
+}
+
+it('a change of weight is followed live', async () => {
+  const a = await server('a');
+  await server('b');
+  const users = await client({ loadBalancing: 'weighted_round_robin' });
+  const seen = new Set<string>();
+  await loginUntil(users, (id) => seen.add(id).size === 2);
+  expect((await countByServer(users, 40))['a']).toBeGreaterThanOrEqual(19);
+  a.get(ServiceRegistrar).update({ weight: 3 });
+  await expect.poll(async () => (await countByServer(users, 40))['a']).toBeGreaterThanOrEqual(29);
+});
+
+it('a published policy is there at the start, changes live, and its removal takes it back', async () => {
+  await publish(POLICY('pick_first'));
+  await Promise.all([server('a'), server('b')]);
+  const users = await client();
+  await expect.poll(() => isSpread(users)).toBe(false);
+  await publish(POLICY('round_robin'));
+  await expect.poll(() => isSpread(users)).toBe(true);
+  await publish({ loadBalancingConfig: [{ not_known: {} }, { pick_first: {} }] });
+  await expect.poll(() => isSpread(users)).toBe(false);
+  await admin.delete().key(`${namespace}grpc.service_config/api`);
+  await expect.poll(() => isSpread(users)).toBe(true);
+});
+
+it('an explicit option of the client wins', async () => {
+  await publish(POLICY('pick_first'));
+  await Promise.all([server('a'), server('b')]);
+  const [chosen, open] = [await client({ loadBalancing: 'round_robin' }), await client()];
+  await expect.poll(() => isSpread(open)).toBe(false);
+  await expect.poll(() => isSpread(chosen)).toBe(true);
+});
+
+it('an invalid config is told once, and the last good one stays', async () => {
+  await publish(POLICY('pick_first'));
+  await Promise.all([server('a'), server('b')]);
+  const users = await client();
+  await expect.poll(() => isSpread(users)).toBe(false);
+  await publish({ loadBalancingConfig: 'round_robin' });
+  await publish({ methodConfig: 1 }, 'other');
+  // The next valid one shows that the invalid one before has been passed over.
+  await publish({ ...POLICY('pick_first'), methodConfig: [{ name: [{}], timeout: '1s' }] });
+  expect(await isSpread(users)).toBe(false);
+});
+
+it('a timeout by method, and none for other services whose name begins alike', async () => {
+  await server('slow', 1, 60_000);
+  await publish({ methodConfig: [{ name: [{ service: 'user.User' }], timeout: '0.1s' }] });
+  await publish({ methodConfig: [{ name: [{}], timeout: '0.001s' }] }, 'ap');
+  await publish({ methodConfig: [{ name: [{}], timeout: '0.001s' }] }, 'api2');
+  const users = await client();
+  // The very first call knows it.
+  await expect(users.login()).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
+});
+
+it('the registry says what is published, one watch for all services', async () => {
+  const registry = new EtcdRegistry({ hosts: etcd.hosts, namespace });
+  const events: DiscoveryEvent[] = [];
+  const said: Record<string, (string | undefined)[]> = { api: [], other: [] };
+  registry.events$.subscribe((event) => events.push(event));
+  const subscriptions = Object.keys(said).map((service) =>
+    registry.watchServiceConfig(service).subscribe((text) => said[service]?.push(text)),
+  );
+  closers.push(async () => {
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    await registry.close();
+  });
+  await expect.poll(() => said).toEqual({ api: [undefined], other: [undefined] });
+  await publish({ a: 1 });
+  await publish({ b: 2 }, 'other');
+  await expect
+    .poll(() => said)
+    .toEqual({ api: [undefined, '{"a":1}'], other: [undefined, '{"b":2}'] });
+  await admin.delete().key(`${namespace}grpc.service_config/api`);
+  await expect.poll(() => said['api']).toEqual([undefined, '{"a":1}', undefined]);
+  expect(events).toEqual([]);
+});
