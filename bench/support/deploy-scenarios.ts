@@ -1,8 +1,9 @@
 /** What happens to the servers in the bench `deploys`, one function for each kind of deploy or failure. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClientOptions, ServerOptions, Side, Tally } from '../../test/interop/fleet.js';
-import { tickWhere } from '../../test/interop/fleet.js';
+import { asTally } from '../../test/interop/fleet.js';
 import { DeployStage, type Ending } from '../../test/support/deploy-stage.js';
+import type { ProcessEvent } from '../../test/support/event-process.js';
 import { freePort } from '../../test/support/etcd-process.js';
 
 /** How long and how often. */
@@ -27,6 +28,9 @@ export interface Place {
   readonly service: string;
   readonly form: Form;
 }
+
+/** grpc-go's longest backoff is 120 s, and random by 20 %. */
+const GO_BACKOFF_MS = 150_000;
 
 type Server = Omit<ServerOptions, 'id'>;
 
@@ -102,13 +106,15 @@ export async function downAndBack(place: Place): Promise<number> {
   await stage.grow(1, { port: ports[0] });
   const registeredMs = Date.now();
   if (client === undefined) throw new Error('no client');
-  const { recoveredMs = registeredMs } = await tickWhere(client, hasRecovered);
+  const { recoveredMs = registeredMs } = asTally(
+    await client.nextEvent(hasRecovered, GO_BACKOFF_MS),
+  );
   await finish(stage, 0);
   return Math.max(0, recoveredMs - registeredMs);
 }
 
-function hasRecovered({ recoveredMs }: Tally): boolean {
-  return recoveredMs !== undefined;
+function hasRecovered(event: ProcessEvent): boolean {
+  return asTally(event).recoveredMs !== undefined;
 }
 
 /** Connections of at most 400 ms. */
