@@ -11,6 +11,7 @@ import {
   observeRecord,
   recordRequests,
   recordsAfterLease,
+  recordsPresumedGone,
 } from './lease-record.js';
 import {
   type HeldLease,
@@ -180,8 +181,11 @@ function onFailed(
     effects.push(emit({ type: 'lease-unreachable', error, retryInMs: delayMs }));
   }
   let expired = machine.expired && renewedAt === undefined;
+  let { records } = machine;
   if (lease !== undefined && !expired && context.now - lease.renewedAt > lease.ttlMs) {
     expired = true;
+    // Found again, they are told again: the registry may have kept the lease, as it does over its own restart.
+    records = recordsPresumedGone(records);
     effects.push(emit({ type: 'lease-expired', leaseId: lease.id }));
   }
   const backingOff: LeasePhase = {
@@ -190,7 +194,7 @@ function onFailed(
     attempt: phase.attempt + 1,
   };
   return {
-    machine: { ...machine, phase: backingOff, dirty: false, expired },
+    machine: { ...machine, records, phase: backingOff, dirty: false, expired },
     effects,
   };
 }

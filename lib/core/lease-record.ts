@@ -169,18 +169,22 @@ export function observeRecord(
   }
 }
 
+/** The records when their lease should have run out, and the registry does not say. */
+export function recordsPresumedGone(records: LeaseRecords): LeaseRecords {
+  return new Map(
+    [...records].map(([key, record]) => [key, { ...record, standing: missing(record) }]),
+  );
+}
+
+function missing({ standing }: LeaseRecord): RecordStanding {
+  return standing.name === 'held' ? { name: 'missing', contests: standing.contests } : standing;
+}
+
 /** The records when their lease is gone: the registry deleted them with it. */
 export function recordsAfterLease(records: LeaseRecords): LeaseRecords {
   const remaining = new Map<string, LeaseRecord>();
   for (const [key, record] of records) {
-    const { standing, wanted } = record;
-    if (!wanted) continue;
-    const contests = 'contests' in standing ? standing.contests : 0;
-    const missing: RecordStanding = { name: 'missing', contests };
-    remaining.set(key, {
-      ...record,
-      standing: standing.name === 'held' ? missing : standing,
-    });
+    if (record.wanted) remaining.set(key, { ...record, standing: missing(record) });
   }
   return remaining;
 }

@@ -34,6 +34,10 @@ export class EtcdConnection {
   private readonly back = new Subject<void>();
   private current: number;
   private down = false;
+  private lastFailure: unknown;
+  private answeredAt = -Infinity;
+  /** How often was looked since etcd was lost. */
+  private probes = 0;
   private closed = false;
   private cancelTimer: CancelTimer | undefined;
 
@@ -54,7 +58,7 @@ export class EtcdConnection {
 
   /**
    * Fires when etcd answers again after a request had found no member that did, within `returnSpreadMs`. While etcd is away
-   * one small read per `probeIntervalMs` finds that out, however long everybody else backs off.
+   * one small read, after 100 ms at first and every `probeIntervalMs` later, finds that out, however long everybody backs off.
    */
   get back$(): Observable<void> {
     return this.back.asObservable();
@@ -66,15 +70,21 @@ export class EtcdConnection {
   }
 
   /**
-   * Runs a request that is answered once, with a fresh deadline, on each member at most once.
+   * Runs a request that is answered once, with a fresh deadline, on each member at most once. While no member answers it fails at
+   * once: the probe asks for all, so that many leases and watches make no more attempts than one.
    *
    * @param what names the request in errors
+   * @param mode `always`: ask even while no member answers, as for what has no second chance
    * @throws DiscoveryError `REGISTRY_UNAVAILABLE`, `REGISTRY_REJECTED`, `CLOSED`; LeaseGoneError
    */
   async request<T>(
     what: string,
     run: (member: Etcd3, options: EtcdCallOptions) => Promise<T>,
+    mode: 'unless-down' | 'always' = 'unless-down',
   ): Promise<T> {
+    if (this.down && mode === 'unless-down' && !this.closed) {
+      throw toDiscoveryError(what, this.lastFailure);
+    }
     let failure: unknown;
     for (let attempt = 0; attempt < this.members.length && !this.closed; attempt++) {
       const member = this.member();
@@ -95,7 +105,7 @@ export class EtcdConnection {
       }
     }
     if (this.closed) throw new DiscoveryError('CLOSED', `etcd ${what}: the connection is closed`);
-    if (isUnavailable(failure)) this.lost();
+    if (isUnavailable(failure)) this.lost(failure);
     else this.answered();
     if (isStaleToken(failure)) this.renew(this.member());
     throw toDiscoveryError(what, failure);
@@ -132,19 +142,23 @@ export class EtcdConnection {
     if (this.ownsMembers) for (const member of this.members) member.close();
   }
 
-  private lost(): void {
+  private lost(failure: unknown): void {
+    this.lastFailure = failure;
     if (this.down) return;
     this.down = true;
+    // One that answers and fails in turn is looked at no more often than one that is gone.
+    const { clock } = this.ports;
+    if (clock.now() - this.answeredAt > STEADY_MS) this.probes = 0;
     this.scheduleProbe();
   }
 
   private scheduleProbe(): void {
     const { clock, random } = this.ports;
-    const delayMs = this.timings.probeIntervalMs * (0.75 + 0.5 * random());
+    const meanMs = Math.min(this.timings.probeIntervalMs, FIRST_PROBE_MS * 2 ** this.probes);
+    this.probes = Math.min(this.probes + 1, 16);
     this.cancelTimer?.();
-    this.cancelTimer = clock.setTimer(delayMs, () => {
-      this.request('probe', (member, options) => member.kv.range(PROBE, options))
-        // Refused is answered too.
+    this.cancelTimer = clock.setTimer(meanMs * (0.75 + 0.5 * random()), () => {
+      this.request('probe', (member, options) => member.kv.range(PROBE, options), 'always')
         .catch(() => {})
         .finally(() => {
           if (this.down && !this.closed) this.scheduleProbe();
@@ -155,8 +169,9 @@ export class EtcdConnection {
   private answered(): void {
     if (!this.down || this.closed) return;
     this.down = false;
-    this.cancelTimer?.();
     const { clock, random } = this.ports;
+    this.answeredAt = clock.now();
+    this.cancelTimer?.();
     // Thousands of processes that lost etcd together must not come back to it in one moment.
     this.cancelTimer = clock.setTimer(random() * this.timings.returnSpreadMs, () =>
       this.back.next(),
@@ -173,6 +188,10 @@ export class EtcdConnection {
   }
 }
 
+/** Mean time until the first look after etcd was lost, in milliseconds; doubles with each up to `probeIntervalMs`. */
+const FIRST_PROBE_MS = 100;
+/** How long etcd has to answer until the next loss counts as a new one, in milliseconds. */
+const STEADY_MS = 10_000;
 /** One key that nobody has, read by quorum: only a member that is part of a working cluster answers. */
 const PROBE = { key: Buffer.from([0]), limit: 1, keys_only: true };
 

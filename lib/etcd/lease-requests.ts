@@ -39,8 +39,10 @@ export async function renewLease(connection: EtcdConnection, leaseId: string): P
 /** Revokes a lease; its keys go with it. A lease that is gone already counts as revoked. */
 export async function revokeLease(connection: EtcdConnection, leaseId: string): Promise<void> {
   try {
-    await connection.request('lease revoke', (member, options) =>
-      member.leaseClient.leaseRevoke({ ID: leaseId }, options),
+    await connection.request(
+      'lease revoke',
+      (member, options) => member.leaseClient.leaseRevoke({ ID: leaseId }, options),
+      'always',
     );
   } catch (error) {
     if (!(error instanceof LeaseGoneError)) throw error;

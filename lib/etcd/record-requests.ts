@@ -92,14 +92,14 @@ async function write(
 
 async function remove(connection: EtcdConnection, name: string, leaseId: string): Promise<void> {
   const key = Buffer.from(name);
-  await connection.request('record removal', (member, options) =>
-    member.kv.txn(
-      {
-        compare: [{ result: 'Equal', target: 'Lease', key, lease: leaseId }],
-        success: [{ request_delete_range: { key } }],
-        failure: [],
-      },
-      options,
-    ),
+  const removal = {
+    compare: [{ result: 'Equal' as const, target: 'Lease' as const, key, lease: leaseId }],
+    success: [{ request_delete_range: { key } }],
+    failure: [],
+  };
+  await connection.request(
+    'record removal',
+    (member, options) => member.kv.txn(removal, options),
+    'always',
   );
 }

@@ -48,8 +48,7 @@ export class FaultFleet {
   constructor(readonly options: FaultFleetOptions) {
     const hosts = [...(options.readerHosts ?? options.hosts)];
     const faultHandling = { host: () => noPolicy, global: noPolicy } as never;
-    const defaultCallOptions = () => ({ deadline: Date.now() + 1_000 });
-    this.reader = new Etcd3({ hosts, faultHandling, defaultCallOptions });
+    this.reader = new Etcd3({ hosts, faultHandling, defaultCallOptions: soon });
   }
 
   /** Servers that are registered, and a client that has called each of them. */
@@ -178,6 +177,8 @@ export class FaultFleet {
     this.reader.close();
   }
 }
+
+const soon = (): { deadline: number } => ({ deadline: Date.now() + 1_000 });
 
 /** One attempt, whatever happens: the eye must see what is. */
 const noPolicy = {

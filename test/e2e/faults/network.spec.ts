@@ -72,9 +72,6 @@ describeEtcd('a fleet behind a network', (binary) => {
     60_000,
   );
 
-  const record = (port: number, metadata = 'null') =>
-    `{"Op":0,"Addr":"127.0.0.1:${port}","Metadata":${metadata}}`;
-
   it('sees what happened while it was cut off, though etcd has forgotten how', async () => {
     await proxy.cut();
     await fleet.tick(({ away }) => away === true);
@@ -114,3 +111,7 @@ describeEtcd('a fleet behind a network', (binary) => {
     await expectNoFailure();
   });
 });
+
+function record(port: number, metadata = 'null'): string {
+  return `{"Op":0,"Addr":"127.0.0.1:${port}","Metadata":${metadata}}`;
+}

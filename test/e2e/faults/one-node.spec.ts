@@ -72,6 +72,13 @@ describeEtcd('a fleet on one etcd', (binary) => {
     await etcd.launch();
     await isUnharmed();
     await logs('Registration goes on');
+    for (const server of fleet.servers) {
+      while (
+        server.events.findLast(({ event }) => event === 'status')?.['state'] !== 'registered'
+      ) {
+        await fleet.tick();
+      }
+    }
   });
 
   it('registers again after a restart with nothing left', async () => {

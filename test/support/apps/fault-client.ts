@@ -95,7 +95,12 @@ function print(event: string): void {
   const state = pool.directories.get(service)?.state;
   const resources = process.getActiveResourcesInfo();
   emit(event, {
-    ...{ calls, failed, byServer, byCode, lastError, stream },
+    calls,
+    failed,
+    byServer,
+    byCode,
+    lastError,
+    stream,
     list: state?.endpoints?.map(({ address }) => address).sort() ?? [],
     held: state?.held ?? [],
     away: state?.error !== undefined,

@@ -559,6 +559,7 @@ describe('with the registry away', () => {
       { type: 'lease-unreachable', error: AWAY, retryInMs: 100 },
       { type: 'lease-expired', leaseId: 'L' },
       { type: 'lease-recovered', leaseId: 'L' },
+      { type: 'registered', key: 'api/a', leaseId: 'L' },
     ]);
     driver.news();
     driver.due().synced({ 'api/a': HELD });

@@ -1,0 +1,66 @@
+/** Hundreds of registrations that lose their etcd together: they neither hammer it nor come back in one moment. Row 13. */
+import { EtcdRegistry } from 'nestjs-grpc-discovery';
+import { filter, firstValueFrom } from 'rxjs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeEtcd } from '../../support/describe-etcd.js';
+import { EtcdProcess } from '../../support/etcd-process.js';
+import { FaultProxy } from '../../support/fault-proxy.js';
+
+const REGISTRIES = 100;
+
+describeEtcd('a herd', (binary) => {
+  let etcd: EtcdProcess;
+  let proxy: FaultProxy;
+  let herd: EtcdRegistry[];
+
+  beforeAll(async () => {
+    etcd = await EtcdProcess.start({ binary });
+    proxy = await FaultProxy.start({ targetPort: etcd.port });
+    const hosts = [`http://127.0.0.1:${proxy.port}`];
+    herd = Array.from({ length: REGISTRIES }, () => new EtcdRegistry({ hosts }));
+  });
+
+  afterAll(async () => {
+    await Promise.all((herd ?? []).map((registry) => registry.close()));
+    await proxy?.stop();
+    await etcd?.stop();
+  });
+
+  it('tries about once a second each while etcd resets everything, and comes back spread', async () => {
+    const registrations = herd.map((registry, index) => {
+      const endpoint = { address: `127.0.0.1:${1 + index}`, metadata: null };
+      return registry.register({ service: 'herd', endpoint, ttlSeconds: 10 });
+    });
+    const all = (state: string) =>
+      Promise.all(
+        registrations.map(({ status$ }) =>
+          firstValueFrom(status$.pipe(filter((status) => status.state === state))),
+        ),
+      );
+    await all('registered');
+    // Accepted and reset at once: every attempt is seen.
+    const returned: number[] = [];
+    await etcd.kill();
+    proxy.disconnect();
+    await all('unreachable');
+    const from = proxy.accepted;
+    const started = performance.now();
+    // The wait is for attempts, not for time: the first ones come fast, then one a second.
+    await proxy.acceptedAtLeast(from + 15 * REGISTRIES);
+    const seconds = (performance.now() - started) / 1_000;
+    // Without backoff it would be dozens, as with the client's own lease, which tries again every 100 ms on every channel.
+    expect((proxy.accepted - from) / seconds / REGISTRIES).toBeLessThan(5);
+    await etcd.launch();
+    const back = performance.now();
+    await Promise.all(
+      registrations.map(async ({ status$ }) => {
+        await firstValueFrom(status$.pipe(filter(({ state }) => state === 'registered')));
+        returned.push(performance.now() - back);
+      }),
+    );
+    returned.sort((left, right) => left - right);
+    // They did not all return in one moment.
+    const [first = 0, last = 0] = [returned[0], returned.at(-1)];
+    expect(last - first).toBeGreaterThan(100);
+  }, 60_000);
+});
