@@ -46,6 +46,15 @@ export function endpointVersion(endpoint: Endpoint): string | undefined {
   return stringField(endpoint, 'version');
 }
 
+/**
+ * The age at which an endpoint's server leaves its connections, in milliseconds, if it says so: a client that renews its
+ * connections before loses no call to that.
+ */
+export function endpointConnectionAgeMs(endpoint: Endpoint): number | undefined {
+  const age = metadataField(endpoint, 'maxConnectionAgeMs');
+  return typeof age === 'number' && age > 0 && Number.isFinite(age) ? age : undefined;
+}
+
 /** One field of an endpoint's metadata, `undefined` where there is none. */
 export function metadataField(endpoint: Endpoint, name: string): JsonValue | undefined {
   const { metadata } = endpoint;

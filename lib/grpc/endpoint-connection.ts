@@ -8,7 +8,8 @@ import type { Candidate, EndpointFacts } from '../balance/candidate.js';
 import type { EndpointLoad } from '../balance/endpoint-load.js';
 import { backoffDelayMs, type BackoffPolicy } from '../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
-import type { Endpoint } from '../core/endpoint.js';
+import { type Endpoint, endpointConnectionAgeMs } from '../core/endpoint.js';
+import { ConnectionSuccessor } from './connection-successor.js';
 import { breakOffHandshake, type Subchannel } from './grpc-experimental.js';
 import { HealthWatch } from './health-watch.js';
 
@@ -40,6 +41,11 @@ export interface ConnectionContext {
 /** Between attempts that were abandoned and not broken off: the subchannel's own backoff does not see those. */
 const GIVEN_UP_BACKOFF: BackoffPolicy = { baseMs: 1_000, capMs: 30_000, floorMs: 500 };
 
+/** When a connection is renewed, as a share of the age at which its server leaves it (±10 %, so never below 0.9). */
+const RENEWAL_SHARE = 0.6;
+/** How far clients that connected together are spread. */
+const RENEWAL_SPREAD = 0.2;
+
 /** One endpoint's connection. */
 export class EndpointConnection implements Candidate {
   state: ConnectionState = 'idle';
@@ -54,6 +60,8 @@ export class EndpointConnection implements Candidate {
   /** The attempt under way was ended by us. */
   private isBrokenOff = false;
   private cancelTimer: CancelTimer | undefined;
+  private cancelRenewal: CancelTimer | undefined;
+  private successor: ConnectionSuccessor | undefined;
   private health: HealthWatch | undefined;
   private closed = false;
 
@@ -174,6 +182,7 @@ export class EndpointConnection implements Candidate {
       case connectivityState.IDLE:
         this.stopHealth();
         this.stopTimer();
+        this.stopRenewal();
         if (this.state === 'failed') subchannel.startConnecting();
         else this.become('idle');
     }
@@ -183,6 +192,7 @@ export class EndpointConnection implements Candidate {
     this.stopTimer();
     this.givenUp = 0;
     this.isBrokenOff = false;
+    this.scheduleRenewal();
     const { healthService, clock, random } = this.context;
     if (healthService === undefined) {
       this.become('ready');
@@ -194,6 +204,39 @@ export class EndpointConnection implements Candidate {
       this.lastError = healthy ? this.lastError : detail;
       this.become(healthy ? 'ready' : 'failed');
     });
+  }
+
+  /** The server leaves connections at an age: a new one is ready before, so that no call meets the end of the old one. */
+  private scheduleRenewal(): void {
+    this.stopRenewal();
+    const ageMs = endpointConnectionAgeMs(this.endpoint);
+    if (ageMs === undefined) return;
+    const { clock, random } = this.context;
+    const delayMs = ageMs * (RENEWAL_SHARE + RENEWAL_SPREAD * random());
+    this.cancelRenewal = clock.setTimer(delayMs, () => {
+      this.attempt++;
+      this.successor = new ConnectionSuccessor(
+        this.context.createSubchannel(this.endpoint, this.attempt),
+        (subchannel) => this.succeed(subchannel),
+        // The server itself, or the next renewal, ends what this one could not.
+        () => this.scheduleRenewal(),
+      );
+    });
+  }
+
+  private succeed(subchannel: Subchannel): void {
+    this.successor = undefined;
+    this.release();
+    subchannel.addConnectivityStateListener(this.onSubchannelState);
+    this.subchannel = subchannel;
+    this.onReady(subchannel);
+  }
+
+  private stopRenewal(): void {
+    this.cancelRenewal?.();
+    this.cancelRenewal = undefined;
+    this.successor?.drop();
+    this.successor = undefined;
   }
 
   private startConnectTimer(): void {
@@ -224,6 +267,7 @@ export class EndpointConnection implements Candidate {
 
   private release(): void {
     this.stopTimer();
+    this.stopRenewal();
     this.stopHealth();
     this.subchannel?.removeConnectivityStateListener(this.onSubchannelState);
     this.subchannel?.unref();

@@ -22,10 +22,12 @@ export class Announcements {
   private withdrawnAt = -Infinity;
 
   /**
+   * @param maxConnectionAgeMs the age at which this application's servers leave connections, which every record says
    * @param onChange the status of a registration changed, or one came or went
    */
   constructor(
     private readonly registry: Registry,
+    private readonly maxConnectionAgeMs: number | undefined,
     private readonly onChange: () => void,
   ) {}
 
@@ -92,7 +94,11 @@ export class Announcements {
   }
 
   private endpoint(service: ResolvedService, address: string): Endpoint {
-    return { address, metadata: this.metadata.get(service.name) ?? service.metadata };
+    const metadata = this.metadata.get(service.name) ?? service.metadata;
+    const { maxConnectionAgeMs } = this;
+    if (maxConnectionAgeMs === undefined) return { address, metadata };
+    const fields = metadata !== null && typeof metadata === 'object' ? metadata : {};
+    return { address, metadata: { ...fields, maxConnectionAgeMs } };
   }
 }
 

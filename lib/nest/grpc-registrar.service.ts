@@ -37,6 +37,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     registrations: [],
   });
   private readonly announcements: Announcements;
+  private readonly maxConnectionAgeMs: number | undefined;
   private readonly bound = new Set<BoundServer>();
   private readonly closing = new Map<BoundServer, Promise<void>>();
   private readonly force = new ForceSignal((signal) =>
@@ -51,7 +52,9 @@ export class ServiceRegistrar implements GrpcServersListener {
     @Inject(GrpcServers) private readonly servers: GrpcServers,
     @Inject(ApplicationReadiness) private readonly readiness: ApplicationReadiness,
   ) {
-    this.announcements = new Announcements(registry, () => this.publish());
+    const ages = this.options.services.flatMap((one) => one.maxConnectionAgeMs ?? []);
+    this.maxConnectionAgeMs = ages.length === 0 ? undefined : Math.min(...ages);
+    this.announcements = new Announcements(registry, this.maxConnectionAgeMs, () => this.publish());
     this.readiness.onChange(() => this.onReadiness());
     if (this.options.services.length > 0) this.servers.follow(this);
   }
@@ -132,10 +135,9 @@ export class ServiceRegistrar implements GrpcServersListener {
 
   onCreated(server: Server, calls: CallTracker): void {
     this.readiness.observe(server);
-    const { services } = this.options;
-    const maxAgeMs = Math.min(...services.map((one) => one.maxConnectionAgeMs ?? Infinity));
-    if (maxAgeMs === Infinity) return;
-    const graceMs = Math.max(...services.map((one) => one.maxConnectionAgeGraceMs));
+    const { maxConnectionAgeMs: maxAgeMs } = this;
+    if (maxAgeMs === undefined) return;
+    const graceMs = Math.max(...this.options.services.map((one) => one.maxConnectionAgeGraceMs));
     limitConnectionAge(server, calls, { maxAgeMs, graceMs }, systemClock, Math.random);
   }
 

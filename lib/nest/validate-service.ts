@@ -53,7 +53,7 @@ const SERVICE_FIELDS = [
   'maxConnectionAgeGraceMs',
 ] as const;
 /** Metadata fields with options of their own. */
-const OWN_METADATA = ['weight', 'version', 'zone'] as const;
+const OWN_METADATA = ['weight', 'version', 'zone', 'maxConnectionAgeMs'] as const;
 const DEFAULT_TTL_SECONDS = 10;
 /** Clients hear of a removal within milliseconds, gathered for 50 ms at most; the rest is margin for slow networks. */
 const DEFAULT_DRAIN_DELAY_MS = 200;
