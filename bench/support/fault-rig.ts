@@ -1,0 +1,124 @@
+/** One etcd, or a cluster of three, a fleet on it under load, and the measuring of one fault. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { EtcdCluster } from '../../test/support/etcd-cluster.js';
+import { type EtcdBinary, EtcdProcess } from '../../test/support/etcd-process.js';
+import { stopEventProcesses } from '../../test/support/event-process.js';
+import { FaultFleet } from '../../test/support/fault-fleet.js';
+import { FaultProxy } from '../../test/support/fault-proxy.js';
+
+/** Whose fleet. */
+export type Side = 'nest' | 'go';
+
+/** What a fault can be done to. */
+export interface FaultRig {
+  readonly side: Side;
+  readonly etcds: readonly EtcdProcess[];
+  readonly cluster: EtcdCluster | undefined;
+  readonly proxy: FaultProxy;
+  readonly fleet: FaultFleet;
+}
+
+/** A row of the matrix. */
+export interface FaultRow {
+  readonly id: string;
+  readonly name: string;
+  readonly expected: string;
+  /** Members; 1 by default. One alone is reached through the proxy where `network` is set. */
+  readonly members?: 1 | 3;
+  readonly network?: boolean;
+  /** How many servers are left afterwards; 3 by default. */
+  readonly left?: number;
+  /** Takes minutes. */
+  readonly long?: boolean;
+  /** Does it all and resolves when the fault is over, or begun where it never ends. */
+  strike(rig: FaultRig): Promise<void>;
+}
+
+/** What a fault did. Times in seconds from the end of the fault; `NaN`: not within 30 s, or not known of this side. */
+export interface FaultOutcome {
+  readonly calls: number;
+  readonly failed: number;
+  readonly broken: number;
+  readonly recordsSeconds: number;
+  readonly listSeconds: number;
+  /** Records that were never there again. */
+  readonly lost: number;
+  /** What the logs said, each line once, without what differs from process to process. */
+  readonly log: readonly string[];
+}
+
+const SERVERS = 3;
+/** Time to live of the records, in seconds. */
+export const FAULT_TTL_SECONDS = 10;
+
+/** A fresh etcd and a fresh fleet for one row. */
+export async function measureFault(
+  row: FaultRow,
+  side: Side,
+  binary: EtcdBinary,
+): Promise<FaultOutcome> {
+  const cluster = row.members === 3 ? await EtcdCluster.start({ binary }) : undefined;
+  const etcds = cluster?.members ?? [await EtcdProcess.start({ binary })];
+  const proxy = await FaultProxy.start({ targetPort: etcds[0]?.port ?? 0 });
+  const direct = etcds.flatMap(({ hosts }) => hosts);
+  const hosts = row.network === true ? [`http://127.0.0.1:${proxy.port}`] : direct;
+  let fleet: FaultFleet | undefined;
+  try {
+    const ttlSeconds = FAULT_TTL_SECONDS;
+    fleet = await FaultFleet.start({ hosts, readerHosts: direct, side, ttlSeconds });
+    return await measure(row, { side, etcds, cluster, proxy, fleet });
+  } finally {
+    fleet?.close();
+    await stopEventProcesses();
+    await proxy.stop();
+    await Promise.all(etcds.map((etcd) => etcd.stop()));
+  }
+}
+
+async function measure(row: FaultRow, rig: FaultRig): Promise<FaultOutcome> {
+  const { fleet, side } = rig;
+  const { left = SERVERS } = row;
+  await fleet.tick();
+  const before = await fleet.tick();
+  const logged = processes(fleet).map(({ stdout }) => stdout.length);
+  await row.strike(rig);
+  const [records, list] = await Promise.all([
+    fleet.untilRecords(left),
+    side === 'go' ? undefined : fleet.untilList(left),
+  ]);
+  // What the end of the fault sets off is part of it.
+  await delay(3_000);
+  const after = await fleet.tick();
+  const there = (await fleet.keys())?.length ?? 0;
+  const lines = processes(fleet).flatMap(({ stdout }, index) =>
+    stdout.slice(logged[index]).split('\n'),
+  );
+  return {
+    calls: after.calls - before.calls,
+    failed: after.failed - before.failed,
+    broken: (after.stream?.broken ?? 0) - (before.stream?.broken ?? 0),
+    recordsSeconds: seconds(records),
+    listSeconds: seconds(list),
+    lost: Math.max(0, left - there),
+    log: [...new Set(lines.flatMap(logLine))],
+  };
+}
+
+function processes(fleet: FaultFleet) {
+  return [...fleet.servers, fleet.client];
+}
+
+function seconds(milliseconds: number | undefined): number {
+  return milliseconds === undefined ? NaN : milliseconds / 1_000;
+}
+
+/** The message of a line of Nest's log at `WARN` or `LOG`, shortened. */
+function logLine(line: string): string[] {
+  const match = /(WARN|LOG) \[DiscoveryModule\] (.*)/.exec(line);
+  if (match?.[2] === undefined) return [];
+  const message = match[2]
+    .replace(/127\.0\.0\.1:\d+(, 127\.0\.0\.1:\d+)*/g, 'ADDRESS')
+    .replace(/\d+/g, 'N')
+    .replace(/\(\[.*?\)(?=;|\.|:)/, '(…)');
+  return [message.length > 110 ? `${message.slice(0, 110)}…` : message];
+}

@@ -1,0 +1,206 @@
+/** The faults of the matrix, one after the other. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { FAULT_TTL_SECONDS, type FaultRig, type FaultRow } from './fault-rig.js';
+
+const SECOND = 1_000;
+
+/** Every row that is one fault on one fleet. Rows 10, 13 and 14 are of other kinds. */
+export const FAULT_ROWS: readonly FaultRow[] = [
+  killed('1a', 5),
+  killed('1b', 25),
+  { ...killed('1c', 120), long: true },
+  {
+    id: '2',
+    name: 'etcd back with an empty data folder',
+    expected: '0 failed; registered again ≤ 5 s',
+    strike: async ({ etcds: [etcd] }) => {
+      await etcd?.kill();
+      etcd?.wipe();
+      await etcd?.launch();
+    },
+  },
+  {
+    id: '3a',
+    name: 'etcd stopped for 30 s',
+    expected: '0 failed; missing ≤ one TTL',
+    strike: async ({ etcds: [etcd] }) => {
+      etcd?.pause();
+      await delay(30 * SECOND);
+      etcd?.resume();
+    },
+  },
+  {
+    id: '3b',
+    name: 'one of three members stopped for good',
+    members: 3,
+    expected: '0 failed; missing ≤ one TTL',
+    strike: async ({ etcds: [etcd] }) => {
+      etcd?.pause();
+      await delay(2 * FAULT_TTL_SECONDS * SECOND);
+    },
+  },
+  stalled('4a', 'no byte reaches etcd for 20 s', ({ proxy }) => proxy.stall('to-server')),
+  stalled('4b', 'no byte of etcd arrives for 20 s', ({ proxy }) => proxy.stall('to-client')),
+  stalled('4c', 'no byte passes for 20 s', ({ proxy }) => proxy.stall('both')),
+  stalled('4d', 'accepted and never answered for 20 s', ({ proxy }) => {
+    proxy.acceptOnly();
+    proxy.disconnect();
+  }),
+  {
+    id: '5a',
+    name: 'lease revoked from outside',
+    expected: 'back ≤ ttl/3 + 1 s',
+    strike: async ({ fleet }) => {
+      const { leases } = await fleet.etcd.leaseClient.leaseLeases();
+      await fleet.etcd.leaseClient.leaseRevoke({ ID: leases[0]?.ID ?? '0' });
+    },
+  },
+  {
+    id: '5b',
+    name: 'key deleted from outside',
+    expected: 'back ≤ ttl/3 + 1 s',
+    strike: async ({ fleet }) => {
+      await fleet.etcd.delete().key((await fleet.keys())?.[0] ?? '');
+    },
+  },
+  {
+    id: '5c',
+    name: 'key overwritten by another',
+    expected: 'back ≤ ttl/3 + 1 s',
+    strike: async ({ fleet }) => {
+      const key = (await fleet.keys())?.[0] ?? '';
+      const mine = (await fleet.etcd.get(key)) ?? '';
+      await fleet.etcd.put(key).value(mine.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'));
+    },
+  },
+  {
+    id: '6a',
+    name: 'compaction and 5,000 events missed',
+    network: true,
+    expected: 'list right ≤ 2 s',
+    strike: async ({ proxy, fleet }) => {
+      await proxy.cut();
+      for (let batch = 0; batch < 25; batch++) {
+        const puts = Array.from({ length: 200 }, (_, index) => put(fleet, `x${index}`, ''));
+        await Promise.all(puts);
+      }
+      await fleet.etcd.delete().prefix(`${fleet.service}/x`);
+      const { header } = await fleet.etcd.kv.range({ key: Buffer.from('x') });
+      await fleet.etcd.kv.compact({ revision: header.revision, physical: true });
+      await proxy.restore();
+    },
+  },
+  {
+    id: '6b',
+    name: 'a reply of over 4 MB after a cut',
+    network: true,
+    expected: 'list right ≤ 2 s',
+    strike: async ({ proxy, fleet, side }) => {
+      await proxy.cut();
+      for (const name of ['x1', 'x2', 'x3', 'x4']) await put(fleet, name, 'x'.repeat(1_400_000));
+      await proxy.restore();
+      if (side === 'nest') await fleet.untilList(7);
+      await fleet.etcd.delete().prefix(`${fleet.service}/x`);
+    },
+  },
+  {
+    id: '7a',
+    name: 'leader killed',
+    members: 3,
+    expected: '0 failed; no registration lost',
+    strike: async ({ cluster }) => (await cluster?.leader())?.kill(),
+  },
+  {
+    id: '7b',
+    name: 'each member killed in turn',
+    members: 3,
+    expected: '0 failed; no registration lost',
+    strike: async ({ etcds }) => {
+      for (const etcd of etcds) {
+        await etcd.kill();
+        await delay(3 * SECOND);
+        await etcd.launch();
+      }
+    },
+  },
+  {
+    id: '7c',
+    name: 'two of three killed for 20 s',
+    members: 3,
+    expected: '0 failed; no registration lost',
+    strike: async ({ etcds: [, ...others] }) => {
+      await Promise.all(others.map((etcd) => etcd.kill()));
+      await delay(20 * SECOND);
+      await Promise.all(others.map((etcd) => etcd.launch()));
+    },
+  },
+  {
+    id: '9',
+    name: 'a server stood still for 2×TTL',
+    expected: 'back ≤ 1 s after',
+    strike: async ({ fleet, side }) => {
+      const [server] = fleet.servers;
+      if (side === 'go') {
+        server?.kill('SIGSTOP');
+        await delay(2 * FAULT_TTL_SECONDS * SECOND);
+        server?.kill('SIGCONT');
+        return;
+      }
+      const unblocked = server?.nextEvent('unblocked', 60 * SECOND);
+      server?.kill('SIGHUP');
+      await unblocked;
+    },
+  },
+  {
+    id: '11',
+    name: 'all records deleted at once',
+    expected: '0 failed',
+    strike: async ({ fleet }) => {
+      await fleet.etcd.delete().prefix(`${fleet.service}/`);
+    },
+  },
+  {
+    id: '12',
+    name: 'a server killed while etcd is away',
+    expected: 'only calls under way',
+    left: 2,
+    strike: async ({ etcds: [etcd], fleet }) => {
+      await etcd?.kill();
+      fleet.servers[0]?.kill('SIGKILL');
+      await delay(5 * SECOND);
+      await etcd?.launch();
+    },
+  },
+];
+
+function killed(id: string, seconds: number): FaultRow {
+  return {
+    id,
+    name: `etcd killed for ${seconds} s`,
+    expected: '0 failed; right ≤ 3 s',
+    strike: async ({ etcds: [etcd] }) => {
+      await etcd?.kill();
+      await delay(seconds * SECOND);
+      await etcd?.launch();
+    },
+  };
+}
+
+function stalled(id: string, name: string, begin: (rig: FaultRig) => void): FaultRow {
+  return {
+    id,
+    name,
+    network: true,
+    expected: '0 failed; missing ≤ one TTL',
+    strike: async (rig) => {
+      begin(rig);
+      await delay(20 * SECOND);
+      rig.proxy.resume();
+    },
+  };
+}
+
+function put({ etcd, service }: FaultRig['fleet'], name: string, padding: string) {
+  const value = JSON.stringify({ Op: 0, Addr: '127.0.0.1:1', Metadata: { padding } });
+  return etcd.put(`${service}/${name}`).value(value);
+}
