@@ -64,6 +64,18 @@ export class EndpointLoad {
   }
 
   /**
+   * The latency to expect of a call that is sent now, in milliseconds; above 0.
+   *
+   * An estimate sinks only while the endpoint has nothing to answer. With a call in flight that is to show whether it is
+   * still slow, the next one waits for that: one call per trial, where at thousands of calls per second it would be dozens.
+   */
+  expectedMs(nowMs: number): number {
+    return this.timedInFlight > 0
+      ? Math.max(this.latency.measured(), this.silenceMs(nowMs))
+      : this.latency.estimate(nowMs);
+  }
+
+  /**
    * For how long the endpoint has had calls to answer and answered none, in milliseconds; 0 while it has none.
    *
    * Time since the last answer, not the age of the oldest call: it costs two numbers, and one handler that hangs does

@@ -80,6 +80,11 @@ export class PeakEwma {
     return Math.max(sunkMs, SHORTEST_MS) * (1 + this.failurePenalty * this.cells[FAILURES]! * kept);
   }
 
+  /** As {@link estimate}, without what time alone made of it: as the last answer left it. */
+  measured(): number {
+    return this.estimate(this.cells[STAMP]!);
+  }
+
   /** Takes in an answer that came after `elapsedMs`. */
   succeeded(elapsedMs: number, nowMs: number): void {
     this.fleet.observe(elapsedMs);

@@ -85,7 +85,7 @@ export function createPicker<C extends Candidate>(
     case 'least_request':
       return new PickTwo(pool, leastRequestLoad, random);
     case 'peak_ewma':
-      return new PickTwo(pool, peakEwmaLoad, random);
+      return new PickTwo(pool, peakEwmaLoad(fleet, pool.candidates.length), random);
     case 'consistent_hash':
       return new ConsistentHash(pool, policy, fleet, random);
     case 'custom':
