@@ -42,7 +42,7 @@ export interface ConnectionContext {
 const GIVEN_UP_BACKOFF: BackoffPolicy = { baseMs: 1_000, capMs: 30_000, floorMs: 500 };
 
 /** When a connection is renewed, as a share of the age at which its server leaves it (±10 %, so never below 0.9). */
-const RENEWAL_SHARE = 0.6;
+const RENEWAL_SHARE = 0.4;
 /** How far clients that connected together are spread. */
 const RENEWAL_SPREAD = 0.2;
 
