@@ -160,9 +160,10 @@ describe('removals after the registry was away', () => {
   });
 });
 
-describe('a hold', () => {
-  const wiped = () => new Driver().reset('abc').connect('abc').fail().after(5_000).reset('');
+/** A list of three connected endpoints that came back empty from an outage. */
+const wiped = () => new Driver().reset('abc').connect('abc').fail().after(5_000).reset('');
 
+describe('a hold', () => {
   it('ends when the connection does', () => {
     expect(wiped().connect('bc').look().used).toBe('bc');
   });
