@@ -551,6 +551,18 @@ describe('with the registry away', () => {
     expect(driver.machine.phase).toMatchObject({ lease: { id: 'L' } });
   });
 
+  it('the lease is renewed in time though a record under it is refused again and again', () => {
+    const driver = Driver.registered().due();
+    driver.random = () => 1;
+    for (let attempt = 0; attempt < 50; attempt++) {
+      const renewedAt = driver.now;
+      driver.feed({ type: 'failed', error: AWAY, renewedAt });
+      expect(driver.delayMs).toBeLessThanOrEqual((TTL_MS / 3) * 1.1);
+      driver.due();
+    }
+    expect(driver.told).toMatchObject([{ type: 'lease-unreachable' }]);
+  });
+
   it('it is told once that it is away, once that the lease ran out, once that it is back', () => {
     const driver = Driver.registered().due();
     for (let attempt = 0; attempt < 100; attempt++) driver.failed().due();

@@ -1,0 +1,77 @@
+/**
+ * Random faults for minutes on end: heap, handles and sockets of the client at the start, in between and at the end.
+ *
+ * `npm run bench -- soak [MINUTES [SEED]]`, 15 minutes by default. Figures are taken when all is right again, after a garbage
+ * collection.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { findEtcdBinaries } from '../test/support/etcd-process.js';
+import type { FaultTick } from '../test/support/fault-fleet.js';
+import type { BenchResult, BenchRow } from './support/bench-result.js';
+import { RandomFaults } from './support/random-faults.js';
+import { median } from './support/statistics.js';
+
+const FIGURES = ['heapMb', 'handles', 'sockets'] as const;
+
+export async function run(parameters: readonly string[]): Promise<BenchResult> {
+  const minutes = Number(parameters[0] ?? 15);
+  const seed = Number(parameters[1] ?? Date.now() % 1_000_000);
+  const binary = findEtcdBinaries().at(-1);
+  if (binary === undefined) throw new Error('there is no etcd on this machine');
+  console.log(`seed ${seed}, etcd ${binary.version}, ${minutes} minutes`);
+  const faults = await RandomFaults.start(seed, { binary, ttlSeconds: 5 });
+  const samples: FaultTick[] = [];
+  let stuck = 0;
+  try {
+    const until = performance.now() + minutes * 60_000;
+    for (let count = 0; performance.now() < until; count++) {
+      if (count % 5 === 0) {
+        const sample = await quiet(faults);
+        samples.push(sample);
+        const figures = FIGURES.map((name) => `${name} ${sample[name]?.toFixed(1)}`).join(', ');
+        console.log(
+          `after ${count} faults: ${figures}; ${sample.failed} of ${sample.calls} failed`,
+        );
+      }
+      await faults.next();
+      if ((await faults.converged()) === undefined) stuck += 1;
+    }
+    samples.push(await quiet(faults));
+  } finally {
+    await faults.stop();
+  }
+  const last = samples.at(-1);
+  const rows = FIGURES.map((name): BenchRow => {
+    // The first third is warm-up: the first faults open what stays open.
+    const third = Math.max(1, Math.floor(samples.length / 3));
+    const part = (from: number, to?: number) =>
+      median(samples.slice(from, to).map((sample) => sample[name] ?? NaN));
+    const reference = part(third, 2 * third);
+    const ours = part(-third);
+    const referenceName = 'the middle third';
+    return {
+      name: `client, last third`,
+      unit: name,
+      ours,
+      reference,
+      referenceName,
+      ratio: ours / reference,
+    };
+  });
+  return {
+    bench: 'soak',
+    node: process.version,
+    etcd: `etcd ${binary.version}`,
+    rows,
+    notes: [
+      `${minutes} minutes, seed ${seed}: ${last?.failed} of ${last?.calls} calls failed, stream broken ${last?.stream?.broken}×, not converged ${stuck}×`,
+    ],
+  };
+}
+
+/** A sample when nothing happens: after what the last fault left behind has timed out, and a collection. */
+async function quiet({ fleet }: RandomFaults): Promise<FaultTick> {
+  await delay(3_000);
+  fleet.client.kill('SIGHUP');
+  return fleet.tick(({ calls }) => calls > 0);
+}

@@ -1,0 +1,71 @@
+/** An etcd whose space is used up refuses to write, and goes on to renew. */
+import { Etcd3 } from 'etcd3';
+import { EtcdRegistry, type Registration } from 'nestjs-grpc-discovery';
+import { filter, firstValueFrom } from 'rxjs';
+import { expect, it } from 'vitest';
+import { describeEachEtcd } from '../../support/describe-etcd.js';
+import { EtcdProcess } from '../../support/etcd-process.js';
+
+const until = (registration: Registration, state: string) =>
+  firstValueFrom(registration.status$.pipe(filter((status) => status.state === state)));
+
+describeEachEtcd('an etcd that is full', (binary) => {
+  it('keeps the records it has, refuses new ones, and takes them once it has space', async () => {
+    const flags = ['--quota-backend-bytes', String(4 * 2 ** 20)];
+    const etcd = await EtcdProcess.start({ binary, flags });
+    const admin = new Etcd3({ hosts: etcd.hosts });
+    const timings = { backoffCapMs: 5_000 };
+    const registry = new EtcdRegistry({ hosts: etcd.hosts, timings });
+    const lost: string[] = [];
+    registry.events$.subscribe((event) => {
+      if (event.type === 'lease-lost' || event.type === 'lease-expired') lost.push(event.type);
+    });
+    const register = (port: number) =>
+      registry.register({
+        service: 'api',
+        endpoint: { address: `127.0.0.1:${port}`, metadata: null },
+        ttlSeconds: 2,
+      });
+    try {
+      const early = register(1);
+      await until(early, 'registered');
+      const filler = 'x'.repeat(1_000_000);
+      // A client of its own: its breaker opens with the first refusal.
+      const writer = new Etcd3({ hosts: etcd.hosts });
+      for (let full = false; !full;) {
+        full = await writer
+          .put('filler')
+          .value(filler)
+          .then(
+            () => false,
+            () => true,
+          );
+      }
+      writer.close();
+      const late = register(2);
+      const refused = await firstValueFrom(
+        late.status$.pipe(filter(({ error }) => error?.code === 'REGISTRY_REJECTED')),
+      );
+      expect(refused.error?.message).toContain('database space exceeded');
+      // Several lives of the lease under which the refused record is to be written too.
+      for (let attempts = 0; attempts < 400; attempts++) {
+        expect(await admin.get('api/127.0.0.1:1')).not.toBeNull();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      expect(lost).toEqual([]);
+      const { header } = await admin.kv.range({ key: Buffer.from('filler') });
+      await admin.kv.compact({ revision: header.revision, physical: true });
+      await admin.maintenance.defragment();
+      const { alarms } = await admin.maintenance.alarm({ action: 'Get' });
+      for (const { memberID, alarm } of alarms) {
+        await admin.maintenance.alarm({ action: 'Deactivate', memberID, alarm });
+      }
+      await until(late, 'registered');
+      expect(early.status.state).toBe('registered');
+    } finally {
+      await registry.close();
+      admin.close();
+      await etcd.stop();
+    }
+  });
+});
