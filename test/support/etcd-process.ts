@@ -72,6 +72,7 @@ export async function freePort(): Promise<number> {
 export class EtcdProcess {
   private child: ChildProcess | undefined;
   private output = '';
+  private stopped = false;
 
   private constructor(
     readonly binary: EtcdBinary,
@@ -123,6 +124,8 @@ export class EtcdProcess {
 
   /** Starts the process again on the same port and data, after `kill` or `stop`. */
   async launch(): Promise<void> {
+    // A test that ran out of time goes on behind its own clean-up.
+    if (this.stopped) throw new Error('this etcd was stopped for good');
     const url = this.hosts[0] ?? '';
     const peer = `http://127.0.0.1:${this.peerPort}`;
     const name = this.options.name ?? 'default';
@@ -170,6 +173,7 @@ export class EtcdProcess {
 
   /** Ends the process and removes its folder. */
   async stop(): Promise<void> {
+    this.stopped = true;
     await this.end('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
   }
