@@ -86,8 +86,8 @@ async function measure(row: FaultRow, rig: FaultRig): Promise<FaultOutcome> {
     fleet.untilRecords(left),
     side === 'go' ? undefined : fleet.untilList(left),
   ]);
-  // What the end of the fault sets off is part of it.
-  await delay(3_000);
+  // A record that nobody renews any more lives for one more TTL: only then it shows who is lost.
+  await delay((FAULT_TTL_SECONDS + 3) * 1_000);
   const after = await fleet.tick();
   const there = (await fleet.keys())?.length ?? 0;
   const lines = processes(fleet).flatMap(({ stdout }, index) =>
