@@ -13,7 +13,7 @@ export interface PickRequest {
 export interface Picker<C extends Candidate> {
   /**
    * @param request the call
-   * @param nowMs monotonic milliseconds
+   * @param nowMs monotonic milliseconds; 0 for policies that are not measured (rotations, `random`, `pick_first`)
    */
   pick(request: PickRequest, nowMs: number): C;
 }

@@ -31,7 +31,7 @@ const REPICKS = 16;
 
 /** Where a call's earlier attempts went. gRPC hands every pick of one call the same object, and no other call. */
 const TRIED = Symbol('nestjs_grpc_discovery_tried');
-type PickHistory = { [TRIED]?: EndpointConnection[] };
+type PickHistory = { [TRIED]?: EndpointConnection | EndpointConnection[] };
 
 /** The call waits for the next picker. */
 const QUEUED = {
@@ -82,20 +82,31 @@ export class EndpointPicker implements GrpcPicker {
    * does not answer, is the least likely to. No call goes where the connection has just been lost.
    */
   private pickUntried(call: PickHistory): EndpointConnection {
-    const nowMs = this.host.now();
-    const tried = call[TRIED];
-    let connection = this.picker.pick(this.request, nowMs);
+    // Who is not measured needs no time, and asking for it is most of what such a pick costs.
+    const nowMs = this.host.measures ? this.host.now() : 0;
+    const connection = this.picker.pick(this.request, nowMs);
+    if (connection.state === 'ready' && call[TRIED] === undefined) {
+      call[TRIED] = connection;
+      return connection;
+    }
+    return this.pickAgain(call, connection, nowMs);
+  }
+
+  private pickAgain(
+    call: PickHistory,
+    first: EndpointConnection,
+    nowMs: number,
+  ): EndpointConnection {
+    const tried = [call[TRIED] ?? []].flat();
+    let connection = first;
     for (
       let turn = 0;
-      turn < REPICKS && (connection.state !== 'ready' || tried?.includes(connection) === true);
+      turn < REPICKS && (connection.state !== 'ready' || tried.includes(connection));
       turn++
     ) {
       connection = this.picker.pick(this.request, nowMs);
     }
-    if (connection.state === 'ready') {
-      if (tried === undefined) call[TRIED] = [connection];
-      else tried.push(connection);
-    }
+    if (connection.state === 'ready') call[TRIED] = [...tried, connection];
     return connection;
   }
 }

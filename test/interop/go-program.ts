@@ -13,7 +13,7 @@ import { runCommand } from '../support/run-command.js';
 const root = projectRoot(import.meta.url);
 
 /** A subcommand of the Go program; see `test/interop/go/main.go`. */
-export type GoCommand = 'server' | 'client' | 'list' | 'watch' | 'put' | 'delete' | 'get';
+export type GoCommand = 'server' | 'client' | 'load' | 'list' | 'watch' | 'put' | 'delete' | 'get';
 
 /** Flags by name, without the dashes. `true` stands for a flag without a value. */
 export type GoFlags = Readonly<Record<string, string | number | true>>;

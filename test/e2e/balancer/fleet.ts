@@ -10,6 +10,7 @@ import {
   type ServiceClientConstructor,
   status,
 } from '@grpc/grpc-js';
+import { createServer, type Server as Listener, type Socket } from 'node:net';
 import { loadSync } from '@grpc/proto-loader';
 import { HealthImplementation } from 'grpc-health-check';
 import {
@@ -38,7 +39,10 @@ export class TestServer {
   held: (() => void)[] | undefined;
   /** Streams that are open. */
   readonly streams = new Set<ServerWritableStream<UserRequest, UserResponse>>();
+  /** Connections that are open. */
+  readonly connections = new Set<Socket>();
   private server = new Server();
+  private listener: Listener | undefined;
 
   constructor(
     readonly id: string,
@@ -67,20 +71,27 @@ export class TestServer {
       },
     });
     this.health.addToServer(this.server);
-    const bound = await new Promise<number>((resolve, reject) => {
-      this.server.bindAsync(
-        `127.0.0.1:${port}`,
-        ServerCredentials.createInsecure(),
-        (error, actual) => (error === null ? resolve(actual) : reject(error)),
-      );
+    const injector = this.server.createConnectionInjector(ServerCredentials.createInsecure());
+    const listener = createServer((socket) => {
+      this.connections.add(socket);
+      socket.once('close', () => this.connections.delete(socket));
+      injector.injectConnection(socket);
     });
-    this.address = `127.0.0.1:${bound}`;
+    this.listener = listener;
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject).listen(port, '127.0.0.1', resolve);
+    });
+    const bound = listener.address();
+    if (bound === null || typeof bound === 'string') throw new Error('no port');
+    this.address = `127.0.0.1:${bound.port}`;
     return this;
   }
 
   /** Ends at once, as a process that is killed. */
   stop(): void {
+    this.listener?.close();
     this.server.forceShutdown();
+    for (const socket of this.connections) socket.destroy();
   }
 
   private answer(

@@ -30,6 +30,7 @@ type common struct {
 var commands = map[string]command{
 	"server": serverCommand,
 	"client": clientCommand,
+	"load":   loadCommand,
 	"list":   listCommand,
 	"watch":  watchCommand,
 	"put":    putCommand,
@@ -46,7 +47,7 @@ func main() {
 
 func run() error {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		return errors.New("usage: interop server|client|list|watch|put|delete|get --etcd URL --service NAME ...")
+		return errors.New("usage: interop server|client|load|list|watch|put|delete|get --etcd URL --service NAME ...")
 	}
 	flags := flag.NewFlagSet(os.Args[1], flag.ContinueOnError)
 	url := flags.String("etcd", "http://127.0.0.1:2379", "client URL of etcd")

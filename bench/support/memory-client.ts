@@ -1,0 +1,23 @@
+/**
+ * A client process whose memory is measured: calls once, waits until its memory stands still, says how much it is, and ends
+ * when its standard input closes. Arguments: hosts of etcd, service, and `ours`, `subset` or `round_robin`.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { clientOf, openClients } from './balanced-fleet.js';
+
+const [, , host = '', service = '', kind = ''] = process.argv;
+const clients = await openClients([host]);
+const client =
+  kind === 'round_robin'
+    ? clients.roundRobin(service)
+    : clientOf(clients, service, kind === 'subset' ? { subsetSize: 32 } : {});
+await client.call();
+const megabytes = (): number => process.memoryUsage.rss() / 1_048_576;
+for (let before = 0, calm = 0; calm < 5;) {
+  await pause(300);
+  const now = megabytes();
+  calm = Math.abs(now - before) < 1 ? calm + 1 : 0;
+  before = now;
+}
+process.stdout.write(`${JSON.stringify({ event: 'settled', megabytes: megabytes() })}\n`);
+process.stdin.on('end', () => process.exit(0)).resume();
