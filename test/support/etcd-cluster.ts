@@ -2,14 +2,28 @@
 import { Etcd3 } from 'etcd3';
 import { type EtcdBinary, EtcdProcess, freePort } from './etcd-process.js';
 
+export interface EtcdClusterOptions {
+  /** Which binary; the first of this machine by default. */
+  readonly binary?: EtcdBinary;
+  /** How many members; 3 by default. */
+  readonly size?: number;
+}
+
 /** A running cluster. */
 export class EtcdCluster {
   private constructor(readonly members: readonly EtcdProcess[]) {}
 
   /** Starts members that know each other; resolves once all are healthy, which takes a leader. */
-  static async start(
-    options: { readonly binary?: EtcdBinary; readonly size?: number } = {},
-  ): Promise<EtcdCluster> {
+  static async start(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
+    try {
+      return await EtcdCluster.tryStart(options);
+    } catch {
+      // Nine ports have to be free from when they are chosen until they are used; another test may have taken one.
+      return EtcdCluster.tryStart(options);
+    }
+  }
+
+  private static async tryStart(options: EtcdClusterOptions): Promise<EtcdCluster> {
     const { size = 3, binary } = options;
     const peers: { name: string; peerPort: number }[] = [];
     for (let index = 0; index < size; index++) {
