@@ -89,7 +89,10 @@ async function measure(row: FaultRow, rig: FaultRig): Promise<FaultOutcome> {
   // A record that nobody renews any more lives for one more TTL: only then it shows who is lost.
   await delay((FAULT_TTL_SECONDS + 3) * 1_000);
   const after = await fleet.tick();
-  const there = (await fleet.keys())?.length ?? 0;
+  // A member that is stopped does not say; the next attempt asks another.
+  let there = await fleet.records();
+  for (let attempt = 0; there === undefined && attempt < 10; attempt++)
+    there = await fleet.records();
   const lines = processes(fleet).flatMap(({ stdout }, index) =>
     stdout.slice(logged[index]).split('\n'),
   );
@@ -99,7 +102,7 @@ async function measure(row: FaultRow, rig: FaultRig): Promise<FaultOutcome> {
     broken: (after.stream?.broken ?? 0) - (before.stream?.broken ?? 0),
     recordsSeconds: seconds(records),
     listSeconds: seconds(list),
-    lost: Math.max(0, left - there),
+    lost: Math.max(0, left - (there ?? NaN)),
     log: [...new Set(lines.flatMap(logLine))],
   };
 }

@@ -138,9 +138,21 @@ export class FaultFleet {
     }
   }
 
+  /** How many records there are that live under a lease, as those of servers do; `undefined` while etcd does not say. */
+  async records(): Promise<number | undefined> {
+    const key = Buffer.from(`${this.service}/`);
+    const range_end = Buffer.from(`${this.service}0`);
+    try {
+      const { kvs } = await this.reader.kv.range({ key, range_end });
+      return kvs.filter(({ lease }) => lease !== '0').length;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** How long from now until so many records are there, in milliseconds; `undefined` if not within the time. */
   async untilRecords(count: number, timeoutMs = 30_000): Promise<number | undefined> {
-    return this.until(async () => (await this.keys())?.length === count, timeoutMs);
+    return this.until(async () => (await this.records()) === count, timeoutMs);
   }
 
   /** How long from now until the client's list is that of the registry again, with so many endpoints; Nest only. */
