@@ -16,6 +16,12 @@ it.each(['sample/readme/server.ts', 'sample/readme/client.ts'])('%s is its examp
   expect(readme).toContain(`<!-- ${path} -->\n\n\`\`\`ts\n${read(path)}\`\`\`\n`);
 });
 
+it('docs/policies.md has an example that is type-checked', () => {
+  const path = 'sample/readme/own-policy.ts';
+  const example = `<!-- ${path} -->\n\n\`\`\`ts\n${read(path)}\`\`\`\n`;
+  expect(read('docs/policies.md')).toContain(example);
+});
+
 // An option that nobody knows is refused with the list of those that exist.
 const nonsense = { nonsense: 1 };
 const definition = { name: 'api', package: 'user', protoPath: 'user.proto' };
