@@ -8,7 +8,7 @@ import {
   ServiceRegistrar,
 } from 'nestjs-grpc-discovery';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { EtcdProcess } from '../../support/etcd-process.js';
+import { startTestEtcd, type TestEtcd } from '../../support/test-etcd.js';
 import {
   countByServer,
   loginUntil,
@@ -17,14 +17,14 @@ import {
   type UserClient,
 } from '../../support/user-apps.js';
 
-let etcd: EtcdProcess;
+let etcd: TestEtcd;
 let admin: Etcd3;
 let namespace = '';
 let count = 0;
 const closers: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  etcd = await EtcdProcess.start();
+  etcd = await startTestEtcd();
   admin = new Etcd3({ hosts: etcd.hosts });
 });
 afterAll(async () => {
