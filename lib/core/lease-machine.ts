@@ -4,12 +4,10 @@
  * Pure: a step takes a state and an event and returns the next state and the effects as data; one runner performs them.
  */
 import { backoffDelayMs } from './backoff.js';
-import type { RegistrationEvent } from './discovery-event.js';
 import {
   isRecordDue,
   type LeaseRecord,
   observeRecord,
-  recordRequests,
   recordsAfterLease,
   recordsPresumedGone,
 } from './lease-record.js';
@@ -23,11 +21,17 @@ import {
   type LeasePhase,
   type LeaseStep,
 } from './lease-state.js';
-
-/** Keepalives per time to live: the rate of etcd's own client (clientv3 `nextKeepAlive`, ttl/3). */
-export const KEEPALIVES_PER_TTL = 3;
-/** Spread of the keepalive interval, so that leases granted together drift apart. */
-export const KEEPALIVE_JITTER = 0.1;
+import {
+  grant,
+  sync,
+  rest,
+  nextRenewalAt,
+  revoke,
+  stopped,
+  stay,
+  emit,
+  prepend,
+} from './lease-steps.js';
 
 /** One step. Events that answer no request in flight are ignored. */
 export function stepLease(
@@ -62,11 +66,19 @@ export function stepLease(
       return revoke(machine, phase.lease, 0, true);
     case 'timer':
     case 'registry-back':
-    case 'registry-was-away':
-      if (phase.name === 'resting' && event.type !== 'registry-back') {
+      if (phase.name === 'resting' && event.type === 'timer') {
         return sync(machine, phase.lease, 0, true, context);
       }
       return phase.name === 'backing-off' ? onRetry(machine, phase, context) : stay(machine);
+    case 'registry-was-away': {
+      if (phase.name === 'resting') return sync(machine, phase.lease, 0, true, context);
+      if (!('attempt' in phase)) return stay(machine);
+      // How long it was away says nothing about how the next attempt ends. 1: that it failed has been told.
+      const soon = { ...phase, attempt: Math.min(phase.attempt, 1) };
+      return soon.name === 'backing-off'
+        ? onRetry(machine, soon, context)
+        : stay({ ...machine, phase: soon });
+    }
     case 'granted': {
       if (phase.name !== 'granting') return stay(machine);
       const { leaseId, ttlMs, at } = event;
@@ -217,78 +229,4 @@ function proceed(
 
 function hasWanted(machine: LeaseMachine): boolean {
   return [...machine.records.values()].some((record) => record.wanted);
-}
-
-function grant(machine: LeaseMachine, attempt: number): LeaseStep {
-  const phase: LeasePhase = { name: 'granting', attempt };
-  return {
-    machine: { ...machine, phase, dirty: false },
-    effects: [{ type: 'grant' }],
-  };
-}
-
-function sync(
-  machine: LeaseMachine,
-  lease: HeldLease,
-  attempt: number,
-  renew: boolean,
-  context: LeaseContext,
-): LeaseStep {
-  const records = recordRequests(machine.records, context.now);
-  const phase: LeasePhase = { name: 'syncing', lease, attempt, renew };
-  return {
-    machine: { ...machine, phase, dirty: false },
-    effects: [{ type: 'sync', leaseId: lease.id, renew, records }],
-  };
-}
-
-function rest(machine: LeaseMachine, lease: HeldLease, context: LeaseContext): LeaseStep {
-  const renewAt = nextRenewalAt(lease, context);
-  const contestAt = [...machine.records.values()].map(({ standing }) =>
-    standing.name === 'contested' ? standing.contestAt : Infinity,
-  );
-  const delayMs = Math.max(0, Math.min(renewAt, ...contestAt) - context.now);
-  return {
-    machine: { ...machine, phase: { name: 'resting', lease } },
-    effects: [{ type: 'timer', delayMs }],
-  };
-}
-
-/** When the next keepalive is due: counted from the last renewal, so that syncs in between do not put it off. */
-function nextRenewalAt({ renewedAt, ttlMs }: HeldLease, context: LeaseContext): number {
-  const { keepalivesPerTtl = KEEPALIVES_PER_TTL, keepaliveJitter = KEEPALIVE_JITTER } = context;
-  const jitter = 1 - keepaliveJitter + 2 * keepaliveJitter * context.random();
-  return renewedAt + (ttlMs / keepalivesPerTtl) * jitter;
-}
-
-function revoke(
-  machine: LeaseMachine,
-  lease: HeldLease,
-  attempt: number,
-  final: boolean,
-): LeaseStep {
-  return {
-    machine: {
-      ...machine,
-      phase: { name: 'revoking', lease, attempt, final },
-      dirty: false,
-    },
-    effects: [{ type: 'revoke', leaseId: lease.id }],
-  };
-}
-
-function stopped(machine: LeaseMachine): LeaseMachine {
-  return { ...machine, phase: { name: 'stopped' } };
-}
-
-function stay(machine: LeaseMachine): LeaseStep {
-  return { machine, effects: [] };
-}
-
-function emit(event: RegistrationEvent): LeaseEffect {
-  return { type: 'emit', event };
-}
-
-function prepend(effects: readonly LeaseEffect[], step: LeaseStep): LeaseStep {
-  return { machine: step.machine, effects: [...effects, ...step.effects] };
 }

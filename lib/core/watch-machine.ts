@@ -131,9 +131,10 @@ export function stepWatch(
     case 'registry-back':
       return phase.name === 'backing-off' ? list(machine, phase.attempt) : stay(machine);
     case 'registry-was-away':
+      // How long it was away says nothing about how the next attempt ends.
       return phase.name === 'backing-off' || phase.name === 'watching'
-        ? list(machine, failedAttempts(phase, context.now))
-        : stay(machine);
+        ? list(machine, 0)
+        : stay('attempt' in phase ? { ...machine, phase: { ...phase, attempt: 0 } } : machine);
   }
 }
 

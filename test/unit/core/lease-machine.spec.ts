@@ -551,6 +551,19 @@ describe('with the registry away', () => {
     expect(driver.machine.phase).toMatchObject({ lease: { id: 'L' } });
   });
 
+  it('the registry is back after a long time: a first failure is retried soon', () => {
+    const driver = Driver.registered().due();
+    driver.random = () => 1;
+    for (let attempt = 0; attempt < 20; attempt++) driver.failed().due();
+    driver.failed().feed({ type: 'registry-was-away' }).failed();
+    expect(driver.delayMs).toBe(400);
+    // Also where a request was still under way.
+    for (let attempt = 0; attempt < 20; attempt++) driver.due().failed();
+    driver.due().feed({ type: 'registry-was-away' }).failed();
+    expect(driver.delayMs).toBe(400);
+    expect(driver.told.filter(({ type }) => type === 'lease-unreachable')).toHaveLength(1);
+  });
+
   it('the lease is renewed in time though a record under it is refused again and again', () => {
     const driver = Driver.registered().due();
     driver.random = () => 1;

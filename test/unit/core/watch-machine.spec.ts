@@ -291,6 +291,18 @@ describe('a watch', () => {
     expect(delayAfterLife(9_999)).toBe(3_200);
   });
 
+  it('the registry was away for long and is back: a first failure is retried soon', () => {
+    const driver = Driver.watching();
+    driver.random = () => 1;
+    for (let attempt = 0; attempt < 20; attempt++) driver.failed().due();
+    driver.failed().feed({ type: 'registry-was-away' });
+    expect(driver.listed(at(9)).failed().delayMs).toBe(200);
+    // Also where a list was still under way.
+    for (let attempt = 0; attempt < 20; attempt++) driver.due().failed();
+    driver.due().feed({ type: 'registry-was-away' });
+    expect(driver.listed(at(9)).failed().delayMs).toBe(200);
+  });
+
   it('a sign that the registry is back cuts the wait short', () => {
     const driver = Driver.watching().failed();
     expect(driver.feed({ type: 'registry-back' }).asked).toEqual(['close', 'list']);
