@@ -55,6 +55,20 @@ export function endpointConnectionAgeMs(endpoint: Endpoint): number | undefined 
   return typeof age === 'number' && age > 0 && Number.isFinite(age) ? age : undefined;
 }
 
+/** Whether the server behind an endpoint has said that it leaves: its record is deleted next, and counts as gone already. */
+export function isDraining(endpoint: Endpoint): boolean {
+  return metadataField(endpoint, 'draining') === true;
+}
+
+/** The endpoint as its record says it once its server is about to leave; `undefined` where its metadata has no fields. */
+export function drainingEndpoint(endpoint: Endpoint): Endpoint | undefined {
+  const { metadata } = endpoint;
+  if (metadata !== null && (typeof metadata !== 'object' || Array.isArray(metadata))) {
+    return undefined;
+  }
+  return { ...endpoint, metadata: { ...metadata, draining: true } };
+}
+
 /** One field of an endpoint's metadata, `undefined` where there is none. */
 export function metadataField(endpoint: Endpoint, name: string): JsonValue | undefined {
   const { metadata } = endpoint;

@@ -82,6 +82,13 @@ export function recordRequests(records: LeaseRecords, now: number): RecordReques
   });
 }
 
+/** The removals that are due when all records go. */
+export function removalRequests(records: LeaseRecords): RecordRequest[] {
+  return [...records].flatMap(([key, { value, standing }]) =>
+    standing.name === 'unwritten' ? [] : [{ key, value, mode: 'remove' }],
+  );
+}
+
 /** Whether a record needs a request before the next keepalive. */
 export function isRecordDue({ wanted, standing }: LeaseRecord, now: number): boolean {
   if (!wanted || standing.name === 'missing') return true;

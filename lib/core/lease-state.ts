@@ -92,7 +92,12 @@ export type LeaseEffect =
       readonly renew: boolean;
       readonly records: readonly RecordRequest[];
     }
-  | { readonly type: 'revoke'; readonly leaseId: string }
+  /** Announces the removal of the records, then revokes the lease, and they go with it. */
+  | {
+      readonly type: 'revoke';
+      readonly leaseId: string;
+      readonly records: readonly RecordRequest[];
+    }
   /** Replaces any earlier timer. */
   | { readonly type: 'timer'; readonly delayMs: number }
   | { readonly type: 'emit'; readonly event: RegistrationEvent };

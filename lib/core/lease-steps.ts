@@ -1,6 +1,6 @@
 /** The single moves of the lease machine (`lease-machine.ts`): into each phase, with the request or the timer that belongs to it. */
 import type { RegistrationEvent } from './discovery-event.js';
-import { recordRequests } from './lease-record.js';
+import { recordRequests, removalRequests } from './lease-record.js';
 import type {
   HeldLease,
   LeaseContext,
@@ -69,7 +69,7 @@ export function revoke(
       phase: { name: 'revoking', lease, attempt, final },
       dirty: false,
     },
-    effects: [{ type: 'revoke', leaseId: lease.id }],
+    effects: [{ type: 'revoke', leaseId: lease.id, records: removalRequests(machine.records) }],
   };
 }
 

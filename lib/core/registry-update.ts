@@ -7,8 +7,18 @@ import type { Snapshot, SnapshotChange } from './snapshot.js';
  * - `reset`: this is the whole list now.
  * - `change`: what changed since the last update.
  * - `failure`: the registry cannot say. What it said last is not taken back; a `reset` follows when it can again.
+ *
+ * `left` names those of the keys that are gone whose servers said themselves that they go: no fault of the registry.
  */
 export type RegistryUpdate<Value = Endpoint> =
-  | { readonly kind: 'reset'; readonly snapshot: Snapshot<Value> }
-  | { readonly kind: 'change'; readonly change: SnapshotChange<Value> }
+  | {
+      readonly kind: 'reset';
+      readonly snapshot: Snapshot<Value>;
+      readonly left?: readonly string[];
+    }
+  | {
+      readonly kind: 'change';
+      readonly change: SnapshotChange<Value>;
+      readonly left?: readonly string[];
+    }
   | { readonly kind: 'failure'; readonly error: DiscoveryError };

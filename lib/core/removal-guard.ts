@@ -1,7 +1,8 @@
 /**
  * What stands between the registry's list and the one clients use, as a state machine: a removal that may be the registry's fault
  * is held for as long as the connection to the endpoint is ready, and no longer than a bounded time. So neither does an empty list
- * wipe out the clients of servers that are alive, nor are dead servers kept: a dead one has no ready connection.
+ * wipe out the clients of servers that are alive, nor are dead servers kept: a dead one has no ready connection. A server that said
+ * itself that it leaves is never held: a call to it could meet the end of its connection.
  * Pure: a step takes a state and an input and returns the next state and what to tell.
  */
 import type { Endpoint } from './endpoint.js';
@@ -115,18 +116,28 @@ export function stepRemovalGuard(
 ): RemovalGuardStep {
   if (input.type === 'look') return release(guard, [], context);
   const { update } = input;
-  switch (update.kind) {
-    case 'failure':
-      return finish({ ...guard, away: true }, [], context);
-    case 'change': {
-      const gone = update.change.removed.filter((key) => !update.change.put.has(key));
-      return onListed(guard, applyChange(guard.listed, update.change), gone, context);
-    }
-    case 'reset': {
-      const gone = [...guard.listed.keys()].filter((key) => !update.snapshot.has(key));
-      return onListed(guard, update.snapshot, gone, context);
-    }
+  if (update.kind === 'failure') return finish({ ...guard, away: true }, [], context);
+  const before = withoutLeft(guard, update.left ?? []);
+  if (update.kind === 'reset') {
+    const gone = [...before.listed.keys()].filter((key) => !update.snapshot.has(key));
+    return onListed(before, update.snapshot, gone, context);
   }
+  const gone = update.change.removed.filter((key) => !update.change.put.has(key));
+  return onListed(before, applyChange(before.listed, update.change), gone, context);
+}
+
+/** As if those who left in order had never been listed: nothing about them is suspicious, whatever goes beside them. */
+function withoutLeft(guard: RemovalGuard, left: readonly string[]): RemovalGuard {
+  if (left.length === 0) return guard;
+  const listed = new Map(guard.listed);
+  const held = new Map(guard.held);
+  for (const key of left) {
+    listed.delete(key);
+    held.delete(key);
+  }
+  const count = guard.listed.size - listed.size;
+  const sizes = guard.sizes.map(({ at, size }) => ({ at, size: size - count }));
+  return { ...guard, listed, held, sizes };
 }
 
 function onListed(

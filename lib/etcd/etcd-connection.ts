@@ -74,23 +74,28 @@ export class EtcdConnection {
    * once: the probe asks for all, so that many leases and watches make no more attempts than one.
    *
    * @param what names the request in errors
-   * @param mode `always`: ask even while no member answers, as for what has no second chance
+   * @param mode `always`: ask even while no member answers; `last`: besides, with one deadline for all members, and a quarter of it
+   *   while none answers, for what has no second chance and must not hold up an exit
    * @throws DiscoveryError `REGISTRY_UNAVAILABLE`, `REGISTRY_REJECTED`, `CLOSED`; LeaseGoneError
    */
   async request<T>(
     what: string,
     run: (member: Etcd3, options: EtcdCallOptions) => Promise<T>,
-    mode: 'unless-down' | 'always' = 'unless-down',
+    mode: 'unless-down' | 'always' | 'last' = 'unless-down',
   ): Promise<T> {
     if (this.down && mode === 'unless-down' && !this.closed) {
       throw toDiscoveryError(what, this.lastFailure);
     }
     let failure: unknown;
+    const isLast = mode === 'last';
+    const endMs = performance.now() + this.requestTimeoutMs * (isLast && this.down ? 0.25 : 1);
     for (let attempt = 0; attempt < this.members.length && !this.closed; attempt++) {
       const member = this.member();
       try {
-        const deadline = Date.now() + this.requestTimeoutMs;
-        const reply = await within(this.requestTimeoutMs, run(member, { deadline }));
+        const shareMs = (endMs - performance.now()) / (this.members.length - attempt);
+        const timeoutMs = isLast ? Math.max(0, shareMs) : this.requestTimeoutMs;
+        const deadline = Date.now() + timeoutMs;
+        const reply = await within(timeoutMs, run(member, { deadline }));
         this.answered();
         return reply;
       } catch (error) {

@@ -4,7 +4,7 @@ import type { Clock, Random } from '../core/clock.js';
 import type { DiscoveryError } from '../core/discovery-error.js';
 import type { DiscoveryEvent, RegistrationEvent } from '../core/discovery-event.js';
 import { decodeEndpoint, encodeEndpoint } from '../core/endpoint-codec.js';
-import type { Endpoint } from '../core/endpoint.js';
+import { type Endpoint, isDraining } from '../core/endpoint.js';
 import {
   recordKey,
   serviceConfigKey,
@@ -80,6 +80,7 @@ export class EtcdRegistry extends Registry {
         prefix: servicePrefix(this.namespace, service),
         service,
         decode: decodeRecord,
+        isLeaving: isDraining,
         onUpdate: (update) => subscriber.next(update),
         onEvent: (event) => this.events.next(event),
       }),
@@ -139,7 +140,10 @@ export class EtcdRegistry extends Registry {
 
   /** Starts a watch; returns what ends it. */
   private open<Value>(
-    what: Pick<PrefixWatchOptions<Value>, 'prefix' | 'decode' | 'onUpdate' | 'onEvent'> & {
+    what: Pick<
+      PrefixWatchOptions<Value>,
+      'prefix' | 'decode' | 'isLeaving' | 'onUpdate' | 'onEvent'
+    > & {
       readonly service?: string;
     },
   ): () => void {

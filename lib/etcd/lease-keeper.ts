@@ -10,10 +10,10 @@ import {
   type LeaseMachine,
 } from '../core/lease-state.js';
 import type { EtcdConnection } from './etcd-connection.js';
-import { LeaseGoneError, toDiscoveryError } from './etcd-error.js';
+import { isUnavailable, LeaseGoneError, toDiscoveryError } from './etcd-error.js';
 import { type ResolvedTimings, timedBackoff } from './etcd-timings.js';
 import { grantLease, renewLease, revokeLease } from './lease-requests.js';
-import { syncRecord } from './record-requests.js';
+import { announceRemoval, syncRecord } from './record-requests.js';
 
 /** What a lease keeper needs. */
 export interface LeaseKeeperOptions {
@@ -104,7 +104,7 @@ export class LeaseKeeper {
       case 'revoke':
         this.answer(
           'lease revoke',
-          revokeLease(connection, effect.leaseId).then(() => ({ type: 'revoked' })),
+          this.revoke(effect).then(() => ({ type: 'revoked' })),
         );
         return;
       case 'sync':
@@ -124,6 +124,18 @@ export class LeaseKeeper {
         // Overtaken by the revocation at stop: that one's answer is what is waited for.
         if (request === this.requests) this.feed(event);
       });
+  }
+
+  private async revoke({ leaseId, records }: Extract<LeaseEffect, { type: 'revoke' }>) {
+    const { connection } = this.options;
+    const announced = await Promise.allSettled(
+      records.map((request) => announceRemoval(connection, leaseId, request)),
+    );
+    for (const outcome of announced) {
+      // What etcd refuses to announce goes with the lease all the same; etcd that does not answer is not asked twice.
+      if (outcome.status === 'rejected' && isUnavailable(outcome.reason)) throw outcome.reason;
+    }
+    await revokeLease(connection, leaseId);
   }
 
   /**

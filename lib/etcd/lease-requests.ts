@@ -42,7 +42,7 @@ export async function revokeLease(connection: EtcdConnection, leaseId: string): 
     await connection.request(
       'lease revoke',
       (member, options) => member.leaseClient.leaseRevoke({ ID: leaseId }, options),
-      'always',
+      'last',
     );
   } catch (error) {
     if (!(error instanceof LeaseGoneError)) throw error;

@@ -33,6 +33,8 @@ export interface PrefixWatchOptions<Value> {
   readonly timings: ResolvedTimings;
   readonly prefix: string;
   readonly decode: (entry: EtcdEntry) => DecodedEntry<Value>;
+  /** Whether a value says that it is about to be deleted, and counts as gone. Default: none does. */
+  readonly isLeaving?: (value: Value) => boolean;
   readonly onUpdate: (update: RegistryUpdate<Value>) => void;
   readonly onEvent: (event: WatchEvent) => void;
 }
@@ -117,15 +119,18 @@ export class PrefixWatch<Value> {
   }
 
   private async list(): Promise<WatchInput> {
-    const { connection, prefix, onUpdate } = this.options;
+    const { connection, prefix, onUpdate, isLeaving } = this.options;
     const { position, entries } = await listPrefix(connection, prefix);
     if (this.machine.phase.name !== 'listing') return { type: 'listed', position };
     const snapshot = new Map<string, Value>();
+    const left: string[] = [];
     for (const entry of entries) {
       const value = this.decode(entry);
-      if (value !== undefined) snapshot.set(entry.key, value);
+      if (value === undefined) continue;
+      if (isLeaving?.(value) === true) left.push(entry.key);
+      else snapshot.set(entry.key, value);
     }
-    onUpdate({ kind: 'reset', snapshot });
+    onUpdate({ kind: 'reset', snapshot, ...(left.length === 0 ? {} : { left }) });
     return { type: 'listed', position };
   }
 
@@ -140,19 +145,28 @@ export class PrefixWatch<Value> {
   }
 
   private apply(changes: readonly EtcdChange[]): void {
+    const { onUpdate, isLeaving } = this.options;
     const put = new Map<string, Value>();
     const removed = new Set<string>();
+    const left = new Set<string>();
     for (const { key, entry } of changes) {
       const value = entry === undefined ? undefined : this.decode(entry);
       if (entry === undefined) this.ignored.delete(key);
       // The last change of a key in the batch is the one that counts.
       put.delete(key);
       removed.delete(key);
+      // The deletion that was announced.
+      if (entry !== undefined) left.delete(key);
       // A value that cannot be decoded takes the one before it out: list and watch must agree.
       if (value === undefined) removed.add(key);
-      else put.set(key, value);
+      else if (isLeaving?.(value) !== true) put.set(key, value);
+      else {
+        removed.add(key);
+        left.add(key);
+      }
     }
-    this.options.onUpdate({ kind: 'change', change: { put, removed: [...removed] } });
+    const change = { put, removed: [...removed] };
+    onUpdate({ kind: 'change', change, ...(left.size === 0 ? {} : { left: [...left] }) });
   }
 
   private decode(entry: EtcdEntry): Value | undefined {

@@ -1,6 +1,11 @@
 /** The requests that bring one record to where it should be. */
+import { drainingEndpoint } from '../core/endpoint.js';
+import { decodeEndpoint, encodeEndpoint } from '../core/endpoint-codec.js';
 import type { RecordObservation, RecordRequest } from '../core/lease-record.js';
 import type { EtcdConnection } from './etcd-connection.js';
+
+type Member = Parameters<Parameters<EtcdConnection['request']>[1]>[0];
+type Operations = NonNullable<Parameters<Member['kv']['txn']>[0]['success']>;
 
 /** What stands under a key that is not exactly ours. */
 interface FoundRecord {
@@ -21,7 +26,7 @@ export async function syncRecord(
   request: RecordRequest,
 ): Promise<RecordObservation> {
   if (request.mode === 'remove') {
-    await remove(connection, request.key, leaseId);
+    await remove(connection, leaseId, request);
     return { name: 'removed' };
   }
   const found = await inspect(connection, request, leaseId);
@@ -90,16 +95,49 @@ async function write(
   return reply.succeeded;
 }
 
-async function remove(connection: EtcdConnection, name: string, leaseId: string): Promise<void> {
-  const key = Buffer.from(name);
-  const removal = {
-    compare: [{ result: 'Equal' as const, target: 'Lease' as const, key, lease: leaseId }],
-    success: [{ request_delete_range: { key } }],
-    failure: [],
-  };
+/**
+ * Says of a record of ours that its server leaves. A deletion alone looks the same whoever did it; one that was announced is
+ * never taken for the registry's fault, so that clients follow it at once, however many servers leave together.
+ */
+export async function announceRemoval(
+  connection: EtcdConnection,
+  leaseId: string,
+  request: RecordRequest,
+): Promise<void> {
+  const decoded = decodeEndpoint(request.value);
+  const draining = decoded.ok ? drainingEndpoint(decoded.endpoint) : undefined;
+  if (draining === undefined) return;
+  const key = Buffer.from(request.key);
+  const value = Buffer.from(encodeEndpoint(draining));
+  const put = { request_put: { key, value, lease: leaseId } };
+  await ifOurs(connection, leaseId, request.key, [put]);
+}
+
+async function remove(
+  connection: EtcdConnection,
+  leaseId: string,
+  request: RecordRequest,
+): Promise<void> {
+  await announceRemoval(connection, leaseId, request);
+  const deletion = { request_delete_range: { key: Buffer.from(request.key) } };
+  await ifOurs(connection, leaseId, request.key, [deletion]);
+}
+
+async function ifOurs(
+  connection: EtcdConnection,
+  leaseId: string,
+  key: string,
+  success: Operations,
+): Promise<void> {
+  const isOurs = {
+    result: 'Equal',
+    target: 'Lease',
+    key: Buffer.from(key),
+    lease: leaseId,
+  } as const;
   await connection.request(
     'record removal',
-    (member, options) => member.kv.txn(removal, options),
-    'always',
+    (member, options) => member.kv.txn({ compare: [isOurs], success, failure: [] }, options),
+    'last',
   );
 }

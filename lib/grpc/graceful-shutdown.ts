@@ -16,7 +16,7 @@ export interface GracefulShutdown {
 const DRAINED = 'the server is shutting down; the call may be tried elsewhere';
 const HEALTH_WATCH = '/grpc.health.v1.Health/Watch';
 /** How long the ends of calls may take to leave, in milliseconds. */
-const FLUSH_MS = 500;
+const FLUSH_MS = 750;
 
 /**
  * Sends GOAWAY and refuses new connections, lets calls finish, ends those that remain with `UNAVAILABLE`, and closes what

@@ -24,7 +24,7 @@ export interface ServiceOptions {
   readonly version?: string;
   /** The zone (failure domain) this server runs in. */
   readonly zone?: string;
-  /** Further fields of the record's metadata; JSON, and none of `weight`, `version`, `zone` and `maxConnectionAgeMs`. */
+  /** Further fields of the record's metadata; JSON, and none of `weight`, `version`, `zone`, `maxConnectionAgeMs`, `draining`. */
   readonly metadata?: { readonly [key: string]: JsonValue };
   /** The part of the key behind the service, free text. Default: the advertised address. */
   readonly key?: string;

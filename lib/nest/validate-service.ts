@@ -54,6 +54,8 @@ const SERVICE_FIELDS = [
 ] as const;
 /** Metadata fields with options of their own. */
 const OWN_METADATA = ['weight', 'version', 'zone', 'maxConnectionAgeMs'] as const;
+/** The field a record gets when its server leaves. */
+const DRAINING = 'draining';
 const DEFAULT_TTL_SECONDS = 10;
 /** Clients hear of a removal within milliseconds, gathered for 50 ms at most; the rest is margin for slow networks. */
 const DEFAULT_DRAIN_DELAY_MS = 200;
@@ -153,6 +155,11 @@ function validateMetadata(
     if (own !== undefined) {
       const clash: unknown = Reflect.get(extra as object, own);
       rejectOption(`${option}.metadata.${own}`, clash, `none; there is an option ${option}.${own}`);
+    }
+    if (Object.hasOwn(extra as object, DRAINING)) {
+      const clash: unknown = Reflect.get(extra as object, DRAINING);
+      const allowed = 'none; a record says it by itself when its server leaves';
+      rejectOption(`${option}.metadata.${DRAINING}`, clash, allowed);
     }
     Object.assign(metadata, requireJson(`${option}.metadata`, extra));
   }

@@ -31,6 +31,38 @@ describeEachEtcd('EtcdRegistry', (binary) => {
     return { registry, observer: new EtcdRegistry(options) };
   });
 
+  it.each([
+    ['one of several registrations', 2],
+    ['the last registration, with its lease', 1],
+  ])('tells followers that servers leave: %s', async (_, count) => {
+    const options = { hosts: etcd.hosts, namespace: `leaving-${count}/` };
+    const [server, observer] = [new EtcdRegistry(options), new EtcdRegistry(options)];
+    const addresses = Array.from({ length: count }, (__, index) => `h:${index + 1}`);
+    const registrations = await announce(server, 'api', ...addresses.map((address) => endpointAt(address)));
+    const follower = new Follower(observer, 'api');
+    await follower.lists(...addresses);
+    await registrations[0]?.close();
+    await follower.lists(...addresses.slice(1));
+    const left = follower.updates.flatMap((update) => ('left' in update ? update.left : []));
+    expect(left).toEqual([`leaving-${count}/api/h:1`]);
+    follower.stop();
+    await Promise.all([server.close(), observer.close()]);
+  });
+
+  it('tells followers that servers leave: a registry that closes', async () => {
+    const options = { hosts: etcd.hosts, namespace: 'closing/' };
+    const [server, observer] = [new EtcdRegistry(options), new EtcdRegistry(options)];
+    await announce(server, 'api', endpointAt('h:1'), endpointAt('h:2'));
+    const follower = new Follower(observer, 'api');
+    await follower.lists('h:1', 'h:2');
+    await server.close();
+    await follower.lists();
+    const left = follower.updates.flatMap((update) => ('left' in update ? update.left : []));
+    expect(left.toSorted()).toEqual(['closing/api/h:1', 'closing/api/h:2']);
+    follower.stop();
+    await observer.close();
+  });
+
   it('keeps namespaces apart', async () => {
     const [one, other] = ['one/', 'other/'].map(
       (namespace) => new EtcdRegistry({ hosts: etcd.hosts, namespace }),

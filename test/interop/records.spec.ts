@@ -80,8 +80,11 @@ describeInterop('records', (binary) => {
     killed.kill('SIGKILL');
     await update(watch, ({ op, key }) => op === 'delete' && key === second.key);
 
-    // Four updates and no more: a record is written once, and nothing rewrites it while all is well.
-    expect(updates(watch).map(({ op }) => op)).toEqual(['add', 'delete', 'add', 'delete']);
+    // A record is written once, and nothing rewrites it while all is well; one that leaves in order says so first.
+    const [, leaving] = updates(watch);
+    expect(leaving?.metadata).toEqual({ weight: 2, zone: 'eu-1', draining: true });
+    expect(leaving?.addr).toBe(added.addr);
+    expect(updates(watch).map(({ op }) => op)).toEqual(['add', 'add', 'delete', 'add', 'delete']);
   });
 
   it('a Nest client follows what Go puts and deletes', async () => {

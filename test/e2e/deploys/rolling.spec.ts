@@ -10,7 +10,7 @@ import { stopEventProcesses } from '../../support/event-process.js';
 const UNARY_5 = { holdMs: 5 };
 const UNARY_500 = { holdMs: 500 };
 const STREAM_3000 = { method: 'watch', holdMs: 3_000 } as const;
-const NONE_FAILED = { failed: 0, byCode: {} };
+const NONE_FAILED = { messages: [], failed: 0 };
 
 describeEtcd('deploys without a failed call', (binary) => {
   let etcd: EtcdProcess;

@@ -53,6 +53,13 @@ class Driver {
     return this.feed({ type: 'update', update: { kind: 'change', change } });
   }
 
+  /** A change in which servers said that they leave. */
+  leave(names: string): this {
+    const removed = [...names].map((name) => `api/${name}`);
+    const change = { put: snapshotOf(''), removed };
+    return this.feed({ type: 'update', update: { kind: 'change', change, left: removed } });
+  }
+
   fail(): this {
     return this.feed({ type: 'update', update: { kind: 'failure', error: AWAY } });
   }
@@ -133,6 +140,36 @@ describe('removals while the registry is well', () => {
     off.change('', 'abc');
     expect(off.lookInMs).toBe(0);
     expect(off.look().used).toBe('');
+  });
+});
+
+describe('servers that say that they leave', () => {
+  it('are let go at once, however many leave together', () => {
+    const driver = new Driver().reset('abcdef').connect('abcdef').leave('cd').leave('ef');
+    expect(driver.used).toBe('ab');
+    expect(driver.told).toEqual([]);
+  });
+
+  it('are let go at once after the registry was away too', () => {
+    const driver = new Driver().reset('abc').connect('abc').fail().reset('abc').leave('abc');
+    expect(driver.used).toBe('');
+  });
+
+  it('are let go at once though they were held', () => {
+    const driver = new Driver().reset('abc').connect('abc').change('', 'abc');
+    expect(driver.held).toBe('abc');
+    expect(driver.leave('ab').used).toBe('c');
+  });
+
+  it('do not make the others suspicious', () => {
+    const driver = new Driver().reset('abcdef').connect('abcdef').leave('abc').change('', 'd');
+    expect(driver.used).toBe('ef');
+    expect(driver.change('', 'e').used).toBe('fe');
+  });
+
+  it('are not held for the deletion that follows', () => {
+    const driver = new Driver().reset('abcd').connect('abcd').leave('abc').change('', 'abc');
+    expect(driver.used).toBe('d');
   });
 });
 

@@ -140,6 +140,12 @@ const BAD: readonly BadInput[] = [
   [service({ metadata: { a: 1n, b: NaN } }), 'service.metadata', '"not JSON', 'JSON values'],
   [service({ metadata: cyclic }), 'service.metadata', '"not JSON', 'JSON values'],
   [
+    service({ metadata: { draining: true } }),
+    'service.metadata.draining',
+    'true',
+    'a record says it by itself',
+  ],
+  [
     service({ metadata: { weight: 2 } }),
     'service.metadata.weight',
     '2',
