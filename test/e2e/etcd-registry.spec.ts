@@ -38,7 +38,11 @@ describeEachEtcd('EtcdRegistry', (binary) => {
     const options = { hosts: etcd.hosts, namespace: `leaving-${count}/` };
     const [server, observer] = [new EtcdRegistry(options), new EtcdRegistry(options)];
     const addresses = Array.from({ length: count }, (__, index) => `h:${index + 1}`);
-    const registrations = await announce(server, 'api', ...addresses.map((address) => endpointAt(address)));
+    const registrations = await announce(
+      server,
+      'api',
+      ...addresses.map((address) => endpointAt(address)),
+    );
     const follower = new Follower(observer, 'api');
     await follower.lists(...addresses);
     await registrations[0]?.close();
