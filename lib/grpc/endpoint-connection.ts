@@ -10,7 +10,7 @@ import { backoffDelayMs, type BackoffPolicy } from '../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
 import { type Endpoint, endpointConnectionAgeMs } from '../core/endpoint.js';
 import { ConnectionSuccessor } from './connection-successor.js';
-import { breakOffHandshake, type Subchannel } from './grpc-experimental.js';
+import { breakOffHandshake, spareClosingConnection, type Subchannel } from './grpc-experimental.js';
 import { HealthWatch } from './health-watch.js';
 
 /**
@@ -190,6 +190,7 @@ export class EndpointConnection implements Candidate {
 
   private onReady(subchannel: Subchannel): void {
     this.stopTimer();
+    spareClosingConnection(subchannel);
     this.givenUp = 0;
     this.isBrokenOff = false;
     this.scheduleRenewal();
