@@ -1,12 +1,12 @@
 /**
- * Random faults for minutes on end: heap, handles and sockets of the client at the start, in between and at the end.
+ * Random faults for minutes on end: heap, handles and sockets of client and servers, the last third beside the middle one.
  *
  * `npm run bench -- soak [MINUTES [SEED]]`, 15 minutes by default. Figures are taken when all is right again, after a garbage
  * collection.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { findEtcdBinaries } from '../test/support/etcd-process.js';
-import type { FaultTick } from '../test/support/fault-fleet.js';
+import type { FaultTick, ResourceFigures } from '../test/support/fault-fleet.js';
 import type { BenchResult, BenchRow } from './support/bench-result.js';
 import { RandomFaults } from './support/random-faults.js';
 import { median } from './support/statistics.js';
@@ -20,7 +20,7 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
   if (binary === undefined) throw new Error('there is no etcd on this machine');
   console.log(`seed ${seed}, etcd ${binary.version}, ${minutes} minutes`);
   const faults = await RandomFaults.start(seed, { binary, ttlSeconds: 5 });
-  const samples: FaultTick[] = [];
+  const samples: Sample[] = [];
   let stuck = 0;
   try {
     const until = performance.now() + minutes * 60_000;
@@ -28,9 +28,9 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
       if (count % 5 === 0) {
         const sample = await quiet(faults);
         samples.push(sample);
-        const figures = FIGURES.map((name) => `${name} ${sample[name]?.toFixed(1)}`).join(', ');
+        const { client, servers } = sample;
         console.log(
-          `after ${count} faults: ${figures}; ${sample.failed} of ${sample.calls} failed`,
+          `after ${count} faults: client ${show(client)}; servers ${show(servers)}; ${client.failed} of ${client.calls} failed`,
         );
       }
       await faults.next();
@@ -40,24 +40,20 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
   } finally {
     await faults.stop();
   }
-  const last = samples.at(-1);
-  const rows = FIGURES.map((name): BenchRow => {
-    // The first third is warm-up: the first faults open what stays open.
-    const third = Math.max(1, Math.floor(samples.length / 3));
-    const part = (from: number, to?: number) =>
-      median(samples.slice(from, to).map((sample) => sample[name] ?? NaN));
-    const reference = part(third, 2 * third);
-    const ours = part(-third);
-    const referenceName = 'the middle third';
-    return {
-      name: `client, last third`,
-      unit: name,
-      ours,
-      reference,
-      referenceName,
-      ratio: ours / reference,
-    };
-  });
+  const last = samples.at(-1)?.client;
+  const rows = (['client', 'servers'] as const).flatMap((who) =>
+    FIGURES.map((unit): BenchRow => {
+      // The first third is warm-up: the first faults open what stays open.
+      const third = Math.max(1, Math.floor(samples.length / 3));
+      const part = (from: number, to?: number) =>
+        median(samples.slice(from, to).map((sample) => sample[who][unit] ?? NaN));
+      const reference = part(third, 2 * third);
+      const ours = part(-third);
+      const name = `${who}, last third`;
+      const referenceName = 'the middle third';
+      return { name, unit, ours, reference, referenceName, ratio: ours / reference };
+    }),
+  );
   return {
     bench: 'soak',
     node: process.version,
@@ -70,8 +66,19 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
 }
 
 /** A sample when nothing happens: after what the last fault left behind has timed out, and a collection. */
-async function quiet({ fleet }: RandomFaults): Promise<FaultTick> {
+async function quiet({ fleet }: RandomFaults): Promise<Sample> {
   await delay(3_000);
   fleet.client.kill('SIGHUP');
-  return fleet.tick(({ calls }) => calls > 0);
+  const client = await fleet.tick(({ calls }) => calls > 0);
+  return { client, servers: await fleet.serverResources() };
+}
+
+interface Sample {
+  readonly client: FaultTick;
+  /** All together. */
+  readonly servers: ResourceFigures;
+}
+
+function show(figures: ResourceFigures): string {
+  return FIGURES.map((name) => `${name} ${figures[name]?.toFixed(1)}`).join(', ');
 }

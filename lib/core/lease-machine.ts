@@ -7,7 +7,7 @@ import { backoffDelayMs } from './backoff.js';
 import {
   isRecordDue,
   type LeaseRecord,
-  observeRecord,
+  observeRecords,
   recordsAfterLease,
   recordsPresumedGone,
 } from './lease-record.js';
@@ -93,7 +93,8 @@ export function stepLease(
       if (phase.name !== 'syncing') return stay(machine);
       const effects = [emit({ type: 'lease-lost', leaseId: phase.lease.id })];
       const after = { ...machine, records: recordsAfterLease(records) };
-      return prepend(effects, proceed(after, undefined, context));
+      const isFresh = context.now - phase.lease.renewedAt < context.backoff.floorMs;
+      return prepend(effects, isFresh ? pause(after, context) : proceed(after, undefined, context));
     }
     case 'revoked':
       return phase.name === 'revoking' ? onRevoked(machine, phase, context) : stay(machine);
@@ -136,22 +137,10 @@ function onSynced(
   const lease = phase.renew ? { ...phase.lease, renewedAt: event.at } : phase.lease;
   const effects: LeaseEffect[] = [];
   if (phase.attempt > 0) effects.push(emit({ type: 'lease-recovered', leaseId: lease.id }));
-  const records = new Map<string, LeaseRecord>();
-  for (const [key, record] of machine.records) {
-    const observation = event.observations.get(key);
-    if (observation === undefined) {
-      records.set(key, record);
-      continue;
-    }
-    const observed = observeRecord(key, record, observation, {
-      ...context,
-      leaseId: lease.id,
-      ttlMs: lease.ttlMs,
-    });
-    if (observed.record !== undefined) records.set(key, observed.record);
-    effects.push(...observed.events.map(emit));
-  }
-  return prepend(effects, proceed({ ...machine, records, expired: false }, lease, context));
+  const observed = observeRecords(machine.records, event.observations, lease, context);
+  effects.push(...observed.events.map(emit));
+  const after = { ...machine, records: observed.records, expired: false };
+  return prepend(effects, proceed(after, lease, context));
 }
 
 function onRevoked(
@@ -170,7 +159,7 @@ function onRevoked(
 
 function onFailed(
   machine: LeaseMachine,
-  { error, renewedAt }: Extract<LeaseEvent, { type: 'failed' }>,
+  { error, renewedAt, observations }: Extract<LeaseEvent, { type: 'failed' }>,
   context: LeaseContext,
 ): LeaseStep {
   const { phase } = machine;
@@ -194,6 +183,11 @@ function onFailed(
   }
   let expired = machine.expired && renewedAt === undefined;
   let { records } = machine;
+  if (lease !== undefined && observations !== undefined) {
+    const observed = observeRecords(records, observations, lease, context);
+    records = observed.records;
+    effects.push(...observed.events.map(emit));
+  }
   if (lease !== undefined && !expired && context.now - lease.renewedAt > lease.ttlMs) {
     expired = true;
     // Found again, they are told again: the registry may have kept the lease, as it does over its own restart.
@@ -225,6 +219,13 @@ function proceed(
   return due || machine.dirty
     ? sync(machine, lease, 0, false, context)
     : rest(machine, lease, context);
+}
+
+/** A lease that is gone as soon as it is granted: the next one is not asked for in the same breath. */
+function pause(machine: LeaseMachine, context: LeaseContext): LeaseStep {
+  const delayMs = backoffDelayMs(context.backoff, 0, context.random);
+  const phase: LeasePhase = { name: 'backing-off', lease: undefined, attempt: 1 };
+  return { machine: { ...machine, phase, dirty: false }, effects: [{ type: 'timer', delayMs }] };
 }
 
 function hasWanted(machine: LeaseMachine): boolean {

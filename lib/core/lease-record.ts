@@ -176,6 +176,31 @@ export function observeRecord(
   }
 }
 
+/** All records after some of them were looked at, and what to tell. */
+export function observeRecords(
+  records: LeaseRecords,
+  observations: ReadonlyMap<string, RecordObservation>,
+  lease: { readonly id: string; readonly ttlMs: number },
+  context: Omit<RecordContext, 'leaseId' | 'ttlMs'>,
+): { readonly records: LeaseRecords; readonly events: readonly RegistrationEvent[] } {
+  const after = new Map<string, LeaseRecord>();
+  const events: RegistrationEvent[] = [];
+  for (const [key, record] of records) {
+    const observation = observations.get(key);
+    if (observation === undefined) {
+      after.set(key, record);
+      continue;
+    }
+    const { now, random, backoff } = context;
+    const { id: leaseId, ttlMs } = lease;
+    const seen = { now, random, backoff, leaseId, ttlMs };
+    const observed = observeRecord(key, record, observation, seen);
+    if (observed.record !== undefined) after.set(key, observed.record);
+    events.push(...observed.events);
+  }
+  return { records: after, events };
+}
+
 /** The records when their lease should have run out, and the registry does not say. */
 export function recordsPresumedGone(records: LeaseRecords): LeaseRecords {
   return new Map(

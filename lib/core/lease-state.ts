@@ -76,11 +76,15 @@ export type LeaseEvent =
     }
   | { readonly type: 'lease-gone' }
   | { readonly type: 'revoked' }
-  /** The request failed; `renewedAt` is set where it had renewed the lease before it did. */
+  /**
+   * The request failed. `renewedAt` is set where it had renewed the lease before it did, `observations` where it had found out
+   * about some records.
+   */
   | {
       readonly type: 'failed';
       readonly error: DiscoveryError;
       readonly renewedAt?: number;
+      readonly observations?: ReadonlyMap<string, RecordObservation>;
     };
 
 /** What the runner is to do. */

@@ -1,7 +1,7 @@
 /** The registry on etcd: Go's records under leases of our own keeping, followed by watches of our own. */
 import { BehaviorSubject, Observable, Subject, type Subscription } from 'rxjs';
 import type { Clock, Random } from '../core/clock.js';
-import type { DiscoveryError } from '../core/discovery-error.js';
+import { DiscoveryError } from '../core/discovery-error.js';
 import type { DiscoveryEvent, RegistrationEvent } from '../core/discovery-event.js';
 import { decodeEndpoint, encodeEndpoint } from '../core/endpoint-codec.js';
 import { type Endpoint, isDraining } from '../core/endpoint.js';
@@ -95,6 +95,9 @@ export class EtcdRegistry extends Registry {
     const { service, endpoint, ttlSeconds } = request;
     const key = recordKey(this.namespace, service, request.key ?? endpoint.address);
     const value = encodeEndpoint(endpoint);
+    if (this.closing !== undefined) {
+      throw new DiscoveryError('CLOSED', `"${key}" cannot be registered: the registry is closed`);
+    }
     const keeper = this.keeper(ttlSeconds);
     const registration = new EtcdRegistration(
       { state: 'registering', service, key, address: endpoint.address },

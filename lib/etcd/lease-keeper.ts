@@ -163,6 +163,6 @@ export class LeaseKeeper {
       return { type: 'lease-gone' };
     const error = toDiscoveryError('registration', failures[0]);
     const renewed = renew && renewal.status === 'fulfilled';
-    return { type: 'failed', error, ...(renewed ? { renewedAt: at } : {}) };
+    return { type: 'failed', error, observations, ...(renewed ? { renewedAt: at } : {}) };
   }
 }

@@ -39,7 +39,7 @@ export abstract class Registry {
    * Announces an endpoint and keeps it announced until the registration is closed. Returns at once; `status$` tells how
    * it goes.
    *
-   * @throws DiscoveryError `INVALID_OPTION` where the registry is read-only, or the request is wrong
+   * @throws DiscoveryError `INVALID_OPTION` where the registry is read-only, or the request is wrong; `CLOSED` where it was closed
    */
   register(request: RegistrationRequest): Registration {
     throw new DiscoveryError(

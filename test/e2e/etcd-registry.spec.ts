@@ -67,6 +67,13 @@ describeEachEtcd('EtcdRegistry', (binary) => {
     await observer.close();
   });
 
+  it('registers nothing once it is closed', async () => {
+    const registry = new EtcdRegistry({ hosts: etcd.hosts });
+    await registry.close();
+    const request = { service: 'api', endpoint: endpointAt('h:1'), ttlSeconds: 10 };
+    expect(() => registry.register(request)).toThrow(/CLOSED|closed/);
+  });
+
   it('keeps namespaces apart', async () => {
     const [one, other] = ['one/', 'other/'].map(
       (namespace) => new EtcdRegistry({ hosts: etcd.hosts, namespace }),

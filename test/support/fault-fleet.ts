@@ -22,8 +22,17 @@ export interface FaultFleetOptions {
   readonly rate?: number;
 }
 
+/** What a Nest process holds. */
+export interface ResourceFigures {
+  readonly heapMb?: number;
+  /** Active handles and requests. */
+  readonly handles?: number;
+  /** TCP sockets among them. */
+  readonly sockets?: number;
+}
+
 /** What the client says every 100 ms; a Go client says less. */
-export interface FaultTick extends ProcessEvent {
+export interface FaultTick extends ProcessEvent, ResourceFigures {
   readonly calls: number;
   readonly failed: number;
   readonly byServer: Readonly<Record<string, number>>;
@@ -34,9 +43,6 @@ export interface FaultTick extends ProcessEvent {
   readonly held?: readonly string[];
   readonly away?: boolean;
   readonly savedAt?: number;
-  readonly heapMb?: number;
-  readonly handles?: number;
-  readonly sockets?: number;
 }
 
 /** The fleet. Its processes end with `stopEventProcesses`, its eye with `close`. */
@@ -82,13 +88,17 @@ export class FaultFleet {
       await server.waitForEvent('registered');
       return server;
     }
-    const server = await startApp('fault-server', {
-      ETCD_HOSTS: hosts.join(','),
-      SERVICE: this.service,
-      SERVER_ID: id,
-      TTL_SECONDS: String(ttlSeconds),
-      ETCD_OPTIONS: JSON.stringify(etcdOptions),
-    });
+    const server = await startApp(
+      'fault-server',
+      {
+        ETCD_HOSTS: hosts.join(','),
+        SERVICE: this.service,
+        SERVER_ID: id,
+        TTL_SECONDS: String(ttlSeconds),
+        ETCD_OPTIONS: JSON.stringify(etcdOptions),
+      },
+      { nodeFlags: ['--expose-gc'] },
+    );
     this.servers.push(server);
     await server.waitForEvent(waitFor ?? 'listening');
     return server;
@@ -127,6 +137,21 @@ export class FaultFleet {
       timeoutMs,
     );
     return event as FaultTick;
+  }
+
+  /** What the servers hold after a garbage collection, all together; Nest only. */
+  async serverResources(): Promise<Required<ResourceFigures>> {
+    const sum = { heapMb: 0, handles: 0, sockets: 0 };
+    const figures = this.servers.map(async (server) => {
+      const said = server.nextEvent('resources');
+      server.kill('SIGUSR2');
+      const { heapMb = 0, handles = 0, sockets = 0 } = (await said) as ResourceFigures;
+      sum.heapMb += heapMb;
+      sum.handles += handles;
+      sum.sockets += sockets;
+    });
+    await Promise.all(figures);
+    return sum;
   }
 
   /** The keys of the service now; `undefined` while etcd does not say. */

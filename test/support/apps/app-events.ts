@@ -33,3 +33,13 @@ export function endWithTestProcess(): void {
   process.stdin.resume();
   (process.stdin as { unref?: () => void }).unref?.();
 }
+
+/** What the process holds: megabytes of heap, active handles and requests, and the TCP sockets among them. */
+export function resources(): { heapMb: number; handles: number; sockets: number } {
+  const active = process.getActiveResourcesInfo();
+  return {
+    heapMb: process.memoryUsage().heapUsed / 2 ** 20,
+    handles: active.length,
+    sockets: active.filter((name) => name === 'TCPSocketWrap').length,
+  };
+}

@@ -15,7 +15,7 @@ import { NestFactory } from '@nestjs/core';
 import type { ClientGrpc } from '@nestjs/microservices';
 import { DirectoryPool, DiscoveryModule, getGrpcClientToken } from 'nestjs-grpc-discovery';
 import { firstValueFrom, type Observable } from 'rxjs';
-import { emit, endWithTestProcess, jsonSetting, setting } from './app-events.js';
+import { emit, endWithTestProcess, jsonSetting, resources, setting } from './app-events.js';
 import type { UserRequest, UserResponse } from './user.controller.js';
 
 interface UserClient {
@@ -93,7 +93,6 @@ function openStream(): void {
 
 function print(event: string): void {
   const state = pool.directories.get(service)?.state;
-  const resources = process.getActiveResourcesInfo();
   emit(event, {
     calls,
     failed,
@@ -105,9 +104,7 @@ function print(event: string): void {
     held: state?.held ?? [],
     away: state?.error !== undefined,
     savedAt: state?.savedAt,
-    heapMb: process.memoryUsage().heapUsed / 2 ** 20,
-    handles: resources.length,
-    sockets: resources.filter((name) => name === 'TCPSocketWrap').length,
+    ...resources(),
   });
 }
 

@@ -3,7 +3,8 @@
  *
  * Settings: `ETCD_HOSTS`; `ETCD_OPTIONS`, JSON with further fields of `etcd`; `SERVICE` (api); `SERVER_ID`; `TTL_SECONDS` (10).
  * Events: `listening` once `listen()` has resolved; `status` with every change of the registrar's `state`; `unblocked` after SIGHUP,
- * which blocks the event loop for twice the time to live. SIGTERM ends it through Nest's shutdown hooks.
+ * which blocks the event loop for twice the time to live; `resources` with `heapMb`, `handles`, `sockets` after SIGUSR2, behind a garbage
+ * collection where node was started with `--expose-gc`. SIGTERM ends it through Nest's shutdown hooks.
  */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
@@ -11,7 +12,7 @@ import { NestFactory } from '@nestjs/core';
 import { type MicroserviceOptions, Transport } from '@nestjs/microservices';
 import { DiscoveryModule, ServiceRegistrar } from 'nestjs-grpc-discovery';
 import { distinctUntilChanged, map } from 'rxjs';
-import { emit, endWithTestProcess, jsonSetting, setting } from './app-events.js';
+import { emit, endWithTestProcess, jsonSetting, resources, setting } from './app-events.js';
 import { USER_CONTROLLER_OPTIONS, UserController } from './user.controller.js';
 
 const ttlSeconds = Number(setting('TTL_SECONDS', '10'));
@@ -48,6 +49,10 @@ process.on('SIGHUP', () => {
   const cell = new Int32Array(new SharedArrayBuffer(4));
   Atomics.wait(cell, 0, 0, 2_000 * ttlSeconds);
   emit('unblocked');
+});
+process.on('SIGUSR2', () => {
+  globalThis.gc?.();
+  emit('resources', resources());
 });
 await app.listen();
 emit('listening');

@@ -576,6 +576,23 @@ describe('with the registry away', () => {
     expect(driver.told).toMatchObject([{ type: 'lease-unreachable' }]);
   });
 
+  it('a record that went in counts, though another one was refused beside it', () => {
+    const driver = new Driver().want('api/a').want('api/b', '2').granted();
+    const observations = new Map([['api/a', WRITTEN]]);
+    driver.feed({ type: 'failed', error: AWAY, renewedAt: driver.now, observations });
+    expect(driver.news()).toEqual(['lease-granted', 'lease-unreachable', 'registered']);
+    expect(driver.machine.records.get('api/a')?.standing.name).toBe('held');
+    expect(driver.machine.records.get('api/b')?.standing.name).toBe('unwritten');
+  });
+
+  it('leases that are gone as soon as they are granted are not asked for without a pause', () => {
+    const driver = new Driver().want('api/a').granted();
+    driver.feed({ type: 'lease-gone' });
+    expect(driver.machine.phase.name).toBe('backing-off');
+    expect(driver.delayMs).toBeGreaterThan(0);
+    expect(driver.due().asked).toEqual(['grant']);
+  });
+
   it('it is told once that it is away, once that the lease ran out, once that it is back', () => {
     const driver = Driver.registered().due();
     for (let attempt = 0; attempt < 100; attempt++) driver.failed().due();
