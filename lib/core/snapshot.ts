@@ -45,13 +45,25 @@ export function applyChange<Value>(
 
 /** The endpoints a client can use: one per address (the first of several keys counts), none that it could not dial. */
 export function usableEndpoints(snapshot: Snapshot): readonly Endpoint[] {
-  const byAddress = new Map<string, Endpoint>();
+  const seen = new Set<string>();
+  const usable: Endpoint[] = [];
   for (const endpoint of snapshot.values()) {
-    if (!byAddress.has(endpoint.address) && parseAddress(endpoint.address) !== undefined) {
-      byAddress.set(endpoint.address, endpoint);
-    }
+    if (!isDialable(endpoint) || seen.has(endpoint.address)) continue;
+    seen.add(endpoint.address);
+    usable.push(endpoint);
   }
-  return [...byAddress.values()];
+  return usable;
+}
+
+/** Asked with every update of a list, and the answer for one endpoint never changes. */
+const dialable = new WeakMap<Endpoint, boolean>();
+
+function isDialable(endpoint: Endpoint): boolean {
+  const known = dialable.get(endpoint);
+  if (known !== undefined) return known;
+  const answer = parseAddress(endpoint.address) !== undefined;
+  dialable.set(endpoint, answer);
+  return answer;
 }
 
 /** Whether two endpoints are the same by value. */

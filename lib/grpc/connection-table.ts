@@ -11,6 +11,8 @@ import {
 /** Every connection by its endpoint's address. */
 export class ConnectionTable {
   private readonly byAddress = new Map<string, EndpointConnection>();
+  /** How many lists were taken in. */
+  private lists = 0;
   private readonly counts: Record<ConnectionState, number> = {
     idle: 0,
     connecting: 0,
@@ -58,14 +60,15 @@ export class ConnectionTable {
    * @returns connections of endpoints that are new, not started yet
    */
   replace(listed: readonly EndpointFacts[]): EndpointConnection[] {
-    const gone = new Set(this.byAddress.keys());
+    const list = ++this.lists;
     const joined: EndpointConnection[] = [];
     for (const facts of listed) {
       const { address, incarnation } = facts.endpoint;
-      gone.delete(address);
       const known = this.byAddress.get(address);
+      if (known !== undefined) known.list = list;
       if (known === undefined) {
         const connection = new EndpointConnection(facts, this.createLoad(), this.context);
+        connection.list = list;
         this.byAddress.set(address, connection);
         this.counts.idle++;
         joined.push(connection);
@@ -75,7 +78,11 @@ export class ConnectionTable {
         if (isAnother) known.renew(this.createLoad());
       }
     }
-    for (const address of gone) this.remove(address);
+    if (this.byAddress.size > listed.length) {
+      for (const [address, connection] of this.byAddress) {
+        if (connection.list !== list) this.remove(address);
+      }
+    }
     return joined;
   }
 

@@ -29,7 +29,7 @@ import {
   UnavailablePicker,
 } from './grpc-experimental.js';
 import { OutlierWatch } from './outlier-watch.js';
-import { discoveredEndpoint } from './resolved-endpoint.js';
+import { discoveredEndpoints } from './resolved-endpoint.js';
 
 /** One channel's balancer. */
 export class EndpointBalancer implements LoadBalancer, PickerHost {
@@ -70,7 +70,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     this.note = note;
     this.updating = true;
     const table = this.prepare(settings, options);
-    if (list.ok) this.replace(table, list.value.flatMap(discoveredEndpoint), settings);
+    if (list.ok) this.replace(table, discoveredEndpoints(list.value), settings);
     this.outliers?.judge();
     this.updating = false;
     // A list that is in use stays in use; without one, calls are to fail with what the resolver says.

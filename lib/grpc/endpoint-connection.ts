@@ -55,6 +55,8 @@ export class EndpointConnection implements Candidate {
   subchannel: Subchannel | undefined;
   load: EndpointLoad;
   joinedMs: number;
+  /** The number of the last list it was in; its table's. */
+  list = 0;
   private attempt = 0;
   private givenUp = 0;
   /** The attempt under way was ended by us. */

@@ -18,7 +18,7 @@ import {
   statusOrFromValue,
 } from './grpc-experimental.js';
 import { createBalancerSettings } from './policies.js';
-import { resolvedEndpoint } from './resolved-endpoint.js';
+import { resolvedEndpoints } from './resolved-endpoint.js';
 import { createServiceConfig } from './service-config.js';
 
 /** A plain channel that has no service config of its own: everything is up to the service. */
@@ -150,7 +150,7 @@ export class RegistryResolver implements Resolver {
       this.fail(`service "${service}" cannot be resolved from ${place}: ${error.message}`);
       return;
     }
-    const list = endpoints.flatMap(resolvedEndpoint);
+    const list = resolvedEndpoints(endpoints);
     const note =
       list.length > 0
         ? `${list.length} in ${place}`

@@ -1,4 +1,4 @@
-/** An endpoint on its way from resolver to balancer, in grpc-js's form with ours attached. */
+/** Endpoints on their way from resolver to balancer, in grpc-js's form with ours attached. */
 import { parseAddress } from '../core/address.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { GrpcEndpoint } from './grpc-experimental.js';
@@ -7,24 +7,37 @@ interface ResolvedEndpoint extends GrpcEndpoint {
   readonly discovered: Endpoint;
 }
 
-const resolved = new WeakMap<Endpoint, readonly ResolvedEndpoint[]>();
+/** `null`: it could not be dialled. */
+const resolved = new WeakMap<Endpoint, ResolvedEndpoint | null>();
 
-/** The endpoint as grpc-js takes it: one element, or none where it could not be dialled. The same object every time. */
-export function resolvedEndpoint(endpoint: Endpoint): readonly GrpcEndpoint[] {
-  const known = resolved.get(endpoint);
-  if (known !== undefined) return known;
-  const address = parseAddress(endpoint.address);
-  const made: ResolvedEndpoint[] = [];
-  if (address !== undefined) {
-    const { kind: _, ...subchannelAddress } = address;
-    made.push({ addresses: [subchannelAddress], discovered: endpoint });
+/** The endpoints as grpc-js takes them, without those that could not be dialled. The same object for each every time. */
+export function resolvedEndpoints(endpoints: readonly Endpoint[]): GrpcEndpoint[] {
+  // Loops, here and below: `flatMap` costs a multiple, and every update of thousands comes through.
+  const list: GrpcEndpoint[] = [];
+  for (const endpoint of endpoints) {
+    let known = resolved.get(endpoint);
+    if (known === undefined) {
+      known = resolve(endpoint);
+      resolved.set(endpoint, known);
+    }
+    if (known !== null) list.push(known);
   }
-  resolved.set(endpoint, made);
-  return made;
+  return list;
 }
 
-/** Our endpoint inside one of grpc-js's: one element, or none for an endpoint that is not from our resolver. */
-export function discoveredEndpoint(endpoint: GrpcEndpoint): readonly Endpoint[] {
-  const { discovered } = endpoint as Partial<ResolvedEndpoint>;
-  return discovered === undefined ? [] : [discovered];
+/** Our endpoints inside grpc-js's, without those that are not from our resolver. */
+export function discoveredEndpoints(list: readonly GrpcEndpoint[]): Endpoint[] {
+  const endpoints: Endpoint[] = [];
+  for (const endpoint of list) {
+    const { discovered } = endpoint as Partial<ResolvedEndpoint>;
+    if (discovered !== undefined) endpoints.push(discovered);
+  }
+  return endpoints;
+}
+
+function resolve(endpoint: Endpoint): ResolvedEndpoint | null {
+  const address = parseAddress(endpoint.address);
+  if (address === undefined) return null;
+  const { kind: _, ...subchannelAddress } = address;
+  return { addresses: [subchannelAddress], discovered: endpoint };
 }

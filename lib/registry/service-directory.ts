@@ -215,8 +215,21 @@ export class ServiceDirectory {
   private tell(before: readonly Endpoint[], after: readonly Endpoint[]): void {
     const { onEvent } = this.options;
     if (onEvent === undefined) return;
-    const was = new Set(before.map(({ address }) => address));
-    const is = new Set(after.map(({ address }) => address));
+    // What is common at both ends, nearly everything as a rule, is not compared as sets.
+    const shorter = Math.min(before.length, after.length);
+    let head = 0;
+    while (head < shorter && before[head]?.address === after[head]?.address) head++;
+    let tail = 0;
+    while (
+      tail < shorter - head &&
+      before.at(-1 - tail)?.address === after.at(-1 - tail)?.address
+    ) {
+      tail++;
+    }
+    const addresses = (list: readonly Endpoint[]): Set<string> =>
+      new Set(list.slice(head, list.length - tail).map(({ address }) => address));
+    const was = addresses(before);
+    const is = addresses(after);
     const added = [...is].filter((address) => !was.has(address));
     const removed = [...was].filter((address) => !is.has(address));
     const total = after.length;

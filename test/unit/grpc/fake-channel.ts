@@ -15,7 +15,7 @@ import {
   type Subchannel,
 } from '../../../lib/grpc/grpc-experimental.js';
 import { createBalancerSettings, type LoadBalancingOptions } from '../../../lib/grpc/policies.js';
-import { resolvedEndpoint } from '../../../lib/grpc/resolved-endpoint.js';
+import { resolvedEndpoints } from '../../../lib/grpc/resolved-endpoint.js';
 import { FakeClock } from '../../../lib/testing/fake-clock.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
@@ -211,11 +211,9 @@ export function endpoint(
   metadata: Readonly<Record<string, JsonValue>> | null = null,
   incarnation?: string,
 ): GrpcEndpoint {
-  const made = resolvedEndpoint({
-    address,
-    metadata,
-    ...(incarnation === undefined ? {} : { incarnation }),
-  })[0];
+  const [made] = resolvedEndpoints([
+    { address, metadata, ...(incarnation === undefined ? {} : { incarnation }) },
+  ]);
   if (made === undefined) throw new Error(`${address} cannot be dialled`);
   return made;
 }
