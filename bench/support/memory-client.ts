@@ -1,17 +1,19 @@
 /**
- * A client process whose memory is measured: calls once, waits until its memory stands still, says how much it is, and ends
- * when its standard input closes. Arguments: hosts of etcd, service, and `ours`, `subset` or `round_robin`.
+ * A client process whose first call and memory are measured: calls once, waits until its memory stands still, says how long the one
+ * took and how much the other is, and ends when its standard input closes. Arguments: hosts of etcd, service, and `ours`, `subset` or `round_robin`.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { clientOf, openClients } from './balanced-fleet.js';
 
 const [, , host = '', service = '', kind = ''] = process.argv;
 const clients = await openClients([host]);
+const started = performance.now();
 const client =
   kind === 'round_robin'
     ? clients.roundRobin(service)
     : clientOf(clients, service, kind === 'subset' ? { subsetSize: 32 } : {});
-await client.call();
+await client.call({ timeoutMs: 60_000 });
+const firstCallMs = performance.now() - started;
 const megabytes = (): number => process.memoryUsage.rss() / 1_048_576;
 for (let before = 0, calm = 0; calm < 5;) {
   await pause(300);
@@ -19,5 +21,7 @@ for (let before = 0, calm = 0; calm < 5;) {
   calm = Math.abs(now - before) < 1 ? calm + 1 : 0;
   before = now;
 }
-process.stdout.write(`${JSON.stringify({ event: 'settled', megabytes: megabytes() })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ event: 'settled', megabytes: megabytes(), firstCallMs })}\n`,
+);
 process.stdin.on('end', () => process.exit(0)).resume();

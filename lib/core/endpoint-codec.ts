@@ -25,6 +25,29 @@ export function encodeEndpoint(endpoint: Endpoint): string {
  */
 export function decodeEndpoint(value: Uint8Array | string): DecodedEndpoint {
   const text = typeof value === 'string' ? value : utf8.decode(value);
+  return decodePlain(text) ?? decodeAny(text);
+}
+
+/** What `encodeEndpoint` and Go's `endpoints.Manager` write, but for the metadata, and with nothing to unescape. */
+const PLAIN = /^\{"Op":[01],"Addr":"([^"\\\p{Cc}\p{Cs}]*)","Metadata":/u;
+
+/** Reads a record in the usual form, many times faster; `undefined` for all others, valid or not. */
+function decodePlain(text: string): DecodedEndpoint | undefined {
+  const [head, address] = PLAIN.exec(text) ?? [];
+  if (head === undefined || address === undefined || !text.endsWith('}')) return undefined;
+  const source = text.slice(head.length, -1);
+  if (source === 'null') return { ok: true, endpoint: { address, metadata: null } };
+  try {
+    // Valid as one value: nothing follows that would be another member.
+    const metadata = JSON.parse(source) as JsonValue;
+    const isPlain = isFiniteThroughout(metadata) && !isTooDeep(text);
+    return isPlain ? { ok: true, endpoint: { address, metadata } } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function decodeAny(text: string): DecodedEndpoint {
   let root: unknown;
   try {
     root = JSON.parse(text);

@@ -34,22 +34,37 @@ export interface WatchHandlers {
   onEnd(error: DiscoveryError): void;
 }
 
-/** Every key under a prefix with its value, and the position of the list in etcd's history. */
+/** How many keys one reply may hold: thousands at once would block the event loop, and raise the memory of the process for good. */
+const PAGE_SIZE = 1_000;
+
+/**
+ * Reads every key under a prefix with its value, all as of one revision.
+ *
+ * @param onEntry called with one key after the other, as the pages come
+ * @returns the position of the list in etcd's history
+ */
 export async function listPrefix(
   connection: EtcdConnection,
   prefix: string,
-): Promise<{
-  readonly position: RegistryPosition;
-  readonly entries: readonly EtcdEntry[];
-}> {
-  const key = Buffer.from(prefix);
-  const reply = await connection.request('list', (member, options) =>
-    member.kv.range({ key, range_end: rangeEnd(key) }, options),
-  );
-  return {
-    position: { revision: BigInt(reply.header.revision), clusterId: reply.header.cluster_id },
-    entries: reply.kvs.map(toEntry),
+  onEntry: (entry: EtcdEntry) => void,
+): Promise<RegistryPosition> {
+  const range_end = rangeEnd(Buffer.from(prefix));
+  const page = (key: Buffer, revision: string) => {
+    const range = { key, range_end, limit: PAGE_SIZE, revision };
+    return connection.request('list', (member, options) => member.kv.range(range, options));
   };
+  const first = await page(Buffer.from(prefix), '0');
+  const { revision, cluster_id: clusterId } = first.header;
+  for (let reply = first; ;) {
+    const last = reply.more ? reply.kvs.at(-1) : undefined;
+    // Asked for before the one at hand is read, and all at the revision of the first.
+    const next = last && page(Buffer.concat([last.key, Buffer.of(0)]), revision);
+    // If it fails before it is waited for, it still is.
+    next?.catch(() => {});
+    for (const found of reply.kvs) onEntry(toEntry(found));
+    if (next === undefined) return { revision: BigInt(revision), clusterId };
+    reply = await next;
+  }
 }
 
 /**

@@ -120,16 +120,15 @@ export class PrefixWatch<Value> {
 
   private async list(): Promise<WatchInput> {
     const { connection, prefix, onUpdate, isLeaving } = this.options;
-    const { position, entries } = await listPrefix(connection, prefix);
-    if (this.machine.phase.name !== 'listing') return { type: 'listed', position };
     const snapshot = new Map<string, Value>();
     const left: string[] = [];
-    for (const entry of entries) {
+    const position = await listPrefix(connection, prefix, (entry) => {
       const value = this.decode(entry);
-      if (value === undefined) continue;
+      if (value === undefined) return;
       if (isLeaving?.(value) === true) left.push(entry.key);
       else snapshot.set(entry.key, value);
-    }
+    });
+    if (this.machine.phase.name !== 'listing') return { type: 'listed', position };
     onUpdate({ kind: 'reset', snapshot, ...(left.length === 0 ? {} : { left }) });
     return { type: 'listed', position };
   }

@@ -67,7 +67,7 @@ export class ConnectionTable {
       const known = this.byAddress.get(address);
       if (known !== undefined) known.list = list;
       if (known === undefined) {
-        const connection = new EndpointConnection(facts, this.createLoad(), this.context);
+        const connection = new EndpointConnection(facts, this.createLoad, this.context);
         connection.list = list;
         this.byAddress.set(address, connection);
         this.counts.idle++;
@@ -75,7 +75,7 @@ export class ConnectionTable {
       } else if (facts !== known) {
         const isAnother = known.endpoint.incarnation !== incarnation;
         known.describe(facts);
-        if (isAnother) known.renew(this.createLoad());
+        if (isAnother) known.renew();
       }
     }
     if (this.byAddress.size > listed.length) {

@@ -229,7 +229,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     const picker = this.pickers.next(
       settings,
       table.values(),
-      ({ load }) => this.outliers?.isEjected(load.tally) === true,
+      (connection) => this.outliers?.isEjected(connection.load.tally) === true,
     );
     if (picker === undefined) {
       this.fail(`no reachable endpoint matches the client's routing (${this.note})`);

@@ -53,10 +53,11 @@ export class EndpointConnection implements Candidate {
   lastError: string | undefined;
   /** Present from the first attempt on; calls may use it while `state` is `ready`. */
   subchannel: Subchannel | undefined;
-  load: EndpointLoad;
   joinedMs: number;
   /** The number of the last list it was in; its table's. */
   list = 0;
+  /** Made when it is asked for: most endpoints of a large fleet are never called. */
+  private currentLoad: EndpointLoad | undefined;
   private attempt = 0;
   private givenUp = 0;
   /** The attempt under way was ended by us. */
@@ -69,15 +70,19 @@ export class EndpointConnection implements Candidate {
 
   constructor(
     private facts: EndpointFacts,
-    load: EndpointLoad,
+    private readonly createLoad: () => EndpointLoad,
     private readonly context: ConnectionContext,
   ) {
-    this.load = load;
     this.joinedMs = context.clock.now();
   }
 
   get endpoint(): Endpoint {
     return this.facts.endpoint;
+  }
+
+  get load(): EndpointLoad {
+    this.currentLoad ??= this.createLoad();
+    return this.currentLoad;
   }
 
   get weight(): number {
@@ -102,8 +107,8 @@ export class EndpointConnection implements Candidate {
   }
 
   /** Another process has taken over the address: nothing that was learnt about the one before holds. */
-  renew(load: EndpointLoad): void {
-    this.load = load;
+  renew(): void {
+    this.currentLoad = undefined;
     this.joinedMs = this.context.clock.now();
     this.givenUp = 0;
     if (this.state === 'failed') this.connect();

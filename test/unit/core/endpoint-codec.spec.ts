@@ -177,6 +177,56 @@ describe('decodeEndpoint accepts and rejects what Go does', () => {
   });
 });
 
+describe('the usual form, which is read on a path of its own', () => {
+  const rest = [
+    'null',
+    '{}',
+    '{"weight":2,"zone":"eu-1"}',
+    '"text"',
+    '1e999',
+    '{"deep":[1e999]}',
+    '-0',
+    'null,"Op":0.5',
+    'null,"Addr":null',
+    'null,"addr":"other:2"',
+    '{"a":1},"Metadata":null',
+    '',
+    '{',
+    '[1,]',
+  ];
+  const addresses = [
+    'h:1',
+    '',
+    'ü:1',
+    '\u0085',
+    '\\u0068:1',
+    'a\\tb',
+    'a\tb',
+    'a"b',
+    '\ud800',
+    '😀',
+  ];
+  const heads = ['{"Op":0,"Addr":', '{"Op":1,"Addr":', '{"Op":2,"Addr":', '{"op":0,"Addr":'];
+  const records = heads.flatMap((head) =>
+    addresses.flatMap((address) =>
+      rest.flatMap((tail) => [
+        `${head}"${address}","Metadata":${tail}}`,
+        `${head}"${address}","Metadata":${tail}} `,
+      ]),
+    ),
+  );
+
+  it('means the same as everywhere else', () => {
+    // A space in front is allowed, and is not the usual form. What a message quotes differs by that space.
+    const outcome = (text: string): unknown => {
+      const read = decodeEndpoint(text);
+      return read.ok ? read.endpoint : 'rejected';
+    };
+    expect(records).toHaveLength(heads.length * addresses.length * rest.length * 2);
+    for (const text of records) expect([text, outcome(text)]).toEqual([text, outcome(` ${text}`)]);
+  });
+});
+
 describe('nesting', () => {
   it('reads and writes as many levels as Go reads, the record itself included', () => {
     expect(encodeEndpoint(decoded(deep(9_999)))).toBe(deep(9_999));

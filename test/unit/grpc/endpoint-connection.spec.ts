@@ -25,7 +25,7 @@ beforeEach(() => {
   prepare = () => {};
   connection = new EndpointConnection(
     readEndpointFacts({ address: ADDRESS, metadata: null }),
-    new EndpointLoad(new FleetLoad()),
+    () => new EndpointLoad(new FleetLoad()),
     {
       clock,
       random: seededRandom(1),
@@ -143,9 +143,9 @@ it('renewed: forgets statistics and age, and tries again at once', () => {
   connection.connect();
   current().become(TRANSIENT_FAILURE, 'refused');
   clock.advance(3_000);
-  const load = new EndpointLoad(new FleetLoad());
-  connection.renew(load);
-  expect(connection.load).toBe(load);
+  const { load } = connection;
+  connection.renew();
+  expect(connection.load).not.toBe(load);
   expect(connection.joinedMs).toBe(3_000);
   expect(current().backoffResets).toBe(1);
   expect(connection.state).toBe('connecting');
@@ -155,7 +155,7 @@ it('renewed while a given-up connection waits: tries again at once, and only onc
   prepare = (subchannel) => (subchannel.connector.session = null);
   connection.connect();
   clock.advance(5_000);
-  connection.renew(new EndpointLoad(new FleetLoad()));
+  connection.renew();
   expect(made).toHaveLength(2);
   expect(connection.state).toBe('connecting');
   expect(clock.pendingTimers).toBe(1);
@@ -164,7 +164,7 @@ it('renewed while a given-up connection waits: tries again at once, and only onc
 it('renewed while it is ready: the connection stays', () => {
   connection.connect();
   current().become(READY);
-  connection.renew(new EndpointLoad(new FleetLoad()));
+  connection.renew();
   expect(connection.state).toBe('ready');
   expect(made).toHaveLength(1);
 });
