@@ -76,32 +76,42 @@ function composePool<C extends Candidate>(
   options: PipelineOptions,
   nowMs: number,
 ): Pool<C> | undefined {
-  const ready = candidates.map(input.isReady);
-  const healthy = candidates.map(
-    (candidate, place) => ready[place]! && !input.isEjected(candidate),
-  );
-  const usable = healthy.includes(true) ? healthy : ready;
-  const weights = Float64Array.from(candidates, ({ weight }) => (input.isWeighted ? weight : 1));
-  if (options.locality !== undefined) {
-    const members = candidates.map(({ zone }, place) => ({
-      zone,
-      weight: weights[place]!,
-      usable: usable[place]!,
-    }));
-    splitByLocality(members, options.locality).forEach(
-      (factor, place) => (weights[place]! *= factor),
-    );
-  }
+  // Once per change of any connection, over all of them: loops, and nothing made for who is not ready.
+  const ready = candidates.filter(input.isReady);
+  const healthy = ready.filter((candidate) => !input.isEjected(candidate));
+  const usable = healthy.length > 0 ? healthy : ready;
+  const factors =
+    options.locality === undefined
+      ? undefined
+      : localityFactors(candidates, new Set(usable), input.isWeighted, options.locality);
   const chosen: C[] = [];
-  const chosenWeights: number[] = [];
-  for (const [place, candidate] of candidates.entries()) {
-    if (!usable[place]! || weights[place] === 0) continue;
+  const weights: number[] = [];
+  for (const candidate of usable) {
+    const factor = factors?.get(candidate) ?? 1;
+    const weight = (input.isWeighted ? candidate.weight : 1) * factor;
+    if (weight === 0) continue;
     chosen.push(candidate);
-    chosenWeights.push(weights[place]! * shareOf(candidate, options.slowStart, nowMs));
+    weights.push(weight * shareOf(candidate, options.slowStart, nowMs));
   }
   return chosen.length === 0
     ? undefined
-    : { candidates: chosen, weights: Float64Array.from(chosenWeights) };
+    : { candidates: chosen, weights: Float64Array.from(weights) };
+}
+
+/** What locality makes of each candidate's weight; those that are not usable say how short a zone is. */
+function localityFactors<C extends Candidate>(
+  candidates: readonly C[],
+  usable: ReadonlySet<C>,
+  isWeighted: boolean,
+  locality: LocalityOptions,
+): Map<C, number> {
+  const members = candidates.map((candidate) => ({
+    zone: candidate.zone,
+    weight: isWeighted ? candidate.weight : 1,
+    usable: usable.has(candidate),
+  }));
+  const factors = splitByLocality(members, locality);
+  return new Map(candidates.map((candidate, place) => [candidate, factors[place] ?? 1]));
 }
 
 function shareOf(

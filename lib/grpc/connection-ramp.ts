@@ -19,6 +19,11 @@ export const DEFAULT_RAMP: RampOptions = { eager: 64, concurrency: 16 };
 /** One connection, and the next only when that fails: `pick_first`. */
 export const SINGLE_RAMP: RampOptions = { eager: 1, concurrency: 1 };
 
+/** Of a fleet beyond `eager`, until the first connection is ready so many are in the making: more would only hold it up. */
+const FIRST_FEW = 4;
+/** How long that may take, in milliseconds: then all that are allowed are tried together. */
+export const HEAD_START_MS = 100;
+
 /** Entries that may wait beyond twice the endpoints there are. */
 const SLACK = 64;
 
@@ -27,6 +32,7 @@ export class ConnectionRamp {
   private queue: EndpointConnection[] = [];
   private urgent: EndpointConnection[] = [];
   private target: number;
+  private hasOpened = false;
 
   constructor(private options: RampOptions) {
     this.target = options.eager;
@@ -43,9 +49,20 @@ export class ConnectionRamp {
     this.target = Math.max(this.target, options.eager);
   }
 
+  /** Ends the head start of the first few: one is ready, or they have had their time. */
+  open(): void {
+    this.hasOpened = true;
+  }
+
+  /** Whether as many connections may be in the making as the options say. */
+  get isOpen(): boolean {
+    return this.hasOpened;
+  }
+
   /** Endpoints to connect to when their turn comes, in this order. */
   enqueue(connections: readonly EndpointConnection[]): void {
     this.queue.push(...connections);
+    if (this.waiting <= this.options.eager) this.open();
   }
 
   /** An endpoint that is to be connected before all that wait: it has just joined, or has just lost its connection. */
@@ -83,7 +100,10 @@ export class ConnectionRamp {
     active: number,
     isListed: (connection: EndpointConnection) => boolean,
   ): void {
-    while (connecting < this.options.concurrency && active < this.target) {
+    const concurrency = this.hasOpened
+      ? this.options.concurrency
+      : Math.min(FIRST_FEW, this.options.concurrency);
+    while (connecting < concurrency && active < this.target) {
       const connection = this.urgent.shift() ?? this.queue.shift();
       if (connection === undefined) return;
       if (connection.state !== 'idle' || !isListed(connection)) continue;
@@ -104,11 +124,15 @@ export function inRampOrder(
   zone: string | undefined,
   random: Random,
 ): EndpointConnection[] {
-  return connections
-    .map((connection) => ({
-      connection,
-      rank: random() + (zone === undefined || connection.zone === zone ? 0 : 1),
-    }))
-    .toSorted((left, right) => left.rank - right.rank)
-    .map(({ connection }) => connection);
+  // Fisher and Yates: O(n), where sorting by random ranks is not.
+  const order = [...connections];
+  for (let left = order.length - 1; left > 0; left--) {
+    const other = Math.floor(random() * (left + 1));
+    [order[left], order[other]] = [order[other]!, order[left]!];
+  }
+  if (zone === undefined) return order;
+  return [
+    ...order.filter((connection) => connection.zone === zone),
+    ...order.filter((connection) => connection.zone !== zone),
+  ];
 }

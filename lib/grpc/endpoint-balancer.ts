@@ -6,6 +6,7 @@ import { type ChannelOptions, connectivityState } from '@grpc/grpc-js';
 import { EndpointLoad } from '../balance/endpoint-load.js';
 import { isLoadAware } from '../balance/policy.js';
 import { pickSubset } from '../balance/subset.js';
+import type { CancelTimer } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { BALANCER_NAME, BalancerConfig, type BalancerSettings } from './balancer-config.js';
 import {
@@ -13,7 +14,7 @@ import {
   createConnectionContext,
   type LiveSettings,
 } from './connection-context.js';
-import { ConnectionRamp, inRampOrder, SINGLE_RAMP } from './connection-ramp.js';
+import { ConnectionRamp, HEAD_START_MS, inRampOrder, SINGLE_RAMP } from './connection-ramp.js';
 import { ConnectionTable } from './connection-table.js';
 import type { ConnectionState, EndpointConnection } from './endpoint-connection.js';
 import { EndpointPicker, type PickerHost } from './endpoint-picker.js';
@@ -42,6 +43,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   private table: ConnectionTable | undefined;
   private settings: BalancerSettings | undefined;
   private ramp: ConnectionRamp | undefined;
+  private cancelHeadStart: CancelTimer | undefined;
   private outliers: OutlierWatch | undefined;
   private published: connectivityState = connectivityState.IDLE;
   private lastError = 'no connection was tried yet';
@@ -95,6 +97,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
 
   destroy(): void {
     this.closed = true;
+    this.cancelHeadStart?.();
     this.outliers?.stop();
     this.pickers.stop();
     this.table?.close();
@@ -160,10 +163,20 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     const joined = table.replace(
       settings.subset === undefined ? all : pickSubset(all, settings.subset),
     );
-    if (isFirst)
-      this.ramp?.enqueue(inRampOrder(joined, settings.pipeline.locality?.zone, this.ports.random));
+    if (isFirst) this.begin(joined, settings);
     else for (const connection of joined) this.ramp?.expedite(connection);
     this.ramp?.prune(table.size, this.isListed);
+  }
+
+  private begin(joined: readonly EndpointConnection[], { pipeline }: BalancerSettings): void {
+    const { ramp, ports } = this;
+    ramp?.enqueue(inRampOrder(joined, pipeline.locality?.zone, ports.random));
+    if (ramp?.isOpen !== false) return;
+    this.cancelHeadStart?.();
+    this.cancelHeadStart = ports.clock.setTimer(HEAD_START_MS, () => {
+      ramp.open();
+      this.runRamp();
+    });
   }
 
   private createLoad(): EndpointLoad {
@@ -173,6 +186,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
 
   private onConnectionChange(connection: EndpointConnection, from: ConnectionState): void {
     if (this.closed || this.table?.moved(connection, from) !== true) return;
+    if (connection.state === 'ready') this.ramp?.open();
     if (connection.state === 'failed') this.lastError = connection.lastError ?? this.lastError;
     if (connection.state === 'idle') {
       // It was ready: it comes before those that were never tried.

@@ -18,6 +18,12 @@ function rejection(value: Uint8Array | string): string {
   return outcome.reason;
 }
 
+/** An endpoint, or that it was rejected: what a message quotes may differ. */
+function outcome(text: string): unknown {
+  const read = decodeEndpoint(text);
+  return read.ok ? read.endpoint : 'rejected';
+}
+
 /** A record whose metadata is that many arrays in each other. */
 const deep = (levels: number): string =>
   `{"Op":0,"Addr":"h:1","Metadata":${'['.repeat(levels)}${']'.repeat(levels)}}`;
@@ -217,12 +223,8 @@ describe('the usual form, which is read on a path of its own', () => {
   );
 
   it('means the same as everywhere else', () => {
-    // A space in front is allowed, and is not the usual form. What a message quotes differs by that space.
-    const outcome = (text: string): unknown => {
-      const read = decodeEndpoint(text);
-      return read.ok ? read.endpoint : 'rejected';
-    };
     expect(records).toHaveLength(heads.length * addresses.length * rest.length * 2);
+    // A space in front is allowed, and is not the usual form.
     for (const text of records) expect([text, outcome(text)]).toEqual([text, outcome(` ${text}`)]);
   });
 });

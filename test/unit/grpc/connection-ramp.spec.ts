@@ -19,13 +19,28 @@ function open(channel: FakeChannel): number {
   return channel.subchannels.filter(({ refs }) => refs > 0).length;
 }
 
-it('has 16 connections in the making at a time', async () => {
+it('has 16 connections in the making at a time', () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(64));
+  expect(open(channel)).toBe(16);
+});
+
+it('begins a large list with 4, until one is ready', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
-  expect(open(channel)).toBe(16);
+  expect(open(channel)).toBe(4);
   channel.subchannels[0]?.become(READY);
   await settled();
   expect(open(channel)).toBe(17);
+});
+
+it('begins a large list with 4, for 100 ms', () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(100));
+  channel.clock.advance(99);
+  expect(open(channel)).toBe(4);
+  channel.clock.advance(1);
+  expect(open(channel)).toBe(16);
 });
 
 it('connects to 64 of a large list unasked, and to one more with each call', async () => {
@@ -82,7 +97,7 @@ it('connects to the own zone first', () => {
   );
   channel.list(list, settingsOf({}, { zone: 'here' }));
   const first = channel.subchannels.map(({ address }) => Number(address.split(':')[1]) - 1);
-  expect(first).toHaveLength(16);
+  expect(first).toHaveLength(4);
   expect(first.every((at) => at % 4 === 0)).toBe(true);
 });
 
