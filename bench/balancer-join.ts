@@ -2,11 +2,13 @@
  * From a server's record in etcd to its first call: a client that is in use, ours and Go's on the same etcd; `full` for 20 rounds.
  *
  * Both clients call all the time. The clock starts before the record is written, and stops when the first answer of the new
- * server is there.
+ * server is there; the server has answered others before.
  */
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { goAvailable, startGo } from '../test/interop/go-program.js';
-import { stopEventProcesses } from '../test/support/event-process.js';
-import { Place, startServer } from './support/balanced-fleet.js';
+import { EventProcess, stopEventProcesses } from '../test/support/event-process.js';
+import { bareClient, Place, startServer } from './support/balanced-fleet.js';
 import { type BenchResult, type BenchRow, benchRow } from './support/bench-result.js';
 import { barChart, writeChart } from './support/chart.js';
 import { quantile } from './support/statistics.js';
@@ -43,68 +45,42 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
 async function joins(place: Place, who: 'ours' | 'go', rounds: number): Promise<number[]> {
   const first = await startServer(`${who}-first`);
   await place.list(who, first.addresses);
-  const seen = who === 'ours' ? watchOurs(place) : await watchGo(place);
-  await seen.of(first.id);
+  const client = await startClient(place.etcd.hosts[0] ?? '', who);
+  const seen = async (server: string): Promise<number> => {
+    const event = await client.waitForEvent(
+      (one) => one.event === 'seen' && one['server'] === server,
+    );
+    return Number(event['atMs']);
+  };
+  await seen(first.id);
   const times: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const server = await startServer(`${who}-${round}`);
+    await warmUp(server.addresses[0] ?? '');
     const started = wallMs();
     await place.list(who, server.addresses);
-    times.push((await seen.of(server.id)) - started);
+    times.push((await seen(server.id)) - started);
+    // One at a time joins a fleet of one: what is measured is not how long a rotation takes.
+    await place.unlist(who, server.addresses);
+    await pause(100);
+    await server.process.stop();
   }
-  await seen.end();
+  await client.stop();
   return times;
 }
 
-/** When each server answered first. */
-interface Seen {
-  of(server: string): Promise<number>;
-  end(): Promise<void>;
+/** The first calls of a process are slow whoever makes them: they are not what is measured. */
+async function warmUp(address: string): Promise<void> {
+  const client = bareClient(address, {});
+  for (let call = 0; call < 200; call++) await client.call();
+  await client.close();
 }
 
-function watchOurs(place: Place): Seen {
-  const client = place.ours('ours', { loadBalancing: 'round_robin' });
-  const times = new Map<string, number>();
-  const waiting = new Map<string, (atMs: number) => void>();
-  const stop = new AbortController();
-  const work = (async () => {
-    while (!stop.signal.aborted) {
-      const server = await client.call({ timeoutMs: 5_000 }).catch(() => undefined);
-      if (server !== undefined && !times.has(server)) {
-        times.set(server, wallMs());
-        waiting.get(server)?.(wallMs());
-      }
-    }
-  })();
-  return {
-    of: (server) =>
-      new Promise((resolve) => {
-        const known = times.get(server);
-        if (known === undefined) waiting.set(server, resolve);
-        else resolve(known);
-      }),
-    end: async () => {
-      stop.abort();
-      await work;
-      await client.close();
-    },
-  };
-}
-
-async function watchGo(place: Place): Promise<Seen> {
-  const go = await startGo('load', place.etcd.hosts[0] ?? '', 'go', {
-    concurrency: 1,
-    'duration-ms': 600_000,
-  });
-  return {
-    of: async (server) => {
-      const event = await go.waitForEvent(
-        (one) => one.event === 'seen' && one['server'] === server,
-      );
-      return Number(event['atMs']);
-    },
-    end: async () => void (await go.stop()),
-  };
+/** A client that calls one call after the other, for as long as it runs. */
+function startClient(host: string, who: 'ours' | 'go'): Promise<EventProcess> | EventProcess {
+  if (who === 'go') return startGo('load', host, who, { concurrency: 1, 'duration-ms': 600_000 });
+  const entry = fileURLToPath(new URL('./support/join-client.js', import.meta.url));
+  return new EventProcess(process.execPath, [entry, host, who], { name: who });
 }
 
 /** The time of day in milliseconds, with fractions: two processes are compared. */

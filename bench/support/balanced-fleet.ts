@@ -140,6 +140,13 @@ export class Place {
     }
   }
 
+  /** Takes records out again. */
+  async unlist(service: string, addresses: readonly string[]): Promise<void> {
+    await Promise.all(
+      addresses.map((address) => this.admin.delete().key(`${service}/${address}`).exec()),
+    );
+  }
+
   ours(service: string, definition: Partial<ClientDefinition>): BalancedClient {
     return clientOf(this.clients, service, definition);
   }
