@@ -12,6 +12,9 @@ export interface BalancerPorts {
   readonly random: Random;
 }
 
+/** Channel option: 1 has keepalive pings stay within what servers in Go bear. */
+export const SPARING_PINGS_OPTION = 'nestjs_grpc_discovery.sparing_pings';
+
 /** The settings that connections look at whenever they need them. */
 export type LiveSettings = Pick<ConnectionContext, 'connectTimeoutMs' | 'healthService'>;
 
@@ -32,6 +35,7 @@ export function createConnectionContext(
   return {
     clock: ports.clock,
     random: ports.random,
+    sparesPings: options[SPARING_PINGS_OPTION] === 1,
     createSubchannel: (endpoint, attempt) =>
       helper.createSubchannel(
         dialAddress(endpoint),

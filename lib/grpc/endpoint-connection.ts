@@ -10,8 +10,9 @@ import { backoffDelayMs, type BackoffPolicy } from '../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
 import { type Endpoint, endpointConnectionAgeMs } from '../core/endpoint.js';
 import { ConnectionSuccessor } from './connection-successor.js';
-import { breakOffHandshake, spareClosingConnection, type Subchannel } from './grpc-experimental.js';
+import { breakOffHandshake, type Subchannel } from './grpc-experimental.js';
 import { HealthWatch } from './health-watch.js';
+import { governPings } from './keepalive-pings.js';
 
 /**
  * - `idle`: not connected and not trying.
@@ -36,6 +37,8 @@ export interface ConnectionContext {
   readonly connectTimeoutMs: number;
   /** The service whose health is asked for; `undefined`: connected is healthy. */
   readonly healthService: string | undefined;
+  /** Keepalive pings are to stay within what servers in Go bear. */
+  readonly sparesPings: boolean;
 }
 
 /** Between attempts that were abandoned and not broken off: the subchannel's own backoff does not see those. */
@@ -197,7 +200,7 @@ export class EndpointConnection implements Candidate {
 
   private onReady(subchannel: Subchannel): void {
     this.stopTimer();
-    spareClosingConnection(subchannel);
+    governPings(subchannel, this.context.sparesPings);
     this.givenUp = 0;
     this.isBrokenOff = false;
     this.scheduleRenewal();

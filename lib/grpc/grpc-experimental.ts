@@ -87,31 +87,6 @@ export function breakOffHandshake(subchannel: Subchannel): boolean {
   return true;
 }
 
-/**
- * Lets calls under way on a connection that is being left finish. grpc-js sends its keepalive pings there too, after a GOAWAY
- * and after nobody refers to the connection any more; Node does not send them, and grpc-js takes that for the loss of the
- * connection and fails the calls. To be called when the connection is ready; does nothing where grpc-js looks different inside.
- */
-export function spareClosingConnection(subchannel: Subchannel): void {
-  // Listeners hear of the connection before it is in its place.
-  queueMicrotask(() => {
-    const { transport } = subchannel.getRealSubchannel() as unknown as {
-      readonly transport?: PingingTransport | null;
-    };
-    if (typeof transport?.canSendPing !== 'function' || transport[SPARED] === true) return;
-    transport[SPARED] = true;
-    const canSendPing = transport.canSendPing.bind(transport);
-    transport.canSendPing = () => transport.session?.closed !== true && canSendPing();
-  });
-}
-
-const SPARED = Symbol('nestjs_grpc_discovery_spared');
-interface PingingTransport {
-  readonly session?: { readonly closed?: boolean };
-  canSendPing(): boolean;
-  [SPARED]?: boolean;
-}
-
 /** Channel options that make a connection: without what is for resolver and balancer alone. */
 export function subchannelOptions(options: ChannelOptions): ChannelOptions {
   return Object.fromEntries(

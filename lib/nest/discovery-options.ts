@@ -67,7 +67,10 @@ export interface ClientDefaults {
   readonly retry?: false | RetryOptions;
   /** Calls wait for a server, up to their deadline, instead of failing while there is none. Default false. */
   readonly waitForReady?: boolean;
-  /** HTTP/2 keepalive, in Nest's own form. Default: a ping after 20 s, 5 s for the answer. */
+  /**
+   * HTTP/2 keepalive, in Nest's own form. Default: a ping after 20 s, 5 s for the answer, and no more pings into silence than servers
+   * in Go bear: two, a third when a call is sent, then one in five minutes. Pings that are set here are sent as set.
+   */
   readonly keepalive?: GrpcOptions['options']['keepalive'];
   /** Default: plain text. */
   readonly credentials?: ChannelCredentials;

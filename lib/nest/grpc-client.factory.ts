@@ -10,6 +10,7 @@ import { ClientGrpcProxy, type GrpcOptions } from '@nestjs/microservices';
 import { DiscoveryError } from '../core/discovery-error.js';
 import { formatTarget } from '../core/target.js';
 import { withChannelDiscovery } from '../grpc/channel-discovery.js';
+import { SPARING_PINGS_OPTION } from '../grpc/connection-context.js';
 import { createDefaultDeadline } from '../grpc/default-deadline.js';
 import { createHashKeyInterceptor } from '../grpc/hash-key.js';
 import { type CatalogedMethod, catalogMethods, methodPath } from '../grpc/method-catalog.js';
@@ -112,6 +113,8 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     return withChannelDiscovery(
       {
         ...CHANNEL_DEFAULTS,
+        // Who sets the pings knows the servers.
+        ...(client.keepalive === undefined ? { [SPARING_PINGS_OPTION]: 1 } : {}),
         ...client.channelOptions,
         ...(interceptors.length === 0 ? {} : { interceptors }),
       },

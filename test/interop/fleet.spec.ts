@@ -47,6 +47,21 @@ describeInterop('one fleet of Go and Nest', (binary) => {
     expectEven(await callThrough(side, url, service, { calls: 300, warm: 3 }), ids, 300);
   });
 
+  it.each([
+    [
+      'as they are by default, but faster',
+      { channelOptions: { 'grpc.keepalive_time_ms': 200 } },
+      0,
+    ],
+    ['as they are set, which shows what Go does', { keepalive: { keepaliveTimeMs: 200 } }, 1],
+  ])('a silent stream from a Go server, with pings %s', async (_, clientOptions, failed) => {
+    const service = `silent-${failed}`;
+    await startServer('go', url, service, { id: 'g1' });
+    const stream = { method: 'watch', holdMs: 3_000, clientOptions } as const;
+    const tally = await callThrough('nest', url, service, stream);
+    expect(tally).toMatchObject({ calls: 1, failed });
+  });
+
   it('two Go and two Nest servers are one service to both kinds of client', async () => {
     const ids = ['g1', 'g2', 'n1', 'n2'];
     await startAll('mixed', ids);

@@ -161,3 +161,29 @@ it('500 replacements under load fail no call, and leave no connection behind', a
     server: 's0',
   });
 }, 60_000);
+
+it.each([
+  ['two attempts in all, and then one per call', { maxTokens: 4, tokenRatio: 1 }, 2 + 19],
+  ['without throttling four per call', false, 4 * 20],
+] as const)('retries of a service that is down: %s', async (_, throttling, expected) => {
+  const server = await single();
+  const retry = { methods: 'all', maxAttempts: 4, initialBackoffMs: 1, maxBackoffMs: 1 } as const;
+  const client = await fleet.client({ retry: { ...retry, throttling } });
+  server.code = status.UNAVAILABLE;
+  expect(await client.spread(20)).toEqual({ UNAVAILABLE: 20 });
+  expect(server.calls).toBe(expected);
+});
+
+it('retries that were throttled come back with answers', async () => {
+  const server = await single();
+  const throttling = { maxTokens: 4, tokenRatio: 1 };
+  const client = await fleet.client({ retry: { methods: 'all', initialBackoffMs: 1, throttling } });
+  server.code = status.UNAVAILABLE;
+  await client.spread(20);
+  server.code = status.OK;
+  await client.spread(4);
+  server.calls = 0;
+  server.code = status.UNAVAILABLE;
+  await client.spread(1);
+  expect(server.calls).toBe(2);
+});

@@ -38,6 +38,7 @@ beforeEach(() => {
       onChange: ({ state }) => states.push(state),
       connectTimeoutMs: 5_000,
       healthService: undefined,
+      sparesPings: false,
     },
   );
 });

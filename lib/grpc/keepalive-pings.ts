@@ -1,0 +1,110 @@
+/**
+ * Keeps grpc-js's HTTP/2 keepalive pings from doing harm. grpc-js pings at a fixed interval, whoever the server is and whatever has
+ * become of the connection, and offers nothing to change that: its transport's methods are wrapped, where it has those.
+ */
+import type { Subchannel } from './grpc-experimental.js';
+
+/**
+ * Servers in Go and on gRPC's C core take pings for abuse (GOAWAY `too_many_pings`, which ends every call on the connection) when
+ * more than two in a row come within five minutes of each other, and the server has sent nothing in between.
+ * Source: gRFC A8; grpc-go `keepalive.EnforcementPolicy` and `http2_server.go` (`maxPingStrikes`).
+ */
+const PATIENT_MS = 5 * 60_000 + 10_000;
+/** Pings into silence: the first costs no strike. */
+const SILENT_PINGS = 2;
+/** One more when a call was sent after the last of them: somebody waits for an answer, and the connection may be dead. */
+const RESERVE_PINGS = 1;
+/** What a ping's answer and a stray frame of the connection itself take; whatever is more was sent for a call. */
+const SILENCE_BYTES = 17 + 13;
+
+/** The part of grpc-js's HTTP/2 transport this file relies on. */
+interface PingingTransport {
+  readonly session: { readonly closed: boolean; readonly socket?: { readonly bytesRead?: number } };
+  readonly keepaliveTimeMs: number;
+  canSendPing(): boolean;
+  maybeSendPing(): void;
+  maybeStartKeepalivePingTimer(): void;
+  addActiveCall(call: unknown): void;
+  [GOVERNED]?: boolean;
+}
+
+const GOVERNED = Symbol('nestjs_grpc_discovery_pings');
+
+/**
+ * Governs the pings of a connection that has become ready. Does nothing where grpc-js looks different inside.
+ *
+ * - No pings on a connection that is being left, after a GOAWAY or because nobody refers to it any more: Node does not send
+ *   them, grpc-js takes that for the loss of the connection, and calls that could finish fail.
+ * - If `isSparing`, no more pings into silence than servers in Go bear: two, and then one in five minutes.
+ */
+export function governPings(subchannel: Subchannel, isSparing: boolean): void {
+  // Listeners hear of the connection before it is in its place.
+  queueMicrotask(() => {
+    const { transport } = subchannel.getRealSubchannel() as unknown as {
+      readonly transport?: PingingTransport | null;
+    };
+    if (!isPinging(transport) || transport[GOVERNED] === true) return;
+    transport[GOVERNED] = true;
+    const canSendPing = transport.canSendPing.bind(transport);
+    transport.canSendPing = () => !transport.session.closed && canSendPing();
+    if (isSparing) spare(transport);
+  });
+}
+
+function isPinging(transport: PingingTransport | null | undefined): transport is PingingTransport {
+  if (transport === null || transport === undefined) return false;
+  const { canSendPing, maybeSendPing, maybeStartKeepalivePingTimer, addActiveCall } = transport;
+  return [canSendPing, maybeSendPing, maybeStartKeepalivePingTimer, addActiveCall].every(
+    (method) => typeof method === 'function',
+  );
+}
+
+function spare(transport: PingingTransport): void {
+  const budget = new PingBudget();
+  const maybeSendPing = transport.maybeSendPing.bind(transport);
+  const addActiveCall = transport.addActiveCall.bind(transport);
+  transport.addActiveCall = (call) => {
+    budget.called();
+    addActiveCall(call);
+  };
+  transport.maybeSendPing = () => {
+    if (!transport.canSendPing()) {
+      maybeSendPing();
+    } else if (budget.take(transport.session.socket?.bytesRead ?? 0, performance.now())) {
+      maybeSendPing();
+    } else {
+      // Asked again after another interval: by then something may have come.
+      setTimeout(() => transport.maybeStartKeepalivePingTimer(), transport.keepaliveTimeMs).unref();
+    }
+  };
+}
+
+/** How many pings a server bears. */
+export class PingBudget {
+  private silent = 0;
+  private hasCalled = false;
+  private bytesRead = 0;
+  private pingedMs = -Infinity;
+
+  /** A call was sent. */
+  called(): void {
+    this.hasCalled = true;
+  }
+
+  /**
+   * Whether a ping may be sent now; it is then taken as sent.
+   *
+   * @param bytesRead what came on the connection so far
+   * @param nowMs monotonic milliseconds
+   */
+  take(bytesRead: number, nowMs: number): boolean {
+    if (bytesRead - this.bytesRead > SILENCE_BYTES) this.silent = 0;
+    const allowed = SILENT_PINGS + (this.hasCalled ? RESERVE_PINGS : 0);
+    if (this.silent >= allowed && nowMs - this.pingedMs < PATIENT_MS) return false;
+    this.silent++;
+    this.hasCalled = false;
+    this.bytesRead = bytesRead;
+    this.pingedMs = nowMs;
+    return true;
+  }
+}
