@@ -5,6 +5,7 @@ import { type EtcdBinary, EtcdProcess } from '../../test/support/etcd-process.js
 import { stopEventProcesses } from '../../test/support/event-process.js';
 import { FaultFleet } from '../../test/support/fault-fleet.js';
 import { FaultProxy } from '../../test/support/fault-proxy.js';
+import { Certificates, enableUsers, ROOT } from '../../test/support/secured-etcd.js';
 
 /** Whose fleet. */
 export type Side = 'nest' | 'go';
@@ -16,6 +17,8 @@ export interface FaultRig {
   readonly cluster: EtcdCluster | undefined;
   readonly proxy: FaultProxy;
   readonly fleet: FaultFleet;
+  /** Where the row has asked for TLS. */
+  readonly certificates: Certificates | undefined;
 }
 
 /** A row of the matrix. */
@@ -26,6 +29,8 @@ export interface FaultRow {
   /** Members; 1 by default. One alone is reached through the proxy where `network` is set. */
   readonly members?: 1 | 3;
   readonly network?: boolean;
+  /** An etcd that asks for passwords, or for TLS; ours only. */
+  readonly secured?: 'users' | 'tls';
   /** How many servers are left afterwards; 3 by default. */
   readonly left?: number;
   /** Takes minutes. */
@@ -58,20 +63,29 @@ export async function measureFault(
   binary: EtcdBinary,
 ): Promise<FaultOutcome> {
   const cluster = row.members === 3 ? await EtcdCluster.start({ binary }) : undefined;
-  const etcds = cluster?.members ?? [await EtcdProcess.start({ binary })];
+  const certificates = row.secured === 'tls' ? new Certificates() : undefined;
+  const { flags, ca } = certificates ?? {};
+  const secure = flags === undefined ? {} : { scheme: 'https' as const, flags };
+  const etcds = cluster?.members ?? [await EtcdProcess.start({ binary, ...secure })];
   const proxy = await FaultProxy.start({ targetPort: etcds[0]?.port ?? 0 });
   const direct = etcds.flatMap(({ hosts }) => hosts);
   const hosts = row.network === true ? [`http://127.0.0.1:${proxy.port}`] : direct;
   let fleet: FaultFleet | undefined;
   try {
     const ttlSeconds = FAULT_TTL_SECONDS;
-    fleet = await FaultFleet.start({ hosts, readerHosts: direct, side, ttlSeconds });
-    return await measure(row, { side, etcds, cluster, proxy, fleet });
+    if (row.secured === 'users') await enableUsers(direct);
+    const etcdOptions = {
+      ...(row.secured === 'users' ? { auth: ROOT } : {}),
+      ...(ca === undefined ? {} : { tls: { ca } }),
+    };
+    fleet = await FaultFleet.start({ hosts, readerHosts: direct, side, ttlSeconds, etcdOptions });
+    return await measure(row, { side, etcds, cluster, proxy, fleet, certificates });
   } finally {
     fleet?.close();
     await stopEventProcesses();
     await proxy.stop();
     await Promise.all(etcds.map((etcd) => etcd.stop()));
+    certificates?.remove();
   }
 }
 

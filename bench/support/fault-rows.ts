@@ -135,6 +135,29 @@ export const FAULT_ROWS: readonly FaultRow[] = [
     },
   },
   {
+    id: '8a',
+    name: 'etcd with users killed: every token is forgotten',
+    secured: 'users',
+    expected: 'keeps going',
+    strike: async ({ etcds: [etcd] }) => {
+      await etcd?.kill();
+      await delay(5 * SECOND);
+      await etcd?.launch();
+    },
+  },
+  {
+    id: '8b',
+    name: 'certificate rotated, etcd restarted',
+    secured: 'tls',
+    expected: 'keeps going',
+    strike: async ({ etcds: [etcd], certificates }) => {
+      certificates?.issue();
+      await etcd?.kill();
+      await delay(5 * SECOND);
+      await etcd?.launch();
+    },
+  },
+  {
     id: '9',
     name: 'a server stood still for 2×TTL',
     expected: 'back ≤ 1 s after',

@@ -14,8 +14,12 @@ export interface FaultFleetOptions {
   readonly service?: string;
   readonly servers?: number;
   readonly ttlSeconds?: number;
-  /** Nest only. */
-  readonly etcdOptions?: object;
+  /** Nest only: further fields of `etcd`; users and TLS count for the eye as well. */
+  readonly etcdOptions?: {
+    readonly auth?: { readonly username: string; readonly password: string };
+    readonly tls?: { readonly ca: string };
+    readonly [field: string]: unknown;
+  };
   /** Nest only: of the client. */
   readonly rootOptions?: object;
   /** Calls per second. */
@@ -54,7 +58,14 @@ export class FaultFleet {
   constructor(readonly options: FaultFleetOptions) {
     const hosts = [...(options.readerHosts ?? options.hosts)];
     const faultHandling = { host: () => noPolicy, global: noPolicy } as never;
-    this.reader = new Etcd3({ hosts, faultHandling, defaultCallOptions: soon });
+    const { auth, tls } = options.etcdOptions ?? {};
+    this.reader = new Etcd3({
+      hosts,
+      faultHandling,
+      defaultCallOptions: soon,
+      ...(auth === undefined ? {} : { auth }),
+      ...(tls === undefined ? {} : { credentials: { rootCertificate: Buffer.from(tls.ca) } }),
+    });
   }
 
   /** Servers that are registered, and a client that has called each of them. */

@@ -1,0 +1,64 @@
+/** What an etcd with users or with TLS needs: users, a certificate authority of its own, and certificates that can be renewed. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Etcd3 } from 'etcd3';
+
+/** The user that {@link enableUsers} makes. */
+export const ROOT = { username: 'root', password: 'root-password' };
+
+/** Makes the user {@link ROOT}, and asks everybody for a password from now on. */
+export async function enableUsers(hosts: readonly string[]): Promise<void> {
+  const root = new Etcd3({ hosts: [...hosts] });
+  await root.user('root').create(ROOT.password);
+  await root.role('root').create();
+  await root.user('root').addRole('root');
+  await root.auth.authEnable();
+  root.close();
+}
+
+/** An authority, and the certificate of a server on 127.0.0.1, as files of a folder of its own. */
+export class Certificates {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'certificates-'));
+  private readonly subject = ['-subj', '/CN=localhost', '-nodes', '-newkey', 'rsa:2048'];
+
+  constructor() {
+    const files = ['-keyout', this.path('ca.key'), '-out', this.path('ca.pem')];
+    openssl('req', '-x509', ...this.subject, ...files, '-days', '2');
+    this.issue();
+  }
+
+  /** The authority's own certificate. */
+  get ca(): string {
+    return readFileSync(this.path('ca.pem'), 'utf8');
+  }
+
+  /** What etcd is started with. */
+  get flags(): readonly string[] {
+    return ['--cert-file', this.path('cert.pem'), '--key-file', this.path('key.pem')];
+  }
+
+  /** Writes another certificate, with another key, over the one before. */
+  issue(): void {
+    const request = ['-keyout', this.path('key.pem'), '-out', this.path('csr.pem')];
+    openssl('req', ...this.subject, ...request);
+    writeFileSync(this.path('extensions'), 'subjectAltName=IP:127.0.0.1');
+    const authority = ['-CA', this.path('ca.pem'), '-CAkey', this.path('ca.key')];
+    const output = ['-out', this.path('cert.pem'), '-days', '1', '-extfile'];
+    const from = ['-req', '-in', this.path('csr.pem'), ...authority, '-CAcreateserial'];
+    openssl('x509', ...from, ...output, this.path('extensions'));
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private path(name: string): string {
+    return join(this.folder, name);
+  }
+}
+
+function openssl(...args: readonly string[]): void {
+  execFileSync('openssl', args, { stdio: 'pipe' });
+}
