@@ -54,8 +54,12 @@ export async function rollingRestart(
 }
 
 /** From 3 servers to 6, and down to 2. */
-export async function scale(place: Place, calls: readonly ClientOptions[]): Promise<Tally[]> {
-  const stage = stageAt(place);
+export async function scale(
+  place: Place,
+  calls: readonly ClientOptions[],
+  server: Server = {},
+): Promise<Tally[]> {
+  const stage = stageAt(place, server);
   await stage.grow(3);
   await stage.call(...calls);
   await stage.grow(3);

@@ -201,7 +201,8 @@ const STEADY_MS = 10_000;
 const PROBE = { key: Buffer.from([0]), limit: 1, keys_only: true };
 
 function createMember(host: string, options: EtcdOptions, requestTimeoutMs: number): Etcd3 {
-  const { auth, timings, tls } = options;
+  const { auth, tls } = options;
+  const { probeIntervalMs, pingIntervalMs, pingTimeoutMs } = resolveTimings(options.timings);
   const attempts = new WeakMap<object, number>();
   return new Etcd3({
     hosts: host,
@@ -216,16 +217,15 @@ function createMember(host: string, options: EtcdOptions, requestTimeoutMs: numb
           },
         }),
     grpcOptions: {
-      // Below 10 s etcd may answer with GOAWAY too_many_pings.
-      'grpc.keepalive_time_ms': 10_000,
-      'grpc.keepalive_timeout_ms': 5_000,
+      'grpc.keepalive_time_ms': pingIntervalMs,
+      'grpc.keepalive_timeout_ms': pingTimeoutMs,
       // Without a stream etcd takes any ping for abuse; the watch is a stream, and all else has deadlines.
       'grpc.keepalive_permit_without_calls': 0,
       // Without it a peer that accepts and says nothing blocks every client of the process for good.
       'grpc.use_local_subchannel_pool': 1,
       // Tried by whoever asks, which is the probe while nobody answers: no slower than it looks.
-      'grpc.initial_reconnect_backoff_ms': Math.min(500, resolveTimings(timings).probeIntervalMs),
-      'grpc.max_reconnect_backoff_ms': resolveTimings(timings).probeIntervalMs,
+      'grpc.initial_reconnect_backoff_ms': Math.min(500, probeIntervalMs),
+      'grpc.max_reconnect_backoff_ms': probeIntervalMs,
       // A list of many records is more than the default of 4 MiB.
       'grpc.max_receive_message_length': -1,
       'grpc.enable_http_proxy': 0,

@@ -29,6 +29,13 @@ export interface EtcdTimings {
    * Once etcd is back, processes turn to it within this time, each at its own moment, in milliseconds, 0–60,000. Default 500.
    */
   readonly returnSpreadMs?: number;
+  /**
+   * HTTP/2 pings on a connection that has a watch or a request on it: how long it may be without one, in milliseconds, 5,000–600,000.
+   * etcd takes pings that come faster than every 5 s for abuse. Default 10,000.
+   */
+  readonly pingIntervalMs?: number;
+  /** How long the answer to a ping may take until the connection counts as dead, in milliseconds, 100–60,000. Default 5,000. */
+  readonly pingTimeoutMs?: number;
 }
 
 /** Times with nothing left open. */
@@ -44,6 +51,8 @@ export const DEFAULT_TIMINGS: ResolvedTimings = {
   backoffCapMs: 30_000,
   probeIntervalMs: 1_000,
   returnSpreadMs: 500,
+  pingIntervalMs: 10_000,
+  pingTimeoutMs: 5_000,
 };
 
 /** Lower bound of every delay before another attempt, in milliseconds, where the base allows it: luck makes no hot loop. */

@@ -101,6 +101,8 @@ const TIMING_BOUNDS: Readonly<Record<keyof EtcdTimings, readonly [number, number
   backoffCapMs: [1, 3_600_000],
   probeIntervalMs: [50, 60_000],
   returnSpreadMs: [0, 60_000],
+  pingIntervalMs: [5_000, 600_000],
+  pingTimeoutMs: [100, 60_000],
 };
 
 function validateTimings(value: unknown): EtcdTimings {
