@@ -1,7 +1,7 @@
 /**
  * From a server's record in etcd to its first call: a client that is in use, ours and Go's on the same etcd; `full` for 20 rounds.
  *
- * Both clients call all the time. The clock starts before the record is written, and stops when the first answer of the new
+ * Both clients make 500 calls per second. The clock starts before the record is written, and stops when the first answer of the new
  * server is there; the server has answered others before.
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -12,6 +12,9 @@ import { bareClient, Place, startServer } from './support/balanced-fleet.js';
 import { type BenchResult, type BenchRow, benchRow } from './support/bench-result.js';
 import { barChart, writeChart } from './support/chart.js';
 import { quantile } from './support/statistics.js';
+
+/** Calls per second: often enough not to add much, and not so often that a client has nothing left for what is new. */
+const RATE = 500;
 
 /** @param parameters `full` */
 export async function run(parameters: readonly string[]): Promise<BenchResult> {
@@ -76,11 +79,11 @@ async function warmUp(address: string): Promise<void> {
   await client.close();
 }
 
-/** A client that calls one call after the other, for as long as it runs. */
+/** A client that calls at a steady rate, for as long as it runs. */
 function startClient(host: string, who: 'ours' | 'go'): Promise<EventProcess> | EventProcess {
-  if (who === 'go') return startGo('load', host, who, { concurrency: 1, 'duration-ms': 600_000 });
+  if (who === 'go') return startGo('load', host, who, { rate: RATE, 'duration-ms': 600_000 });
   const entry = fileURLToPath(new URL('./support/join-client.js', import.meta.url));
-  return new EventProcess(process.execPath, [entry, host, who], { name: who });
+  return new EventProcess(process.execPath, [entry, host, who, String(RATE)], { name: who });
 }
 
 /** The time of day in milliseconds, with fractions: two processes are compared. */

@@ -1,11 +1,12 @@
 /**
- * A client process whose first call and memory are measured: calls once, waits until its memory stands still, says how long the one
- * took and how much the other is, and ends when its standard input closes. Arguments: hosts of etcd, service, and `ours`, `subset` or `round_robin`.
+ * A client process whose first call and memory are measured: calls once, or as often as it is told, waits until its memory stands
+ * still, says how long the first call took and how much memory it is, and ends when its standard input closes. Arguments: hosts of
+ * etcd, service, `ours`, `subset` or `round_robin`, and how many calls.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { clientOf, openClients } from './balanced-fleet.js';
 
-const [, , host = '', service = '', kind = ''] = process.argv;
+const [, , host = '', service = '', kind = '', calls = '1'] = process.argv;
 const clients = await openClients([host]);
 const started = performance.now();
 const client =
@@ -14,6 +15,7 @@ const client =
     : clientOf(clients, service, kind === 'subset' ? { subsetSize: 32 } : {});
 await client.call({ timeoutMs: 60_000 });
 const firstCallMs = performance.now() - started;
+for (let call = 1; call < Number(calls); call++) await client.call();
 const megabytes = (): number => process.memoryUsage.rss() / 1_048_576;
 for (let before = 0, calm = 0; calm < 5;) {
   await pause(300);
