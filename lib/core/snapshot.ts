@@ -1,5 +1,5 @@
 /** The endpoints of one service as a registry has them, and the steps by which they change. */
-import { parseAddress } from './address.js';
+import { endpointAddress } from './endpoint-address.js';
 import type { Endpoint } from './endpoint.js';
 import { encodeEndpoint } from './endpoint-codec.js';
 
@@ -55,15 +55,8 @@ export function usableEndpoints(snapshot: Snapshot): readonly Endpoint[] {
   return usable;
 }
 
-/** Asked with every update of a list, and the answer for one endpoint never changes. */
-const dialable = new WeakMap<Endpoint, boolean>();
-
 function isDialable(endpoint: Endpoint): boolean {
-  const known = dialable.get(endpoint);
-  if (known !== undefined) return known;
-  const answer = parseAddress(endpoint.address) !== undefined;
-  dialable.set(endpoint, answer);
-  return answer;
+  return endpointAddress(endpoint) !== undefined;
 }
 
 /** Whether two endpoints are the same by value. */

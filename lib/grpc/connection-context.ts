@@ -1,8 +1,8 @@
 /** What a balancer gives its connections: subchannels of its channel, time, and the settings as they are at each moment. */
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { parseAddress } from '../core/address.js';
 import type { Clock, Random } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
+import { endpointAddress } from '../core/endpoint-address.js';
 import type { ConnectionContext } from './endpoint-connection.js';
 import type { ChannelControlHelper } from './grpc-experimental.js';
 
@@ -52,7 +52,7 @@ export function createConnectionContext(
 }
 
 function dialAddress(endpoint: Endpoint) {
-  const address = parseAddress(endpoint.address);
+  const address = endpointAddress(endpoint);
   if (address === undefined) throw new Error(`"${endpoint.address}" cannot be dialled`);
   const { kind: _, ...subchannelAddress } = address;
   return subchannelAddress;

@@ -9,7 +9,7 @@ import type { EndpointLoad } from '../balance/endpoint-load.js';
 import { backoffDelayMs, type BackoffPolicy } from '../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
 import { type Endpoint, endpointConnectionAgeMs } from '../core/endpoint.js';
-import { ConnectionSuccessor } from './connection-successor.js';
+import { ConnectionRenewal } from './connection-renewal.js';
 import { breakOffHandshake, type Subchannel } from './grpc-experimental.js';
 import { HealthWatch } from './health-watch.js';
 import { governPings } from './keepalive-pings.js';
@@ -44,10 +44,7 @@ export interface ConnectionContext {
 /** Between attempts that were abandoned and not broken off: the subchannel's own backoff does not see those. */
 const GIVEN_UP_BACKOFF: BackoffPolicy = { baseMs: 1_000, capMs: 30_000, floorMs: 500 };
 
-/** When a connection is renewed, as a share of the age at which its server leaves it (±10 %, so never below 0.9). */
-const RENEWAL_SHARE = 0.4;
-/** How far clients that connected together are spread. */
-const RENEWAL_SPREAD = 0.2;
+type StateListener = Parameters<Subchannel['addConnectivityStateListener']>[0];
 
 /** One endpoint's connection. */
 export class EndpointConnection implements Candidate {
@@ -61,13 +58,14 @@ export class EndpointConnection implements Candidate {
   list = 0;
   /** Made when it is asked for: most endpoints of a large fleet are never called. */
   private currentLoad: EndpointLoad | undefined;
+  /** Made with the first connection, for the same reason. */
+  private onState: StateListener | undefined;
   private attempt = 0;
   private givenUp = 0;
   /** The attempt under way was ended by us. */
   private isBrokenOff = false;
   private cancelTimer: CancelTimer | undefined;
-  private cancelRenewal: CancelTimer | undefined;
-  private successor: ConnectionSuccessor | undefined;
+  private renewal: ConnectionRenewal | undefined;
   private health: HealthWatch | undefined;
   private closed = false;
 
@@ -152,8 +150,14 @@ export class EndpointConnection implements Candidate {
   private createSubchannel(): Subchannel {
     const subchannel = this.context.createSubchannel(this.endpoint, this.attempt);
     subchannel.ref();
-    subchannel.addConnectivityStateListener(this.onSubchannelState);
+    subchannel.addConnectivityStateListener(this.listener());
     return subchannel;
+  }
+
+  private listener(): StateListener {
+    this.onState ??= (subchannel, _previous, next, _keepaliveTimeMs, error) =>
+      this.onSubchannelState(subchannel, next, error);
+    return this.onState;
   }
 
   /** Lets go of the connection; calls under way on it still finish. */
@@ -162,13 +166,7 @@ export class EndpointConnection implements Candidate {
     this.release();
   }
 
-  private readonly onSubchannelState = (
-    subchannel: Subchannel,
-    _previous: connectivityState,
-    next: connectivityState,
-    _keepaliveTimeMs: number,
-    error?: string,
-  ): void => {
+  private onSubchannelState(subchannel: Subchannel, next: connectivityState, error?: string): void {
     if (this.closed) return;
     switch (next) {
       case connectivityState.READY:
@@ -192,11 +190,11 @@ export class EndpointConnection implements Candidate {
       case connectivityState.IDLE:
         this.stopHealth();
         this.stopTimer();
-        this.stopRenewal();
+        this.renewal?.stop();
         if (this.state === 'failed') subchannel.startConnecting();
         else this.become('idle');
     }
-  };
+  }
 
   private onReady(subchannel: Subchannel): void {
     this.stopTimer();
@@ -217,37 +215,25 @@ export class EndpointConnection implements Candidate {
     });
   }
 
-  /** The server leaves connections at an age: a new one is ready before, so that no call meets the end of the old one. */
   private scheduleRenewal(): void {
-    this.stopRenewal();
     const ageMs = endpointConnectionAgeMs(this.endpoint);
-    if (ageMs === undefined) return;
-    const { clock, random } = this.context;
-    const delayMs = ageMs * (RENEWAL_SHARE + RENEWAL_SPREAD * random());
-    this.cancelRenewal = clock.setTimer(delayMs, () => {
-      this.attempt++;
-      this.successor = new ConnectionSuccessor(
-        this.context.createSubchannel(this.endpoint, this.attempt),
-        (subchannel) => this.succeed(subchannel),
-        // The server itself, or the next renewal, ends what this one could not.
-        () => this.scheduleRenewal(),
-      );
-    });
+    if (ageMs === undefined) {
+      this.renewal?.stop();
+      return;
+    }
+    this.renewal ??= new ConnectionRenewal(
+      this.context,
+      () => this.context.createSubchannel(this.endpoint, ++this.attempt),
+      (subchannel) => this.succeed(subchannel),
+    );
+    this.renewal.schedule(ageMs);
   }
 
   private succeed(subchannel: Subchannel): void {
-    this.successor = undefined;
     this.release();
-    subchannel.addConnectivityStateListener(this.onSubchannelState);
+    subchannel.addConnectivityStateListener(this.listener());
     this.subchannel = subchannel;
     this.onReady(subchannel);
-  }
-
-  private stopRenewal(): void {
-    this.cancelRenewal?.();
-    this.cancelRenewal = undefined;
-    this.successor?.drop();
-    this.successor = undefined;
   }
 
   private startConnectTimer(): void {
@@ -278,9 +264,11 @@ export class EndpointConnection implements Candidate {
 
   private release(): void {
     this.stopTimer();
-    this.stopRenewal();
+    this.renewal?.stop();
     this.stopHealth();
-    this.subchannel?.removeConnectivityStateListener(this.onSubchannelState);
+    if (this.onState !== undefined) {
+      this.subchannel?.removeConnectivityStateListener(this.onState);
+    }
     this.subchannel?.unref();
     this.subchannel = undefined;
   }

@@ -1,6 +1,6 @@
 /** Endpoints on their way from resolver to balancer, in grpc-js's form with ours attached. */
-import { parseAddress } from '../core/address.js';
 import type { Endpoint } from '../core/endpoint.js';
+import { endpointAddress } from '../core/endpoint-address.js';
 import type { GrpcEndpoint } from './grpc-experimental.js';
 
 interface ResolvedEndpoint extends GrpcEndpoint {
@@ -36,7 +36,7 @@ export function discoveredEndpoints(list: readonly GrpcEndpoint[]): Endpoint[] {
 }
 
 function resolve(endpoint: Endpoint): ResolvedEndpoint | null {
-  const address = parseAddress(endpoint.address);
+  const address = endpointAddress(endpoint);
   if (address === undefined) return null;
   const { kind: _, ...subchannelAddress } = address;
   return { addresses: [subchannelAddress], discovered: endpoint };
