@@ -110,8 +110,10 @@ export class EtcdConnection {
       }
     }
     if (this.closed) throw new DiscoveryError('CLOSED', `etcd ${what}: the connection is closed`);
-    if (isUnavailable(failure)) this.lost(failure);
-    else this.answered();
+    // A member that had a share of the time only may be slow, and there for everybody else.
+    const hadItsTime = !isLast || this.down || this.members.length === 1;
+    if (!isUnavailable(failure)) this.answered();
+    else if (hadItsTime) this.lost(failure);
     if (isStaleToken(failure)) this.renew(this.member());
     throw toDiscoveryError(what, failure);
   }

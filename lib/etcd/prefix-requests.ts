@@ -41,12 +41,14 @@ const PAGE_SIZE = 2_500;
  * Reads every key under a prefix with its value, all as of one revision.
  *
  * @param onEntry called with one key after the other, as the pages come
+ * @param isWanted asked between pages: no more are read once nobody waits for them
  * @returns the position of the list in etcd's history
  */
 export async function listPrefix(
   connection: EtcdConnection,
   prefix: string,
   onEntry: (entry: EtcdEntry) => void,
+  isWanted: () => boolean = () => true,
 ): Promise<RegistryPosition> {
   const range_end = rangeEnd(Buffer.from(prefix));
   const page = (key: Buffer, revision: string) => {
@@ -56,7 +58,7 @@ export async function listPrefix(
   const first = await page(Buffer.from(prefix), '0');
   const { revision, cluster_id: clusterId } = first.header;
   for (let reply = first; ;) {
-    const last = reply.more ? reply.kvs.at(-1) : undefined;
+    const last = reply.more && isWanted() ? reply.kvs.at(-1) : undefined;
     // Asked for before the one at hand is read, and all at the revision of the first.
     const next = last && page(Buffer.concat([last.key, Buffer.of(0)]), revision);
     // If it fails before it is waited for, it still is.

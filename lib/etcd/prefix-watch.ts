@@ -122,13 +122,19 @@ export class PrefixWatch<Value> {
     const { connection, prefix, onUpdate, isLeaving } = this.options;
     const snapshot = new Map<string, Value>();
     const left: string[] = [];
-    const position = await listPrefix(connection, prefix, (entry) => {
-      const value = this.decode(entry);
-      if (value === undefined) return;
-      if (isLeaving?.(value) === true) left.push(entry.key);
-      else snapshot.set(entry.key, value);
-    });
-    if (this.machine.phase.name !== 'listing') return { type: 'listed', position };
+    const isListing = (): boolean => this.machine.phase.name === 'listing';
+    const position = await listPrefix(
+      connection,
+      prefix,
+      (entry) => {
+        const value = isListing() ? this.decode(entry) : undefined;
+        if (value === undefined) return;
+        if (isLeaving?.(value) === true) left.push(entry.key);
+        else snapshot.set(entry.key, value);
+      },
+      isListing,
+    );
+    if (!isListing()) return { type: 'listed', position };
     onUpdate({ kind: 'reset', snapshot, ...(left.length === 0 ? {} : { left }) });
     return { type: 'listed', position };
   }

@@ -3,6 +3,7 @@ import { drainingEndpoint } from '../core/endpoint.js';
 import { decodeEndpoint, encodeEndpoint } from '../core/endpoint-codec.js';
 import type { RecordObservation, RecordRequest } from '../core/lease-record.js';
 import type { EtcdConnection } from './etcd-connection.js';
+import { isUnavailable, LeaseGoneError } from './etcd-error.js';
 
 type Member = Parameters<Parameters<EtcdConnection['request']>[1]>[0];
 type Operations = NonNullable<Parameters<Member['kv']['txn']>[0]['success']>;
@@ -118,7 +119,12 @@ async function remove(
   leaseId: string,
   request: RecordRequest,
 ): Promise<void> {
-  await announceRemoval(connection, leaseId, request);
+  try {
+    await announceRemoval(connection, leaseId, request);
+  } catch (error) {
+    // An etcd that is full refuses to write, and still deletes.
+    if (isUnavailable(error) || error instanceof LeaseGoneError) throw error;
+  }
   const deletion = { request_delete_range: { key: Buffer.from(request.key) } };
   await ifOurs(connection, leaseId, request.key, [deletion]);
 }

@@ -170,6 +170,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
 
   private begin(joined: readonly EndpointConnection[], { pipeline }: BalancerSettings): void {
     const { ramp, ports } = this;
+    if (joined.length === 0) return;
     ramp?.enqueue(inRampOrder(joined, pipeline.locality?.zone, ports.random));
     if (ramp?.isOpen !== false) return;
     this.cancelHeadStart?.();

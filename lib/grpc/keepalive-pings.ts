@@ -14,13 +14,11 @@ const PATIENT_MS = 5 * 60_000 + 10_000;
 const SILENT_PINGS = 2;
 /** One more when a call was sent after the last of them: somebody waits for an answer, and the connection may be dead. */
 const RESERVE_PINGS = 1;
-/** What a ping's answer and a stray frame of the connection itself take; whatever is more was sent for a call. */
-const SILENCE_BYTES = 17 + 13;
-
 /** The part of grpc-js's HTTP/2 transport this file relies on. */
 interface PingingTransport {
-  readonly session: { readonly closed: boolean; readonly socket?: { readonly bytesRead?: number } };
-  readonly keepaliveTimeMs: number;
+  readonly session: { readonly closed: boolean };
+  /** Counted unless channelz is switched off: then every ping counts as one into silence. */
+  readonly messagesReceived?: number;
   canSendPing(): boolean;
   maybeSendPing(): void;
   maybeStartKeepalivePingTimer(): void;
@@ -63,18 +61,23 @@ function spare(transport: PingingTransport): void {
   const budget = new PingBudget();
   const maybeSendPing = transport.maybeSendPing.bind(transport);
   const addActiveCall = transport.addActiveCall.bind(transport);
+  // A ping that was put off while no call was open leaves before the call that it waited for.
+  let isBeforeCall = false;
   transport.addActiveCall = (call) => {
     budget.called();
+    isBeforeCall = true;
     addActiveCall(call);
+    isBeforeCall = false;
   };
   transport.maybeSendPing = () => {
-    if (!transport.canSendPing()) {
-      maybeSendPing();
-    } else if (budget.take(transport.session.socket?.bytesRead ?? 0, performance.now())) {
+    if (
+      !transport.canSendPing() ||
+      budget.take(transport.messagesReceived ?? 0, performance.now(), !isBeforeCall)
+    ) {
       maybeSendPing();
     } else {
-      // Asked again after another interval: by then something may have come.
-      setTimeout(() => transport.maybeStartKeepalivePingTimer(), transport.keepaliveTimeMs).unref();
+      // After another interval: by then something may have come.
+      transport.maybeStartKeepalivePingTimer();
     }
   };
 }
@@ -83,7 +86,7 @@ function spare(transport: PingingTransport): void {
 export class PingBudget {
   private silent = 0;
   private hasCalled = false;
-  private bytesRead = 0;
+  private received = 0;
   private pingedMs = -Infinity;
 
   /** A call was sent. */
@@ -94,16 +97,18 @@ export class PingBudget {
   /**
    * Whether a ping may be sent now; it is then taken as sent.
    *
-   * @param bytesRead what came on the connection so far
+   * @param received how many messages came on the connection so far; frames of the connection itself do not count for servers
    * @param nowMs monotonic milliseconds
+   * @param hasCall whether the server sees an open call: without one it is patient for two hours, not five minutes
    */
-  take(bytesRead: number, nowMs: number): boolean {
-    if (bytesRead - this.bytesRead > SILENCE_BYTES) this.silent = 0;
+  take(received: number, nowMs: number, hasCall = true): boolean {
+    if (received > this.received) this.silent = 0;
     const allowed = SILENT_PINGS + (this.hasCalled ? RESERVE_PINGS : 0);
-    if (this.silent >= allowed && nowMs - this.pingedMs < PATIENT_MS) return false;
+    const isPatient = hasCall && nowMs - this.pingedMs >= PATIENT_MS;
+    if (this.silent >= allowed && !isPatient) return false;
     this.silent++;
     this.hasCalled = false;
-    this.bytesRead = bytesRead;
+    this.received = received;
     this.pingedMs = nowMs;
     return true;
   }

@@ -69,7 +69,8 @@ export interface ClientDefaults {
   readonly waitForReady?: boolean;
   /**
    * HTTP/2 keepalive, in Nest's own form. Default: a ping after 20 s, 5 s for the answer, and no more pings into silence than servers
-   * in Go bear: two, a third when a call is sent, then one in five minutes. Pings that are set here are sent as set.
+   * in Go bear: two, a third when a call is sent, then one in five minutes. Pings
+   * that are set here, not by `channelOptions`, are sent as set.
    */
   readonly keepalive?: GrpcOptions['options']['keepalive'];
   /** Default: plain text. */

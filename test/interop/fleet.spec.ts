@@ -62,6 +62,16 @@ describeInterop('one fleet of Go and Nest', (binary) => {
     expect(tally).toMatchObject({ calls: 1, failed });
   });
 
+  it('calls that a Go server never answers end by their deadlines, not by its patience with pings', async () => {
+    await startServer('go', url, 'hanging', { id: 'g1' });
+    const clientOptions = { channelOptions: { 'grpc.keepalive_time_ms': 200 } };
+    const hanging = { calls: 6, holdMs: 60_000, timeoutMs: 700, clientOptions } as const;
+    const tally = await callThrough('nest', url, 'hanging', hanging);
+    // The server may be the first to tell that time is up.
+    expect(tally.failed).toBe(6);
+    expect(Object.keys(tally.byCode)).not.toContain('UNAVAILABLE');
+  });
+
   it('two Go and two Nest servers are one service to both kinds of client', async () => {
     const ids = ['g1', 'g2', 'n1', 'n2'];
     await startAll('mixed', ids);

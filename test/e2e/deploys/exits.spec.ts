@@ -63,7 +63,7 @@ describeEtcd('the end of a server', (binary) => {
   it('a call that outlives the pings of its client by far still finishes', async () => {
     const app = await server('pinged', { drainDelayMs: 0, drainTimeoutMs: 30_000 });
     // grpc-js pings connections that have said GOAWAY too, and takes it for a lost connection that it cannot.
-    const clientOptions = { keepalive: { keepaliveTimeMs: 300, keepaliveTimeoutMs: 200 } };
+    const clientOptions = { keepalive: { keepaliveTimeMs: 300, keepaliveTimeoutMs: 1_000 } };
     const client = await callOne(app, 'pinged', { holdMs: 2_000, clientOptions });
     app.kill('SIGTERM');
     expect(await outcome(client)).toMatchObject({ calls: 1, failed: 0 });
