@@ -31,7 +31,8 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
     for (const row of chosen) {
       const outcomes: Partial<Record<Side, FaultOutcome>> = {};
       for (const side of sides) {
-        if (side === 'go' && (row.members === 3 || row.secured !== undefined)) continue;
+        const isOurs = row.members === 3 || row.secured !== undefined || row.oursOnly === true;
+        if (side === 'go' && isOurs) continue;
         outcomes[side] = await measureFault(row, side, binary);
       }
       rows.push(...benchRows(`${binary.version} ${row.id} ${row.name}`, outcomes));

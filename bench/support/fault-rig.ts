@@ -33,6 +33,8 @@ export interface FaultRow {
   readonly secured?: 'users' | 'tls';
   /** How many servers are left afterwards; 3 by default. */
   readonly left?: number;
+  /** Go's pair is not asked: its server does not start without etcd. */
+  readonly oursOnly?: boolean;
   /** Takes minutes. */
   readonly long?: boolean;
   /** Does it all and resolves when the fault is over, or begun where it never ends. */

@@ -4,7 +4,7 @@ import { FAULT_TTL_SECONDS, type FaultRig, type FaultRow } from './fault-rig.js'
 
 const SECOND = 1_000;
 
-/** Every row that is one fault on one fleet. Rows 10, 13 and 14 are of other kinds. */
+/** Every row that is one fault on one fleet. Rows 13 and 14 are of other kinds; a client that starts without etcd is a test of its own. */
 export const FAULT_ROWS: readonly FaultRow[] = [
   killed('1a', 5),
   killed('1b', 25),
@@ -172,6 +172,19 @@ export const FAULT_ROWS: readonly FaultRow[] = [
       const unblocked = server?.nextEvent('unblocked', 60 * SECOND);
       server?.kill('SIGHUP');
       await unblocked;
+    },
+  },
+  {
+    id: '10',
+    name: 'etcd down when a server starts, up 20 s later',
+    oursOnly: true,
+    left: 4,
+    expected: '0 failed; registered ≤ 3 s after',
+    strike: async ({ etcds: [etcd], fleet }) => {
+      await etcd?.kill();
+      await fleet.addServer('late');
+      await delay(20 * SECOND);
+      await etcd?.launch();
     },
   },
   {

@@ -25,11 +25,24 @@ export type EndpointFacts = Pick<Candidate, 'endpoint' | 'weight' | 'zone' | 've
 
 /** Reads an endpoint's facts. */
 export function readEndpointFacts(endpoint: Endpoint): EndpointFacts {
-  return {
-    endpoint,
-    weight: endpointWeight(endpoint),
-    zone: endpointZone(endpoint),
-    version: endpointVersion(endpoint),
-    hash: murmurHash(endpoint.address),
-  };
+  return new ReadFacts(endpoint);
+}
+
+class ReadFacts implements EndpointFacts {
+  readonly weight: number;
+  readonly zone: string | undefined;
+  readonly version: string | undefined;
+  private knownHash: number | undefined;
+
+  constructor(readonly endpoint: Endpoint) {
+    this.weight = endpointWeight(endpoint);
+    this.zone = endpointZone(endpoint);
+    this.version = endpointVersion(endpoint);
+  }
+
+  /** Most policies never ask. */
+  get hash(): number {
+    this.knownHash ??= murmurHash(this.endpoint.address);
+    return this.knownHash;
+  }
 }

@@ -22,8 +22,16 @@ export function candidate(
   joinedMs = 0,
   options?: PeakEwmaOptions,
 ): Candidate {
-  const facts = readEndpointFacts({ address, metadata });
-  return { ...facts, joinedMs, load: new EndpointLoad(fleet, options) };
+  const { endpoint, weight, zone, version, hash } = readEndpointFacts({ address, metadata });
+  return {
+    endpoint,
+    weight,
+    zone,
+    version,
+    hash,
+    joinedMs,
+    load: new EndpointLoad(fleet, options),
+  };
 }
 
 /** `count` candidates of one fleet, at `10.0.0.1:1` and so on. */
