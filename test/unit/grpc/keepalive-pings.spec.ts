@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PingBudget } from '../../../lib/grpc/keepalive-pings.js';
+import type { Subchannel } from '../../../lib/grpc/grpc-experimental.js';
+import { governPings, PingBudget } from '../../../lib/grpc/keepalive-pings.js';
 
 /** A connection on which no message comes, unless it is told otherwise. */
 class Connection {
@@ -57,5 +58,84 @@ describe('pings that servers in Go bear', () => {
     connection.pings(2);
     expect(connection.budget.take(0, connection.nowMs + 400_000, false)).toBe(false);
     expect(connection.budget.take(0, connection.nowMs + 400_000, true)).toBe(true);
+  });
+});
+
+/** The part of grpc-js's transport that pings; it only counts. */
+class Transport {
+  readonly session = { closed: false };
+  messagesReceived = 0;
+  pings = 0;
+  timers = 0;
+  calls = 0;
+
+  canSendPing(): boolean {
+    return this.calls > 0;
+  }
+
+  maybeSendPing(): void {
+    if (this.canSendPing()) this.pings++;
+  }
+
+  maybeStartKeepalivePingTimer(): void {
+    this.timers++;
+  }
+
+  addActiveCall(): void {
+    this.calls++;
+  }
+}
+
+async function governed(transport: object | null, isSparing: boolean): Promise<void> {
+  const subchannel = { getRealSubchannel: () => ({ transport }) };
+  governPings(subchannel as unknown as Subchannel, isSparing);
+  await Promise.resolve();
+}
+
+describe('the pings of a connection', () => {
+  it('end when it is being left', async () => {
+    const transport = new Transport();
+    await governed(transport, false);
+    transport.addActiveCall();
+    transport.maybeSendPing();
+    transport.session.closed = true;
+    transport.maybeSendPing();
+    expect(transport.pings).toBe(1);
+  });
+
+  it('are put off for another interval where the server would mind', async () => {
+    const transport = new Transport();
+    await governed(transport, true);
+    transport.addActiveCall();
+    for (let turn = 0; turn < 5; turn++) transport.maybeSendPing();
+    expect(transport).toMatchObject({ pings: 2, timers: 3 });
+    transport.addActiveCall();
+    transport.maybeSendPing();
+    expect(transport.pings).toBe(3);
+    transport.messagesReceived++;
+    transport.maybeSendPing();
+    expect(transport.pings).toBe(4);
+  });
+
+  it('cost nothing of the budget while no call is open', async () => {
+    const transport = new Transport();
+    await governed(transport, true);
+    for (let turn = 0; turn < 5; turn++) transport.maybeSendPing();
+    expect(transport).toMatchObject({ pings: 0, timers: 0 });
+  });
+
+  it('are governed once, however often it is told to be ready', async () => {
+    const transport = new Transport();
+    await governed(transport, true);
+    const { maybeSendPing } = transport;
+    await governed(transport, true);
+    expect(transport.maybeSendPing).toBe(maybeSendPing);
+  });
+
+  it('stay as they are where grpc-js looks different inside', async () => {
+    const stranger = { session: {} };
+    await governed(stranger, true);
+    await governed(null, true);
+    expect(stranger).toEqual({ session: {} });
   });
 });
