@@ -45,6 +45,24 @@ describe('RoundRobin', () => {
     expect([next.pick(), next.pick(), next.pick(), next.pick()]).toEqual([c, d, e, a]);
   });
 
+  it('goes on with who has joined behind the last one that was called', () => {
+    const [a, b, c] = candidates(3);
+    const picker = new RoundRobin([a!], () => 0);
+    picker.pick();
+    const next = new RoundRobin([a!, b!], () => 0, picker);
+    expect([next.pick(), next.pick()]).toEqual([b, a]);
+    // Replaced without a call in between.
+    const idle = new RoundRobin([a!, b!], () => 0, new RoundRobin([a!, b!, c!], () => 0, next));
+    expect(idle.pick()).toBe(b);
+  });
+
+  it('goes on with whose turn it was when the last one has left', () => {
+    const [a, b, c, d] = candidates(4);
+    const picker = new RoundRobin([a!, b!, c!, d!], () => 0);
+    expect([picker.pick(), picker.pick()]).toEqual([a, b]);
+    expect(new RoundRobin([d!, a!, c!], () => 0, picker).pick()).toBe(c);
+  });
+
   it('starts afresh when nobody is left', () => {
     const [a, b, c] = candidates(3);
     const next = new RoundRobin([b!, c!], () => 0.9, new RoundRobin([a!], () => 0));
