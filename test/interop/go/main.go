@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -50,7 +51,7 @@ func run() error {
 		return errors.New("usage: interop server|client|load|list|watch|put|delete|get --etcd URL --service NAME ...")
 	}
 	flags := flag.NewFlagSet(os.Args[1], flag.ContinueOnError)
-	url := flags.String("etcd", "http://127.0.0.1:2379", "client URL of etcd")
+	url := flags.String("etcd", "http://127.0.0.1:2379", "client URLs of etcd, with commas between")
 	service := flags.String("service", "api", "name of the service")
 	action := commands[os.Args[1]](flags)
 	if err := flags.Parse(os.Args[2:]); err != nil {
@@ -68,7 +69,7 @@ func run() error {
 	}()
 
 	client, err := clientv3.New(clientv3.Config{
-		Endpoints:   []string{*url},
+		Endpoints:   strings.Split(*url, ","),
 		DialTimeout: 5 * time.Second,
 		Logger:      zap.NewNop(),
 	})
