@@ -191,6 +191,13 @@ export class FaultFleet {
     return this.until(async () => (await this.records()) === count, timeoutMs);
   }
 
+  /** Waits until every server says that it is registered; Nest only. */
+  async untilRegistered(): Promise<void> {
+    const isRegistered = ({ events }: EventProcess): boolean =>
+      events.findLast(({ event }) => event === 'status')?.['state'] === 'registered';
+    while (!this.servers.every(isRegistered)) await delay(20);
+  }
+
   /** How long from now until the client's list is that of the registry again, with so many endpoints; Nest only. */
   async untilList(count: number, timeoutMs = 30_000): Promise<number | undefined> {
     const started = performance.now();

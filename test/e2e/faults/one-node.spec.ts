@@ -28,8 +28,9 @@ describeEtcd('a fleet on one etcd', (binary) => {
   });
 
   afterEach(async () => {
-    // The next fault strikes a fleet that is well.
+    // The next fault strikes a fleet that is well, and knows it: etcd may have kept the records over its own restart.
     await fleet.untilRecords(SERVERS);
+    await fleet.untilRegistered();
   });
 
   const begin = async (): Promise<void> => {
