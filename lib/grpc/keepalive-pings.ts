@@ -14,6 +14,7 @@ const PATIENT_MS = 5 * 60_000 + 10_000;
 const SILENT_PINGS = 2;
 /** One more when a call was sent after the last of them: somebody waits for an answer, and the connection may be dead. */
 const RESERVE_PINGS = 1;
+
 /** The part of grpc-js's HTTP/2 transport this file relies on. */
 interface PingingTransport {
   readonly session: { readonly closed: boolean };
