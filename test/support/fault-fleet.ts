@@ -193,8 +193,6 @@ export class FaultFleet {
 
   /** Waits until every server says that it is registered; Nest only. */
   async untilRegistered(): Promise<void> {
-    const isRegistered = ({ events }: EventProcess): boolean =>
-      events.findLast(({ event }) => event === 'status')?.['state'] === 'registered';
     while (!this.servers.every(isRegistered)) await delay(20);
   }
 
@@ -232,6 +230,9 @@ export class FaultFleet {
     this.reader.close();
   }
 }
+
+const isRegistered = ({ events }: EventProcess): boolean =>
+  events.findLast(({ event }) => event === 'status')?.['state'] === 'registered';
 
 const soon = (): { deadline: number } => ({ deadline: Date.now() + 1_000 });
 
