@@ -4,7 +4,8 @@ import type { Endpoint } from './endpoint.js';
 import type { Snapshot, SnapshotChange } from './snapshot.js';
 
 /**
- * - `reset`: this is the whole list now.
+ * - `reset`: this is the whole list now. With `isPart` it is the beginning of a long first one, for who would rather begin than wait;
+ *   the `reset` with all of it is on its way.
  * - `change`: what changed since the last update.
  * - `failure`: the registry cannot say. What it said last is not taken back; a `reset` follows when it can again.
  *
@@ -15,6 +16,7 @@ export type RegistryUpdate<Value = Endpoint> =
       readonly kind: 'reset';
       readonly snapshot: Snapshot<Value>;
       readonly left?: readonly string[];
+      readonly isPart?: true;
     }
   | {
       readonly kind: 'change';

@@ -35,27 +35,37 @@ export interface WatchHandlers {
 }
 
 /** How many keys one reply may hold: thousands at once would block the event loop, and raise the memory of the process for good. */
-const PAGE_SIZE = 2_500;
+const PAGE_SIZE = 1_000;
+/** The same for the first reply where somebody waits for it: soon there, and read in a few milliseconds. */
+const FIRST_PAGE_SIZE = 256;
+
+/** How a list is read. */
+export interface ListOptions {
+  /** Asked between pages: no more are read once nobody waits for them. */
+  readonly isWanted?: () => boolean;
+  /** Called once where more follows after the first page, which then is a short one. */
+  readonly onFirstPage?: (() => void) | undefined;
+}
 
 /**
  * Reads every key under a prefix with its value, all as of one revision.
  *
  * @param onEntry called with one key after the other, as the pages come
- * @param isWanted asked between pages: no more are read once nobody waits for them
  * @returns the position of the list in etcd's history
  */
 export async function listPrefix(
   connection: EtcdConnection,
   prefix: string,
   onEntry: (entry: EtcdEntry) => void,
-  isWanted: () => boolean = () => true,
+  { isWanted = () => true, onFirstPage }: ListOptions = {},
 ): Promise<RegistryPosition> {
   const range_end = rangeEnd(Buffer.from(prefix));
-  const page = (key: Buffer, revision: string) => {
-    const range = { key, range_end, limit: PAGE_SIZE, revision };
+  const page = (key: Buffer, revision: string, limit = PAGE_SIZE) => {
+    const range = { key, range_end, limit, revision };
     return connection.request('list', (member, options) => member.kv.range(range, options));
   };
-  const first = await page(Buffer.from(prefix), '0');
+  const firstSize = onFirstPage === undefined ? PAGE_SIZE : FIRST_PAGE_SIZE;
+  const first = await page(Buffer.from(prefix), '0', firstSize);
   const { revision, cluster_id: clusterId } = first.header;
   for (let reply = first; ;) {
     const last = reply.more && isWanted() ? reply.kvs.at(-1) : undefined;
@@ -65,6 +75,7 @@ export async function listPrefix(
     next?.catch(() => {});
     for (const found of reply.kvs) onEntry(toEntry(found));
     if (next === undefined) return { revision: BigInt(revision), clusterId };
+    if (reply === first) onFirstPage?.();
     reply = await next;
   }
 }

@@ -123,17 +123,20 @@ export class PrefixWatch<Value> {
     const snapshot = new Map<string, Value>();
     const left: string[] = [];
     const isListing = (): boolean => this.machine.phase.name === 'listing';
-    const position = await listPrefix(
-      connection,
-      prefix,
-      (entry) => {
-        const value = isListing() ? this.decode(entry) : undefined;
-        if (value === undefined) return;
-        if (isLeaving?.(value) === true) left.push(entry.key);
-        else snapshot.set(entry.key, value);
-      },
-      isListing,
-    );
+    const onEntry = (entry: EtcdEntry): void => {
+      const value = isListing() ? this.decode(entry) : undefined;
+      if (value === undefined) return;
+      if (isLeaving?.(value) === true) left.push(entry.key);
+      else snapshot.set(entry.key, value);
+    };
+    const onFirstPage = (): void => {
+      if (isListing()) onUpdate({ kind: 'reset', snapshot: new Map(snapshot), isPart: true });
+    };
+    const position = await listPrefix(connection, prefix, onEntry, {
+      isWanted: isListing,
+      // Later lists only confirm or correct what is known.
+      onFirstPage: this.machine.position === undefined ? onFirstPage : undefined,
+    });
     if (!isListing()) return { type: 'listed', position };
     onUpdate({ kind: 'reset', snapshot, ...(left.length === 0 ? {} : { left }) });
     return { type: 'listed', position };

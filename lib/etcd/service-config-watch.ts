@@ -16,6 +16,7 @@ export class ServiceConfigWatch {
     this.configs$ = new Observable<Snapshot<string>>((subscriber) => {
       let configs: Snapshot<string> | undefined;
       return open((update) => {
+        if (update.kind === 'reset' && update.isPart === true) return;
         // What was said last holds while etcd is away. Who waits for a first word need not wait for that.
         if (update.kind === 'failure') configs ??= NO_CONFIGS;
         else if (update.kind === 'reset') configs = update.snapshot;

@@ -31,8 +31,11 @@ const SLACK = 64;
 export class ConnectionRamp {
   private queue: EndpointConnection[] = [];
   private urgent: EndpointConnection[] = [];
+  /** Connected to while the list was not whole, and not among those its whole order begins with. */
+  private guests: EndpointConnection[] = [];
   private target: number;
   private hasOpened = false;
+  private isPart = false;
 
   constructor(private options: RampOptions) {
     this.target = options.eager;
@@ -59,10 +62,38 @@ export class ConnectionRamp {
     return this.hasOpened;
   }
 
-  /** Endpoints to connect to when their turn comes, in this order. */
-  enqueue(connections: readonly EndpointConnection[]): void {
-    this.queue.push(...connections);
-    if (this.waiting <= this.options.eager) this.open();
+  /**
+   * Endpoints to connect to when their turn comes, in this order, and in the place of all that were given before.
+   *
+   * @param isPart the list is not whole yet: one connection will do until it is, because every client would make its first ones at
+   *   the beginning of the same list
+   */
+  begin(order: readonly EndpointConnection[], isPart: boolean): void {
+    const { eager } = this.options;
+    this.guests = this.isPart ? order.slice(eager).filter(({ state }) => state !== 'idle') : [];
+    this.queue = [...order];
+    this.urgent = [];
+    this.isPart = isPart;
+    if (!isPart && order.length <= eager) this.open();
+  }
+
+  /** Whether the order so far is that of a part of the list. */
+  get isPartial(): boolean {
+    return this.isPart;
+  }
+
+  /**
+   * The connections that a part of the list has led to, once there are others to take their calls: kept, they would have the
+   * endpoints at the beginning of the list serve more clients than all others do. Each is named once.
+   *
+   * @param ready how many connections are ready
+   */
+  takeGuests(ready: number): readonly EndpointConnection[] {
+    if (this.guests.length === 0 || ready < this.guests.length + FIRST_FEW) return [];
+    const { guests } = this;
+    this.guests = [];
+    this.queue.push(...guests);
+    return guests;
   }
 
   /** An endpoint that is to be connected before all that wait: it has just joined, or has just lost its connection. */
@@ -100,10 +131,11 @@ export class ConnectionRamp {
     active: number,
     isListed: (connection: EndpointConnection) => boolean,
   ): void {
-    const concurrency = this.hasOpened
-      ? this.options.concurrency
-      : Math.min(FIRST_FEW, this.options.concurrency);
-    while (connecting < concurrency && active < this.target) {
+    const { concurrency: most } = this.options;
+    const few = this.isPart ? 1 : FIRST_FEW;
+    const concurrency = this.hasOpened ? most : Math.min(few, most);
+    const target = !this.isPart ? this.target : this.hasOpened ? FIRST_FEW : few;
+    while (connecting < concurrency && active < target) {
       const connection = this.urgent.shift() ?? this.queue.shift();
       if (connection === undefined) return;
       if (connection.state !== 'idle' || !isListed(connection)) continue;
@@ -120,7 +152,7 @@ export class ConnectionRamp {
  * @param zone the client's own; `undefined`: all zones are alike
  */
 export function inRampOrder(
-  connections: readonly EndpointConnection[],
+  connections: Iterable<EndpointConnection>,
   zone: string | undefined,
   random: Random,
 ): EndpointConnection[] {

@@ -98,6 +98,13 @@ export class ConnectionTable {
     return true;
   }
 
+  /** Has a connection rest that is not needed for now. */
+  rest(connection: EndpointConnection): void {
+    const { state } = connection;
+    connection.rest();
+    this.moved(connection, state);
+  }
+
   close(): void {
     for (const address of this.byAddress.keys()) this.remove(address);
   }

@@ -30,12 +30,15 @@ import {
   UnavailablePicker,
 } from './grpc-experimental.js';
 import { OutlierWatch } from './outlier-watch.js';
+import { isPartialList, mayBeginOnPart } from './partial-list.js';
 import { discoveredEndpoints } from './resolved-endpoint.js';
+import { TurnGatherer } from './turn-gatherer.js';
 
 /** One channel's balancer. */
 export class EndpointBalancer implements LoadBalancer, PickerHost {
   measures = false;
   private readonly pickers: FleetPicker;
+  private readonly publishing = new TurnGatherer(() => this.publish());
   private readonly isListed = (connection: EndpointConnection) =>
     this.table?.has(connection) === true;
   /** What the connections see of the settings; they outlive each of them. */
@@ -50,7 +53,6 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   private note = '';
   /** An update is being worked in: what changes meanwhile is published at its end. */
   private updating = false;
-  private scheduled = false;
   private rampScheduled = false;
   private closed = false;
 
@@ -69,10 +71,13 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   ): boolean {
     if (this.closed || !(config instanceof BalancerConfig)) return false;
     const { settings } = config;
+    const isPart = isPartialList(options);
+    // Calls wait for the whole of it.
+    if (isPart && !mayBeginOnPart(settings)) return true;
     this.note = note;
     this.updating = true;
     const table = this.prepare(settings, options);
-    if (list.ok) this.replace(table, discoveredEndpoints(list.value), settings);
+    if (list.ok) this.replace(table, discoveredEndpoints(list.value), settings, isPart);
     this.outliers?.judge();
     this.updating = false;
     // A list that is in use stays in use; without one, calls are to fail with what the resolver says.
@@ -81,7 +86,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
       return true;
     }
     this.runRamp();
-    this.publish();
+    this.publishing.run();
     return true;
   }
 
@@ -100,6 +105,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     this.cancelHeadStart?.();
     this.outliers?.stop();
     this.pickers.stop();
+    this.publishing.stop();
     this.table?.close();
   }
 
@@ -157,25 +163,26 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     table: ConnectionTable,
     listed: readonly Endpoint[],
     settings: BalancerSettings,
+    isPart: boolean,
   ): void {
     const all = listed.map((endpoint) => table.factsOf(endpoint));
-    const isFirst = table.size === 0;
+    const isFirst = table.size === 0 || this.ramp?.isPartial === true;
     const joined = table.replace(
       settings.subset === undefined ? all : pickSubset(all, settings.subset),
     );
-    if (isFirst) this.begin(joined, settings);
+    if (isFirst) this.begin(table, settings, isPart);
     else for (const connection of joined) this.ramp?.expedite(connection);
     this.ramp?.prune(table.size, this.isListed);
   }
 
-  private begin(joined: readonly EndpointConnection[], { pipeline }: BalancerSettings): void {
+  private begin(table: ConnectionTable, { pipeline }: BalancerSettings, isPart: boolean): void {
     const { ramp, ports } = this;
-    if (joined.length === 0) return;
-    ramp?.enqueue(inRampOrder(joined, pipeline.locality?.zone, ports.random));
-    if (ramp?.isOpen !== false) return;
+    ramp?.begin(inRampOrder(table.values(), pipeline.locality?.zone, ports.random), isPart);
     this.cancelHeadStart?.();
+    if (!isPart && table.count.ready > 0) ramp?.open();
+    if (ramp?.isOpen !== false || table.size === 0) return;
     this.cancelHeadStart = ports.clock.setTimer(HEAD_START_MS, () => {
-      ramp.open();
+      if (table.count.ready === 0) ramp.open();
       this.runRamp();
     });
   }
@@ -187,7 +194,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
 
   private onConnectionChange(connection: EndpointConnection, from: ConnectionState): void {
     if (this.closed || this.table?.moved(connection, from) !== true) return;
-    if (connection.state === 'ready') this.ramp?.open();
+    if (connection.state === 'ready') this.onReady(this.table, this.ramp);
     if (connection.state === 'failed') this.lastError = connection.lastError ?? this.lastError;
     if (connection.state === 'idle') {
       // It was ready: it comes before those that were never tried.
@@ -195,7 +202,12 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
       this.helper.requestReresolution();
     }
     this.scheduleRamp();
-    this.schedulePublish();
+    this.schedulePublish(connection.state === 'ready');
+  }
+
+  private onReady(table: ConnectionTable, ramp: ConnectionRamp | undefined): void {
+    if (ramp?.isPartial === false) ramp.open();
+    for (const guest of ramp?.takeGuests(table.count.ready) ?? []) table.rest(guest);
   }
 
   private scheduleRamp(): void {
@@ -213,14 +225,12 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     this.ramp?.run(connecting, connecting + ready, this.isListed);
   }
 
-  /** Changes are gathered, so that a hundred of them make one picker; meanwhile the old one passes over who is lost. */
-  private schedulePublish(): void {
-    if (this.scheduled || this.updating) return;
-    this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
-      if (!this.closed) this.publish();
-    });
+  /**
+   * Changes are gathered, so that a hundred of them make one picker; meanwhile the old one passes over who is lost. Only who becomes
+   * ready is used at once: calls may be waiting for it.
+   */
+  private schedulePublish(isUrgent = false): void {
+    if (!this.updating) this.publishing.request(isUrgent);
   }
 
   private publish(): void {

@@ -166,6 +166,12 @@ export class EndpointConnection implements Candidate {
     this.release();
   }
 
+  /** Is connected no longer, without having been lost: nobody is told. Calls under way still finish. */
+  rest(): void {
+    this.release();
+    this.state = 'idle';
+  }
+
   private onSubchannelState(subchannel: Subchannel, next: connectivityState, error?: string): void {
     if (this.closed) return;
     switch (next) {

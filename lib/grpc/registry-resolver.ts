@@ -17,6 +17,7 @@ import {
   statusOrFromError,
   statusOrFromValue,
 } from './grpc-experimental.js';
+import { PARTIAL_LIST } from './partial-list.js';
 import { createBalancerSettings } from './policies.js';
 import { resolvedEndpoints } from './resolved-endpoint.js';
 import { createServiceConfig } from './service-config.js';
@@ -140,7 +141,7 @@ export class RegistryResolver implements Resolver {
     return following;
   }
 
-  private report({ endpoints, error }: DirectoryState): void {
+  private report({ endpoints, error, isPart }: DirectoryState): void {
     const directory = this.lease?.directory;
     if (directory === undefined) return;
     const { service, registry } = directory;
@@ -150,6 +151,8 @@ export class RegistryResolver implements Resolver {
       this.fail(`service "${service}" cannot be resolved from ${place}: ${error.message}`);
       return;
     }
+    // gRPC's own policies connect to whatever they are given, and begin anew with every list.
+    if (isPart === true && this.config === null) return;
     const list = resolvedEndpoints(endpoints);
     const note =
       list.length > 0
@@ -160,7 +163,11 @@ export class RegistryResolver implements Resolver {
     // gRPC's own policies let calls wait for ever on an empty list; ours fails them with the note.
     if (list.length === 0 && this.config === null) this.fail(note);
     else {
-      const attributes = { ...connectionAttributes(directory.connections), ...this.selector() };
+      const attributes = {
+        ...connectionAttributes(directory.connections),
+        ...(isPart === true ? PARTIAL_LIST : {}),
+        ...this.selector(),
+      };
       this.listener(statusOrFromValue(list), attributes, this.serviceConfig(), note);
     }
   }

@@ -21,8 +21,9 @@ export abstract class Registry {
   }
 
   /**
-   * Follows one service. A subscription starts with a `reset` (or a `failure`) and then never completes and never errors:
-   * a registry that is away says so with a `failure` and comes back by itself. Unsubscribing stops everything it started.
+   * Follows one service. A subscription starts with a `reset` (of a long list perhaps its beginning first) or a `failure`, and then
+   * never completes and never errors: a registry that is away says so with a `failure` and comes back by itself. Unsubscribing stops
+   * everything it started.
    */
   abstract watch(service: string): Observable<RegistryUpdate>;
 

@@ -35,6 +35,8 @@ export interface DirectoryState {
    * age is the time since.
    */
   readonly savedAt?: number;
+  /** Present while the endpoints are the beginning of a long list, and the rest of it is on its way. */
+  readonly isPart?: true;
 }
 
 /** What a directory needs besides its registry. */
@@ -123,6 +125,10 @@ export class ServiceDirectory {
   }
 
   private apply(update: RegistryUpdate): void {
+    if (update.kind === 'reset' && update.isPart === true) {
+      this.begin(usableEndpoints(update.snapshot));
+      return;
+    }
     if (update.kind === 'failure') {
       if (!this.answered) this.remember();
       this.step({ type: 'update', update });
@@ -133,6 +139,17 @@ export class ServiceDirectory {
     this.cancelSnapshot?.();
     this.step({ type: 'update', update });
     this.changed();
+  }
+
+  /** Better than nothing, and worse than anything else: a list that was kept is a whole one. */
+  private begin(endpoints: readonly Endpoint[]): void {
+    if (this.answered || this.knowsList || endpoints.length === 0) return;
+    this.subject.next({ endpoints, error: undefined, isPart: true });
+  }
+
+  /** Whether a whole list is in use, be it one that was kept. */
+  private get knowsList(): boolean {
+    return this.state.endpoints !== undefined && this.state.isPart === undefined;
   }
 
   private step(input: RemovalGuardInput): void {
@@ -174,13 +191,13 @@ export class ServiceDirectory {
   private remember(): void {
     this.cancelSnapshot?.();
     const { snapshots, onEvent } = this.options;
-    if (snapshots === undefined || this.answered || this.state.endpoints !== undefined) return;
+    if (snapshots === undefined || this.answered || this.knowsList) return;
     const stored = snapshots.load(this.service);
     if (stored === undefined) return;
     const { snapshot, savedAt } = stored;
     this.guard = createRemovalGuard(snapshot);
     const endpoints = usableEndpoints(snapshot);
-    this.subject.next({ ...this.state, endpoints, savedAt });
+    this.subject.next({ endpoints, error: this.state.error, savedAt });
     onEvent?.({ type: 'snapshot-used', service: this.service, total: endpoints.length, savedAt });
   }
 
@@ -193,7 +210,8 @@ export class ServiceDirectory {
     this.cancelDebounce = undefined;
     if (!this.pending) return;
     this.pending = false;
-    const { endpoints: before, error, held: heldBefore = [], savedAt } = this.state;
+    const { endpoints, error, held: heldBefore = [], savedAt, isPart } = this.state;
+    const before = isPart === true ? undefined : endpoints;
     const snapshot = guardedSnapshot(this.guard);
     const listed = usableEndpoints(snapshot);
     const same = before !== undefined && sameEndpoints(before, listed);
@@ -202,8 +220,11 @@ export class ServiceDirectory {
     const failure = this.guard.away ? error : undefined;
     const isNews = !same || failure !== error || savedAt !== undefined;
     if (isNews || held.join() !== heldBefore.join()) {
-      const endpoints = same ? before : listed;
-      this.subject.next({ endpoints, error: failure, ...(held.length === 0 ? {} : { held }) });
+      this.subject.next({
+        endpoints: same ? before : listed,
+        error: failure,
+        ...(held.length === 0 ? {} : { held }),
+      });
     }
     if (same) return;
     const { clock, debounceMs = DEFAULT_DEBOUNCE_MS, snapshots } = this.options;

@@ -1,5 +1,7 @@
 /** The contract of every registry, on real etcd: two processes' worth of registries on one store. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Etcd3 } from 'etcd3';
+import { encodeEndpoint } from '../../lib/core/endpoint-codec.js';
 import { EtcdRegistry } from '../../lib/etcd/etcd-registry.js';
 import { describeEachEtcd } from '../support/describe-etcd.js';
 import { EtcdProcess } from '../support/etcd-process.js';
@@ -51,6 +53,32 @@ describeEachEtcd('EtcdRegistry', (binary) => {
     expect(left).toEqual([`leaving-${count}/api/h:1`]);
     follower.stop();
     await Promise.all([server.close(), observer.close()]);
+  });
+
+  it('tells the beginning of a long list before all of it, to who does not know it yet', async () => {
+    const options = { hosts: etcd.hosts, namespace: 'long/' };
+    const admin = new Etcd3({ hosts: etcd.hosts });
+    const addresses = Array.from({ length: 3_000 }, (_, index) => `h:${index + 1}`);
+    for (let from = 0; from < addresses.length; from += 100) {
+      const puts = addresses.slice(from, from + 100).map((address) => {
+        const value = encodeEndpoint(endpointAt(address));
+        return admin.put(`long/api/${address}`).value(value).exec();
+      });
+      await Promise.all(puts);
+    }
+    const observer = new EtcdRegistry(options);
+    const follower = new Follower(observer, 'api');
+    await follower.lists(...addresses);
+    const sizes = follower.updates.map((update) =>
+      update.kind === 'reset' ? [update.snapshot.size, update.isPart ?? false] : update.kind,
+    );
+    expect(sizes).toEqual([
+      [256, true],
+      [3_000, false],
+    ]);
+    follower.stop();
+    await observer.close();
+    admin.close();
   });
 
   it('tells followers that servers leave: a registry that closes', async () => {

@@ -44,13 +44,17 @@ it('takes calls as soon as one endpoint is ready, and rotates exactly over all t
   expect(channel.spread(30)).toEqual({ [A]: 10, [B]: 10, [C]: 10 });
 });
 
-it('makes one picker of many endpoints that become ready in one turn', async () => {
+it('uses the first endpoint of a turn that becomes ready at once, and the others with one picker more', async () => {
   const channel = new FakeChannel();
   const list = addresses(16);
   channel.list(list);
   const before = channel.states.length;
-  await channel.connect(...list);
-  expect(channel.states.length - before).toBe(1);
+  const [first = '', ...others] = list;
+  await settled();
+  channel.to(first).become(READY);
+  expect(channel.spread(2)).toEqual({ [first]: 2 });
+  await channel.connect(...others);
+  expect(channel.states.length - before).toBe(2);
 });
 
 it('makes one picker of many connections that are lost in one turn', async () => {
@@ -204,8 +208,8 @@ it('closes everything and says nothing more once it is destroyed', async () => {
   const settings = settingsOf({ outlierDetection: true, slowStart: { windowMs: 1_000 } });
   channel.list([A, B], settings);
   await channel.connect(A);
+  channel.to(B).become(IDLE);
   const told = channel.states.length;
-  channel.to(B).become(READY);
   channel.balancer.destroy();
   await settled();
   expect(channel.states).toHaveLength(told);

@@ -14,6 +14,7 @@ import {
   statusOrFromValue,
   type Subchannel,
 } from '../../../lib/grpc/grpc-experimental.js';
+import { PARTIAL_LIST } from '../../../lib/grpc/partial-list.js';
 import { createBalancerSettings, type LoadBalancingOptions } from '../../../lib/grpc/policies.js';
 import { resolvedEndpoints } from '../../../lib/grpc/resolved-endpoint.js';
 import { FakeClock } from '../../../lib/testing/fake-clock.js';
@@ -129,6 +130,7 @@ export class FakeChannel {
     endpoints: readonly (string | GrpcEndpoint)[],
     settings: BalancerSettings = settingsOf(),
     note = 'the list',
+    attributes: ChannelOptions = {},
   ): boolean {
     const list = endpoints.flatMap((entry) =>
       typeof entry === 'string' ? endpoint(entry) : entry,
@@ -136,9 +138,14 @@ export class FakeChannel {
     return this.balancer.updateAddressList(
       statusOrFromValue(list),
       new BalancerConfig(settings),
-      {},
+      attributes,
       note,
     );
+  }
+
+  /** Hands it the beginning of a list. */
+  listPart(endpoints: readonly string[], settings: BalancerSettings = settingsOf()): boolean {
+    return this.list(endpoints, settings, 'the beginning', PARTIAL_LIST);
   }
 
   /** Hands it a failure to resolve. */

@@ -95,6 +95,19 @@ describe('a resolver', () => {
     expect(channel.told).toHaveLength(2);
   });
 
+  it('hands the beginning of a list to our balancer, and not to one of gRPC', async () => {
+    const ours = await subject().start();
+    const plain = new Subject('scripted:///api', { 'grpc.service_config': '{}' }, () => pool);
+    await plain.start();
+    registry.begin('api', 'h:1');
+    expect([ours.last?.addresses, plain.last?.addresses]).toEqual([['h:1'], undefined]);
+    registry.reset('api', 'h:1', 'h:2');
+    expect([ours.last?.addresses, plain.last?.addresses]).toEqual([
+      ['h:1', 'h:2'],
+      ['h:1', 'h:2'],
+    ]);
+  });
+
   it('never answers within the call that starts it, though the list is known', async () => {
     pool.acquire('api');
     registry.reset('api', 'h:1');

@@ -38,6 +38,10 @@ export class ScriptedRegistry extends Registry {
     this.say(service, { kind: 'reset', snapshot: toSnapshot(endpoints) });
   }
 
+  begin(service: string, ...endpoints: readonly (string | Endpoint)[]): void {
+    this.say(service, { kind: 'reset', snapshot: toSnapshot(endpoints), isPart: true });
+  }
+
   put(service: string, ...endpoints: readonly (string | Endpoint)[]): void {
     this.say(service, { kind: 'change', change: { put: toSnapshot(endpoints), removed: [] } });
   }

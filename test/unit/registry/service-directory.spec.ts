@@ -37,6 +37,38 @@ describe('the list of a directory', () => {
     expect(lists()).toEqual([['h:1', 'h:2']]);
   });
 
+  it('is told as a part of itself while the rest of it is on its way', () => {
+    registry.begin('api', 'h:1');
+    expect(directory.state).toEqual({
+      endpoints: [{ address: 'h:1', metadata: null }],
+      error: undefined,
+      isPart: true,
+    });
+    registry.reset('api', 'h:1');
+    expect(directory.state).toEqual({
+      endpoints: [{ address: 'h:1', metadata: null }],
+      error: undefined,
+    });
+    expect(lists()).toEqual([undefined, ['h:1'], ['h:1']]);
+  });
+
+  it('is no longer told in parts once it was whole', () => {
+    registry.reset('api', 'h:1', 'h:2');
+    lists();
+    registry.begin('api', 'h:1');
+    clock.advance(50);
+    expect(lists()).toEqual([]);
+  });
+
+  it('stays a part where the registry fails before the rest of it has come', () => {
+    registry.begin('api', 'h:1');
+    const error = registry.fail('api');
+    expect(directory.state).toMatchObject({ error, isPart: true });
+    registry.reset('api', 'h:1', 'h:2');
+    expect(directory.state).toMatchObject({ error: undefined });
+    expect(directory.state.isPart).toBeUndefined();
+  });
+
   it('gathers the changes of the next 50 ms into one list', () => {
     registry.reset('api', 'h:1');
     lists();
