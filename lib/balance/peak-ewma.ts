@@ -55,8 +55,8 @@ const STAMP = 2;
  * at a floor; failures multiply the estimate.
  */
 export class PeakEwma {
-  private readonly decayMs: number;
-  private readonly failurePenalty: number;
+  private decayMs = DEFAULT_DECAY_MS;
+  private failurePenalty = DEFAULT_FAILURE_PENALTY;
   /** Latency in milliseconds, share of failures, and when both held: one cache line, where fields would be three boxes. */
   private readonly cells = Float64Array.of(Number.NaN, 0, Number.NEGATIVE_INFINITY);
 
@@ -68,6 +68,11 @@ export class PeakEwma {
     private readonly fleet: FleetLoad,
     options: PeakEwmaOptions = {},
   ) {
+    this.configure(options);
+  }
+
+  /** Goes by other options from now on; what was learnt stays. */
+  configure(options: PeakEwmaOptions): void {
     this.decayMs = options.decayMs ?? DEFAULT_DECAY_MS;
     this.failurePenalty = options.failurePenalty ?? DEFAULT_FAILURE_PENALTY;
   }

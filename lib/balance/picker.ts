@@ -1,9 +1,15 @@
+import type { Random } from '../core/clock.js';
 import type { Candidate } from './candidate.js';
 
 /** What a policy may know about a call. The caller may reuse one object for all calls. */
 export interface PickRequest {
   /** The first value of a metadata key, lower case; `undefined` where there is none. */
   header(name: string): string | undefined;
+  /**
+   * The call's lot, in [0, 1): drawn when it is first asked for, and the same for each further attempt of the call. Where there is
+   * none every pick draws anew.
+   */
+  lot?(random: Random): number;
 }
 
 /**

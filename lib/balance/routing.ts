@@ -74,6 +74,8 @@ export class CanaryPicker<C extends Candidate> implements Picker<C> {
       if (value !== undefined && (header.value === undefined || value === header.value))
         return true;
     }
-    return this.share > 0 && this.random() < this.share;
+    if (this.share === 0) return false;
+    // The same for a call's retries: one whose first attempt failed would else be drawn for the canaries sooner or later.
+    return (request.lot?.(this.random) ?? this.random()) < this.share;
   }
 }

@@ -2,7 +2,6 @@
  * Decides which endpoints to connect to, and when: a few at a time, so that thousands of endpoints neither block the
  * event loop nor hold up the first call; more as calls come, so that a quiet client of a large fleet stays small.
  */
-import type { Random } from '../core/clock.js';
 import type { EndpointConnection } from './endpoint-connection.js';
 
 /** How a ramp runs. */
@@ -16,13 +15,8 @@ export interface RampOptions {
 /** A fleet up to this size is connected to as a whole; beyond it each call adds one connection. */
 export const DEFAULT_RAMP: RampOptions = { eager: 64, concurrency: 16 };
 
-/** One connection, and the next only when that fails: `pick_first`. */
-export const SINGLE_RAMP: RampOptions = { eager: 1, concurrency: 1 };
-
 /** Of a fleet beyond `eager`, until the first connection is ready so many are in the making: more would only hold it up. */
 const FIRST_FEW = 4;
-/** How long that may take, in milliseconds: then all that are allowed are tried together. */
-export const HEAD_START_MS = 100;
 
 /** Entries that may wait beyond twice the endpoints there are. */
 const SLACK = 64;
@@ -37,19 +31,13 @@ export class ConnectionRamp {
   private hasOpened = false;
   private isPart = false;
 
-  constructor(private options: RampOptions) {
+  constructor(private readonly options: RampOptions) {
     this.target = options.eager;
   }
 
   /** How many wait, those included that are no longer wanted and were not come across yet. */
   get waiting(): number {
     return this.queue.length + this.urgent.length;
-  }
-
-  /** Goes on by other options; what was reached so far stays. */
-  configure(options: RampOptions): void {
-    this.options = options;
-    this.target = Math.max(this.target, options.eager);
   }
 
   /** Ends the head start of the first few: one is ready, or they have had their time. */
@@ -144,27 +132,4 @@ export class ConnectionRamp {
       active++;
     }
   }
-}
-
-/**
- * The order of the first connections: shuffled, so that clients which start together spread; the own zone first.
- *
- * @param zone the client's own; `undefined`: all zones are alike
- */
-export function inRampOrder(
-  connections: Iterable<EndpointConnection>,
-  zone: string | undefined,
-  random: Random,
-): EndpointConnection[] {
-  // Fisher and Yates: O(n), where sorting by random ranks is not.
-  const order = [...connections];
-  for (let left = order.length - 1; left > 0; left--) {
-    const other = Math.floor(random() * (left + 1));
-    [order[left], order[other]] = [order[other]!, order[left]!];
-  }
-  if (zone === undefined) return order;
-  return [
-    ...order.filter((connection) => connection.zone === zone),
-    ...order.filter((connection) => connection.zone !== zone),
-  ];
 }

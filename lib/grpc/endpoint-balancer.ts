@@ -4,9 +4,8 @@
  */
 import { type ChannelOptions, connectivityState } from '@grpc/grpc-js';
 import { EndpointLoad } from '../balance/endpoint-load.js';
+import type { Picker } from '../balance/picker.js';
 import { isLoadAware } from '../balance/policy.js';
-import { pickSubset } from '../balance/subset.js';
-import type { CancelTimer } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { BALANCER_NAME, BalancerConfig, type BalancerSettings } from './balancer-config.js';
 import {
@@ -14,10 +13,12 @@ import {
   createConnectionContext,
   type LiveSettings,
 } from './connection-context.js';
-import { ConnectionRamp, HEAD_START_MS, inRampOrder, SINGLE_RAMP } from './connection-ramp.js';
+import type { ConnectionPlan } from './connection-plan.js';
 import { ConnectionTable } from './connection-table.js';
 import type { ConnectionState, EndpointConnection } from './endpoint-connection.js';
-import { EndpointPicker, type PickerHost } from './endpoint-picker.js';
+import { EndpointPicker, type PickerHost, policyFailure } from './endpoint-picker.js';
+import { eligibleEndpoints } from './eligible-endpoints.js';
+import { FirstConnections } from './first-connections.js';
 import { FleetPicker } from './fleet-picker.js';
 import {
   type ChannelControlHelper,
@@ -31,6 +32,7 @@ import {
 } from './grpc-experimental.js';
 import { OutlierWatch } from './outlier-watch.js';
 import { isPartialList, mayBeginOnPart } from './partial-list.js';
+import { RampedConnections } from './ramped-connections.js';
 import { discoveredEndpoints } from './resolved-endpoint.js';
 import { TurnGatherer } from './turn-gatherer.js';
 
@@ -39,21 +41,21 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   measures = false;
   private readonly pickers: FleetPicker;
   private readonly publishing = new TurnGatherer(() => this.publish());
-  private readonly isListed = (connection: EndpointConnection) =>
-    this.table?.has(connection) === true;
+  private readonly isEjected = (connection: EndpointConnection) =>
+    this.outliers?.isEjected(connection.load.tally) === true;
   /** What the connections see of the settings; they outlive each of them. */
   private live: LiveSettings | undefined;
   private table: ConnectionTable | undefined;
   private settings: BalancerSettings | undefined;
-  private ramp: ConnectionRamp | undefined;
-  private cancelHeadStart: CancelTimer | undefined;
+  private plan: ConnectionPlan | undefined;
   private outliers: OutlierWatch | undefined;
   private published: connectivityState = connectivityState.IDLE;
   private lastError = 'no connection was tried yet';
   private note = '';
+  /** The last list had endpoints, eligible or not. */
+  private hasList = false;
   /** An update is being worked in: what changes meanwhile is published at its end. */
   private updating = false;
-  private rampScheduled = false;
   private closed = false;
 
   constructor(
@@ -77,7 +79,8 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     this.note = note;
     this.updating = true;
     const table = this.prepare(settings, options);
-    if (list.ok) this.replace(table, discoveredEndpoints(list.value), settings, isPart);
+    const joined = list.ok ? this.replace(table, discoveredEndpoints(list.value), settings) : [];
+    this.follow(table, settings, joined, isPart);
     this.outliers?.judge();
     this.updating = false;
     // A list that is in use stays in use; without one, calls are to fail with what the resolver says.
@@ -85,13 +88,13 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
       this.fail(list.error.details);
       return true;
     }
-    this.runRamp();
+    this.plan?.run();
     this.publishing.run();
     return true;
   }
 
   exitIdle(): void {
-    this.runRamp();
+    this.plan?.run();
   }
 
   resetBackoff(): void {
@@ -102,7 +105,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
 
   destroy(): void {
     this.closed = true;
-    this.cancelHeadStart?.();
+    this.plan?.stop();
     this.outliers?.stop();
     this.pickers.stop();
     this.publishing.stop();
@@ -118,10 +121,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   }
 
   onPick(): void {
-    const { table } = this;
-    if (table === undefined || table.count.idle === 0) return;
-    if (this.settings?.policy.name === 'pick_first') return;
-    if (this.ramp?.demand(table.size) === true) this.scheduleRamp();
+    this.plan?.onCall();
   }
 
   onFailure({ tally }: EndpointLoad): void {
@@ -136,55 +136,80 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     this.settings = settings;
     this.measures = isLoadAware(policy) || settings.outliers !== undefined;
     this.live = Object.assign(this.live ?? {}, { healthService, connectTimeoutMs });
-    const ramp = policy.name === 'pick_first' ? SINGLE_RAMP : settings.ramp;
-    this.ramp ??= new ConnectionRamp(ramp);
-    this.ramp.configure(ramp);
-    this.outliers?.stop();
-    this.outliers =
-      settings.outliers === undefined
-        ? undefined
-        : new OutlierWatch(
-            settings.outliers,
-            this.ports.clock,
-            () => this.table?.values() ?? [],
-            () => this.schedulePublish(),
-          );
+    this.watchOutliers(settings);
     this.table ??= new ConnectionTable(
       createConnectionContext(this.helper, subchannelOptions(options), this.ports, this.live, {
         onChange: (connection, from) => this.onConnectionChange(connection, from),
       }),
       () => this.createLoad(),
     );
-    if (isOtherHealth) for (const connection of this.table.values()) connection.recheck();
+    for (const connection of this.table.values()) {
+      if (isOtherHealth) connection.recheck();
+      if (policy.name === 'peak_ewma') connection.configureLoad(policy);
+    }
     return this.table;
   }
 
+  /** What was learnt about who fails stays, whatever else is changed. */
+  private watchOutliers({ outliers }: BalancerSettings): void {
+    if (outliers === undefined) {
+      this.outliers?.stop();
+      this.outliers = undefined;
+      return;
+    }
+    this.outliers?.configure(outliers);
+    // `pick_first` could call those it is not connected to.
+    const isUsable = ({ state }: EndpointConnection): boolean =>
+      state === 'ready' || (state === 'idle' && this.settings?.policy.name === 'pick_first');
+    this.outliers ??= new OutlierWatch(
+      outliers,
+      this.ports.clock,
+      () => this.table?.values() ?? [],
+      isUsable,
+      () => {
+        this.plan?.run();
+        this.schedulePublish();
+      },
+    );
+  }
+
+  /** Takes in a list; returns who is new. */
   private replace(
     table: ConnectionTable,
     listed: readonly Endpoint[],
     settings: BalancerSettings,
-    isPart: boolean,
-  ): void {
+  ): readonly EndpointConnection[] {
     const all = listed.map((endpoint) => table.factsOf(endpoint));
-    const isFirst = table.size === 0 || this.ramp?.isPartial === true;
-    const joined = table.replace(
-      settings.subset === undefined ? all : pickSubset(all, settings.subset),
-    );
-    if (isFirst) this.begin(table, settings, isPart);
-    else for (const connection of joined) this.ramp?.expedite(connection);
-    this.ramp?.prune(table.size, this.isListed);
+    this.hasList = listed.length > 0;
+    return table.replace(eligibleEndpoints(all, settings));
   }
 
-  private begin(table: ConnectionTable, { pipeline }: BalancerSettings, isPart: boolean): void {
-    const { ramp, ports } = this;
-    ramp?.begin(inRampOrder(table.values(), pipeline.locality?.zone, ports.random), isPart);
-    this.cancelHeadStart?.();
-    if (!isPart && table.count.ready > 0) ramp?.open();
-    if (ramp?.isOpen !== false || table.size === 0) return;
-    this.cancelHeadStart = ports.clock.setTimer(HEAD_START_MS, () => {
-      if (table.count.ready === 0) ramp.open();
-      this.runRamp();
-    });
+  /** Has the plan follow the list. A policy that goes about its connections in another way begins with those there are. */
+  private follow(
+    table: ConnectionTable,
+    { policy, ramp }: BalancerSettings,
+    joined: readonly EndpointConnection[],
+    isPart: boolean,
+  ): void {
+    const Plan = policy.name === 'pick_first' ? FirstConnections : RampedConnections;
+    if (this.plan instanceof Plan) {
+      this.plan.take(joined, isPart);
+      return;
+    }
+    this.plan?.stop();
+    const pipeline = () => this.settings?.pipeline;
+    const zoneOf = () => pipeline()?.locality?.zone;
+    this.plan =
+      Plan === FirstConnections
+        ? new FirstConnections(
+            table,
+            this.ports,
+            this.isEjected,
+            () => pipeline()?.routing?.canary,
+            zoneOf,
+          )
+        : new RampedConnections(table, this.ports, ramp, zoneOf);
+    this.plan.take([...table.values()], isPart);
   }
 
   private createLoad(): EndpointLoad {
@@ -194,35 +219,10 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
 
   private onConnectionChange(connection: EndpointConnection, from: ConnectionState): void {
     if (this.closed || this.table?.moved(connection, from) !== true) return;
-    if (connection.state === 'ready') this.onReady(this.table, this.ramp);
     if (connection.state === 'failed') this.lastError = connection.lastError ?? this.lastError;
-    if (connection.state === 'idle') {
-      // It was ready: it comes before those that were never tried.
-      this.ramp?.expedite(connection);
-      this.helper.requestReresolution();
-    }
-    this.scheduleRamp();
+    if (connection.state === 'idle') this.helper.requestReresolution();
+    this.plan?.onChange(connection);
     this.schedulePublish(connection.state === 'ready');
-  }
-
-  private onReady(table: ConnectionTable, ramp: ConnectionRamp | undefined): void {
-    if (ramp?.isPartial === false) ramp.open();
-    for (const guest of ramp?.takeGuests(table.count.ready) ?? []) table.rest(guest);
-  }
-
-  private scheduleRamp(): void {
-    if (this.rampScheduled) return;
-    this.rampScheduled = true;
-    queueMicrotask(() => {
-      this.rampScheduled = false;
-      if (!this.closed) this.runRamp();
-    });
-  }
-
-  private runRamp(): void {
-    if (this.table === undefined) return;
-    const { connecting, ready } = this.table.count;
-    this.ramp?.run(connecting, connecting + ready, this.isListed);
   }
 
   /**
@@ -237,7 +237,8 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     const { settings, table, note } = this;
     if (settings === undefined || table === undefined) return;
     if (table.size === 0) {
-      this.fail(note === '' ? 'the list of endpoints is empty' : note);
+      const isEmpty = note === '' ? 'the list of endpoints is empty' : note;
+      this.fail(this.hasList ? `no endpoint matches the client's routing (${note})` : isEmpty);
     } else if (table.count.ready > 0) {
       this.publishReady(settings, table);
     } else if (table.count.failed >= Math.min(table.size, settings.ramp.eager)) {
@@ -251,11 +252,13 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   }
 
   private publishReady(settings: BalancerSettings, table: ConnectionTable): void {
-    const picker = this.pickers.next(
-      settings,
-      table.values(),
-      (connection) => this.outliers?.isEjected(connection.load.tally) === true,
-    );
+    let picker: Picker<EndpointConnection> | undefined;
+    try {
+      picker = this.pickers.next(settings, table.values(), this.isEjected);
+    } catch (error) {
+      this.fail(policyFailure(error));
+      return;
+    }
     if (picker === undefined) {
       this.fail(`no reachable endpoint matches the client's routing (${this.note})`);
     } else {

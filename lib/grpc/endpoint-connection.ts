@@ -6,6 +6,7 @@
 import { connectivityState } from '@grpc/grpc-js';
 import type { Candidate, EndpointFacts } from '../balance/candidate.js';
 import type { EndpointLoad } from '../balance/endpoint-load.js';
+import type { PeakEwmaOptions } from '../balance/peak-ewma.js';
 import { backoffDelayMs, type BackoffPolicy } from '../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
 import { type Endpoint, endpointConnectionAgeMs } from '../core/endpoint.js';
@@ -67,6 +68,8 @@ export class EndpointConnection implements Candidate {
   private cancelTimer: CancelTimer | undefined;
   private renewal: ConnectionRenewal | undefined;
   private health: HealthWatch | undefined;
+  /** Once this connection is lost, the next is to another process. */
+  private isAnother = false;
   private closed = false;
 
   constructor(
@@ -107,12 +110,26 @@ export class EndpointConnection implements Candidate {
     this.facts = facts;
   }
 
-  /** Another process has taken over the address: nothing that was learnt about the one before holds. */
+  /** Goes by other options from now on, with all that is known. */
+  configureLoad(options: PeakEwmaOptions): void {
+    this.currentLoad?.latency.configure(options);
+  }
+
+  /**
+   * Another process may have taken over the address: then nothing that was learnt about the one before holds. As long as the connection
+   * stands it is the same one, whose registration was lost and is back.
+   */
   renew(): void {
+    this.givenUp = 0;
+    this.isAnother = this.state === 'ready';
+    if (!this.isAnother) this.forget();
+    if (this.state === 'failed') this.connect();
+  }
+
+  private forget(): void {
+    this.isAnother = false;
     this.currentLoad = undefined;
     this.joinedMs = this.context.clock.now();
-    this.givenUp = 0;
-    if (this.state === 'failed') this.connect();
   }
 
   /** Asks anew whether the server is healthy: which service to ask about has changed. */
@@ -293,6 +310,7 @@ export class EndpointConnection implements Candidate {
     if (this.closed || this.state === state) return;
     const from = this.state;
     this.state = state;
+    if (this.isAnother) this.forget();
     this.context.onChange(this, from);
   }
 }

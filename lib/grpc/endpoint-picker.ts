@@ -1,8 +1,9 @@
 /** A picker of ours in the form a gRPC channel asks for: per call it chooses a connection and listens to how the call ends. */
-import type { Metadata } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import { callOutcome } from '../balance/call-outcome.js';
 import type { EndpointLoad } from '../balance/endpoint-load.js';
 import type { Picker, PickRequest } from '../balance/picker.js';
+import type { Random } from '../core/clock.js';
 import type { EndpointConnection } from './endpoint-connection.js';
 import { HASH_KEY_HEADER } from './hash-key.js';
 import {
@@ -19,7 +20,7 @@ export interface PickerHost {
   onPick(): void;
   /** A measured call failed. */
   onFailure(load: EndpointLoad): void;
-  /** Whether calls are to be measured; where nothing depends on it the cost is saved. */
+  /** Whether calls are to be measured; where nothing depends on it they are only counted. */
   readonly measures: boolean;
 }
 
@@ -29,9 +30,10 @@ export const STREAM_MARK = 'nestjs_grpc_discovery_stream';
 /** How often a call is given another chance to land elsewhere: chance may choose the same endpoint many times. */
 const REPICKS = 16;
 
-/** Where a call's earlier attempts went. gRPC hands every pick of one call the same object, and no other call. */
+/** Where a call's earlier attempts went, and its lot. gRPC hands every pick of one call the same object, and no other call. */
 const TRIED = Symbol('nestjs_grpc_discovery_tried');
-type PickHistory = { [TRIED]?: EndpointConnection | EndpointConnection[] };
+const LOT = Symbol('nestjs_grpc_discovery_lot');
+type PickHistory = { [TRIED]?: EndpointConnection | EndpointConnection[]; [LOT]?: number };
 
 /** The call waits for the next picker. */
 const QUEUED = {
@@ -53,14 +55,20 @@ export class EndpointPicker implements GrpcPicker {
 
   pick({ metadata, extraPickInfo }: GrpcPickArgs): GrpcPickResult {
     const { host } = this;
-    this.request.begin(metadata);
-    const connection = this.pickUntried(extraPickInfo as PickHistory);
+    const call = extraPickInfo as PickHistory;
+    this.request.begin(metadata, call);
+    let connection: EndpointConnection;
+    try {
+      connection = this.pickUntried(call);
+    } catch (error) {
+      return dropped(error);
+    }
     host.onPick();
     // Lost in this turn of the event loop, as all others this picker came across: the next picker is on its way.
     if (connection.state !== 'ready') return QUEUED;
-    if (!host.measures) return completed(connection, null, null);
     // Bound here: by the time the call ends, the endpoint may be another process with statistics of its own.
     const { load } = connection;
+    if (!host.measures) return completed(connection, load.count.started, load.count.ended);
     const isTimed = extraPickInfo[STREAM_MARK] === undefined;
     let startedMs = 0;
     return completed(
@@ -85,6 +93,7 @@ export class EndpointPicker implements GrpcPicker {
     // Who is not measured needs no time, and asking for it is most of what such a pick costs.
     const nowMs = this.host.measures ? this.host.now() : 0;
     const connection = this.picker.pick(this.request, nowMs);
+    if (connection === undefined) throw new Error('it chose nobody');
     if (connection.state === 'ready' && call[TRIED] === undefined) {
       call[TRIED] = connection;
       return connection;
@@ -125,14 +134,39 @@ function completed(
   } as GrpcPickResult;
 }
 
+/** What to say of a policy that threw: it is the user's own, and its fault must neither end the process nor leave calls waiting. */
+export function policyFailure(error: unknown): string {
+  const what = error instanceof Error ? error.message : String(error);
+  return `the client's load balancing policy failed: ${what}`;
+}
+
+/** The policy failed: so does the call, at once and for good. */
+function dropped(error: unknown): GrpcPickResult {
+  const details = policyFailure(error);
+  return {
+    pickResultType: PickResultType.DROP,
+    subchannel: null,
+    status: { code: status.INTERNAL, details, metadata: new Metadata() },
+    onCallStarted: null,
+    onCallEnded: null,
+  } as GrpcPickResult;
+}
+
 /** One object for all calls: a pick reads it and keeps nothing. */
 class MetadataRequest implements PickRequest {
   private metadata: Metadata | undefined;
+  private call: PickHistory = {};
   private hashKey: string | undefined;
 
-  begin(metadata: Metadata): void {
+  begin(metadata: Metadata, call: PickHistory): void {
     this.metadata = metadata;
+    this.call = call;
     this.hashKey = undefined;
+  }
+
+  lot(random: Random): number {
+    this.call[LOT] ??= random();
+    return this.call[LOT];
   }
 
   header(name: string): string | undefined {

@@ -22,8 +22,11 @@ import { createBalancerSettings } from './policies.js';
 import { resolvedEndpoints } from './resolved-endpoint.js';
 import { createServiceConfig } from './service-config.js';
 
-/** A plain channel that has no service config of its own: everything is up to the service. */
-const PLAIN_TRAITS = { clientId: '', subsetSize: undefined, zone: undefined };
+/**
+ * A plain channel that has no service config of its own: everything is up to the service. Named, so that a subset which the service
+ * asks for is another one in every process.
+ */
+const PLAIN_TRAITS = { clientId: crypto.randomUUID(), subsetSize: undefined, zone: undefined };
 const DEFAULT_CONFIG = createServiceConfig(createBalancerSettings({}, PLAIN_TRAITS));
 const ALL_CHOICES: ChannelChoices = {
   balancing: PLAIN_TRAITS,

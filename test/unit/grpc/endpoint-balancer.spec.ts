@@ -1,7 +1,8 @@
 /** The balancer on fake connections: what it keeps, what it closes, what it tells the channel. */
-import { connectivityState } from '@grpc/grpc-js';
-import { expect, it } from 'vitest';
+import { connectivityState, Metadata } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
 import { PickResultType } from '../../../lib/grpc/grpc-experimental.js';
+import { registerLoadBalancingPolicy } from '../../../lib/grpc/policies.js';
 import {
   addresses,
   addressOf,
@@ -19,6 +20,18 @@ async function ready(...listed: string[]): Promise<FakeChannel> {
   channel.list(listed);
   await channel.connect(...listed);
   return channel;
+}
+
+/** One call on an endpoint that takes a second. */
+function slowCall(channel: FakeChannel, address: string): void {
+  for (;;) {
+    const result = channel.pick();
+    result.onCallStarted?.();
+    const isWanted = addressOf(result) === address;
+    if (isWanted) channel.clock.advance(1_000);
+    result.onCallEnded?.(0, '', new Metadata());
+    if (isWanted) return;
+  }
 }
 
 it('refuses a configuration that is not its own', () => {
@@ -173,7 +186,7 @@ it('waits for an endpoint that registers anew instead of failing calls', async (
   expect(channel.pick().pickResultType).toBe(PickResultType.QUEUE);
 });
 
-it('statistics survive updates, and are forgotten when another process takes the address over', async () => {
+it('statistics survive updates, and are forgotten when a connection leads to another process', async () => {
   const settings = settingsOf({ policy: 'least_request' });
   const channel = new FakeChannel();
   const list = (incarnation: string, weight: number) =>
@@ -188,7 +201,12 @@ it('statistics survive updates, and are forgotten when another process takes the
   }
   list('1', 2);
   expect(channel.spread(20)).toEqual({ [B]: 20 });
+  // The same process, registered anew: its connection stands, and so do the calls on it.
   list('2', 2);
+  expect(channel.spread(20)).toEqual({ [B]: 20 });
+  channel.to(A).become(IDLE);
+  await settled();
+  await channel.connect(A);
   expect(channel.spread(40)[A]).toBeGreaterThan(5);
 });
 
@@ -252,18 +270,80 @@ it('a canary gets its share, others none of its calls; a match leaves out the re
     endpoint(C, { tier: 'batch', version: '1' }),
   ];
   channel.list(list, settings);
-  await channel.connect(A, B, C);
+  await channel.connect(A, B);
+  expect(channel.subchannels).toHaveLength(2);
   expect(channel.spread(10)).toEqual({ [A]: 10 });
   expect(addressOf(channel.pick({ 'x-canary': 'yes' }))).toBe(B);
 });
 
-it('says so when no reachable endpoint matches', async () => {
+it('a call that is tried again keeps to the version it was drawn for', async () => {
+  const canary = { match: { version: '2' }, share: 0.05 };
+  const channel = new FakeChannel();
+  const list = [endpoint(A, { version: '1' }), endpoint(B, { version: '2' })];
+  channel.list(list, settingsOf({ routing: { canary } }));
+  await channel.connect(A, B);
+  let canaries = 0;
+  for (let call = 0; call < 2_000; call++) {
+    const args = { metadata: new Metadata(), extraPickInfo: {} };
+    const attempts = [1, 2, 3].map(() => channel.picker && addressOf(channel.picker.pick(args)));
+    expect(new Set(attempts).size).toBe(1);
+    if (attempts[0] === B) canaries++;
+  }
+  // 100 of 2,000; three standard deviations are 29.
+  expect(Math.abs(canaries - 100)).toBeLessThan(30);
+});
+
+it('waits for who matches while others of the list are ready', async () => {
+  const channel = new FakeChannel();
+  const list = [endpoint(A, { version: '1' }), endpoint(B, { version: '2' })];
+  channel.list(list, settingsOf({ routing: { match: { version: '2' } } }));
+  expect(channel.subchannels.map(({ address }) => address)).toEqual([B]);
+  expect(channel.state).toBe(CONNECTING);
+  await channel.connect(B);
+  expect(channel.spread(4)).toEqual({ [B]: 4 });
+});
+
+it.each([
+  ['a subset', {}, { subsetSize: 4 }],
+  ['pick_first', { policy: 'pick_first' }, {}],
+  ['a ramp', {}, {}],
+] as const)('finds the few that match under %s', async (_, options, traits) => {
+  for (let client = 0; client < 10; client++) {
+    const channel = new FakeChannel();
+    for (let draws = 0; draws < client; draws++) channel.random();
+    const list = addresses(200).map((address, at) =>
+      endpoint(address, { version: at < 2 ? '2' : '1' }),
+    );
+    channel.list(list, settingsOf({ ...options, routing: { match: { version: '2' } } }, traits));
+    for (const one of channel.subchannels) one.become(READY);
+    await settled();
+    expect(Object.keys(channel.spread(4)).every((address) => [A, B].includes(address))).toBe(true);
+  }
+});
+
+it('takes a subset of canaries beside that of the others', () => {
+  const channel = new FakeChannel();
+  const list = addresses(100).map((address, at) =>
+    endpoint(address, { version: at < 5 ? '2' : '1' }),
+  );
+  const settings = settingsOf(
+    { routing: { canary: { match: { version: '2' } } } },
+    { subsetSize: 4 },
+  );
+  channel.list(list, settings);
+  const canaries = new Set(addresses(5));
+  const connected = channel.subchannels.map(({ address }) => canaries.has(address));
+  expect(connected.filter((isCanary) => isCanary)).toHaveLength(4);
+  expect(connected.filter((isCanary) => !isCanary)).toHaveLength(4);
+});
+
+it('says so when no endpoint matches', () => {
   const settings = settingsOf({ routing: { match: { version: '9' } } });
   const channel = new FakeChannel();
   channel.list([A], settings);
-  await channel.connect(A);
   expect(channel.state).toBe(TRANSIENT_FAILURE);
-  expect(channel.message).toMatch(/no reachable endpoint matches the client's routing/);
+  expect(channel.message).toBe("no endpoint matches the client's routing (the list)");
+  expect(channel.subchannels).toEqual([]);
 });
 
 it('uses a subset of a large list, and changes one entry when one of it leaves', () => {
@@ -335,9 +415,104 @@ it('follows settings that change while it runs', async () => {
   const channel = await ready(A, B);
   channel.list([A, B], settingsOf({ policy: 'pick_first' }));
   expect(Object.values(channel.spread(10))).toEqual([10]);
+  await settled();
+  expect(channel.subchannels.filter(({ refs }) => refs > 0)).toHaveLength(1);
   channel.list([A, B], settingsOf({ policy: 'round_robin' }));
+  await channel.connect(A, B);
   expect(channel.spread(10)).toEqual({ [A]: 5, [B]: 5 });
-  expect(channel.subchannels).toHaveLength(2);
+});
+
+it('whoever is ejected stays so when other settings change', async () => {
+  const outliers = { policy: 'round_robin', outlierDetection: true } as const;
+  const channel = new FakeChannel();
+  channel.list([A, B, C], settingsOf(outliers));
+  await channel.connect(A, B, C);
+  channel.spread(30, (address) => (address === A ? 13 : 0));
+  await settled();
+  channel.list([A, B, C], settingsOf({ ...outliers, policy: 'least_request' }));
+  expect(channel.spread(20)[A]).toBeUndefined();
+  channel.balancer.destroy();
+});
+
+it('options of peak_ewma reach endpoints that are known', async () => {
+  const channel = new FakeChannel();
+  channel.list([A, B], settingsOf({ policy: 'peak_ewma', decayMs: 1_000 }));
+  await channel.connect(A, B);
+  slowCall(channel, A);
+  channel.list([A, B], settingsOf({ policy: 'peak_ewma', decayMs: 3_600_000 }));
+  channel.clock.advance(60_000);
+  // By the first option nothing would be left of the peak, and both would be called alike.
+  expect(channel.spread(50)[A] ?? 0).toBeLessThan(5);
+});
+
+it('counts the calls that were open before it was asked to go by them', async () => {
+  const channel = await ready(A, B);
+  for (let open = 0; open < 10; open++) {
+    const result = channel.pick();
+    if (addressOf(result) === A) result.onCallStarted?.();
+  }
+  channel.list([A, B], settingsOf({ policy: 'least_request' }));
+  expect(channel.spread(20)).toEqual({ [B]: 20 });
+});
+
+it('judges no more often than every 50 ms however many calls fail', async () => {
+  const channel = new FakeChannel();
+  channel.list([A, B], settingsOf({ outlierDetection: { consecutiveFailures: 1 } }));
+  await channel.connect(A, B);
+  let judged = 0;
+  const watch = Reflect.get(channel.balancer, 'outliers') as { judge(): void };
+  const judge = watch.judge.bind(watch);
+  watch.judge = () => {
+    judged++;
+    judge();
+  };
+  channel.spread(1_000, () => 13);
+  expect(judged).toBe(1);
+  channel.clock.advance(50);
+  expect(judged).toBe(2);
+  channel.balancer.destroy();
+});
+
+it('judges nobody any more once it is destroyed', async () => {
+  const channel = new FakeChannel();
+  channel.list([A, B], settingsOf({ outlierDetection: { consecutiveFailures: 1 } }));
+  await channel.connect(A, B);
+  const calls = Array.from({ length: 12 }, () => channel.pick());
+  for (const call of calls) call.onCallStarted?.();
+  channel.balancer.destroy();
+  for (const call of calls) call.onCallEnded?.(14, '', new Metadata());
+  expect(channel.clock.pendingTimers).toBe(0);
+});
+
+const throwing = (): never => {
+  throw new Error('out of order');
+};
+
+describe('a policy of the user that throws', () => {
+  it('fails calls where it makes no picker', async () => {
+    registerLoadBalancingPolicy('makes_none', throwing);
+    const channel = new FakeChannel();
+    channel.list([A], settingsOf({ policy: 'makes_none' }));
+    await channel.connect(A);
+    expect(channel.state).toBe(TRANSIENT_FAILURE);
+    expect(channel.message).toBe("the client's load balancing policy failed: out of order");
+  });
+
+  it.each([
+    ['throws', throwing, 'out of order'],
+    ['chooses nobody', () => undefined as never, 'it chose nobody'],
+  ])('fails the call for which it %s', async (name, pick, why) => {
+    registerLoadBalancingPolicy(name, () => ({ pick }));
+    const channel = new FakeChannel();
+    channel.list([A], settingsOf({ policy: name }));
+    await channel.connect(A);
+    const { pickResultType, status } = channel.pick();
+    expect(pickResultType).toBe(PickResultType.DROP);
+    expect(status).toMatchObject({
+      code: 13,
+      details: `the client's load balancing policy failed: ${why}`,
+    });
+  });
 });
 
 it('pick_first makes one connection, and the next only when that fails', async () => {

@@ -1,5 +1,7 @@
 import { Metadata } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
+import { EndpointLoad } from '../../../lib/balance/endpoint-load.js';
+import { FleetLoad } from '../../../lib/balance/fleet-load.js';
 import type { EndpointConnection } from '../../../lib/grpc/endpoint-connection.js';
 import { EndpointPicker } from '../../../lib/grpc/endpoint-picker.js';
 
@@ -8,7 +10,10 @@ const host = { now: () => 0, onPick: () => {}, onFailure: () => {}, measures: fa
 /** Picks from a fixed sequence of connections, over and over; which one shows in its subchannel. */
 function picking(sequence: readonly string[]) {
   let next = 0;
-  const connection = new Map(sequence.map((name) => [name, { subchannel: name, state: 'ready' }]));
+  const load = new EndpointLoad(new FleetLoad());
+  const connection = new Map(
+    sequence.map((name) => [name, { subchannel: name, state: 'ready', load }]),
+  );
   const picker = new EndpointPicker(
     {
       pick: () =>
