@@ -18,6 +18,8 @@ import { Load, type LoadResult, warmUp } from './support/load.js';
 
 /** Everybody who is measured, and Go's name where it is Go. */
 const OURS = ['round_robin', 'least_request', 'peak_ewma'] as const;
+/** Measured where one is slow only: what they do elsewhere follows from it. */
+const OTHERS = ['weighted_round_robin', 'random', 'consistent_hash', 'pick_first'] as const;
 const GO = { 'Go round_robin': 'round_robin', 'Go least_request': 'least_request_experimental' };
 const GRPC_JS = 'grpc-js round_robin';
 
@@ -212,6 +214,15 @@ async function play(place: Place, name: string, setting: Setting): Promise<Resul
       policy,
       () => place.ours(name, { loadBalancing: policy, retry: false }),
     ]),
+    ...(name === 'slow'
+      ? OTHERS.map((policy): [string, () => BalancedClient] => [
+          policy,
+          () =>
+            policy === 'consistent_hash'
+              ? hashing(place, name)
+              : place.ours(name, { loadBalancing: policy, retry: false }),
+        ])
+      : []),
     ...(name === 'failing'
       ? (['round_robin', 'peak_ewma'] as const).map((policy): [string, () => BalancedClient] => [
           `${policy} + outlier`,
@@ -223,7 +234,7 @@ async function play(place: Place, name: string, setting: Setting): Promise<Resul
   ];
   for (const [who, create] of clients) {
     const client = create();
-    await warmUp(client.call, setting.servers);
+    await warmUp(client.call, who === 'pick_first' ? 1 : setting.servers);
     const load = new Load(client.call, setting.timeoutMs);
     results.set(
       who,
@@ -259,6 +270,17 @@ async function play(place: Place, name: string, setting: Setting): Promise<Resul
   }
   for (const server of servers) await server.process.stop();
   return results;
+}
+
+/** `consistent_hash` over the names of a thousand users. */
+function hashing(place: Place, service: string): BalancedClient {
+  const hashKey = (request: unknown): string => (request as { readonly name: string }).name;
+  const loadBalancing = { policy: 'consistent_hash', hashKey } as const;
+  const client = place.ours(service, { loadBalancing, retry: false });
+  let user = 0;
+  const call: BalancedClient['call'] = (options) =>
+    client.call({ ...options, name: `user-${user++ % 1_000}` });
+  return { ...client, call };
 }
 
 async function disturbed<T>(

@@ -110,6 +110,9 @@ interface PickerChannel {
   };
 }
 
+/** Where picks go: a result that nobody takes would not even be made, which no call can do without. */
+const taken: unknown[] = Array.from({ length: 1_024 }, () => undefined);
+
 /** Nanoseconds per pick, the best of several runs: what disturbs only adds. */
 function pickNanos({ channel }: BalancedClient): number {
   const { currentPicker } = (channel as unknown as PickerChannel).internalChannel;
@@ -117,7 +120,9 @@ function pickNanos({ channel }: BalancedClient): number {
   let best = Infinity;
   for (let round = 0; round < 20; round++) {
     const started = process.hrtime.bigint();
-    for (let pick = 0; pick < 20_000; pick++) currentPicker.pick({ metadata, extraPickInfo: {} });
+    for (let pick = 0; pick < 20_000; pick++) {
+      taken[pick % taken.length] = currentPicker.pick({ metadata, extraPickInfo: {} });
+    }
     best = Math.min(best, Number(process.hrtime.bigint() - started) / 20_000);
   }
   return best;

@@ -1,21 +1,37 @@
 /**
- * A client process that calls at a steady rate, and says when a server answers for the first time: `seen` with `server` and `atMs`,
- * by the clock on the wall. Ends when its standard input closes. Arguments: hosts of etcd, service, calls per second.
+ * A client process that calls at a steady rate. Says when a server answers for the first time, `seen`, and when the last call was sent
+ * to one that is not called any more, `left`; each with `server` and `atMs`, by the clock on the wall. Ends when its standard input closes. Arguments: hosts of etcd, service, calls per second.
  */
 import { clientOf, openClients } from './balanced-fleet.js';
 
 const [, , host = '', service = '', rate = '1000'] = process.argv;
 const clients = await openClients([host]);
 const client = clientOf(clients, service, { loadBalancing: 'round_robin' });
+/** Not called for so long, in milliseconds, a server counts as left. */
+const QUIET_MS = 300;
 const seen = new Set<string>();
+const lastSentMs = new Map<string, number>();
+const wallMs = (): number => performance.timeOrigin + performance.now();
+const tell = (event: string, server: string, atMs: number): void => {
+  process.stdout.write(`${JSON.stringify({ event, server, atMs })}\n`);
+};
 process.stdin.on('end', () => process.exit(0)).resume();
 const call = async (): Promise<void> => {
+  const sentMs = wallMs();
   const server = await client.call({ timeoutMs: 5_000 }).catch(() => undefined);
-  if (server === undefined || seen.has(server)) return;
+  if (server === undefined) return;
+  lastSentMs.set(server, Math.max(sentMs, lastSentMs.get(server) ?? 0));
+  if (seen.has(server)) return;
   seen.add(server);
-  const atMs = performance.timeOrigin + performance.now();
-  process.stdout.write(`${JSON.stringify({ event: 'seen', server, atMs })}\n`);
+  tell('seen', server, wallMs());
 };
+setInterval(() => {
+  for (const [server, sentMs] of lastSentMs) {
+    if (wallMs() - sentMs < QUIET_MS) continue;
+    lastSentMs.delete(server);
+    tell('left', server, sentMs);
+  }
+}, 50);
 const startedMs = performance.now();
 let sent = 0;
 setInterval(() => {

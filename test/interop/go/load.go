@@ -21,6 +21,26 @@ type load struct {
 	lock      sync.Mutex
 	latencies []float64
 	seen      map[string]bool
+	// When the last call was sent to each server that is called.
+	lastSent map[string]time.Time
+}
+
+// quiet is for how long a server is not called until it counts as left.
+const quiet = 300 * time.Millisecond
+
+// watchLeft says when the last call was sent to a server that is not called any more.
+func (l *load) watchLeft(ctx context.Context) {
+	for ctx.Err() == nil {
+		pause(ctx, 50*time.Millisecond)
+		l.lock.Lock()
+		for server, sent := range l.lastSent {
+			if time.Since(sent) >= quiet {
+				delete(l.lastSent, server)
+				emit(event{"event": "left", "server": server, "atMs": float64(sent.UnixMicro()) / 1000})
+			}
+		}
+		l.lock.Unlock()
+	}
 }
 
 // add takes in one call. The first answer of each server is an event of its own.
@@ -29,6 +49,9 @@ func (l *load) add(server string, err error, elapsed time.Duration) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.latencies = append(l.latencies, float64(elapsed.Microseconds())/1000)
+	if sent := time.Now().Add(-elapsed); err == nil && sent.After(l.lastSent[server]) {
+		l.lastSent[server] = sent
+	}
 	if err == nil && !l.seen[server] {
 		l.seen[server] = true
 		emit(event{"event": "seen", "server": server, "atMs": float64(time.Now().UnixMicro()) / 1000})
@@ -68,7 +91,8 @@ func loadCommand(flags *flag.FlagSet) func(context.Context, *common) error {
 		}
 		defer conn.Close()
 		users := userpb.NewUserClient(conn)
-		counted := &load{tally: newTally(), seen: map[string]bool{}}
+		counted := &load{tally: newTally(), seen: map[string]bool{}, lastSent: map[string]time.Time{}}
+		go counted.watchLeft(ctx)
 		call := func(into func(string, error, time.Duration)) {
 			limited, cancel := context.WithTimeout(ctx, time.Duration(*timeoutMs)*time.Millisecond)
 			defer cancel()
