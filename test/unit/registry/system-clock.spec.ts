@@ -1,0 +1,32 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { systemClock } from '../../../lib/registry/system-clock.js';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it('calls back once the delay is over, unless cancelled', () => {
+  const [kept, cancelled] = [vi.fn(), vi.fn()];
+  systemClock.setTimer(100, kept);
+  systemClock.setTimer(100, cancelled)();
+  vi.advanceTimersByTime(99);
+  expect(kept).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(1);
+  expect(kept).toHaveBeenCalledOnce();
+  expect(cancelled).not.toHaveBeenCalled();
+});
+
+it.each([2 ** 31, 8.64e15, Infinity])(
+  'a delay of %d ms, more than Node can wait, is the longest it can and not none',
+  (delayMs) => {
+    const callback = vi.fn();
+    systemClock.setTimer(delayMs, callback);
+    vi.advanceTimersByTime(2 ** 31 - 2);
+    expect(callback).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(callback).toHaveBeenCalledOnce();
+  },
+);
