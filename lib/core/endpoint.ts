@@ -46,13 +46,18 @@ export function endpointVersion(endpoint: Endpoint): string | undefined {
   return stringField(endpoint, 'version');
 }
 
+/** The ages a service may be given for its connections, in milliseconds: what else a record says was not written by one. */
+const SHORTEST_CONNECTION_AGE_MS = 100;
+const LONGEST_CONNECTION_AGE_MS = 86_400_000;
+
 /**
- * The age at which an endpoint's server leaves its connections, in milliseconds, if it says so: a client that renews its
- * connections before loses no call to that.
+ * The age at which an endpoint's server leaves its connections, in milliseconds, 100–86,400,000, if it says so: a client
+ * that renews its connections before loses no call to that. An age out of range counts as none.
  */
 export function endpointConnectionAgeMs(endpoint: Endpoint): number | undefined {
   const age = metadataField(endpoint, 'maxConnectionAgeMs');
-  return typeof age === 'number' && age > 0 && Number.isFinite(age) ? age : undefined;
+  if (typeof age !== 'number') return undefined;
+  return age >= SHORTEST_CONNECTION_AGE_MS && age <= LONGEST_CONNECTION_AGE_MS ? age : undefined;
 }
 
 /** Whether the server behind an endpoint has said that it leaves: its record is deleted next, and counts as gone already. */

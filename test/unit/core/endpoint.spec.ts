@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   DEFAULT_WEIGHT,
+  endpointConnectionAgeMs,
   endpointVersion,
   endpointWeight,
   endpointZone,
@@ -47,6 +48,21 @@ describe('what an endpoint says about itself', () => {
     expect(endpointZone(withMetadata({ zone: '' }))).toBeUndefined();
     expect(endpointVersion(withMetadata({ version: '1.2.3' }))).toBe('1.2.3');
     expect(endpointVersion(withMetadata({ version: ['1'] }))).toBeUndefined();
+  });
+
+  it.each<[JsonValue, number | undefined]>([
+    [100, 100],
+    [1_500.5, 1_500.5],
+    [86_400_000, 86_400_000],
+    [99, undefined],
+    [0, undefined],
+    [-1, undefined],
+    [86_400_001, undefined],
+    [1e300, undefined],
+    ['30000', undefined],
+    [null, undefined],
+  ])('a connection age of %j counts as %s', (maxConnectionAgeMs, expected) => {
+    expect(endpointConnectionAgeMs(withMetadata({ maxConnectionAgeMs }))).toBe(expected);
   });
 
   it('only fields of its own are read', () => {
