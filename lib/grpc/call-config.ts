@@ -3,6 +3,7 @@ import { type MethodConfig, type ServiceConfig, status } from '@grpc/grpc-js';
 import { STREAM_MARK } from './endpoint-picker.js';
 import type { ConfigSelector } from './grpc-experimental.js';
 import type { PublishedConfig } from './service-config-json.js';
+import { setWaitForReady } from './wait-for-ready.js';
 
 /** What the service may decide for calls, because the client did not. */
 export interface OpenChoices {
@@ -35,11 +36,8 @@ export function createCallConfigSelector(
   return {
     invoke(path, metadata) {
       const methodConfig = configOf(path);
-      if (methodConfig.waitForReady === true) {
-        // grpc-js reads it from the call alone. The metadata is the call's own copy here.
-        const { waitForReady: chosen, ...others } = metadata.getOptions();
-        if (chosen === undefined) metadata.setOptions({ ...others, waitForReady: true });
-      }
+      // grpc-js reads it from the call alone. The metadata is the call's own copy here.
+      if (methodConfig.waitForReady === true) setWaitForReady(metadata);
       // A fresh object for each call: the picker remembers on it where the call was.
       const pickInformation: Record<string, string> = {};
       if (streams.has(path)) pickInformation[STREAM_MARK] = 'yes';

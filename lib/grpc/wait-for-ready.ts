@@ -2,14 +2,21 @@
 import { InterceptingCall, type Interceptor, type Metadata } from '@grpc/grpc-js';
 
 /**
- * An interceptor that sets gRPC's wait-for-ready on every call that does not choose for itself
- * (grpc/doc/wait-for-ready.md). Such a call ends by its deadline if no server comes.
+ * Sets gRPC's wait-for-ready (grpc/doc/wait-for-ready.md) on a call that does not choose for itself. Such a call ends by
+ * its deadline if no server comes.
+ *
+ * @param metadata the call's own: it is changed
  */
+export function setWaitForReady(metadata: Metadata): void {
+  const { waitForReady: chosen, ...others } = metadata.getOptions();
+  if (chosen === undefined) metadata.setOptions({ ...others, waitForReady: true });
+}
+
+/** An interceptor that does so for every call. */
 export const waitForReady: Interceptor = (options, nextCall) =>
   new InterceptingCall(nextCall(options), {
     start(metadata: Metadata, listener, next) {
-      const { waitForReady: chosen, ...others } = metadata.getOptions();
-      if (chosen === undefined) metadata.setOptions({ ...others, waitForReady: true });
+      setWaitForReady(metadata);
       next(metadata, listener);
     },
   });
