@@ -9,9 +9,15 @@ export type { EtcdAuth, EtcdOptions, EtcdTls } from './etcd/etcd-options.js';
 export type { EtcdTimings } from './etcd/etcd-timings.js';
 export { EtcdRegistry, type EtcdRegistryPorts } from './etcd/etcd-registry.js';
 export type { Candidate } from './balance/candidate.js';
+export type { EndpointLoad } from './balance/endpoint-load.js';
+export type { FleetLoad } from './balance/fleet-load.js';
+export type { LocalityOptions } from './balance/locality-split.js';
+export type { OutlierOptions } from './balance/outlier-detection.js';
 export type { Picker, PickRequest } from './balance/picker.js';
 export type { PickerContext, PickerFactory } from './balance/policy.js';
 export type { Pool } from './balance/pool.js';
+export type { CanaryOptions, EndpointMatch, RoutingOptions } from './balance/routing.js';
+export type { SlowStartOptions } from './balance/slow-start.js';
 export {
   type LoadBalancingOptions,
   type LoadBalancingPolicy,
