@@ -1,20 +1,23 @@
 /**
  * A gRPC service config in JSON, as a service publishes it for its clients.
- * Source: grpc/doc/service_config.md and grpc-proto `service_config.proto`; standard fields as grpc-go reads them.
+ * Source: grpc/doc/service_config.md and grpc-proto `service_config.proto`; standard fields as grpc-go reads them
+ * (`service_config.go`).
  */
 import type { MethodConfig, ServiceConfig } from '@grpc/grpc-js';
 import {
   type JsonObject,
+  optional,
   present,
   readArray,
   readBoolean,
   readDurationMs,
   readInteger,
-  readNumber,
   readObject,
+  readPositive,
   readStatusCodes,
   readText,
   reject,
+  required,
   ServiceConfigError,
 } from './json-reader.js';
 import { readServicePolicy, type ServicePolicy } from './service-config-policy.js';
@@ -25,7 +28,7 @@ export interface PublishedConfig {
   /** In grpc-js's form. */
   readonly methodConfig: readonly MethodConfig[];
   readonly retryThrottling: ServiceConfig['retryThrottling'];
-  /** The service to ask `grpc.health.v1` about; `undefined`: the client decides. */
+  /** The service to ask `grpc.health.v1` about; empty: the server as a whole; `undefined`: the client decides. */
   readonly healthService: string | undefined;
 }
 
@@ -33,6 +36,11 @@ export interface PublishedConfig {
 export type ParsedServiceConfig =
   | { readonly ok: true; readonly config: PublishedConfig }
   | { readonly ok: false; readonly reason: string };
+
+/** gRFC A6: more attempts than these count as these. */
+const MOST_ATTEMPTS = 5;
+/** The longest delay grpc-js can wait, in milliseconds: its timers take anything longer for 1. */
+const LONGEST_BACKOFF_MS = 2 ** 31 - 1;
 
 /** Reads a service config. Never throws. */
 export function parseServiceConfig(text: string): ParsedServiceConfig {
@@ -45,123 +53,128 @@ export function parseServiceConfig(text: string): ParsedServiceConfig {
 }
 
 function readConfig(fields: JsonObject): PublishedConfig {
-  const { loadBalancingConfig, methodConfig, retryThrottling, healthCheckConfig } = fields;
-  const legacy = readText('loadBalancingPolicy', fields['loadBalancingPolicy'])?.toLowerCase();
-  const policies = loadBalancingConfig ?? (legacy === undefined ? undefined : [{ [legacy]: {} }]);
-  const health =
-    healthCheckConfig === undefined
-      ? undefined
-      : readObject('healthCheckConfig', healthCheckConfig)['serviceName'];
+  const legacy = optional(readText, '', fields, 'loadBalancingPolicy')?.toLowerCase();
+  const policies =
+    fields['loadBalancingConfig'] ?? (legacy === undefined ? undefined : [{ [legacy]: {} }]);
+  const health = optional(readObject, '', fields, 'healthCheckConfig');
+  const methodConfig = (optional(readArray, '', fields, 'methodConfig') ?? []).map((entry, at) =>
+    readMethodConfig(`methodConfig[${at}]`, entry),
+  );
+  rejectRepeatedNames(methodConfig);
   return {
     policy: policies === undefined ? undefined : readServicePolicy('loadBalancingConfig', policies),
-    methodConfig: readArray('methodConfig', methodConfig ?? []).map((entry, at) =>
-      readMethodConfig(`methodConfig[${at}]`, entry),
-    ),
-    retryThrottling: retryThrottling === undefined ? undefined : readThrottling(retryThrottling),
-    healthService: readText('healthCheckConfig.serviceName', health),
+    methodConfig,
+    retryThrottling: optional(readThrottling, '', fields, 'retryThrottling'),
+    healthService: health && (optional(readText, 'healthCheckConfig', health, 'serviceName') ?? ''),
   };
 }
 
 function readMethodConfig(path: string, value: unknown): MethodConfig {
   const fields = readObject(path, value);
-  const { retryPolicy, hedgingPolicy } = fields;
-  if (retryPolicy !== undefined && hedgingPolicy !== undefined) {
+  if (fields['retryPolicy'] !== undefined && fields['hedgingPolicy'] !== undefined) {
     return reject(path, 'one with both', 'either retryPolicy or hedgingPolicy');
   }
-  const timeoutMs = readDurationMs(`${path}.timeout`, fields['timeout']);
+  const timeoutMs = optional(readDurationMs, path, fields, 'timeout');
   return {
-    name: readArray(`${path}.name`, fields['name'] ?? []).map((name, at) =>
+    name: (optional(readArray, path, fields, 'name') ?? []).map((name, at) =>
       readName(`${path}.name[${at}]`, name),
     ),
     ...present({
-      waitForReady: readBoolean(`${path}.waitForReady`, fields['waitForReady']),
-      timeout: timeoutMs === undefined ? undefined : toDuration(timeoutMs),
-      maxRequestBytes: readBytes(
-        `${path}.maxRequestMessageBytes`,
-        fields['maxRequestMessageBytes'],
-      ),
-      maxResponseBytes: readBytes(
-        `${path}.maxResponseMessageBytes`,
-        fields['maxResponseMessageBytes'],
-      ),
-      retryPolicy:
-        retryPolicy === undefined ? undefined : readRetry(`${path}.retryPolicy`, retryPolicy),
-      hedgingPolicy:
-        hedgingPolicy === undefined
-          ? undefined
-          : readHedging(`${path}.hedgingPolicy`, hedgingPolicy),
+      waitForReady: optional(readBoolean, path, fields, 'waitForReady'),
+      // grpc-go: a call with a timeout below zero has none.
+      timeout: timeoutMs === undefined || timeoutMs < 0 ? undefined : toDuration(timeoutMs),
+      maxRequestBytes: optional(readBytes, path, fields, 'maxRequestMessageBytes'),
+      maxResponseBytes: optional(readBytes, path, fields, 'maxResponseMessageBytes'),
+      retryPolicy: optional(readRetry, path, fields, 'retryPolicy'),
+      hedgingPolicy: optional(readHedging, path, fields, 'hedgingPolicy'),
     }),
   };
 }
 
 function readName(path: string, value: unknown): MethodConfig['name'][number] {
   const fields = readObject(path, value);
-  const service = readText(`${path}.service`, fields['service']) ?? '';
-  const method = readText(`${path}.method`, fields['method']) ?? '';
+  const service = optional(readText, path, fields, 'service') ?? '';
+  const method = optional(readText, path, fields, 'method') ?? '';
   if (service === '' && method !== '') return reject(`${path}.service`, service, 'a service name');
   return { ...(service === '' ? {} : { service }), ...(method === '' ? {} : { method }) };
 }
 
+/** Two entries for one method: which of them counts is anybody's guess, so that neither does (grpc-go). */
+function rejectRepeatedNames(configs: readonly MethodConfig[]): void {
+  const seen = new Set<string>();
+  configs.forEach(({ name }, entry) =>
+    name.forEach((one, at) => {
+      const path = `/${one.service ?? ''}/${one.method ?? ''}`;
+      if (seen.has(path)) {
+        reject(`methodConfig[${entry}].name[${at}]`, one, 'each service and method once');
+      }
+      seen.add(path);
+    }),
+  );
+}
+
 function readRetry(path: string, value: unknown): NonNullable<MethodConfig['retryPolicy']> {
   const fields = readObject(path, value);
+  const maxBackoffMs = required(readBackoffMs, path, fields, 'maxBackoff');
+  // grpc-js itself leaves the first delay uncapped.
+  const initialMs = Math.min(required(readBackoffMs, path, fields, 'initialBackoff'), maxBackoffMs);
   return {
     maxAttempts: readAttempts(path, fields),
-    initialBackoff: readBackoff(`${path}.initialBackoff`, fields['initialBackoff']),
-    maxBackoff: readBackoff(`${path}.maxBackoff`, fields['maxBackoff']),
-    backoffMultiplier:
-      readNumber(`${path}.backoffMultiplier`, fields['backoffMultiplier'] ?? null, 0.001, 1_000) ??
-      1,
-    retryableStatusCodes: readStatusCodes(
-      `${path}.retryableStatusCodes`,
-      fields['retryableStatusCodes'],
-    ),
+    initialBackoff: seconds(initialMs),
+    maxBackoff: seconds(maxBackoffMs),
+    backoffMultiplier: required(readPositive, path, fields, 'backoffMultiplier'),
+    retryableStatusCodes: required(readStatusCodes, path, fields, 'retryableStatusCodes'),
   };
 }
 
 function readHedging(path: string, value: unknown): NonNullable<MethodConfig['hedgingPolicy']> {
   const fields = readObject(path, value);
-  const { hedgingDelay } = fields;
+  const delayMs = optional(readDurationMs, path, fields, 'hedgingDelay') ?? 0;
+  if (delayMs < 0) {
+    return reject(`${path}.hedgingDelay`, fields['hedgingDelay'], 'a duration of 0 or more');
+  }
   return {
     maxAttempts: readAttempts(path, fields),
-    // None, or zero: all attempts at once.
-    hedgingDelay:
-      hedgingDelay === undefined || hedgingDelay === '0s'
-        ? '0s'
-        : readBackoff(`${path}.hedgingDelay`, hedgingDelay),
-    nonFatalStatusCodes: readStatusCodes(
-      `${path}.nonFatalStatusCodes`,
-      fields['nonFatalStatusCodes'] ?? [],
-      true,
-    ),
+    hedgingDelay: seconds(Math.min(delayMs, LONGEST_BACKOFF_MS)),
+    nonFatalStatusCodes: optional(readStatusCodes, path, fields, 'nonFatalStatusCodes', true) ?? [],
   };
 }
 
-/** gRFC A6: more than five count as five. */
 function readAttempts(path: string, fields: JsonObject): number {
-  const name = `${path}.maxAttempts`;
-  return Math.min(readInteger(name, fields['maxAttempts'] ?? null, 2, 1_000_000) ?? 2, 5);
+  const attempts = required(readInteger, path, fields, 'maxAttempts', 2, Number.MAX_SAFE_INTEGER);
+  return Math.min(attempts, MOST_ATTEMPTS);
 }
 
-/** A duration that grpc-js takes as text, in the form it reads. */
-function readBackoff(path: string, value: unknown): string {
-  return `${(readDurationMs(path, value ?? null) ?? 0) / 1_000}s`;
+function readBackoffMs(path: string, value: unknown): number {
+  const milliseconds = readDurationMs(path, value);
+  return milliseconds > 0
+    ? Math.min(milliseconds, LONGEST_BACKOFF_MS)
+    : reject(path, value, 'a duration above 0');
 }
 
-function readThrottling(value: unknown): NonNullable<ServiceConfig['retryThrottling']> {
-  const fields = readObject('retryThrottling', value);
+function readThrottling(
+  path: string,
+  value: unknown,
+): NonNullable<ServiceConfig['retryThrottling']> {
+  const fields = readObject(path, value);
   return {
-    maxTokens: readInteger('retryThrottling.maxTokens', fields['maxTokens'] ?? null, 1, 1_000) ?? 1,
-    tokenRatio:
-      readNumber('retryThrottling.tokenRatio', fields['tokenRatio'] ?? null, 0.001, 1_000) ?? 1,
+    maxTokens: required(readPositive, path, fields, 'maxTokens', 1_000),
+    tokenRatio: required(readPositive, path, fields, 'tokenRatio'),
   };
 }
 
-/** A 32-bit size; protobuf's JSON may write it as text. */
-function readBytes(path: string, value: unknown): number | undefined {
+/** A size; protobuf's JSON may write it as text. */
+function readBytes(path: string, value: unknown): number {
   const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-  return readInteger(path, number, 0, 4_294_967_295);
+  return readInteger(path, number, 0, Number.MAX_SAFE_INTEGER);
 }
 
+/** A duration that grpc-js takes as text. */
+function seconds(milliseconds: number): string {
+  return `${milliseconds / 1_000}s`;
+}
+
+/** A duration that grpc-js takes as numbers. */
 function toDuration(milliseconds: number): NonNullable<MethodConfig['timeout']> {
   const seconds = Math.floor(milliseconds / 1_000);
   return { seconds, nanos: Math.round((milliseconds - seconds * 1_000) * 1_000_000) };

@@ -33,7 +33,12 @@ it.each([
   ['round_robin', {}, { policy: 'round_robin' }],
   ['pick_first', { shuffleAddressList: true }, { policy: 'pick_first' }],
   ['weighted_round_robin', { blackoutPeriod: '10s' }, { policy: 'weighted_round_robin' }],
-  ['least_request_experimental', { choiceCount: 3 }, { policy: 'least_request' }],
+  ['least_request_experimental', { choiceCount: 500 }, { policy: 'least_request' }],
+  [
+    'ring_hash_experimental',
+    { minRingSize: 0, maxRingSize: 0, requestHashHeader: '' },
+    { policy: 'consistent_hash', loadFactor: Infinity },
+  ],
   [
     'ring_hash_experimental',
     { minRingSize: 1024, requestHashHeader: 'X-User' },
@@ -58,6 +63,15 @@ it('takes the first policy it knows', () => {
   );
 });
 
+it('entries behind the first known one need not be right, as long as they are objects', () => {
+  expect(policy({ round_robin: null }, { a: {}, b: {} })?.options.policy).toBe('round_robin');
+});
+
+it('more of a subset than a client may ask for is as much as it may', () => {
+  const random_subsetting_experimental = { subsetSize: 4e9, childPolicy: [{ random: {} }] };
+  expect(policy({ random_subsetting_experimental })?.subsetSize).toBe(100_000);
+});
+
 it('knows a policy of ones own', () => {
   registerLoadBalancingPolicy('mine', (pool) => ({ pick: () => pool.candidates[0]! }));
   expect(policy({ mine: {} })?.options).toEqual({ policy: 'mine' });
@@ -72,9 +86,7 @@ it('reads the legacy policy name', () => {
 const outlier = (childPolicy: unknown) => ({
   outlier_detection_experimental: {
     interval: '2s',
-    baseEjectionTime: '5s',
-    maxEjectionPercent: 50,
-    failurePercentageEjection: { threshold: 40, requestVolume: 10, minimumHosts: 2 },
+    successRateEjection: {},
     childPolicy,
   },
 });
@@ -83,28 +95,13 @@ const subset = (childPolicy: unknown) => ({
 });
 
 it('subsets and outlier detection wrap a child policy, in any order', () => {
-  const expected = {
-    options: {
-      policy: 'least_request',
-      outlierDetection: {
-        intervalMs: 2_000,
-        baseEjectionMs: 5_000,
-        maxEjectionMs: 300_000,
-        maxEjectedShare: 0.5,
-        failureMargin: 0.4,
-        minRequests: 10,
-      },
-    },
-    subsetSize: 20,
-  };
   const leaf = [{ least_request_experimental: {} }];
-  expect(policy(outlier([subset(leaf)]))).toEqual(expected);
-  expect(policy(subset([outlier(leaf)]))).toEqual(expected);
-});
-
-it('outlier detection without a kind of ejection ejects nobody, as in gRPC', () => {
-  const wrapped = { outlier_detection_experimental: { childPolicy: [{ round_robin: {} }] } };
-  expect(policy(wrapped)?.options.outlierDetection).toBe(false);
+  for (const wrapped of [outlier([subset(leaf)]), subset([outlier(leaf)])]) {
+    expect(policy(wrapped)).toMatchObject({
+      options: { policy: 'least_request', outlierDetection: { intervalMs: 2_000 } },
+      subsetSize: 20,
+    });
+  }
 });
 
 it('method configs come in the form of grpc-js', () => {
@@ -155,6 +152,74 @@ it('method configs come in the form of grpc-js', () => {
   expect(healthService).toBe('user.User');
 });
 
+it('a field that is null is not set', () => {
+  const config = {
+    loadBalancingConfig: null,
+    loadBalancingPolicy: null,
+    methodConfig: [
+      {
+        name: [{ service: 'a', method: null }],
+        timeout: null,
+        waitForReady: null,
+        maxRequestMessageBytes: null,
+        maxResponseMessageBytes: null,
+        retryPolicy: null,
+        hedgingPolicy: { maxAttempts: 2, hedgingDelay: null, nonFatalStatusCodes: null },
+      },
+    ],
+    retryThrottling: null,
+    healthCheckConfig: null,
+  };
+  const hedgingPolicy = { maxAttempts: 2, hedgingDelay: '0s', nonFatalStatusCodes: [] };
+  expect(read(config)).toEqual({
+    policy: undefined,
+    methodConfig: [{ name: [{ service: 'a' }], hedgingPolicy }],
+    retryThrottling: undefined,
+    healthService: undefined,
+  });
+  expect(read({ methodConfig: null }).methodConfig).toEqual([]);
+  expect(policy({ least_request_experimental: { choiceCount: null } })?.options).toEqual({
+    policy: 'least_request',
+  });
+});
+
+it.each([{}, { serviceName: null }, { serviceName: '' }])(
+  'a health check of %j is about the server as a whole',
+  (healthCheckConfig) => {
+    expect(read({ healthCheckConfig }).healthService).toBe('');
+  },
+);
+
+it.each([
+  ['0s', { seconds: 0, nanos: 0 }],
+  ['-0s', { seconds: 0, nanos: 0 }],
+  ['.5s', { seconds: 0, nanos: 500_000_000 }],
+  ['5.s', { seconds: 5, nanos: 0 }],
+  ['315576000000s', { seconds: 315_576_000_000, nanos: 0 }],
+  // grpc-go gives such calls no deadline.
+  ['-1s', undefined],
+])('a timeout of %s', (timeout, expected) => {
+  expect(read({ methodConfig: [{ name: [{}], timeout }] }).methodConfig[0]?.timeout).toEqual(
+    expected,
+  );
+});
+
+it('tokens may be parts of one, and their ratio as large as it likes', () => {
+  const retryThrottling = { maxTokens: 0.5, tokenRatio: 5_000 };
+  expect(read({ retryThrottling }).retryThrottling).toEqual(retryThrottling);
+});
+
+it('delays between attempts that no timer can hold become the longest one it can', () => {
+  const { retryPolicy } = read(retry({ initialBackoff: '99999999s', maxBackoff: '99999999s' }))
+    .methodConfig[0]!;
+  expect(retryPolicy).toMatchObject({ initialBackoff: '2147483.647s', maxBackoff: '2147483.647s' });
+});
+
+it('the first delay is below the longest as well', () => {
+  const { retryPolicy } = read(retry({ initialBackoff: '5s', maxBackoff: '.5s' })).methodConfig[0]!;
+  expect(retryPolicy).toMatchObject({ initialBackoff: '0.5s', maxBackoff: '0.5s' });
+});
+
 const retry = (fields: object) => ({
   methodConfig: [
     {
@@ -190,17 +255,43 @@ it.each([
     /subsetSize/,
   ],
   [{ methodConfig: [{ name: [{ method: 'Login' }] }] }, /name\[0\]\.service/],
-  [{ methodConfig: [{ name: [{}], timeout: 5 }] }, /timeout is 5; allowed: a duration above 0/],
-  [{ methodConfig: [{ name: [{}], timeout: '0s' }] }, /timeout/],
+  ...[5, '5', '5m', 's', '.s', '5.3.2s', '1.0000000001s', '315576000001s'].map(
+    (timeout): [object, RegExp] => [
+      { methodConfig: [{ name: [{}], timeout }] },
+      /timeout is .*; allowed: a duration such as "0.5s"/,
+    ],
+  ),
+  [
+    {
+      methodConfig: [
+        { name: [{ service: 'a', method: 'b' }] },
+        { name: [{ service: 'a', method: 'b' }] },
+      ],
+    },
+    /methodConfig\[1\]\.name\[0\] is .*; allowed: each service and method once/,
+  ],
+  [{ methodConfig: [{ name: [{ service: 'a' }, { service: 'a', method: '' }] }] }, /name\[1\]/],
+  [{ methodConfig: [{ name: [{}, { service: '' }] }] }, /name\[1\]/],
+  [{ loadBalancingConfig: [{ round_robin: {} }, 7] }, /\[1\] is 7; allowed: an object/],
+  [{ loadBalancingConfig: [{ ring_hash_experimental: { maxRingSize: 100 } }] }, /minRingSize/],
+  [{ loadBalancingConfig: [{ ring_hash_experimental: { minRingSize: 5_000 } }] }, /minRingSize/],
   [
     { methodConfig: [{ name: [{}], waitForReady: 1 }] },
     /waitForReady is 1; allowed: true or false/,
   ],
   [retry({ maxAttempts: 1 }), /maxAttempts is 1/],
+  [retry({ maxAttempts: null }), /maxAttempts is missing/],
+  [retry({ initialBackoff: '0s' }), /initialBackoff is "0s"; allowed: a duration above 0/],
+  [retry({ backoffMultiplier: 0 }), /backoffMultiplier is 0; allowed: a number above 0/],
   [retry({ initialBackoff: '5' }), /initialBackoff is "5"/],
   [retry({ retryableStatusCodes: [] }), /retryableStatusCodes is \[\]; allowed: at least one/],
   [retry({ retryableStatusCodes: ['NOPE'] }), /retryableStatusCodes\[0\] is "NOPE"/],
   [{ retryThrottling: { maxTokens: 2000, tokenRatio: 1 } }, /maxTokens is 2000; allowed: .* 1000/],
+  [
+    { retryThrottling: { maxTokens: 0, tokenRatio: 1 } },
+    /maxTokens is 0; allowed: a number above 0/,
+  ],
+  [{ retryThrottling: { maxTokens: 1 } }, /tokenRatio is missing/],
 ])('refuses %j', (config, reason) => {
   expect(refused(config)).toMatch(reason);
 });
