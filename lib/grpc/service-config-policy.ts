@@ -16,6 +16,7 @@ import {
   reject,
   required,
 } from './json-reader.js';
+import { isTextMetadataKey, TEXT_METADATA_KEY } from './metadata-key.js';
 import { knownPolicies, type LoadBalancingOptions } from './policies.js';
 import { readOutliers } from './service-config-outliers.js';
 
@@ -88,7 +89,7 @@ const GRPC: Readonly<Record<string, PolicyReader>> = {
       policy: 'consistent_hash',
       // gRFC A42 knows no bound on the load.
       loadFactor: Infinity,
-      ...(header === '' ? {} : { hashKey: header }),
+      ...(header === '' ? {} : { hashKey: readMetadataKey(`${path}.requestHashHeader`, header) }),
     });
   },
   random_subsetting_experimental: (path, fields, depth) => {
@@ -114,6 +115,11 @@ function checkRing(path: string, fields: JsonObject): void {
   }
 }
 
+function readMetadataKey(path: string, value: unknown): string {
+  const key = readText(path, value);
+  return isTextMetadataKey(key) ? key : reject(path, key, TEXT_METADATA_KEY);
+}
+
 function readOwnFields(path: string, policy: string, fields: JsonObject): LoadBalancingOptions {
   if (policy === 'peak_ewma') {
     return present({
@@ -123,7 +129,7 @@ function readOwnFields(path: string, policy: string, fields: JsonObject): LoadBa
   }
   if (policy !== 'consistent_hash') return {};
   return present({
-    hashKey: required(readText, path, fields, 'hashKey'),
+    hashKey: required(readMetadataKey, path, fields, 'hashKey'),
     loadFactor: optional(readNumber, path, fields, 'loadFactor', 1.001, 1_000_000),
     freeInFlight: optional(readInteger, path, fields, 'freeInFlight', 0, 1_000_000),
   });

@@ -1,4 +1,5 @@
 /** Checks the `loadBalancing` option of a client. */
+import { isTextMetadataKey, TEXT_METADATA_KEY } from '../grpc/metadata-key.js';
 import { knownPolicies, type LoadBalancingOptions } from '../grpc/policies.js';
 import {
   optionalInteger,
@@ -79,7 +80,9 @@ function checkOwnFields(option: string, given: Given): void {
   optionalInteger(`${option}.freeInFlight`, given.freeInFlight, 0, 1_000_000);
   const { hashKey } = given;
   if (given.policy === 'consistent_hash' && typeof hashKey !== 'function') {
-    requireString(`${option}.hashKey`, hashKey, 'a metadata key, or a function of the request');
+    const allowed = `${TEXT_METADATA_KEY}, or a function of the request`;
+    const key = requireString(`${option}.hashKey`, hashKey, allowed);
+    if (!isTextMetadataKey(key)) rejectOption(`${option}.hashKey`, key, allowed);
   }
 }
 

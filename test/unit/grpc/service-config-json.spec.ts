@@ -275,6 +275,14 @@ it.each([
   [{ loadBalancingConfig: [{ round_robin: {} }, 7] }, /\[1\] is 7; allowed: an object/],
   [{ loadBalancingConfig: [{ ring_hash_experimental: { maxRingSize: 100 } }] }, /minRingSize/],
   [{ loadBalancingConfig: [{ ring_hash_experimental: { minRingSize: 5_000 } }] }, /minRingSize/],
+  ...['x user', 'x-user-bin', 'grpc-user', 'ä'].map((requestHashHeader): [object, RegExp] => [
+    { loadBalancingConfig: [{ ring_hash_experimental: { requestHashHeader } }] },
+    /requestHashHeader is ".*"; allowed: a metadata key/,
+  ]),
+  ...['X-User', 'x-user-bin', 'grpc-user', ''].map((hashKey): [object, RegExp] => [
+    { loadBalancingConfig: [{ consistent_hash: { hashKey } }] },
+    /consistent_hash\.hashKey is ".*"; allowed: a metadata key/,
+  ]),
   [
     { methodConfig: [{ name: [{}], waitForReady: 1 }] },
     /waitForReady is 1; allowed: true or false/,

@@ -167,6 +167,14 @@ const BAD: readonly BadInput[] = [
   [client({ timeoutMs: 0 }), 'clients[0].timeoutMs', '0', 'a whole number from 1 to 3600000'],
   [client({ keepalive: 20 }), 'clients[0].keepalive', '20', 'an object'],
   [client({ channelOptions: [] }), 'clients[0].channelOptions', '[]', 'an object'],
+  ...['', 'X-User', 'x user', 'ä', 'grpc-user', 'x-user-bin'].map(
+    (hashKey): [unknown, string, string, string] => [
+      client({ loadBalancing: { policy: 'consistent_hash', hashKey } }),
+      'clients[0].loadBalancing.hashKey',
+      JSON.stringify(hashKey),
+      'a metadata key',
+    ],
+  ),
   [
     client({ credentials: {} }),
     'clients[0].credentials',
@@ -389,6 +397,11 @@ describe('good options', () => {
     expect(resolve({ clients: [definition] }).clients[0]).toMatchObject(definition);
     const { name: _, package: __, protoPath: ___, ...defaults } = definition;
     expect(resolve({ clientDefaults: defaults }).clientDefaults).toEqual(defaults);
+  });
+
+  it.each(['x-user', 'user_id.v2', '7', String])('a hash key may be %s', (hashKey) => {
+    const loadBalancing = { policy: 'consistent_hash', hashKey };
+    expect(resolve({ clients: [{ ...CLIENT, loadBalancing }] }).clients).toHaveLength(1);
   });
 
   it('what comes out is frozen, and of its own', () => {
