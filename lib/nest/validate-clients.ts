@@ -28,6 +28,9 @@ const DEFAULT_FIELDS = [
 ] as const;
 const CLIENT_FIELDS = ['name', 'service', 'package', 'protoPath', ...DEFAULT_FIELDS] as const;
 
+/** The channel option by which plain grpc-js clients balance and retry. */
+const SERVICE_CONFIG = 'grpc.service_config';
+
 /** @throws DiscoveryError `INVALID_OPTION` */
 export function validateClients(option: string, value: unknown): readonly ClientDefinition[] {
   const clients = requireArray(option, value, 'client definitions').map((entry, index) =>
@@ -85,8 +88,17 @@ function checkDefaults(
       rejectOption(`${option}.${field}`, value, 'an object');
     }
   }
+  checkChannelOptions(`${option}.channelOptions`, given.channelOptions);
   const present = DEFAULT_FIELDS.filter((field) => given[field] !== undefined);
   return Object.fromEntries(present.map((field) => [field, given[field]]));
+}
+
+/** The resolver's service config wins over the channel's own, which would be passed over without a word. */
+function checkChannelOptions(option: string, value: unknown): void {
+  const own: unknown = Reflect.get((value ?? {}) as object, SERVICE_CONFIG);
+  if (own === undefined) return;
+  const instead = 'none; use loadBalancing, retry and timeoutMs, or publish it for all clients';
+  rejectOption(`${option}["${SERVICE_CONFIG}"]`, own, instead);
 }
 
 // Another copy of grpc-js has another class, and its credentials would not work: `instanceof` is meant.

@@ -167,6 +167,12 @@ const BAD: readonly BadInput[] = [
   [client({ timeoutMs: 0 }), 'clients[0].timeoutMs', '0', 'a whole number from 1 to 3600000'],
   [client({ keepalive: 20 }), 'clients[0].keepalive', '20', 'an object'],
   [client({ channelOptions: [] }), 'clients[0].channelOptions', '[]', 'an object'],
+  [
+    client({ channelOptions: { 'grpc.service_config': '{}' } }),
+    'clients[0].channelOptions["grpc.service_config"]',
+    '"{}"',
+    'none; use loadBalancing, retry and timeoutMs',
+  ],
   ...['', 'X-User', 'x user', 'ä', 'grpc-user', 'x-user-bin'].map(
     (hashKey): [unknown, string, string, string] => [
       client({ loadBalancing: { policy: 'consistent_hash', hashKey } }),
