@@ -1,15 +1,22 @@
 /** One channel's service config: what its client chose, and for the rest what the service publishes, as it changes. */
 import type { ServiceConfig } from '@grpc/grpc-js';
+import { fillBalancing } from './balancing-choice.js';
 import { createCallConfigSelector, type OpenChoices } from './call-config.js';
 import type { ConfigSelector } from './grpc-experimental.js';
-import { type ClientTraits, createBalancerSettings } from './policies.js';
+import {
+  type ClientTraits,
+  createBalancerSettings,
+  type LoadBalancingOptions,
+} from './policies.js';
 import { createServiceConfig } from './service-config.js';
 import { parseServiceConfig, type PublishedConfig } from './service-config-json.js';
 
 /** What a channel needs to combine the two. */
 export interface ChannelChoices extends OpenChoices {
-  /** What the balancer is to know; `undefined` where the client chose its balancing itself. */
+  /** What the balancer is to know; `undefined` where the service has no say in it at all. */
   readonly balancing: ClientTraits | undefined;
+  /** What the client says about balancing itself. Default: nothing. */
+  readonly chosen?: LoadBalancingOptions;
   /** Paths of methods with a stream on either side. */
   readonly streams: ReadonlySet<string>;
 }
@@ -50,27 +57,26 @@ export class ChannelConfig {
     return createCallConfigSelector(own.methodConfig, published, choices, choices.streams);
   }
 
-  private combine({ policy, retryThrottling, healthService }: PublishedConfig): ServiceConfig {
+  private combine(published: PublishedConfig): ServiceConfig {
     const { own, choices } = this;
-    const { balancing, retries } = choices;
-    const changed = balancing !== undefined && (policy ?? healthService) !== undefined;
-    const options = {
-      ...policy?.options,
-      ...(healthService === undefined ? {} : { healthCheck: healthService || true }),
-    };
-    const { loadBalancingConfig } = changed
-      ? createServiceConfig(
-          createBalancerSettings(options, {
-            ...balancing,
-            subsetSize: balancing.subsetSize ?? policy?.subsetSize,
-          }),
-        )
-      : own;
-    const throttling = (retries ? retryThrottling : undefined) ?? own.retryThrottling;
+    const throttling =
+      (choices.retries ? published.retryThrottling : undefined) ?? own.retryThrottling;
     return {
-      loadBalancingConfig,
+      loadBalancingConfig: this.balance(published),
       methodConfig: own.methodConfig,
       ...(throttling === undefined ? {} : { retryThrottling: throttling }),
     };
+  }
+
+  private balance(published: PublishedConfig): ServiceConfig['loadBalancingConfig'] {
+    const { balancing, chosen = {} } = this.choices;
+    const asks = (published.policy ?? published.healthService) !== undefined;
+    if (balancing === undefined || !asks) return this.own.loadBalancingConfig;
+    const { options, subsetSize } = fillBalancing(
+      { options: chosen, subsetSize: balancing.subsetSize },
+      published,
+    );
+    return createServiceConfig(createBalancerSettings(options, { ...balancing, subsetSize }))
+      .loadBalancingConfig;
   }
 }

@@ -122,7 +122,8 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
         pool: this.pool,
         serviceConfig: createServiceConfig(settings, createRetryConfig(retry ?? {}, methods)),
         choices: {
-          balancing: loadBalancing === undefined ? traits : undefined,
+          balancing: traits,
+          chosen: options,
           retries: retry === undefined,
           timeouts: timeoutMs === undefined,
           waitForReady: client.waitForReady === undefined,

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { BalancerConfig, type BalancerSettings } from '../../../lib/grpc/balancer-config.js';
 import { ChannelConfig, type ChannelChoices } from '../../../lib/grpc/channel-config.js';
 import { STREAM_MARK } from '../../../lib/grpc/endpoint-picker.js';
+import { createBalancerSettings, type LoadBalancingOptions } from '../../../lib/grpc/policies.js';
 import { createServiceConfig } from '../../../lib/grpc/service-config.js';
 import { settingsOf } from './fake-channel.js';
 
@@ -146,6 +147,67 @@ it("the client's own subset size and zone stay under a published policy", () => 
   const left = channel();
   left.follow(subset(9));
   expect(settings(left).subset?.size).toBe(9);
+});
+
+const WRAPPED = (child: object) =>
+  JSON.stringify({
+    loadBalancingConfig: [
+      {
+        random_subsetting_experimental: {
+          subsetSize: 9,
+          childPolicy: [
+            {
+              outlier_detection_experimental: {
+                successRateEjection: { requestVolume: 7 },
+                childPolicy: [child],
+              },
+            },
+          ],
+        },
+      },
+    ],
+    healthCheckConfig: { serviceName: 'user.User' },
+  });
+const HASHED = WRAPPED({ consistent_hash: { hashKey: 'x-user', loadFactor: 2 } });
+
+/** A channel whose client says this about balancing. */
+function choosing(chosen: LoadBalancingOptions, subsetSize?: number): ChannelConfig {
+  const traits = { clientId: 'one', subsetSize, zone: undefined };
+  const own = createServiceConfig(createBalancerSettings(chosen, traits));
+  const choices = { retries: true, timeouts: true, waitForReady: true, streams: new Set<string>() };
+  return new ChannelConfig(own, { balancing: traits, chosen, ...choices });
+}
+
+it('a client that chose a policy alone gets the rest of what the service asks', () => {
+  const config = choosing({ policy: 'round_robin' });
+  config.follow(HASHED);
+  expect(settings(config)).toMatchObject({
+    policy: { name: 'round_robin' },
+    subset: { size: 9, clientId: 'one' },
+    healthService: 'user.User',
+    outliers: { minRequests: 7 },
+  });
+  expect(settings(config).policy).toEqual({ name: 'round_robin' });
+});
+
+it('a client that chose modifiers alone gets the policy the service asks for', () => {
+  const config = choosing({ outlierDetection: { minRequests: 3 }, healthCheck: false }, 5);
+  config.follow(HASHED);
+  expect(settings(config)).toMatchObject({
+    policy: { name: 'consistent_hash', loadFactor: 2 },
+    subset: { size: 5 },
+    healthService: undefined,
+    outliers: { minRequests: 3 },
+  });
+});
+
+it('a health check asked for without a policy leaves the policy alone', () => {
+  const config = choosing({ policy: 'random' });
+  config.follow('{"healthCheckConfig":{}}');
+  expect(settings(config)).toMatchObject({ policy: { name: 'random' }, healthService: '' });
+  const refusing = choosing({ policy: 'random', healthCheck: false });
+  refusing.follow('{"healthCheckConfig":{}}');
+  expect(settings(refusing).healthService).toBeUndefined();
 });
 
 it('marks streams, and gives every call an object of its own', () => {
