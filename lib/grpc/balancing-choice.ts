@@ -1,9 +1,8 @@
 /** How a channel balances: as its client says, and for what it does not say as the service asks. */
-import { present } from './json-reader.js';
 import type { LoadBalancingOptions } from './policies.js';
 import type { PublishedConfig } from './service-config-json.js';
 
-/** Options that were chosen; what is left out is open. */
+/** Options that were chosen; what is left out is open, and no field is `undefined`. */
 export interface BalancingChoice {
   readonly options: LoadBalancingOptions;
   /** `undefined`: open. */
@@ -21,7 +20,7 @@ export function fillBalancing(
   { policy, healthService }: Pick<PublishedConfig, 'policy' | 'healthService'>,
 ): BalancingChoice {
   const { outlierDetection, ...asked } = policy?.options ?? {};
-  const mine = present(chosen.options);
+  const { options: mine } = chosen;
   return {
     options: {
       ...(mine.policy === undefined ? asked : {}),

@@ -1,13 +1,15 @@
 /** One channel's service config: what its client chose, and for the rest what the service publishes, as it changes. */
 import type { ServiceConfig } from '@grpc/grpc-js';
-import { fillBalancing } from './balancing-choice.js';
+import { type BalancingChoice, fillBalancing } from './balancing-choice.js';
 import { createCallConfigSelector, type OpenChoices } from './call-config.js';
 import type { ConfigSelector } from './grpc-experimental.js';
+import { present } from './json-reader.js';
 import {
   type ClientTraits,
   createBalancerSettings,
   type LoadBalancingOptions,
 } from './policies.js';
+import { sameValue } from './same-value.js';
 import { createServiceConfig } from './service-config.js';
 import { parseServiceConfig, type PublishedConfig } from './service-config-json.js';
 
@@ -27,6 +29,12 @@ export class ChannelConfig {
   serviceConfig: ServiceConfig;
   /** For each call. */
   selector: ConfigSelector;
+  /** What `own` balances by. */
+  private readonly chosen: BalancingChoice;
+  /** What the service last asked for, and the client did not choose anyway. */
+  private last:
+    | { readonly choice: BalancingChoice; readonly config: ServiceConfig['loadBalancingConfig'] }
+    | undefined;
 
   /** @param own what the client chose, or would like if the service has no wishes */
   constructor(
@@ -34,6 +42,8 @@ export class ChannelConfig {
     private readonly choices: ChannelChoices,
   ) {
     this.serviceConfig = own;
+    const subsetSize = choices.balancing?.subsetSize;
+    this.chosen = { options: present(choices.chosen ?? {}), subsetSize };
     this.selector = this.selectorFor(undefined);
   }
 
@@ -68,15 +78,17 @@ export class ChannelConfig {
     };
   }
 
+  /** The very object as before, unless something about balancing has changed: a balancer begins anew with another. */
   private balance(published: PublishedConfig): ServiceConfig['loadBalancingConfig'] {
-    const { balancing, chosen = {} } = this.choices;
-    const asks = (published.policy ?? published.healthService) !== undefined;
-    if (balancing === undefined || !asks) return this.own.loadBalancingConfig;
-    const { options, subsetSize } = fillBalancing(
-      { options: chosen, subsetSize: balancing.subsetSize },
-      published,
-    );
-    return createServiceConfig(createBalancerSettings(options, { ...balancing, subsetSize }))
-      .loadBalancingConfig;
+    const { balancing } = this.choices;
+    if (balancing === undefined) return this.own.loadBalancingConfig;
+    const choice = fillBalancing(this.chosen, published);
+    if (sameValue(choice, this.chosen)) return this.own.loadBalancingConfig;
+    if (this.last === undefined || !sameValue(choice, this.last.choice)) {
+      const { options, subsetSize } = choice;
+      const settings = createBalancerSettings(options, { ...balancing, subsetSize });
+      this.last = { choice, config: createServiceConfig(settings).loadBalancingConfig };
+    }
+    return this.last.config;
   }
 }

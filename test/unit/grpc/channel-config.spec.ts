@@ -206,8 +206,28 @@ it('a health check asked for without a policy leaves the policy alone', () => {
   config.follow('{"healthCheckConfig":{}}');
   expect(settings(config)).toMatchObject({ policy: { name: 'random' }, healthService: '' });
   const refusing = choosing({ policy: 'random', healthCheck: false });
+  const before = settings(refusing);
   refusing.follow('{"healthCheckConfig":{}}');
-  expect(settings(refusing).healthService).toBeUndefined();
+  expect(settings(refusing)).toBe(before);
+});
+
+it('an edit that has nothing to do with balancing keeps the very same settings', () => {
+  const config = choosing({});
+  const own = settings(config);
+  config.follow('{"methodConfig":[{"name":[{}],"timeout":"1s"}]}');
+  expect(settings(config)).toBe(own);
+  config.follow(HASHED);
+  const hashed = settings(config);
+  expect(hashed).not.toBe(own);
+  config.follow(
+    JSON.stringify({ ...JSON.parse(HASHED), methodConfig: [{ name: [{}], timeout: '2s' }] }),
+  );
+  expect(settings(config)).toBe(hashed);
+  expect(call(config).timeout?.seconds).toBe(2);
+  config.follow(WRAPPED({ consistent_hash: { hashKey: 'x-user', loadFactor: 3 } }));
+  expect(settings(config)).not.toBe(hashed);
+  config.follow(undefined);
+  expect(settings(config)).toBe(own);
 });
 
 it('marks streams, and gives every call an object of its own', () => {

@@ -1,0 +1,16 @@
+/**
+ * Whether two values of options mean the same: by value, functions by identity. A field that is `undefined` is a field, and
+ * not the same as none.
+ */
+export function sameValue(one: unknown, other: unknown): boolean {
+  if (Object.is(one, other)) return true;
+  if (typeof one !== 'object' || typeof other !== 'object') return false;
+  if (one === null || other === null || Array.isArray(one) !== Array.isArray(other)) return false;
+  const fields = Object.entries(one);
+  return (
+    fields.length === Object.keys(other).length &&
+    fields.every(
+      ([name, value]) => Object.hasOwn(other, name) && sameValue(value, Reflect.get(other, name)),
+    )
+  );
+}
