@@ -74,7 +74,14 @@ export async function killOne(place: Place, calls: readonly ClientOptions[]): Pr
   await stage.grow(3);
   await stage.call(...calls);
   stage.at(0).kill('SIGKILL');
-  return finish(stage);
+  const tallies = await finish(stage);
+  const late = tallies.find(({ lateFailures = 0 }) => lateFailures > 0);
+  if (late !== undefined) {
+    throw new Error(
+      `${late.lateFailures} of ${late.failed} failed calls were begun after the loss`,
+    );
+  }
+  return tallies;
 }
 
 /** What a frozen server costs. */

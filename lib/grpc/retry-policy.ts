@@ -2,7 +2,7 @@
  * Which calls are tried again, and how: gRPC's own retries (gRFC A6), by default only where the proto declares that
  * calling twice is calling once. Transparent retries, of calls that no server has begun, always happen.
  */
-import type { ServiceConfig } from '@grpc/grpc-js';
+import { type ServiceConfig, status } from '@grpc/grpc-js';
 import type { CatalogedMethod } from './method-catalog.js';
 
 type MethodConfig = ServiceConfig['methodConfig'][number];
@@ -82,6 +82,19 @@ function isRetried(wanted: NonNullable<RetryOptions['methods']>, method: Catalog
   return [method.method, `${service}/${method.method}`, `${method.service}/${method.method}`].some(
     (name) => wanted.includes(name),
   );
+}
+
+/** Which calls a retry config has tried again: by path, and by the status they ended with. */
+export function retriedCalls({
+  methodConfig,
+}: RetryConfig): (path: string, code: status) => boolean {
+  const codes = new Map<string, ReadonlySet<string>>();
+  for (const { name, retryPolicy, hedgingPolicy } of methodConfig) {
+    const list = retryPolicy?.retryableStatusCodes ?? hedgingPolicy?.nonFatalStatusCodes ?? [];
+    const known = new Set(list.map((code) => (typeof code === 'number' ? status[code] : code)));
+    for (const { service = '', method = '' } of name) codes.set(`/${service}/${method}`, known);
+  }
+  return (path, code) => codes.get(path)?.has(status[code]) === true;
 }
 
 /** A duration as a service config writes it. */

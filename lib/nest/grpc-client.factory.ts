@@ -9,6 +9,7 @@ import {
 import { ClientGrpcProxy, type GrpcOptions } from '@nestjs/microservices';
 import { DiscoveryError } from '../core/discovery-error.js';
 import { formatTarget } from '../core/target.js';
+import { createBrokenAnswerRetry } from '../grpc/broken-answer-retry.js';
 import { withChannelDiscovery } from '../grpc/channel-discovery.js';
 import { SPARING_PINGS_OPTION } from '../grpc/connection-context.js';
 import { createDefaultDeadline } from '../grpc/default-deadline.js';
@@ -16,7 +17,7 @@ import { createHashKeyInterceptor } from '../grpc/hash-key.js';
 import { type CatalogedMethod, catalogMethods, methodPath } from '../grpc/method-catalog.js';
 import { createBalancerSettings } from '../grpc/policies.js';
 import { installResolver } from '../grpc/resolver-table.js';
-import { createRetryConfig } from '../grpc/retry-policy.js';
+import { createRetryConfig, retriedCalls } from '../grpc/retry-policy.js';
 import { createServiceConfig } from '../grpc/service-config.js';
 import { waitForReady } from '../grpc/wait-for-ready.js';
 import { warmUp } from '../grpc/warm-up.js';
@@ -104,11 +105,16 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     const traits = { clientId: this.clientId, subsetSize, zone };
     const options = validateLoadBalancing('client.loadBalancing', loadBalancing ?? {});
     const settings = createBalancerSettings(options, traits);
+    const retries = createRetryConfig(retry ?? {}, methods);
     const interceptors = [
       ...(typeof options.hashKey === 'function' ? [createHashKeyInterceptor(options.hashKey)] : []),
       ...(timeoutMs === undefined ? [] : [createDefaultDeadline(timeoutMs)]),
       ...(client.waitForReady === true ? [waitForReady] : []),
       ...((client.channelOptions?.['interceptors'] as Interceptor[] | undefined) ?? []),
+      // The last is the nearest to the wire: to the others it is one call.
+      ...(retries.methodConfig.length === 0
+        ? []
+        : [createBrokenAnswerRetry(retriedCalls(retries))]),
     ];
     return withChannelDiscovery(
       {
@@ -120,7 +126,7 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
       },
       {
         pool: this.pool,
-        serviceConfig: createServiceConfig(settings, createRetryConfig(retry ?? {}, methods)),
+        serviceConfig: createServiceConfig(settings, retries),
         choices: {
           balancing: traits,
           chosen: options,

@@ -55,6 +55,8 @@ export interface Tally {
   readonly lastFailureMs?: number;
   /** When a call was last answered that followed a failed one, by the clock on the wall. */
   readonly recoveredMs?: number;
+  /** Failed calls that were begun after the first failure of all; Nest only. */
+  readonly lateFailures?: number;
 }
 
 /** A record as it stands in etcd. */

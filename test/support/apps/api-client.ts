@@ -8,7 +8,8 @@
  * (0: before the counting starts, call login until so many servers have answered); `TIMEOUT_MS` (5000).
  * Events: `ready` after the bootstrap, `warm`, with FOREVER `tick` every 100 ms, `done`. All but the first with `calls`,
  * `failed`, `byServer`, `byCode`, `messages` (of the first failures), and when, by the clock on the wall: `lastFailureMs`,
- * and `recoveredMs`, the last answer that followed a failure.
+ * and `recoveredMs`, the last answer that followed a failure; and `lateFailures`, how many of the failed were begun after the first of
+ * them had failed: where a server dies, those were not on their way to it when that was noticed.
  */
 import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -44,6 +45,8 @@ class Tally {
   private isFailing = false;
   private lastFailureMs: number | undefined;
   private recoveredMs: number | undefined;
+  private firstFailureMs = Infinity;
+  private lateFailures = 0;
 
   get servers(): number {
     return Object.keys(this.byServer).length;
@@ -56,7 +59,9 @@ class Tally {
     this.isFailing = false;
   }
 
-  erred(error: unknown): void {
+  erred(error: unknown, begunMs: number): void {
+    if (begunMs > this.firstFailureMs) this.lateFailures += 1;
+    this.firstFailureMs = Math.min(this.firstFailureMs, performance.now());
     const code = (error as { code?: number }).code;
     const name = code === undefined ? String(error) : (status[code] ?? String(code));
     this.calls += 1;
@@ -68,8 +73,10 @@ class Tally {
   }
 
   print(event: string): void {
-    const { calls, failed, byServer, byCode, messages, lastFailureMs, recoveredMs } = this;
-    emit(event, { calls, failed, byServer, byCode, messages, lastFailureMs, recoveredMs });
+    const { calls, failed, byServer, byCode, messages } = this;
+    const { lastFailureMs, recoveredMs, lateFailures } = this;
+    const counts = { calls, failed, byServer, byCode, messages };
+    emit(event, { ...counts, lastFailureMs, recoveredMs, lateFailures });
   }
 }
 
@@ -87,12 +94,13 @@ class Gateway implements OnModuleInit {
     if (this.users === undefined) throw new Error('the gateway is not initialised');
     const request = { name: '张三', password: '111111', holdMs };
     const options = { deadline: Date.now() + timeoutMs };
+    const begunMs = performance.now();
     try {
       const answers$ = this.users[method](request, new Metadata(), options);
       const { server } = await lastValueFrom(answers$);
       into.answered(server);
     } catch (error) {
-      into.erred(error);
+      into.erred(error, begunMs);
     }
   }
 }
