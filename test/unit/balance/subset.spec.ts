@@ -1,10 +1,24 @@
 import { describe, expect, it } from 'vitest';
+import { composePools } from '../../../lib/balance/candidate-pipeline.js';
+import type { Candidate } from '../../../lib/balance/candidate.js';
 import { pickSubset } from '../../../lib/balance/subset.js';
 import { candidate, candidates } from './fixtures.js';
 
 const addresses = (
   list: readonly { readonly endpoint: { readonly address: string } }[],
 ): string[] => list.map(({ endpoint }) => endpoint.address);
+
+/** `own` endpoints of zone a, `foreign` of zone b. */
+function zoned(own: number, foreign: number): Candidate[] {
+  return Array.from({ length: own + foreign }, (_, at) =>
+    candidate(`10.0.0.1:${at + 1}`, { zone: at < own ? 'a' : 'b' }),
+  );
+}
+
+/** How many entries of a client in zone a are of zone a. */
+function ownEntries(list: readonly Candidate[], size: number, clientId: string): number {
+  return pickSubset(list, { size, clientId, zone: 'a' }).filter(({ zone }) => zone === 'a').length;
+}
 
 describe('pickSubset', () => {
   it('changes at most one entry of any client when one server comes or goes', () => {
@@ -64,13 +78,88 @@ describe('pickSubset', () => {
     expect(pickSubset(list, { size: 9, clientId: 'one' })).toBe(list);
   });
 
-  it('takes endpoints of a preferred zone first and fills up with others', () => {
-    const list = Array.from({ length: 30 }, (_, at) =>
-      candidate(`10.0.0.1:${at + 1}`, { zone: at < 4 ? 'a' : 'b' }),
+  it.each([
+    [20, 40, 10],
+    [200, 1, 10],
+    [30, 30, 2],
+    [4, 26, 6],
+  ])(
+    'of %i endpoints of the own zone and %i others keeps both zones in proportion, at size %i, and always another one',
+    (own, foreign, size) => {
+      const list = zoned(own, foreign);
+      const due = (size * own) / (own + foreign);
+      let sum = 0;
+      for (let client = 0; client < 2_000; client++) {
+        const entries = ownEntries(list, size, `pod-${client}`);
+        expect(Math.abs(entries - due)).toBeLessThan(1);
+        expect(entries).toBeLessThan(size);
+        sum += entries;
+      }
+      // Where the last entry is kept for another zone, the own one has that much less. ε: 4 standard deviations of at most 1/2.
+      expect(Math.abs(sum / 2_000 - Math.min(due, size - 1))).toBeLessThan(0.045);
+    },
+  );
+
+  it('fills up with the own zone where there is no other, and with others where the own has none', () => {
+    expect(ownEntries(zoned(30, 0), 6, 'one')).toBe(6);
+    expect(pickSubset(zoned(0, 30), { size: 6, clientId: 'one', zone: 'a' })).toHaveLength(6);
+    expect(pickSubset(zoned(20, 20), { size: 1, clientId: 'one', zone: 'a' })).toHaveLength(1);
+  });
+
+  it('changes at most one entry when a server of any zone comes, however many there are', () => {
+    for (const size of [1, 2, 3, 10]) {
+      for (let own = 0; own <= 24; own += 3) {
+        for (let foreign = Math.max(0, size - own); foreign <= 24; foreign += 3) {
+          const list = zoned(own, foreign);
+          for (const zone of ['a', 'b']) {
+            const joined = [...list, candidate('10.0.0.2:1', { zone })];
+            for (let client = 0; client < 20; client++) {
+              const options = { size, clientId: `${client}`, zone: 'a' };
+              const after = new Set(addresses(pickSubset(joined, options)));
+              const lost = addresses(pickSubset(list, options)).filter((one) => !after.has(one));
+              expect(lost.length).toBeLessThanOrEqual(1);
+            }
+          }
+        }
+      }
+    }
+  });
+
+  it.each([
+    ['while every zone is whole', undefined, 60],
+    ['when a zone is down', 'b', 40],
+  ])('with locality loads every server within 15 % of even %s', (_, down, serving) => {
+    const zones = ['a', 'b', 'c'];
+    const list = Array.from({ length: 60 }, (_, at) =>
+      candidate(`10.0.0.1:${at + 1}`, { zone: zones[at % 3]! }),
     );
-    const chosen = pickSubset(list, { size: 6, clientId: 'one', zone: 'a' });
-    expect(chosen.map(({ zone }) => zone)).toEqual(['a', 'a', 'a', 'a', 'b', 'b']);
-    const fewer = pickSubset(list, { size: 3, clientId: 'one', zone: 'a' });
-    expect(fewer.map(({ zone }) => zone)).toEqual(['a', 'a', 'a']);
+    const load = new Map<string, number>();
+    const clients = 12_000;
+    for (let client = 0; client < clients; client++) {
+      const zone = zones[client % 3]!;
+      const subset = pickSubset(list, { size: 12, clientId: `pod-${client}`, zone });
+      const isUsable = (one: Candidate): boolean => one.zone !== down;
+      const { stable } = composePools(
+        {
+          candidates: subset,
+          isReady: isUsable,
+          isEjected: () => false,
+          isWeighted: false,
+        },
+        { locality: { zone } },
+        0,
+      );
+      expect(stable).toBeDefined();
+      const sum = stable!.weights.reduce((total, weight) => total + weight, 0);
+      for (const [at, { endpoint }] of stable!.candidates.entries()) {
+        const share = stable!.weights[at]! / sum;
+        load.set(endpoint.address, (load.get(endpoint.address) ?? 0) + share);
+      }
+    }
+    expect(load.size).toBe(serving);
+    // A server is in 800 subsets of its zone's clients: 4 standard deviations are 13 %.
+    for (const calls of load.values()) {
+      expect(Math.abs((calls * serving) / clients - 1)).toBeLessThan(0.15);
+    }
   });
 });
