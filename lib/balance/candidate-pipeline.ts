@@ -1,5 +1,5 @@
 import type { Candidate } from './candidate.js';
-import { splitByLocality, type LocalityOptions } from './locality-split.js';
+import { splitByLocality, type LocalityMember, type LocalityOptions } from './locality-split.js';
 import type { Pool } from './pool.js';
 import { matchesEndpoint, type RoutingOptions } from './routing.js';
 import { nextSlowStartStepMs, slowStartShare, type SlowStartOptions } from './slow-start.js';
@@ -17,6 +17,8 @@ export interface PipelineInput<C extends Candidate> {
   readonly candidates: readonly C[];
   /** Whether a candidate's connection is ready. */
   readonly isReady: (candidate: C) => boolean;
+  /** Whether a candidate is known not to serve: one that is neither this nor ready has not been tried yet. */
+  readonly isMissing: (candidate: C) => boolean;
   /** Whether outlier detection has ejected a candidate. */
   readonly isEjected: (candidate: C) => boolean;
   /** Whether the policy goes by the weight in the record; otherwise all weigh 1 before modifiers. */
@@ -40,6 +42,7 @@ export interface PipelineResult<C extends Candidate> {
  * 2. **readiness** and **outlier ejection** leave those that can be called, unless that leaves none: then ejected ones
  *    are used after all, because a call that may fail is better than one that must;
  * 3. **locality** compares them with all that step 1 left, and moves weight to other zones as far as the own is short;
+ *    an endpoint that has not been tried yet is not missing;
  * 4. **slow start** takes weight from those that have just joined.
  *
  * If only canaries are left they take all calls, as the others do when there are no canaries. The subset comes before all
@@ -83,7 +86,7 @@ function composePool<C extends Candidate>(
   const factors =
     options.locality === undefined
       ? undefined
-      : localityFactors(candidates, new Set(usable), input.isWeighted, options.locality);
+      : localityFactors(candidates, new Set(usable), input, options.locality);
   const chosen: C[] = [];
   const weights: number[] = [];
   for (const candidate of usable) {
@@ -102,14 +105,18 @@ function composePool<C extends Candidate>(
 function localityFactors<C extends Candidate>(
   candidates: readonly C[],
   usable: ReadonlySet<C>,
-  isWeighted: boolean,
+  { isWeighted, isReady, isMissing }: PipelineInput<C>,
   locality: LocalityOptions,
 ): Map<C, number> {
-  const members = candidates.map((candidate) => ({
-    zone: candidate.zone,
-    weight: isWeighted ? candidate.weight : 1,
-    usable: usable.has(candidate),
-  }));
+  const members = candidates.map((candidate): LocalityMember => {
+    // Ready and still not usable is ejected.
+    const isAway = isReady(candidate) || isMissing(candidate);
+    return {
+      zone: candidate.zone,
+      weight: isWeighted ? candidate.weight : 1,
+      standing: usable.has(candidate) ? 'usable' : isAway ? 'missing' : 'untried',
+    };
+  });
   const factors = splitByLocality(members, locality);
   return new Map(candidates.map((candidate, place) => [candidate, factors[place] ?? 1]));
 }

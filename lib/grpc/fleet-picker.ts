@@ -39,6 +39,7 @@ export class FleetPicker {
       {
         candidates: [...connections],
         isReady: ({ state }) => state === 'ready',
+        isMissing: ({ state }) => state === 'failed',
         isEjected,
         isWeighted: isWeighted(policy),
       },

@@ -23,7 +23,12 @@ function compose(
   input: Partial<PipelineInput<Candidate>> = {},
   nowMs = 0,
 ) {
-  const defaults = { isReady: () => true, isEjected: () => false, isWeighted: true };
+  const defaults = {
+    isReady: () => true,
+    isMissing: () => false,
+    isEjected: () => false,
+    isWeighted: true,
+  };
   return composePools({ candidates: list, ...defaults, ...input }, options, nowMs);
 }
 
@@ -84,7 +89,7 @@ describe('composePools', () => {
     expect([onlyCanary.stable?.candidates, onlyCanary.canary]).toEqual([[list[1]], undefined]);
   });
 
-  it('compares the own zone with all that routing left, ready or not, and counts ejected as missing', () => {
+  it('compares the own zone with all that routing left, and counts failed and ejected as missing', () => {
     const list = [
       candidate('a:1', { zone: 'a', version: '2' }),
       candidate('a:2', { zone: 'a', version: '2' }),
@@ -94,15 +99,28 @@ describe('composePools', () => {
     ];
     const options = { locality: { zone: 'a' }, routing: { match: { version: '2' } } };
     expect(compose(list, options).stable?.candidates).toEqual([list[0], list[1]]);
-    for (const missing of ['isReady', 'isEjected'] as const) {
-      const { stable } = compose(list, options, {
-        [missing]: (one: Candidate) => (one === list[0]) === (missing === 'isEjected'),
-      });
+    const isFirst = (one: Candidate): boolean => one === list[0];
+    const isReady = (one: Candidate): boolean => one !== list[0];
+    for (const input of [{ isReady, isMissing: isFirst }, { isEjected: isFirst }]) {
+      const { stable } = compose(list, options, input);
       expect(stable?.candidates).toEqual([list[1], list[2], list[3]]);
       const [own, ...others] = stable!.weights;
       expect(own! / (own! + others[0]! + others[1]!)).toBeCloseTo(0.7, 9);
       expect(others[0]).toBe(others[1]);
     }
+    expect(compose(list, options, { isReady }).stable).toEqual(poolOf([list[1]!]));
+  });
+
+  it('keeps calls in a zone of which it has tried 64 of 1,000 when one of another zone is ready', () => {
+    const list = Array.from({ length: 3_000 }, (_, at) =>
+      candidate(`10.0.0.1:${at + 1}`, { zone: ['a', 'b', 'c'][at % 3]! }),
+    );
+    const connected = new Set(list.filter(({ zone }) => zone === 'a').slice(0, 64));
+    connected.add(list.at(-1)!);
+    const isReady = (one: Candidate): boolean => connected.has(one);
+    const { stable } = compose(list, { locality: { zone: 'a' } }, { isReady });
+    expect(stable?.candidates).toHaveLength(64);
+    expect(new Set(stable?.candidates.map(({ zone }) => zone))).toEqual(new Set(['a']));
   });
 
   it('ramps the newest up and says when to look again', () => {

@@ -5,12 +5,16 @@ import {
   type LocalityOptions,
 } from '../../../lib/balance/locality-split.js';
 
-/** `usable/all` endpoints of weight 1 per zone. */
+/** Of `all` endpoints of weight 1 per zone the first are usable, then come those nobody has tried; the rest is missing. */
 function fleet(
-  zones: Readonly<Record<string, readonly [usable: number, all: number]>>,
+  zones: Readonly<Record<string, readonly [usable: number, all: number, untried?: number]>>,
 ): LocalityMember[] {
-  return Object.entries(zones).flatMap(([zone, [usable, all]]) =>
-    Array.from({ length: all }, (_, at) => ({ zone, weight: 1, usable: at < usable })),
+  return Object.entries(zones).flatMap(([zone, [usable, all, untried = 0]]) =>
+    Array.from({ length: all }, (_, at) => ({
+      zone,
+      weight: 1,
+      standing: at < usable ? 'usable' : at < usable + untried ? 'untried' : 'missing',
+    })),
   );
 }
 
@@ -42,6 +46,18 @@ describe('splitByLocality', () => {
       fleet({ a: [1, 1], b: [9, 9] }),
       0.28,
     ],
+    [
+      'all stays while nobody knows of any that is missing: 64 of 1,000 tried, all usable',
+      fleet({ a: [64, 1_000, 936], b: [1, 1_000, 999], c: [0, 1_000, 1_000] }),
+      1,
+    ],
+    [
+      'what nobody has tried is not missing: 1.4 × 1/2 stays when a half failed',
+      fleet({ a: [1, 10, 4], b: [10, 10] }),
+      0.7,
+    ],
+    ['nothing stays while none of the zone is usable yet', fleet({ a: [0, 5, 5], b: [2, 5] }), 0],
+    ['all stays where nobody of another zone is usable yet', fleet({ a: [1, 5], b: [0, 5, 5] }), 1],
   ])('%s', (_, members, share) => {
     expect(ownShare(members)).toBeCloseTo(share, 9);
   });
@@ -54,17 +70,33 @@ describe('splitByLocality', () => {
 
   it('spreads what spills over usable endpoints of all other zones by weight', () => {
     const members: LocalityMember[] = [
-      { zone: 'a', weight: 2, usable: true },
-      { zone: 'a', weight: 2, usable: false },
-      { zone: 'b', weight: 1, usable: true },
-      { zone: undefined, weight: 3, usable: true },
-      { zone: 'c', weight: 4, usable: false },
+      { zone: 'a', weight: 2, standing: 'usable' },
+      { zone: 'a', weight: 2, standing: 'missing' },
+      { zone: 'b', weight: 1, standing: 'usable' },
+      { zone: undefined, weight: 3, standing: 'usable' },
+      { zone: 'c', weight: 4, standing: 'missing' },
     ];
     const factors = splitByLocality(members, { zone: 'a', overprovisioning: 1 });
     // Four zones, 12 in all: the zone needs 3 and has 2.
     const total = members.reduce((sum, { weight }, at) => sum + weight * factors[at]!, 0);
     const shares = members.map(({ weight }, at) => (weight * factors[at]!) / total);
     expect(shares).toEqual([2 / 3, 0, 1 / 12, 1 / 4, 0].map((share) => expect.closeTo(share, 9)));
+  });
+
+  it('leaves a zone that keeps all exactly the weights it has, whoever else there is', () => {
+    for (const others of [0, 1, 4]) {
+      const factors = splitByLocality(fleet({ a: [3, 3], b: [others, others] }), { zone: 'a' });
+      expect(factors.slice(0, 3)).toEqual(Float64Array.of(1, 1, 1));
+      expect(factors.slice(3).every((factor) => factor === 0)).toBe(true);
+    }
+    expect([...splitByLocality(fleet({ a: [0, 1], b: [2, 2] }), { zone: 'a' })]).toEqual([0, 1, 1]);
+  });
+
+  it('never gives more than the whole weight', () => {
+    for (let own = 1; own <= 9; own++) {
+      const factors = splitByLocality(fleet({ a: [own, 9], b: [3, 9], c: [9, 9] }), { zone: 'a' });
+      expect(Math.max(...factors)).toBe(1);
+    }
   });
 
   it('gives nobody anything when nobody is usable', () => {

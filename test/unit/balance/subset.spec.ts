@@ -143,6 +143,7 @@ describe('pickSubset', () => {
         {
           candidates: subset,
           isReady: isUsable,
+          isMissing: (one) => !isUsable(one),
           isEjected: () => false,
           isWeighted: false,
         },
