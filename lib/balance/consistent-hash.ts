@@ -28,12 +28,19 @@ export const DEFAULT_LOAD_FACTOR = 1.25;
 /** Default of {@link ConsistentHashOptions.freeInFlight}. */
 export const DEFAULT_FREE_IN_FLIGHT = 4;
 
+/** Hashes a key tries before it walks the ring. Of as many as four fifths of full endpoints one in six calls walks. */
+const JUMPS = 8;
+
 /**
  * Consistent hashing with bounded load: a call goes to the endpoint its key belongs to on the {@link Ring}, unless that
- * has more than `loadFactor` times its fair share of the calls in flight; then to the next point of the ring with room.
+ * has more than `loadFactor` times its fair share of the calls in flight; then to where the next hash of its key belongs.
+ * If even that finds no room, to the next point of the ring that has it.
  *
- * Source: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018); also HAProxy's
- * `hash-balance-factor`. As gRFC A42 does, a call without a key goes to a random place.
+ * Sources: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018), also HAProxy's
+ * `hash-balance-factor`; the jumps are of J. Chen, B. Coleman, A. Shrivastava, "Revisiting Consistent Hashing with
+ * Bounded Loads" (2021): where a full endpoint's calls all walk on to the same neighbour, that is the next to be full.
+ * They also go by weight, which the points of the ring do not. As gRFC A42 does, a call without a key goes to a random
+ * place.
  */
 export class ConsistentHash<C extends Candidate> implements Picker<C> {
   private readonly candidates: readonly C[];
@@ -65,13 +72,24 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
   pick(request: PickRequest): C {
     const key = this.options.keyOf(request);
     const hash = key === undefined ? finalMix(this.random() * 0x1_0000_0000) : murmurHash(key);
-    const home = this.ring.locate(hash);
     const fairShare = (this.loadFactor * (this.fleet.inFlight + 1)) / this.candidates.length;
+    const home = this.ring.locate(hash);
+    let point = home;
+    for (let jump = 1; jump <= JUMPS; jump++) {
+      const owner = this.ring.owner(point);
+      if (this.hasRoom(owner, fairShare)) return this.candidates[owner]!;
+      point = this.ring.locate(finalMix(hash ^ jump));
+    }
     for (let step = 0; step < this.ring.size; step++) {
-      const owner = this.ring.owner(home + step);
-      const room = Math.max(this.freeInFlight, Math.ceil(fairShare * this.weights[owner]!));
-      if (this.candidates[owner]!.load.inFlight < room) return this.candidates[owner]!;
+      const owner = this.ring.owner(point + step);
+      if (this.hasRoom(owner, fairShare)) return this.candidates[owner]!;
     }
     return this.candidates[this.ring.owner(home)]!;
+  }
+
+  /** @param fairShare how many calls an endpoint of average weight may have in flight */
+  private hasRoom(owner: number, fairShare: number): boolean {
+    const room = Math.max(this.freeInFlight, Math.ceil(fairShare * this.weights[owner]!));
+    return this.candidates[owner]!.load.inFlight < room;
   }
 }

@@ -21,10 +21,6 @@ function picker(
   return new ConsistentHash(poolOf(list, weights), { keyOf, ...options }, fleet, seededRandom(9));
 }
 
-function owners(hash: ConsistentHash<Candidate>): string[] {
-  return Array.from({ length: KEYS }, (_, key) => hash.pick(requestOf(key)).endpoint.address);
-}
-
 describe('ConsistentHash', () => {
   it.each([2, 3, 10, 100])(
     'spreads keys over %i endpoints: none has a quarter more than its share',
@@ -32,7 +28,7 @@ describe('ConsistentHash', () => {
       const keys = count * 5_000;
       const counts = countPicks(picker(candidates(count)), keys, requestOf);
       expect(counts.size).toBe(count);
-      // The ring leaves a standard deviation of 6 %, chance adds 1.4 %.
+      // The ring leaves a standard deviation of 5 %, chance adds 1.4 %.
       const shares = [...counts.values()].map((keysOfOne) => keysOfOne / 5_000);
       expect(Math.max(...shares)).toBeLessThan(1.25);
       expect(Math.min(...shares)).toBeGreaterThan(0.6);
@@ -41,25 +37,16 @@ describe('ConsistentHash', () => {
     },
   );
 
-  it.each([3, 10, 50])(
-    'moves the share of the new one when an endpoint comes to %i, all to it, and the same back when it goes',
-    (count) => {
-      const list = candidates(count + 1);
-      const before = owners(picker(list.slice(0, count)));
-      const after = owners(picker(list));
-      const moved = before.filter((owner, key) => owner !== after[key]).length;
-      expect(moved / KEYS).toBeGreaterThan(0.7 / (count + 1));
-      expect(moved / KEYS).toBeLessThan(1.12 / (count + 1));
-      if (count <= 10) expect(moved / KEYS).toBeLessThanOrEqual(1 / count);
-      for (const [key, owner] of after.entries()) {
-        if (owner !== before[key]) expect(owner).toBe(list[count]!.endpoint.address);
-      }
-      // Leaving is coming read backwards: the state depends on the members alone, not on their order either.
-      expect(owners(picker(list.slice(0, count).toReversed()))).toEqual(before);
-    },
-  );
+  it('gives one that is a thousand times as heavy as the others its share, and they theirs', () => {
+    const list = candidates(1_000);
+    const weights = list.map((_, at) => (at === 0 ? 999 : 1));
+    const counts = countPicks(picker(list, weights), KEYS, requestOf);
+    // ε: 4 standard deviations of the ring.
+    expect(Math.abs(counts.get(list[0]!.endpoint.address)! / KEYS / 0.5 - 1)).toBeLessThan(0.24);
+    expect(counts.size).toBeGreaterThan(990);
+  });
 
-  it('shares keys by weight, within 20 %', () => {
+  it('shares keys by weight', () => {
     const list = candidates(20);
     const weights = list.map((_, at) => (at % 4) + 1);
     const counts = countPicks(picker(list, weights), KEYS, requestOf);
@@ -68,18 +55,9 @@ describe('ConsistentHash', () => {
       const keys = list
         .filter((_, at) => weights[at] === weight)
         .reduce((total, { endpoint }) => total + counts.get(endpoint.address)!, 0);
-      expect(Math.abs(keys / ((KEYS * weight * 5) / sum) - 1)).toBeLessThan(0.2);
+      // ε: 4 standard deviations of the mean of five, 6 % each.
+      expect(Math.abs(keys / ((KEYS * weight * 5) / sum) - 1)).toBeLessThan(0.11);
     }
-  });
-
-  it('moves only keys of the endpoint whose weight changes', () => {
-    const list = candidates(10);
-    const before = owners(picker(list));
-    const after = owners(picker(list, [2, ...list.slice(1).map(() => 1)]));
-    for (const [key, owner] of after.entries()) {
-      if (owner !== before[key]) expect(owner).toBe(list[0]!.endpoint.address);
-    }
-    expect(after).not.toEqual(before);
   });
 
   it('keeps a hot key together up to the free calls, then bounds every endpoint at 1.25 times the mean', () => {
@@ -111,6 +89,20 @@ describe('ConsistentHash', () => {
     expect(inFlight[3]).toBeLessThanOrEqual(375);
     for (const one of inFlight.slice(0, 3)) expect(one).toBeLessThanOrEqual(125);
     expect(inFlight[3]).toBeGreaterThan(600 - 3 * 125 - 1);
+  });
+
+  it('passes what an endpoint has no room for on by weight', () => {
+    const fleet = new FleetLoad();
+    const list = candidates(11, fleet);
+    const hash = picker(list, [...list.slice(1).map(() => 1), 10], {}, fleet);
+    const keys = Array.from({ length: 20_000 }, (_, key) => requestOf(key));
+    const full = list[0]!;
+    const own = keys.filter((key) => hash.pick(key) === full);
+    for (let call = 0; call < 4; call++) full.load.started(0);
+    const heavy = own.filter((key) => hash.pick(key) === list[10]).length;
+    expect(own.length).toBeGreaterThan(500);
+    // 10 of 19. ε: 4 standard deviations of the ring and of 1,000 keys.
+    expect(Math.abs(heavy / own.length - 10 / 19)).toBeLessThan(0.14);
   });
 
   it('passes keys of a full endpoint always to the same next one', () => {
