@@ -1,6 +1,6 @@
 import type { Random } from '../core/clock.js';
 import type { Candidate } from './candidate.js';
-import type { FleetLoad } from './fleet-load.js';
+import { countInFlight, type InFlightSum } from './in-flight-sum.js';
 import { finalMix, murmurHash } from './murmur-hash.js';
 import type { Picker, PickRequest } from './picker.js';
 import { relativeWeights, type Pool } from './pool.js';
@@ -45,6 +45,7 @@ const JUMPS = 8;
 export class ConsistentHash<C extends Candidate> implements Picker<C> {
   private readonly candidates: readonly C[];
   private readonly weights: Float64Array;
+  private readonly total: InFlightSum;
   private readonly ring: Ring;
   private readonly loadFactor: number;
   private readonly freeInFlight: number;
@@ -52,17 +53,16 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
   /**
    * @param pool the candidates and their weights
    * @param options see {@link ConsistentHashOptions}
-   * @param fleet whose calls in flight are bounded
    * @param random the place of calls without a key
    */
   constructor(
     pool: Pool<C>,
     private readonly options: ConsistentHashOptions,
-    private readonly fleet: FleetLoad,
     private readonly random: Random,
   ) {
     this.candidates = pool.candidates;
     this.weights = relativeWeights(pool.weights);
+    this.total = countInFlight(pool.candidates);
     this.loadFactor = options.loadFactor ?? DEFAULT_LOAD_FACTOR;
     this.freeInFlight = options.freeInFlight ?? DEFAULT_FREE_IN_FLIGHT;
     const hashes = pool.candidates.map(({ hash }) => hash);
@@ -72,7 +72,7 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
   pick(request: PickRequest): C {
     const key = this.options.keyOf(request);
     const hash = key === undefined ? finalMix(this.random() * 0x1_0000_0000) : murmurHash(key);
-    const fairShare = (this.loadFactor * (this.fleet.inFlight + 1)) / this.candidates.length;
+    const fairShare = (this.loadFactor * (this.total.inFlight + 1)) / this.candidates.length;
     const home = this.ring.locate(hash);
     let point = home;
     for (let jump = 1; jump <= JUMPS; jump++) {

@@ -1,6 +1,7 @@
 import type { CallOutcome } from './call-outcome.js';
 import { CallTally } from './call-tally.js';
 import type { FleetLoad } from './fleet-load.js';
+import type { InFlightSum } from './in-flight-sum.js';
 import { PeakEwma, type PeakEwmaOptions } from './peak-ewma.js';
 
 /**
@@ -19,12 +20,16 @@ export class EndpointLoad {
     started: (): void => {
       this.inFlight++;
       this.fleet.inFlight++;
+      if (this.pool !== undefined) this.pool.inFlight++;
     },
     ended: (): void => {
       this.inFlight--;
       this.fleet.inFlight--;
+      if (this.pool !== undefined) this.pool.inFlight--;
     },
   };
+  /** What its calls in flight count for beside the fleet. */
+  private pool: InFlightSum | undefined;
   private timedInFlight = 0;
   private quietSinceMs = 0;
 
@@ -37,6 +42,16 @@ export class EndpointLoad {
     options?: PeakEwmaOptions,
   ) {
     this.latency = new PeakEwma(fleet, options);
+  }
+
+  /**
+   * Its calls in flight, now and from now on, are part of this sum and of none it was in before.
+   *
+   * @param pool the sum over the endpoints it is chosen among
+   */
+  countIn(pool: InFlightSum): void {
+    this.pool = pool;
+    pool.inFlight += this.inFlight;
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { FleetLoad } from './fleet-load.js';
+import type { InFlightSum } from './in-flight-sum.js';
 import type { LoadFunction } from './pick-two.js';
 
 /**
@@ -14,12 +14,12 @@ import type { LoadFunction } from './pick-two.js';
  * one that takes 6 ms with 15 calls in flight, and got 2.4 % of calls instead of 0.1 % (measured). With m what counts is
  * how much more crowded it is than usual. A client with few calls in flight sees no difference.
  *
- * @param fleet whose calls in flight are the usual
+ * @param pool the calls in flight of those that are compared: their mean is the usual
  * @param size how many endpoints share them, at least 1
  */
-export function peakEwmaLoad(fleet: FleetLoad, size: number): LoadFunction {
+export function peakEwmaLoad(pool: InFlightSum, size: number): LoadFunction {
   return (load, weight, nowMs) => {
-    const usual = 1 + fleet.inFlight / size;
+    const usual = 1 + pool.inFlight / size;
     return (load.expectedMs(nowMs) * (load.inFlight / weight + usual)) / usual;
   };
 }

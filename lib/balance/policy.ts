@@ -4,6 +4,7 @@ import type { Candidate } from './candidate.js';
 import { ConsistentHash, type ConsistentHashOptions } from './consistent-hash.js';
 import { FirstChoice } from './first-choice.js';
 import type { FleetLoad } from './fleet-load.js';
+import { countInFlight } from './in-flight-sum.js';
 import { leastRequestLoad } from './least-request.js';
 import { type PeakEwmaOptions } from './peak-ewma.js';
 import { peakEwmaLoad } from './peak-ewma-load.js';
@@ -85,9 +86,13 @@ export function createPicker<C extends Candidate>(
     case 'least_request':
       return new PickTwo(pool, leastRequestLoad, random);
     case 'peak_ewma':
-      return new PickTwo(pool, peakEwmaLoad(fleet, pool.candidates.length), random);
+      return new PickTwo(
+        pool,
+        peakEwmaLoad(countInFlight(pool.candidates), pool.candidates.length),
+        random,
+      );
     case 'consistent_hash':
-      return new ConsistentHash(pool, policy, fleet, random);
+      return new ConsistentHash(pool, policy, random);
     case 'custom':
       return policy.createPicker(pool, { random, fleet }, previous);
   }

@@ -1,12 +1,12 @@
 /** Which keys get another owner when endpoints come, go or change. */
 import { describe, expect, it } from 'vitest';
-import { composePools, type PipelineOptions } from '../../../lib/balance/candidate-pipeline.js';
+import type { PipelineOptions } from '../../../lib/balance/candidate-pipeline.js';
 import type { Candidate } from '../../../lib/balance/candidate.js';
 import { FleetLoad } from '../../../lib/balance/fleet-load.js';
 import { createPicker, type Policy } from '../../../lib/balance/policy.js';
 import type { Pool } from '../../../lib/balance/pool.js';
 import { seededRandom } from '../../support/seeded-random.js';
-import { candidate, candidates, poolOf, requestWith } from './fixtures.js';
+import { candidate, candidates, compose, poolOf, requestWith } from './fixtures.js';
 
 const KEYS = 20_000;
 const POLICY: Policy = { name: 'consistent_hash', keyOf: (request) => request.header('user') };
@@ -27,14 +27,7 @@ function ownersOf(
   options: PipelineOptions = {},
   nowMs = 0,
 ): readonly string[] {
-  const input = {
-    candidates: list,
-    isReady: () => true,
-    isMissing: () => false,
-    isEjected: () => false,
-    isWeighted: true,
-  };
-  return ownersIn(composePools(input, options, nowMs).stable!);
+  return ownersIn(compose(list, options, {}, nowMs).stable!);
 }
 
 /** The new owners of the keys that moved. */

@@ -16,9 +16,8 @@ function picker(
   list: readonly Candidate[],
   weights?: readonly number[],
   options: Partial<ConsistentHashOptions> = {},
-  fleet: FleetLoad = new FleetLoad(),
 ): ConsistentHash<Candidate> {
-  return new ConsistentHash(poolOf(list, weights), { keyOf, ...options }, fleet, seededRandom(9));
+  return new ConsistentHash(poolOf(list, weights), { keyOf, ...options }, seededRandom(9));
 }
 
 describe('ConsistentHash', () => {
@@ -63,7 +62,7 @@ describe('ConsistentHash', () => {
   it('keeps a hot key together up to the free calls, then bounds every endpoint at 1.25 times the mean', () => {
     const fleet = new FleetLoad();
     const list = candidates(10, fleet);
-    const hash = picker(list, undefined, {}, fleet);
+    const hash = picker(list, undefined, {});
     const home = hash.pick(requestOf(1));
     for (let call = 0; call < 4; call++) {
       const one = hash.pick(requestOf(1));
@@ -80,10 +79,34 @@ describe('ConsistentHash', () => {
     expect(home.load.inFlight).toBe(125);
   });
 
+  it('bounds by the calls of its own endpoints: neither canaries nor who has left make room', () => {
+    const fleet = new FleetLoad();
+    const [stranger, ...list] = candidates(11, fleet);
+    for (let call = 0; call < 1_000; call++) stranger!.load.started(0);
+    const hash = picker(list);
+    const home = hash.pick(requestOf(1));
+    for (let call = 0; call < 100; call++) hash.pick(requestOf(1)).load.started(0);
+    expect(home.load.inFlight).toBe(13);
+  });
+
+  it('goes on with the calls that are in flight when another picker takes its place', () => {
+    const list = candidates(10);
+    const before = picker(list);
+    const home = before.pick(requestOf(1));
+    for (let call = 0; call < 400; call++) before.pick(requestOf(1)).load.started(0);
+    expect(home.load.inFlight).toBe(50);
+    const after = picker(list.slice(0, 10));
+    for (let call = 0; call < 400; call++) after.pick(requestOf(1)).load.started(0);
+    expect(home.load.inFlight).toBe(100);
+    for (const { load } of list) while (load.inFlight > 0) load.ended(1, 0, 'success');
+    for (let call = 0; call < 100; call++) after.pick(requestOf(1)).load.started(0);
+    expect(home.load.inFlight).toBe(13);
+  });
+
   it('bounds each endpoint by its weight', () => {
     const fleet = new FleetLoad();
     const list = candidates(4, fleet);
-    const hash = picker(list, [1, 1, 1, 3], {}, fleet);
+    const hash = picker(list, [1, 1, 1, 3]);
     for (let call = 0; call < 600; call++) hash.pick(requestOf(1)).load.started(0);
     const inFlight = list.map(({ load }) => load.inFlight);
     expect(inFlight[3]).toBeLessThanOrEqual(375);
@@ -94,7 +117,7 @@ describe('ConsistentHash', () => {
   it('passes what an endpoint has no room for on by weight', () => {
     const fleet = new FleetLoad();
     const list = candidates(11, fleet);
-    const hash = picker(list, [...list.slice(1).map(() => 1), 10], {}, fleet);
+    const hash = picker(list, [...list.slice(1).map(() => 1), 10]);
     const keys = Array.from({ length: 20_000 }, (_, key) => requestOf(key));
     const full = list[0]!;
     const own = keys.filter((key) => hash.pick(key) === full);
@@ -108,7 +131,7 @@ describe('ConsistentHash', () => {
   it('passes keys of a full endpoint always to the same next one', () => {
     const fleet = new FleetLoad();
     const list = candidates(10, fleet);
-    const hash = picker(list, undefined, {}, fleet);
+    const hash = picker(list, undefined, {});
     const home = hash.pick(requestOf(5));
     for (let call = 0; call < 4; call++) home.load.started(0);
     const next = hash.pick(requestOf(5));
@@ -120,7 +143,7 @@ describe('ConsistentHash', () => {
 
   it('without a bound never leaves the home of a key', () => {
     const fleet = new FleetLoad();
-    const hash = picker(candidates(10, fleet), undefined, { loadFactor: Infinity }, fleet);
+    const hash = picker(candidates(10, fleet), undefined, { loadFactor: Infinity });
     const home = hash.pick(requestOf(1));
     for (let call = 0; call < 1_000; call++) {
       home.load.started(0);

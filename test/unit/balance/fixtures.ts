@@ -1,4 +1,10 @@
 import type { JsonValue } from '../../../lib/core/endpoint.js';
+import {
+  composePools,
+  type PipelineInput,
+  type PipelineOptions,
+  type PipelineResult,
+} from '../../../lib/balance/candidate-pipeline.js';
 import { readEndpointFacts, type Candidate } from '../../../lib/balance/candidate.js';
 import { EndpointLoad } from '../../../lib/balance/endpoint-load.js';
 import { FleetLoad } from '../../../lib/balance/fleet-load.js';
@@ -56,4 +62,20 @@ export function countPicks(
     counts.set(address, (counts.get(address) ?? 0) + 1);
   }
   return counts;
+}
+
+/** The pools of candidates which, unless `input` says otherwise, are all ready and go by the weights of their records. */
+export function compose(
+  list: readonly Candidate[],
+  options: PipelineOptions = {},
+  input: Partial<PipelineInput<Candidate>> = {},
+  nowMs = 0,
+): PipelineResult<Candidate> {
+  const defaults = {
+    isReady: () => true,
+    isMissing: () => false,
+    isEjected: () => false,
+    isWeighted: true,
+  };
+  return composePools({ candidates: list, ...defaults, ...input }, options, nowMs);
 }

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { composePools } from '../../../lib/balance/candidate-pipeline.js';
 import type { Candidate } from '../../../lib/balance/candidate.js';
 import { pickSubset } from '../../../lib/balance/subset.js';
-import { candidate, candidates } from './fixtures.js';
+import { candidate, candidates, compose } from './fixtures.js';
 
 const addresses = (
   list: readonly { readonly endpoint: { readonly address: string } }[],
@@ -139,17 +138,12 @@ describe('pickSubset', () => {
       const zone = zones[client % 3]!;
       const subset = pickSubset(list, { size: 12, clientId: `pod-${client}`, zone });
       const isUsable = (one: Candidate): boolean => one.zone !== down;
-      const { stable } = composePools(
-        {
-          candidates: subset,
-          isReady: isUsable,
-          isMissing: (one) => !isUsable(one),
-          isEjected: () => false,
-          isWeighted: false,
-        },
-        { locality: { zone } },
-        0,
-      );
+      const input = {
+        isReady: isUsable,
+        isMissing: (one: Candidate) => !isUsable(one),
+        isWeighted: false,
+      };
+      const { stable } = compose(subset, { locality: { zone } }, input);
       expect(stable).toBeDefined();
       const sum = stable!.weights.reduce((total, weight) => total + weight, 0);
       for (const [at, { endpoint }] of stable!.candidates.entries()) {

@@ -1,0 +1,22 @@
+/** The calls in flight on several endpoints together, open streams included. Kept by their loads as calls start and end. */
+export interface InFlightSum {
+  inFlight: number;
+}
+
+/** Whose calls can be counted in a sum: a candidate. */
+interface Counted {
+  readonly load: { countIn(sum: InFlightSum): void };
+}
+
+/**
+ * Counts the calls in flight of a pool from now on, those included that are under way. O(n) once, nothing per pick.
+ *
+ * An endpoint's calls count for one pool at a time, the one it was counted in last: a new picker over the same endpoints
+ * takes them from the one it replaces. The sum over a balancer is no substitute: it includes canaries, which have a
+ * picker of their own, and endpoints that have left and still have calls to finish.
+ */
+export function countInFlight(members: readonly Counted[]): InFlightSum {
+  const sum: InFlightSum = { inFlight: 0 };
+  for (const { load } of members) load.countIn(sum);
+  return sum;
+}

@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import type { PipelineOptions } from '../../../lib/balance/candidate-pipeline.js';
+import type { Candidate } from '../../../lib/balance/candidate.js';
+import { FleetLoad } from '../../../lib/balance/fleet-load.js';
+import {
+  allowsSlowStart,
+  createPicker,
+  createPipelinePicker,
+  isWeighted,
+  type Policy,
+} from '../../../lib/balance/policy.js';
+import { CanaryPicker } from '../../../lib/balance/routing.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { candidate, compose, countPicks, PLAIN, requestWith } from './fixtures.js';
+
+const POLICIES: readonly Policy[] = [
+  { name: 'round_robin' },
+  { name: 'weighted_round_robin' },
+  { name: 'random' },
+  { name: 'least_request' },
+  { name: 'peak_ewma' },
+  { name: 'consistent_hash', keyOf: (request) => request.header('user') },
+];
+
+describe('every policy with every modifier', () => {
+  const fleet = new FleetLoad();
+  const at = (address: string, metadata: Record<string, string>, joinedMs = 0): Candidate =>
+    candidate(address, metadata, fleet, joinedMs);
+  const requests = Array.from({ length: 40_000 }, (_, call) => requestWith({ user: `u${call}` }));
+  const shares = (
+    policy: Policy,
+    list: readonly Candidate[],
+    options: PipelineOptions,
+  ): number[] => {
+    const pools = compose(list, options, { isWeighted: isWeighted(policy) }, 10_000);
+    const context = { random: seededRandom(1), fleet };
+    const picker = createPipelinePicker(policy, pools, options.routing?.canary, context)!;
+    const counts = countPicks(picker, requests.length, (call) => requests[call]!);
+    return list.map(({ endpoint }) => (counts.get(endpoint.address) ?? 0) / requests.length);
+  };
+
+  it.each(POLICIES)('$name keeps to the own zone and spills in proportion', (policy) => {
+    // Zone a needs 3 of 9 and has 1: 1.4 / 3 stay, the rest goes to 8 others.
+    const list = Array.from({ length: 9 }, (_, place) =>
+      at(`10.0.0.1:${place}`, { zone: ['a', 'b', 'b', 'b', 'b', 'c', 'c', 'c', 'c'][place]! }),
+    );
+    const [own] = shares(policy, list, { locality: { zone: 'a' } });
+    // Two choices overshoot: drawing the heavy one twice leaves one of the others to compare with.
+    const tolerance = policy.name === 'consistent_hash' ? 0.1 : 0.05;
+    expect(Math.abs(own! - 1.4 / 3)).toBeLessThan(tolerance);
+  });
+
+  it.each(POLICIES.filter(allowsSlowStart))(
+    '$name gives one that has just joined a tenth',
+    (policy) => {
+      const list = Array.from({ length: 11 }, (_, place) =>
+        at(`10.0.0.1:${place}`, {}, place === 0 ? 10_000 : -1e6),
+      );
+      const [newest] = shares(policy, list, { slowStart: { windowMs: 30_000 } });
+      expect(newest! * 101).toBeGreaterThan(0.7);
+      expect(newest! * 101).toBeLessThan(1.3);
+    },
+  );
+
+  it.each(POLICIES)('$name sends a tenth of the calls to the canary', (policy) => {
+    const list = [
+      at('a:1', { version: '1' }),
+      at('b:1', { version: '1' }),
+      at('c:1', { version: '2' }),
+    ];
+    const canary = { match: { version: '2' }, share: 0.1 };
+    const [, , share] = shares(policy, list, { routing: { canary } });
+    expect(Math.abs(share! - 0.1)).toBeLessThan(0.01);
+  });
+});
+
+describe('createPipelinePicker', () => {
+  const context = { random: seededRandom(1), fleet: new FleetLoad() };
+  const canary = { match: { version: '2' }, share: 0.5 };
+  const list = [
+    candidate('a:1', { version: '1' }),
+    candidate('b:1', { version: '1' }),
+    candidate('c:1', { version: '2' }),
+  ];
+
+  it('has no picker where nobody is left', () => {
+    const pools = compose(list, {}, { isReady: () => false });
+    expect(createPipelinePicker({ name: 'random' }, pools, undefined, context)).toBeUndefined();
+  });
+
+  it('peak_ewma compares how crowded endpoints are with those of their pool, not with canaries', () => {
+    const fleet = new FleetLoad();
+    const [crowded, idle, busyCanary] = ['a:1', 'b:1', 'c:1'].map((address) =>
+      candidate(address, { version: address === 'c:1' ? '2' : '1' }, fleet),
+    );
+    for (const [one, latencyMs] of [
+      [crowded!, 10],
+      [idle!, 11],
+    ] as const) {
+      one.load.started(0);
+      one.load.ended(latencyMs, 0, 'success');
+    }
+    for (let call = 0; call < 50; call++) crowded!.load.started(11);
+    for (let call = 0; call < 10_000; call++) busyCanary!.load.started(11);
+    const routing = { canary: { match: { version: '2' } } };
+    const pools = compose([crowded!, idle!, busyCanary!], { routing });
+    const picker = createPipelinePicker({ name: 'peak_ewma' }, pools, routing.canary, {
+      random: seededRandom(1),
+      fleet,
+    })!;
+    for (let call = 0; call < 20; call++) expect(picker.pick(PLAIN, 11)).toBe(idle);
+  });
+
+  it('goes on with the rotation when canaries come and go', () => {
+    const policy: Policy = { name: 'round_robin' };
+    const with2 = compose(list, { routing: { canary } });
+    const without = compose(list.slice(0, 2), { routing: { canary } });
+    let previous = createPipelinePicker(policy, without, canary, context)!;
+    for (let turn = 0; turn < 10; turn++) {
+      const one = previous.pick(PLAIN, 0);
+      const next = createPipelinePicker(
+        policy,
+        with2,
+        canary,
+        context,
+        previous,
+      ) as CanaryPicker<Candidate>;
+      expect(next).toBeInstanceOf(CanaryPicker);
+      expect(next.stable.pick(PLAIN, 0)).not.toBe(one);
+      previous = createPipelinePicker(policy, without, canary, context, next)!;
+      expect(previous.pick(PLAIN, 0)).toBe(one);
+      previous.pick(PLAIN, 0);
+    }
+  });
+
+  it.each(POLICIES)('$name goes by the weights of records as its definition says', (policy) => {
+    const heavy = candidate('h:1', { weight: 9 });
+    const others = Array.from({ length: 9 }, (_, at) => candidate(`10.0.0.1:${at + 1}`));
+    const pools = compose([heavy, ...others], {}, { isWeighted: isWeighted(policy) });
+    const picker = createPicker(policy, pools.stable!, context);
+    const counts = countPicks(picker, 9_000, (call) => requestWith({ user: `u${call}` }));
+    const share = counts.get('h:1')! / 9_000;
+    const isEven = policy.name === 'round_robin' || policy.name === 'random';
+    expect(Math.abs(share - (isEven ? 0.1 : 0.5))).toBeLessThan(isEven ? 0.02 : 0.1);
+  });
+});
