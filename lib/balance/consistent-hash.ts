@@ -41,6 +41,9 @@ const JUMPS = 8;
  * Bounded Loads" (2021): where a full endpoint's calls all walk on to the same neighbour, that is the next to be full.
  * They also go by weight, which the points of the ring do not. As gRFC A42 does, a call without a key goes to a random
  * place.
+ *
+ * Under slow start an endpoint that has just joined gets its keys over the window: as its weight grows relative to the
+ * others they come to it one by one, each once and straight from where it was, and its bound grows with them.
  */
 export class ConsistentHash<C extends Candidate> implements Picker<C> {
   private readonly candidates: readonly C[];

@@ -54,14 +54,6 @@ export function isLoadAware({ name }: Policy): boolean {
 }
 
 /**
- * Whether weights may ramp up under a policy. Not under `consistent_hash`: every step of the ramp would move keys, and a
- * key moved twice costs more warmth than the ramp saves.
- */
-export function allowsSlowStart(policy: Policy): boolean {
-  return policy.name !== 'consistent_hash';
-}
-
-/**
  * The picker of a policy over one pool.
  *
  * @param previous the picker it replaces: rotations go on where that one stood

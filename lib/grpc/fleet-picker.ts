@@ -1,8 +1,8 @@
 /** Makes the pickers of one balancer, each in the place of the one before, and says when weights are due to change. */
-import { composePools, type PipelineOptions } from '../balance/candidate-pipeline.js';
+import { composePools } from '../balance/candidate-pipeline.js';
 import { FleetLoad } from '../balance/fleet-load.js';
 import type { Picker } from '../balance/picker.js';
-import { allowsSlowStart, createPipelinePicker, isWeighted } from '../balance/policy.js';
+import { createPipelinePicker, isWeighted } from '../balance/policy.js';
 import type { CancelTimer } from '../core/clock.js';
 import type { BalancerSettings } from './balancer-config.js';
 import type { BalancerPorts } from './connection-context.js';
@@ -33,8 +33,6 @@ export class FleetPicker {
     isEjected: (connection: EndpointConnection) => boolean,
   ): Picker<EndpointConnection> | undefined {
     const { clock, random } = this.ports;
-    const { slowStart: _, ...steady } = pipeline;
-    const options: PipelineOptions = allowsSlowStart(policy) ? pipeline : steady;
     const pools = composePools(
       {
         candidates: [...connections],
@@ -43,7 +41,7 @@ export class FleetPicker {
         isEjected,
         isWeighted: isWeighted(policy),
       },
-      options,
+      pipeline,
       clock.now(),
     );
     this.stop();

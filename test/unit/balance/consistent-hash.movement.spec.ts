@@ -133,3 +133,43 @@ describe('locality', () => {
     },
   );
 });
+
+describe('slow start', () => {
+  it('brings one that comes its keys over the window, each of them once and from where it was', () => {
+    const fleet = new FleetLoad();
+    const list = Array.from({ length: 10 }, (_, at) => candidate(`a:${at}`, {}, fleet, -1e6));
+    const joined = candidate('a:99', {}, fleet, 0);
+    const options = { slowStart: { windowMs: 30_000 } };
+    const first = ownersOf(list);
+    let before = first;
+    for (const nowMs of [0, 6_000, 12_000, 18_000, 24_000, 30_000]) {
+      const after = ownersOf([...list, joined], options, nowMs);
+      expect(new Set(moves(before, after))).toEqual(new Set(['a:99']));
+      const weight = Math.max(0.1, nowMs / 30_000);
+      expectMovedTo('a:99', moves(first, after), weight / (10 + weight));
+      before = after;
+    }
+    expect(moves(before, ownersOf([...list, joined]))).toEqual([]);
+  });
+
+  it('moves nothing while a client is new itself and has seen all endpoints at the same time', () => {
+    const list = candidates(10);
+    const before = ownersOf(list);
+    for (const nowMs of [0, 6_000, 12_000, 30_000]) {
+      expect(moves(before, ownersOf(list, { slowStart: { windowMs: 30_000 } }, nowMs))).toEqual([]);
+    }
+  });
+
+  it('bounds the load of one that has just come by what it weighs so far', () => {
+    const fleet = new FleetLoad();
+    const list = Array.from({ length: 10 }, (_, at) => candidate(`a:${at}`, {}, fleet, -1e6));
+    const joined = candidate('a:99', {}, fleet, 0);
+    const pools = compose([...list, joined], { slowStart: { windowMs: 30_000 } }, {}, 6_000);
+    const context = { random: seededRandom(1), fleet };
+    const picker = createPicker(POLICY, pools.stable!, context);
+    const key = REQUESTS.find((request) => picker.pick(request, 0) === joined)!;
+    for (let call = 0; call < 1_000; call++) picker.pick(key, 0).load.started(0);
+    // A fifth of a share of 10.2, and a quarter more.
+    expect(joined.load.inFlight).toBe(Math.ceil((1.25 * 1_000 * 0.2) / 10.2));
+  });
+});

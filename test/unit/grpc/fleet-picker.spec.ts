@@ -3,6 +3,7 @@ import { connectivityState } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import {
   addresses,
+  addressOf,
   endpoint,
   FakeChannel,
   type FakeSubchannel,
@@ -60,4 +61,28 @@ it('leaves its zone as far as connections to it have failed', async () => {
   await settled();
   // Two of four are left: 1.4 × 1/2 of the calls stay. ε: one call for each of the ten in the rotation.
   expect(Math.abs((spreadOverZones(channel, 1_000)['a'] ?? 0) - 700)).toBeLessThanOrEqual(10);
+});
+
+it('slow start goes with consistent_hash: who has just joined gets few keys at first', async () => {
+  const settings = settingsOf({
+    policy: 'consistent_hash',
+    hashKey: 'user',
+    slowStart: { windowMs: 10_000 },
+  });
+  const channel = new FakeChannel();
+  const [joined = '', ...others] = addresses(11);
+  channel.list(others, settings);
+  await channel.connect(...others);
+  channel.clock.advance(20_000);
+  channel.list([joined, ...others], settings);
+  await channel.connect(joined);
+  const share = (): number => {
+    const keys = Array.from({ length: 5_000 }, (_, key) => channel.pick({ user: `user-${key}` }));
+    return keys.filter((result) => addressOf(result) === joined).length / keys.length;
+  };
+  // ε: 4 standard deviations, of 6 % that the ring leaves and of those the drawn keys add.
+  expect(Math.abs(share() * 101 - 1)).toBeLessThan(0.62);
+  channel.clock.advance(10_000);
+  expect(Math.abs(share() * 11 - 1)).toBeLessThan(0.3);
+  expect(channel.clock.pendingTimers).toBe(0);
 });
