@@ -1,23 +1,27 @@
 import type { Candidate } from './candidate.js';
 import type { Picker } from './picker.js';
+import type { Pool } from './pool.js';
 
 /**
- * All calls to one endpoint while it lives: the one that had them so far, else the first of the list.
+ * All calls to one endpoint while it lives: the one that had them so far, else the first of those that weigh most.
  *
- * Source: gRPC's pick_first (grpc/doc/load-balancing.md); which endpoint is first is the balancer's affair.
+ * Source: gRPC's pick_first (grpc/doc/load-balancing.md); which endpoint is first is the balancer's affair. Weights here
+ * are what modifiers make of 1: what has nothing to divide goes by which is greater, so to the own zone before another,
+ * and to one that has been there before one that has just joined.
  */
 export class FirstChoice<C extends Candidate> implements Picker<C> {
   private readonly chosen: C;
 
   /**
-   * @param candidates at least one
+   * @param pool the candidates and their weights
    * @param previous the picker this one replaces
    */
-  constructor(candidates: readonly C[], previous?: Picker<C>) {
+  constructor({ candidates, weights }: Pool<C>, previous?: Picker<C>) {
     const before =
       previous instanceof FirstChoice ? (previous as FirstChoice<C>).chosen : undefined;
     const stays = before !== undefined && candidates.includes(before);
-    this.chosen = stays ? before : candidates[0]!;
+    const most = weights.reduce((greatest, weight) => Math.max(greatest, weight), 0);
+    this.chosen = stays ? before : candidates[weights.indexOf(most)]!;
   }
 
   pick(): C {

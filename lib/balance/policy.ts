@@ -66,7 +66,7 @@ export function createPicker<C extends Candidate>(
 ): Picker<C> {
   switch (policy.name) {
     case 'pick_first':
-      return new FirstChoice(pool.candidates, previous);
+      return new FirstChoice(pool, previous);
     case 'round_robin':
     case 'weighted_round_robin':
       // Rotation is the schedule of equal weights, exact and in O(1).

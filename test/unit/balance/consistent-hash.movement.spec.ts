@@ -70,8 +70,9 @@ describe('an endpoint that comes', () => {
     },
   );
 
-  it('takes on average that share, which is below 1 / N where weights are equal', () => {
-    for (const count of [3, 20]) {
+  it.each([3, 20])(
+    'takes on average that share, which is below 1 / N where %i are equal',
+    (count) => {
       let moved = 0;
       for (let fleet = 0; fleet < 30; fleet++) {
         const list = zoneOf(`fleet-${fleet}`, count + 1, [1]);
@@ -80,8 +81,8 @@ describe('an endpoint that comes', () => {
       // ε: 4 standard deviations of the mean of 30, of 6 % of the ring and 3 % of the keys each.
       expect(Math.abs(moved * (count + 1) - 1)).toBeLessThan(0.049);
       expect(moved).toBeLessThan(1 / count);
-    }
-  });
+    },
+  );
 
   it('leaves everything as it was when it goes again, and it does not matter who is listed first', () => {
     const list = candidates(11);

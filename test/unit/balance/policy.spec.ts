@@ -13,6 +13,7 @@ import { seededRandom } from '../../support/seeded-random.js';
 import { candidate, compose, countPicks, PLAIN, requestWith } from './fixtures.js';
 
 const POLICIES: readonly Policy[] = [
+  { name: 'pick_first' },
   { name: 'round_robin' },
   { name: 'weighted_round_robin' },
   { name: 'random' },
@@ -41,21 +42,38 @@ describe('every policy with every modifier', () => {
   it.each(POLICIES)('$name keeps to the own zone and spills in proportion', (policy) => {
     // Zone a needs 3 of 9 and has 1: 1.4 / 3 stay, the rest goes to 8 others.
     const list = Array.from({ length: 9 }, (_, place) =>
-      at(`10.0.0.1:${place}`, { zone: ['a', 'b', 'b', 'b', 'b', 'c', 'c', 'c', 'c'][place]! }),
+      at(`10.0.0.1:${place}`, { zone: ['b', 'b', 'b', 'b', 'a', 'c', 'c', 'c', 'c'][place]! }),
     );
-    const [own] = shares(policy, list, { locality: { zone: 'a' } });
+    const own = shares(policy, list, { locality: { zone: 'a' } })[4];
+    // One connection cannot be divided: it is one of the own zone.
+    const expected = policy.name === 'pick_first' ? 1 : 1.4 / 3;
     // Two choices overshoot: drawing the heavy one twice leaves one of the others to compare with.
     const tolerance = policy.name === 'consistent_hash' ? 0.1 : 0.05;
-    expect(Math.abs(own! - 1.4 / 3)).toBeLessThan(tolerance);
+    expect(Math.abs(own! - expected)).toBeLessThan(tolerance);
   });
 
-  it.each(POLICIES)('$name gives one that has just joined a tenth', (policy) => {
+  it.each(POLICIES)('$name gives one that has just joined a tenth, or none of all', (policy) => {
     const list = Array.from({ length: 11 }, (_, place) =>
       at(`10.0.0.1:${place}`, {}, place === 0 ? 10_000 : -1e6),
     );
     const [newest] = shares(policy, list, { slowStart: { windowMs: 30_000 } });
-    expect(newest! * 101).toBeGreaterThan(0.7);
-    expect(newest! * 101).toBeLessThan(1.3);
+    const expected = policy.name === 'pick_first' ? 0 : 1;
+    expect(Math.abs(newest! * 101 - expected)).toBeLessThan(0.3);
+  });
+
+  it.each(POLICIES)('$name calls nobody who is ejected or does not match', (policy) => {
+    const list = ['1', '2', '2', '2'].map((version, place) => at(`a:${place}`, { version }));
+    const input = {
+      isEjected: (one: Candidate) => one === list[1],
+      isWeighted: isWeighted(policy),
+    };
+    const pools = compose(list, { routing: { match: { version: '2' } } }, input);
+    const context = { random: seededRandom(1), fleet };
+    const picker = createPipelinePicker(policy, pools, undefined, context)!;
+    const called = countPicks(picker, 1_000, (call) => requests[call]!);
+    expect([...called.keys()].sort()).toEqual(
+      policy.name === 'pick_first' ? ['a:2'] : ['a:2', 'a:3'],
+    );
   });
 
   it.each(POLICIES)('$name sends a tenth of the calls to the canary', (policy) => {
@@ -132,11 +150,11 @@ describe('createPipelinePicker', () => {
   it.each(POLICIES)('$name goes by the weights of records as its definition says', (policy) => {
     const heavy = candidate('h:1', { weight: 9 });
     const others = Array.from({ length: 9 }, (_, at) => candidate(`10.0.0.1:${at + 1}`));
-    const pools = compose([heavy, ...others], {}, { isWeighted: isWeighted(policy) });
+    const pools = compose([...others, heavy], {}, { isWeighted: isWeighted(policy) });
     const picker = createPicker(policy, pools.stable!, context);
     const counts = countPicks(picker, 9_000, (call) => requestWith({ user: `u${call}` }));
-    const share = counts.get('h:1')! / 9_000;
-    const isEven = policy.name === 'round_robin' || policy.name === 'random';
-    expect(Math.abs(share - (isEven ? 0.1 : 0.5))).toBeLessThan(isEven ? 0.02 : 0.1);
+    const share = (counts.get('h:1') ?? 0) / 9_000;
+    const even = { pick_first: 0, round_robin: 0.1, random: 0.1 }[policy.name as string];
+    expect(Math.abs(share - (even ?? 0.5))).toBeLessThan(even === undefined ? 0.1 : 0.02);
   });
 });
