@@ -28,13 +28,23 @@ export const DEFAULT_LOAD_FACTOR = 1.25;
 /** Default of {@link ConsistentHashOptions.freeInFlight}. */
 export const DEFAULT_FREE_IN_FLIGHT = 4;
 
-/** Hashes a key tries before it walks the ring. Of as many as four fifths of full endpoints one in six calls walks. */
+/** 2³²: how many hashes there are. */
+const TURN = 0x1_0000_0000;
+
+/** Endpoints a key has, one after the other as they are full: as many hashes of it. */
 const JUMPS = 8;
+
+/**
+ * Places tried at random after that. At most four fifths of a pool by weight are full at the default load factor, so 1 in
+ * 1,000 of these calls finds none.
+ */
+const TRIES = 32;
 
 /**
  * Consistent hashing with bounded load: a call goes to the endpoint its key belongs to on the {@link Ring}, unless that
  * has more than `loadFactor` times its fair share of the calls in flight; then to where the next hash of its key belongs.
- * If even that finds no room, to the next point of the ring that has it.
+ * A key that has filled all of these goes anywhere: whom it calls is no affinity by then, and to go through those that
+ * are full in order would take as long as there are many.
  *
  * Sources: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018), also HAProxy's
  * `hash-balance-factor`; the jumps are of J. Chen, B. Coleman, A. Shrivastava, "Revisiting Consistent Hashing with
@@ -56,7 +66,7 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
   /**
    * @param pool the candidates and their weights
    * @param options see {@link ConsistentHashOptions}
-   * @param random the place of calls without a key
+   * @param random the place of calls without a key, and of those whose key has filled its endpoints
    */
   constructor(
     pool: Pool<C>,
@@ -74,17 +84,27 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
 
   pick(request: PickRequest): C {
     const key = this.options.keyOf(request);
-    const hash = key === undefined ? finalMix(this.random() * 0x1_0000_0000) : murmurHash(key);
+    const hash = key === undefined ? finalMix(this.random() * TURN) : murmurHash(key);
     const fairShare = (this.loadFactor * (this.total.inFlight + 1)) / this.candidates.length;
-    const home = this.ring.locate(hash);
-    let point = home;
-    for (let jump = 1; jump <= JUMPS; jump++) {
+    for (let jump = 0; jump < JUMPS + TRIES; jump++) {
+      const point = this.ring.locate(this.hashAt(hash, jump));
       const owner = this.ring.owner(point);
       if (this.hasRoom(owner, fairShare)) return this.candidates[owner]!;
-      point = this.ring.locate(finalMix(hash ^ jump));
     }
+    return this.walk(hash, fairShare);
+  }
+
+  /** Where a call looks next, after so many endpoints that were full. */
+  private hashAt(hash: number, jump: number): number {
+    if (jump === 0) return hash;
+    return finalMix(jump < JUMPS ? hash ^ jump : this.random() * TURN);
+  }
+
+  /** Whoever has room: the last resort of a pool that has hardly any. */
+  private walk(hash: number, fairShare: number): C {
+    const home = this.ring.locate(hash);
     for (let step = 0; step < this.ring.size; step++) {
-      const owner = this.ring.owner(point + step);
+      const owner = this.ring.owner(home + step);
       if (this.hasRoom(owner, fairShare)) return this.candidates[owner]!;
     }
     return this.candidates[this.ring.owner(home)]!;

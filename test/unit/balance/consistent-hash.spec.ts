@@ -4,6 +4,7 @@ import {
   ConsistentHash,
   type ConsistentHashOptions,
 } from '../../../lib/balance/consistent-hash.js';
+import type { EndpointLoad } from '../../../lib/balance/endpoint-load.js';
 import { FleetLoad } from '../../../lib/balance/fleet-load.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { candidates, countPicks, PLAIN, poolOf, requestWith } from './fixtures.js';
@@ -77,6 +78,30 @@ describe('ConsistentHash', () => {
     }
     expect(fleet.inFlight).toBe(1_000);
     expect(home.load.inFlight).toBe(125);
+  });
+
+  it('finds room for a key that fills three quarters of a large fleet without asking all that are full', () => {
+    let asked = 0;
+    const list = candidates(2_000).map((one) => {
+      const load = Object.create(one.load) as EndpointLoad;
+      let inFlight = 0;
+      Object.defineProperty(load, 'inFlight', {
+        get: () => {
+          asked++;
+          return inFlight;
+        },
+        set: (calls: number) => {
+          inFlight = calls;
+        },
+      });
+      return { ...one, load };
+    });
+    const hash = picker(list, undefined, { freeInFlight: 8 });
+    for (let call = 0; call < 12_000; call++) hash.pick(requestOf(1)).load.started(0);
+    asked = 0;
+    for (let call = 0; call < 1_000; call++) hash.pick(requestOf(1));
+    // 8 that its key names, and then 4 on average.
+    expect(asked / 1_000).toBeLessThan(14);
   });
 
   it('bounds by the calls of its own endpoints: neither canaries nor who has left make room', () => {
