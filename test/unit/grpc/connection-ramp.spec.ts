@@ -111,6 +111,18 @@ it('clients that start together begin with different endpoints', () => {
   expect(begun(one)).not.toEqual(begun(other));
 });
 
+it('begins with the own zone, and has a way out of it among the first connections', async () => {
+  const channel = new FakeChannel();
+  const list = addresses(200).map((address, at) => endpoint(address, { zone: at % 2 ? 'a' : 'b' }));
+  channel.list(list, settingsOf({}, { zone: 'a' }));
+  await connectAll(channel);
+  const zones = channel.subchannels.map(({ address }) => Number(address.split(':')[1]) % 2);
+  // Ports of zone a are even.
+  expect(zones.slice(0, 7)).toEqual([0, 0, 0, 0, 0, 0, 0]);
+  expect(zones[7]).toBe(1);
+  expect(zones.slice(0, 64).filter((port) => port === 1)).toHaveLength(8);
+});
+
 it('remembers nothing of endpoints that left before their turn came', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
