@@ -42,7 +42,6 @@ const WARM_UP_TIMEOUT_MS = 1_000;
 @Injectable()
 export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly clients = new Set<DiscoveredClient>();
-  private readonly leases = new Set<DirectoryLease>();
   /** What tells this process from the other clients of a service, for subsets. */
   private readonly clientId = crypto.randomUUID();
   private closed = false;
@@ -54,7 +53,8 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
 
   /**
    * A client for a service. Its list of endpoints is followed from now on; connections are made at
-   * bootstrap if it is in use by then, else by the first call. It is closed with the application.
+   * bootstrap if it is in use by then, else by the first call. It is closed with the application, unless `close()` was
+   * called before.
    *
    * @throws DiscoveryError `INVALID_OPTION`, `CLOSED`
    */
@@ -75,10 +75,10 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
       ...(credentials === undefined ? {} : { credentials }),
       ...(loader === undefined ? {} : { loader }),
     };
-    const proxy = new DiscoveredClient(options);
+    const proxy = new DiscoveredClient(options, (closed) => this.clients.delete(closed));
     // Known only now that the proto is loaded, and read by Nest only when the first channel is made.
     options.channelOptions = this.channelOptions(client, catalogMethods(proxy.packages));
-    this.leases.add(this.pool.acquire(service));
+    proxy.hold(this.pool.acquire(service));
     this.clients.add(proxy);
     return proxy;
   }
@@ -92,9 +92,6 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
   onApplicationShutdown(): void {
     this.closed = true;
     for (const client of this.clients) client.close();
-    for (const lease of this.leases) lease.release();
-    this.clients.clear();
-    this.leases.clear();
   }
 
   private channelOptions(
@@ -140,8 +137,17 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
   }
 }
 
-/** Nest's client, with a look at what it has loaded and opened. */
+/** Nest's client, with a look at what it has loaded and opened; its list is followed for as long as it is open. */
 class DiscoveredClient extends ClientGrpcProxy {
+  private lease: DirectoryLease | undefined;
+
+  constructor(
+    options: GrpcOptions['options'],
+    private readonly onClose: (client: DiscoveredClient) => void,
+  ) {
+    super(options);
+  }
+
   /** The proto packages, as grpc-js loaded them. */
   get packages(): readonly unknown[] {
     return this.grpcClients;
@@ -150,5 +156,16 @@ class DiscoveredClient extends ClientGrpcProxy {
   /** The channels opened so far: one per proto service in use. */
   get openChannels(): ReturnType<Client['getChannel']>[] {
     return [...this.clients.values()].map((client: Client) => client.getChannel());
+  }
+
+  /** Has a list followed until this client is closed. */
+  hold(lease: DirectoryLease): void {
+    this.lease = lease;
+  }
+
+  override close(): void {
+    super.close();
+    this.lease?.release();
+    this.onClose(this);
   }
 }
