@@ -1,5 +1,6 @@
 /** The address under which clients can reach a server that was bound on this machine. */
 import { createSocket } from 'node:dgram';
+import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { formatAddress, isWildcardHost, parseAddress } from '../core/address.js';
 import { DiscoveryError } from '../core/discovery-error.js';
@@ -16,6 +17,8 @@ export interface AdvertisedAddressInput {
   readonly podIp: string | undefined;
   /** A host and port of the registry: the interface that routes to it faces the clients too. */
   readonly registryHost: string | undefined;
+  /** Told when something that was given is passed over, and why. */
+  readonly onWarning: (text: string) => void;
 }
 
 /**
@@ -48,9 +51,20 @@ function splitUrl(url: string): { readonly host: string; readonly port: number }
 
 async function hostFor(boundHost: string, input: AdvertisedAddressInput): Promise<string> {
   if (!isWildcardHost(boundHost)) return boundHost;
-  if (input.podIp !== undefined && input.podIp !== '') return input.podIp;
+  const podIp = usablePodIp(input);
+  if (podIp !== undefined) return podIp;
   const routed = await routedAddress(input.registryHost);
   return routed ?? firstExternalAddress() ?? '127.0.0.1';
+}
+
+function usablePodIp({ podIp = '', server, onWarning }: AdvertisedAddressInput) {
+  const address = podIp.trim();
+  if (address === '') return undefined;
+  if (isIP(address) !== 0 && !isWildcardHost(address)) return address;
+  onWarning(
+    `POD_IP is ${JSON.stringify(podIp)} (allowed: one IP address, no wildcard); the server at ${server.url} is advertised as if it were not set.`,
+  );
+  return undefined;
 }
 
 /** The local address the kernel would use towards a host. Connecting a datagram socket sends nothing. */

@@ -13,13 +13,13 @@ import { shutDownGracefully } from '../grpc/graceful-shutdown.js';
 import { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
 import { abortableDelay } from './abortable-delay.js';
-import { advertisedAddress } from './advertised-address.js';
 import { type Announcement, Announcements, untilRegistered } from './announcements.js';
 import { ApplicationReadiness } from './application-readiness.service.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
 import { ForceSignal } from './force-signal.js';
 import { type BoundServer, GrpcServers, type GrpcServersListener } from './grpc-servers.service.js';
 import type { RegistrarState, RegistrarStatus } from './registrar-status.js';
+import { ServiceAddresses } from './service-addresses.js';
 import type { ResolvedOptions } from './validate-options.js';
 import type { RecordUpdate } from './validate-service.js';
 
@@ -37,6 +37,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     registrations: [],
   });
   private readonly announcements: Announcements;
+  private readonly addresses: ServiceAddresses;
   private readonly maxConnectionAgeMs: number | undefined;
   private readonly bound = new Set<BoundServer>();
   private readonly closing = new Map<BoundServer, Promise<void>>();
@@ -55,6 +56,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     const ages = this.options.services.flatMap((one) => one.maxConnectionAgeMs ?? []);
     this.maxConnectionAgeMs = ages.length === 0 ? undefined : Math.min(...ages);
     this.announcements = new Announcements(registry, this.maxConnectionAgeMs, () => this.publish());
+    this.addresses = new ServiceAddresses(this.options, (text) => this.logger.warn(text));
     this.readiness.onChange(() => this.onReadiness());
     if (this.options.services.length > 0) this.servers.follow(this);
   }
@@ -194,13 +196,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     const fresh: Announcement[] = [];
     for (const server of this.bound) {
       for (const service of this.options.services) {
-        const address = await advertisedAddress({
-          server,
-          address: service.address,
-          host: service.host,
-          podIp: process.env['POD_IP'],
-          registryHost: this.options.etcd?.hosts[0]?.replace(/^https?:\/\//, ''),
-        });
+        const address = await this.addresses.of(service, server);
         // Asked only now: anything may have changed while the address was looked up.
         if (!this.mayAnnounce() || !this.bound.has(server)) return;
         if (this.announcements.has(service, server, address)) continue;

@@ -102,8 +102,8 @@ describe('the check', () => {
     [
       'a Node module that is not in the table',
       'nest/x.ts',
-      `import fs from 'node:net';`,
-      'node:net',
+      `import fs from 'node:tls';`,
+      'node:tls',
     ],
     [
       'a Node module by its bare name',

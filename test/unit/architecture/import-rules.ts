@@ -41,6 +41,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'node:path',
       // The address of the interface that routes to etcd, and the list of interfaces.
       'node:dgram',
+      // Of node:net only what tells an address from a name: nest opens no connection.
+      'node:net',
       'node:os',
     ],
   },

@@ -13,6 +13,7 @@ const machine = vi.hoisted(() => ({
   asked: [] as string[],
   closed: 0,
 }));
+let warnings: string[] = [];
 
 vi.mock('node:os', async (original) => ({
   ...(await original<typeof import('node:os')>()),
@@ -52,6 +53,7 @@ function address(
     host: undefined,
     podIp: undefined,
     registryHost: undefined,
+    onWarning: (text) => warnings.push(text),
     ...more,
   });
 }
@@ -72,6 +74,7 @@ afterEach(() => {
   expect(machine.closed).toBe(machine.asked.length);
   machine.asked = [];
   machine.closed = 0;
+  warnings = [];
 });
 
 describe('the advertised address', () => {
@@ -102,6 +105,27 @@ describe('the advertised address', () => {
     const bound = url === '0.0.0.0:0' ? '0.0.0.0:4000' : '[::]:4000';
     expect(await address(url, [bound], { podIp: '10.1.1.1' })).toBe('10.1.1.1:4000');
     expect(await address(url, [bound], { podIp: 'fd00::1' })).toBe('[fd00::1]:4000');
+  });
+
+  it.each([' 10.1.1.1', '10.1.1.1\n'])('is POD_IP without the blanks of %j', async (podIp) => {
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp })).toBe('10.1.1.1:4000');
+    expect(warnings).toEqual([]);
+  });
+
+  it.each(['0.0.0.0', '::', '10.1.1.1,fd00::1', '10.1.1.1:80', '10.1.1', 'pod.local'])(
+    'passes over a POD_IP of %j, which is not one address to dial, and says so',
+    async (podIp) => {
+      expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp })).toBe('10.0.0.9:4000');
+      expect(warnings).toEqual([
+        `POD_IP is "${podIp}" (allowed: one IP address, no wildcard); the server at 0.0.0.0:0 is advertised as if it were not set.`,
+      ]);
+    },
+  );
+
+  it('says nothing of a POD_IP that nobody asks for', async () => {
+    expect(await address('10.0.0.9:0', ['10.0.0.9:4000'], { podIp: '::' })).toBe('10.0.0.9:4000');
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp: ' ' })).toBe('10.0.0.9:4000');
+    expect(warnings).toEqual([]);
   });
 
   it('is for a wildcard without POD_IP the interface that routes to the registry', async () => {
