@@ -31,8 +31,13 @@ export class ApplicationReadiness {
     return !this.ended && this.gates.every((gate) => gate.isReady);
   }
 
-  /** Loads what the `health` option needs, before any server is made. */
-  async onModuleInit(): Promise<void> {
+  /** What is missing for the `health` option fails the start, also of an application whose servers come later. */
+  onModuleInit(): Promise<void> {
+    return this.prepare();
+  }
+
+  /** Loads what the `health` option needs. To be waited for before a server is made: some are made before any hook is called. */
+  async prepare(): Promise<void> {
     await this.health?.load();
   }
 
@@ -40,7 +45,7 @@ export class ApplicationReadiness {
     this.listener = listener;
   }
 
-  /** A server was made; services are added next. */
+  /** A server was made, after `prepare()`; services are added next. */
   observe(server: Server): void {
     if (this.health !== undefined) {
       this.health.addTo(server);

@@ -135,6 +135,10 @@ export class ServiceRegistrar implements GrpcServersListener {
     await this.announce();
   }
 
+  onCreating(): Promise<void> {
+    return this.readiness.prepare();
+  }
+
   onCreated(server: Server, calls: CallTracker): void {
     this.readiness.observe(server);
     const { maxConnectionAgeMs: maxAgeMs } = this;

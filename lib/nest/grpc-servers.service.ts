@@ -24,6 +24,8 @@ export interface BoundServer {
 
 /** What follows the servers. Each returned promise is waited for by the server's `listen` or `close`. */
 export interface GrpcServersListener {
+  /** A server is about to be made. */
+  onCreating(): Promise<void>;
   /** The port is bound; services are added next. */
   onCreated(server: Server, calls: CallTracker): void;
   /** It accepts calls. */
@@ -87,6 +89,7 @@ export class GrpcServers {
       const interceptors = [calls.interceptor, ...(channelOptions?.interceptors ?? [])];
       // A copy: the object is the user's, who may use it for another server too.
       target.options = { ...options, channelOptions: { ...channelOptions, interceptors } };
+      await listener.onCreating();
       if (isClosed) throw closedAtStart(target.url);
       const creating = createClient();
       created = creating.catch(() => {});

@@ -12,16 +12,31 @@ const CHECK_PATH = '/grpc.health.v1.Health/Check';
 /** The health service of this application's servers. */
 export class HealthServing {
   private implementation: HealthImplementation | undefined;
+  private loading: Promise<void> | undefined;
 
   /**
-   * Loads the package, which is an optional peer.
+   * Loads the package, which is an optional peer. Further calls return the same promise.
    *
    * @throws DiscoveryError `INVALID_OPTION` where it is not installed
    */
-  async load(): Promise<void> {
+  load(): Promise<void> {
+    this.loading ??= this.loadPackage();
+    return this.loading;
+  }
+
+  /** To be called after `load()`. */
+  addTo(server: Server): void {
+    this.implementation?.addToServer(server);
+  }
+
+  set(serving: boolean): void {
+    this.implementation?.setStatus('', serving ? 'SERVING' : 'NOT_SERVING');
+  }
+
+  private async loadPackage(): Promise<void> {
     try {
       const { HealthImplementation: Implementation } = await import('grpc-health-check');
-      this.implementation ??= new Implementation({ '': 'NOT_SERVING' });
+      this.implementation = new Implementation({ '': 'NOT_SERVING' });
     } catch (cause) {
       throw new DiscoveryError(
         'INVALID_OPTION',
@@ -29,14 +44,6 @@ export class HealthServing {
         { cause },
       );
     }
-  }
-
-  addTo(server: Server): void {
-    this.implementation?.addToServer(server);
-  }
-
-  set(serving: boolean): void {
-    this.implementation?.setStatus('', serving ? 'SERVING' : 'NOT_SERVING');
   }
 }
 

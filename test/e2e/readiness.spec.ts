@@ -6,7 +6,7 @@ import { HealthImplementation, protoPath } from 'grpc-health-check';
 import { MemoryRegistry, ServiceRegistrar } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterEach, expect, it } from 'vitest';
-import { grpcOptions, startUserServer, userModule } from '../support/user-apps.js';
+import { createHybrid, grpcOptions, startUserServer, userModule } from '../support/user-apps.js';
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -80,6 +80,23 @@ it('the health option serves grpc.health.v1, which follows readiness and ends wi
   expect(await check()).toBe('NOT_SERVING');
   await drained;
 });
+
+it.each(['microservices first', 'HTTP first'])(
+  'the health option serves both gRPC servers of a hybrid that starts its %s',
+  async (order) => {
+    const registry = new MemoryRegistry();
+    const app = await createHybrid({ discovery: { registry, service, health: true } });
+    closers.push(() => app.close());
+    app.connectMicroservice(grpcOptions());
+    app.connectMicroservice(grpcOptions());
+    if (order === 'microservices first') await app.startAllMicroservices();
+    await app.listen(0, '127.0.0.1');
+    if (order === 'HTTP first') await app.startAllMicroservices();
+    const addresses = registry.endpoints('api').map(({ address }) => address);
+    const answers = await Promise.all(addresses.map((address) => healthCheck(address)()));
+    expect(answers).toEqual(['SERVING', 'SERVING']);
+  },
+);
 
 it("an application's own grpc.health.v1 gates its registration", async () => {
   const registry = new MemoryRegistry();
