@@ -114,7 +114,10 @@ export interface DiscoveryModuleOptions {
   readonly readiness?: ReadinessCheck | ReadinessOptions;
   /** Serve `grpc.health.v1` on the application's gRPC servers; needs the package `grpc-health-check`. Default false. */
   readonly health?: boolean;
-  /** Fail the start when the registry does not take the registration in time. Default false: it goes on behind. */
+  /**
+   * Fail the start when the registry does not take the registration in time. Default false: it goes on behind, as it always does
+   * after the start.
+   */
   readonly failFast?: boolean;
   /**
    * When removals that look like the registry's fault are held, while the connections to the endpoints are ready. Default: after

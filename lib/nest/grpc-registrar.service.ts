@@ -132,7 +132,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     }
     this.bootstrapped = true;
     await this.readiness.start();
-    await this.announce();
+    await this.announce('start');
   }
 
   onCreating(): Promise<void> {
@@ -150,7 +150,7 @@ export class ServiceRegistrar implements GrpcServersListener {
   async onBound(server: BoundServer): Promise<void> {
     this.bound.add(server);
     if (this.bootstrapped) await this.readiness.start();
-    await this.announce();
+    await this.announce('start');
   }
 
   onClosing(server: BoundServer): Promise<void> {
@@ -196,7 +196,8 @@ export class ServiceRegistrar implements GrpcServersListener {
     change.catch((error: unknown) => this.logger.error(String(error)));
   }
 
-  private async announce(): Promise<void> {
+  /** @param occasion only a start can fail fast; a server that runs is never given up */
+  private async announce(occasion: 'start' | 'change' = 'change'): Promise<void> {
     const fresh: Announcement[] = [];
     for (const server of this.bound) {
       for (const service of this.options.services) {
@@ -207,7 +208,7 @@ export class ServiceRegistrar implements GrpcServersListener {
         fresh.push(this.announcements.add(service, server, address));
       }
     }
-    await this.untilRegistered(fresh);
+    await this.untilRegistered(fresh, occasion === 'start' && this.options.failFast);
   }
 
   private mayAnnounce(): boolean {
@@ -215,14 +216,14 @@ export class ServiceRegistrar implements GrpcServersListener {
   }
 
   /** Waits until the records are in, for about one request's time; then the registration goes on behind. */
-  private async untilRegistered(fresh: readonly Announcement[]): Promise<void> {
+  private async untilRegistered(fresh: readonly Announcement[], failFast: boolean): Promise<void> {
     const timeoutMs =
       (this.options.etcd?.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS) + START_GRACE_MS;
     const missing = await untilRegistered(fresh, timeoutMs);
     if (missing.length === 0) return;
     const keys = missing.map(({ registration }) => registration.status.key).join(', ');
     const failure = `${keys} could not be registered within ${timeoutMs} ms`;
-    if (!this.options.failFast) {
+    if (!failFast) {
       this.logger.warn(`${failure}; the server runs, and registration goes on until it succeeds.`);
       return;
     }
