@@ -10,7 +10,9 @@ const ECHO_MS = 100;
 /** Cuts the waiting of a shutdown short, once and for all. */
 export class ForceSignal {
   private readonly controller = new AbortController();
-  private stopListening: (() => void) | undefined;
+  /** How many parts of the shutdown are under way. */
+  private parts = 0;
+  private begunAt = -Infinity;
 
   /** @param onForce called at most once, with the signal that came */
   constructor(private readonly onForce: (signal: NodeJS.Signals) => void) {}
@@ -20,27 +22,19 @@ export class ForceSignal {
     return this.controller.signal;
   }
 
-  /** Listens from now on, the beginning of the shutdown; further calls change nothing. */
-  listen(): void {
-    if (this.stopListening !== undefined) return;
-    const since = performance.now();
-    const listener = (signal: NodeJS.Signals): void => {
-      if (performance.now() - since < ECHO_MS) return;
-      this.stop();
-      // With no listener but this one the signal would have ended the process; it still does, after the shutdown.
-      if (process.listenerCount(signal) === 0) process.exitCode = 1;
-      this.onForce(signal);
-      this.controller.abort();
-    };
-    for (const signal of SIGNALS) process.on(signal, listener);
-    this.stopListening = () => {
-      for (const signal of SIGNALS) process.off(signal, listener);
-    };
+  /** The shutdown begins: a signal right now is the one that began it, or its echo. */
+  begin(): void {
+    if (this.parts === 0) this.begunAt = performance.now();
   }
 
-  /** The shutdown is over. */
-  stop(): void {
-    this.stopListening?.();
+  /** Listens until this part of the shutdown is over. Parts may overlap, and may have gaps between them. */
+  async during<Result>(part: Promise<Result>): Promise<Result> {
+    if (this.parts++ === 0) this.listen();
+    try {
+      return await part;
+    } finally {
+      if (--this.parts === 0) this.stop();
+    }
   }
 
   /** Resolves with the work, or as soon as there is nothing to wait for any more. */
@@ -54,5 +48,24 @@ export class ForceSignal {
     });
     await Promise.race([work, forced]);
     if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+  }
+
+  private readonly listener = (signal: NodeJS.Signals): void => {
+    if (performance.now() - this.begunAt < ECHO_MS) return;
+    this.stop();
+    // With no listener but this one the signal would have ended the process; it still does, after the shutdown.
+    if (process.listenerCount(signal) === 0) process.exitCode = 1;
+    this.onForce(signal);
+    this.controller.abort();
+  };
+
+  private listen(): void {
+    // What more can come is not for us.
+    if (this.signal.aborted) return;
+    for (const signal of SIGNALS) process.on(signal, this.listener);
+  }
+
+  private stop(): void {
+    for (const signal of SIGNALS) process.off(signal, this.listener);
   }
 }

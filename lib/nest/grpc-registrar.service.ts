@@ -90,16 +90,16 @@ export class ServiceRegistrar implements GrpcServersListener {
    * The whole shutdown of every server: records out, time to notice, GOAWAY, calls finish or are ended after
    * `drainTimeoutMs`. A signal meanwhile, but the one that began it, skips what is left of the waiting.
    */
-  async shutDown(): Promise<void> {
-    this.force.listen();
-    try {
-      await this.force.unlessForced(this.drain());
-      await Promise.all([...this.bound].map((server) => this.onClosing(server)));
-      // Of a pure microservice, `app.close()` closes the server before this is called.
-      await Promise.all(this.closing.values());
-    } finally {
-      this.force.stop();
-    }
+  shutDown(): Promise<void> {
+    this.force.begin();
+    return this.force.during(this.endServers());
+  }
+
+  private async endServers(): Promise<void> {
+    await this.force.unlessForced(this.drain());
+    await Promise.all([...this.bound].map((server) => this.onClosing(server)));
+    // Of a pure microservice, `app.close()` closes the server before this is called.
+    await Promise.all(this.closing.values());
   }
 
   /**
@@ -154,17 +154,21 @@ export class ServiceRegistrar implements GrpcServersListener {
   }
 
   onClosing(server: BoundServer): Promise<void> {
-    const closing = this.closing.get(server) ?? this.close(server);
+    const known = this.closing.get(server);
+    if (known !== undefined) return known;
+    const closing = this.close(server);
     this.closing.set(server, closing);
+    if (this.bound.size === 0) {
+      this.force.begin();
+      // Those that were closed earlier may still have calls.
+      void this.force.during(Promise.allSettled(this.closing.values()));
+    }
     return closing;
   }
 
   private async close(server: BoundServer): Promise<void> {
     this.bound.delete(server);
-    if (this.bound.size === 0) {
-      this.readiness.end();
-      this.force.listen();
-    }
+    if (this.bound.size === 0) this.readiness.end();
     const withdrawn = this.announcements.withdraw(this.announcements.list(server));
     await this.force.unlessForced(withdrawn.then(() => this.untilNoticed()));
     const timeoutMs = Math.max(...this.options.services.map((service) => service.drainTimeoutMs));
@@ -174,7 +178,6 @@ export class ServiceRegistrar implements GrpcServersListener {
       timeoutMs,
       force: this.force.signal,
     });
-    if (this.bound.size === 0) this.force.stop();
     if (ended > 0) {
       this.logger.warn(
         `${ended} calls at ${server.url} did not finish in the ${timeoutMs} ms they had, and were ended with UNAVAILABLE.`,

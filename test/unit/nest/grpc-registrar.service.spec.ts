@@ -66,15 +66,28 @@ function createRegistrar(given: DiscoveryModuleOptions) {
   return { registry, registrar };
 }
 
-function boundServer(port: number): BoundServer {
+/** @param isBusy it has calls that never end */
+function boundServer(port: number, isBusy = false): BoundServer {
   const url = `127.0.0.1:${port}`;
-  const server = { tryShutdown: (done: () => void) => done(), forceShutdown: () => {} };
+  const server = {
+    tryShutdown: (done: () => void) => (isBusy ? undefined : done()),
+    forceShutdown: () => {},
+  };
   return {
     url,
     addresses: [url],
     server: server as unknown as BoundServer['server'],
     calls: new CallTracker(),
   };
+}
+
+const ignore = (): void => {};
+
+/** What a promise has come to, at any time. */
+function follow(work: Promise<unknown>): { readonly isOver: boolean } {
+  const seen = { isOver: false };
+  void work.then(() => (seen.isOver = true));
+  return seen;
 }
 
 /** Longer than any start waits for the registry. */
@@ -124,5 +137,75 @@ describe('failFast', () => {
 
     registry.comeBack();
     expect(registrar.status.state).toBe('registered');
+  });
+});
+
+describe('a second signal', () => {
+  const service = { name: 'api', drainDelayMs: 0, drainTimeoutMs: 600_000 };
+  let before = 0;
+  beforeEach(() => {
+    // As with shutdown hooks: else the signal would be this process's own end.
+    process.on('SIGTERM', ignore);
+    before = process.listenerCount('SIGTERM');
+  });
+  afterEach(() => {
+    process.off('SIGTERM', ignore);
+  });
+
+  const start = async (...servers: BoundServer[]) => {
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBootstrapped();
+    for (const server of servers) await registrar.onBound(server);
+    return registrar;
+  };
+
+  it.each([
+    ['first', [boundServer(1), boundServer(2, true)]],
+    ['second', [boundServer(1, true), boundServer(2)]],
+  ])('is heard while one server still has calls, the %s having ended', async (_which, servers) => {
+    const registrar = await start(...servers);
+    const end = follow(registrar.shutDown());
+    await vi.advanceTimersByTimeAsync(1_000);
+    process.emit('SIGTERM', 'SIGTERM');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(end.isOver).toBe(true);
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+  });
+
+  it('is heard while servers that were closed one by one still have calls', async () => {
+    const servers = [boundServer(1, true), boundServer(2)];
+    const registrar = await start(...servers);
+    const [first, second] = servers.map((server) => follow(registrar.onClosing(server)));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(second?.isOver).toBe(true);
+    process.emit('SIGTERM', 'SIGTERM');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(first?.isOver).toBe(true);
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+  });
+
+  it('is not listened for while another server serves on', async () => {
+    const servers = [boundServer(1, true), boundServer(2)];
+    const registrar = await start(...servers);
+    if (servers[0] !== undefined) void registrar.onClosing(servers[0]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+    const end = follow(registrar.shutDown());
+    await vi.advanceTimersByTimeAsync(1_000);
+    process.emit('SIGTERM', 'SIGTERM');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(end.isOver).toBe(true);
+  });
+
+  it('that follows the first at once is its echo, and one after the end is not heard', async () => {
+    const registrar = await start(boundServer(1, true));
+    const end = follow(registrar.shutDown());
+    await vi.advanceTimersByTimeAsync(50);
+    process.emit('SIGTERM', 'SIGTERM');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(end.isOver).toBe(false);
+    await vi.advanceTimersByTimeAsync(service.drainTimeoutMs);
+    expect(end.isOver).toBe(true);
+    expect(process.listenerCount('SIGTERM')).toBe(before);
   });
 });
