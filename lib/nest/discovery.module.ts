@@ -2,6 +2,7 @@
 import {
   type DynamicModule,
   Inject,
+  Logger,
   Module,
   type OnApplicationShutdown,
   type Provider,
@@ -11,6 +12,7 @@ import { DirectoryPool } from '../registry/directory-pool.js';
 import { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
 import { ApplicationReadiness } from './application-readiness.service.js';
+import { closeRegistry } from './close-registry.js';
 import { DiscoveryLifecycleModule } from './discovery-lifecycle.module.js';
 import { DiscoveryLogger } from './discovery-logger.service.js';
 import type {
@@ -20,6 +22,7 @@ import type {
   DiscoveryOptionsFactory,
 } from './discovery-options.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
+import { ForceSignal } from './force-signal.js';
 import { GrpcClientFactory } from './grpc-client.factory.js';
 import { ServiceRegistrar } from './grpc-registrar.service.js';
 import { GrpcServers } from './grpc-servers.service.js';
@@ -40,6 +43,7 @@ export class DiscoveryModule implements OnApplicationShutdown {
     @Inject(DiscoveryLogger) private readonly logger: DiscoveryLogger,
     @Inject(GrpcServers) private readonly servers: GrpcServers,
     @Inject(SnapshotFile) private readonly snapshots: SnapshotFile | null,
+    @Inject(ForceSignal) private readonly force: ForceSignal,
   ) {}
 
   /**
@@ -75,7 +79,7 @@ export class DiscoveryModule implements OnApplicationShutdown {
   /** The last of all modules to hear of the shutdown: nobody needs the registry any more. */
   async onApplicationShutdown(): Promise<void> {
     this.servers.unfollow();
-    await this.registry.close();
+    await this.force.during(closeRegistry(this.registry, this.force.signal));
     await this.snapshots?.flush();
     this.logger.stop();
   }
@@ -120,6 +124,7 @@ function rootModule(options: Provider[], clients: Provider[]): DynamicModule {
             ...(snapshots === null ? {} : { snapshots }),
           }),
       },
+      { provide: ForceSignal, useFactory: createForceSignal },
       GrpcServers,
       ApplicationReadiness,
       ServiceRegistrar,
@@ -128,6 +133,15 @@ function rootModule(options: Provider[], clients: Provider[]): DynamicModule {
     ],
     exports: [Registry, DirectoryPool, ServiceRegistrar, GrpcClientFactory, ...clients],
   };
+}
+
+function createForceSignal(): ForceSignal {
+  const logger = new Logger('DiscoveryModule');
+  return new ForceSignal((signal) =>
+    logger.warn(
+      `${signal} while shutting down: nothing is waited for any longer, calls under way are ended now.`,
+    ),
+  );
 }
 
 function clientProvider(definition: ClientDefinition): Provider {

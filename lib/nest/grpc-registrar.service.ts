@@ -41,9 +41,6 @@ export class ServiceRegistrar implements GrpcServersListener {
   private readonly maxConnectionAgeMs: number | undefined;
   private readonly bound = new Set<BoundServer>();
   private readonly closing = new Map<BoundServer, Promise<void>>();
-  private readonly force = new ForceSignal((signal) =>
-    this.logger.warn(`${signal} while shutting down: calls under way are ended now.`),
-  );
   private bootstrapped = false;
   private draining: Promise<void> | undefined;
 
@@ -52,6 +49,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     @Inject(Registry) registry: Registry,
     @Inject(GrpcServers) private readonly servers: GrpcServers,
     @Inject(ApplicationReadiness) private readonly readiness: ApplicationReadiness,
+    @Inject(ForceSignal) private readonly force: ForceSignal,
   ) {
     const ages = this.options.services.flatMap((one) => one.maxConnectionAgeMs ?? []);
     this.maxConnectionAgeMs = ages.length === 0 ? undefined : Math.min(...ages);

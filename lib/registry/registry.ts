@@ -62,8 +62,12 @@ export abstract class Registry {
     return `${this.scheme} registry, service "${service}"`;
   }
 
-  /** Ends everything the registry started; registrations that are still open are taken out. Resolves within a bounded time. */
-  close(): Promise<void> {
+  /**
+   * Ends everything the registry started; registrations that are still open are taken out. Resolves within a bounded time.
+   *
+   * @param _hurry once it is aborted nobody waits any more: what the registry has not answered by then is left to its time to live
+   */
+  close(_hurry?: AbortSignal): Promise<void> {
     return Promise.resolve();
   }
 }

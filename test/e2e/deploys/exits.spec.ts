@@ -160,6 +160,29 @@ describeEtcd('the end of a server', (binary) => {
         await own.stop();
       }
     });
+
+    it.each(['SIGTERM', 'SIGUSR2'] as const)(
+      'frozen: a signal after %s ends the waiting for etcd too',
+      async (first) => {
+        const own = await EtcdProcess.start({ binary });
+        try {
+          const app = await startApp('api-server', {
+            ETCD_HOSTS: own.hosts.join(),
+            REQUEST_TIMEOUT_MS: '60000',
+          });
+          await app.waitForEvent('listening');
+          own.pause();
+          app.kill(first);
+          await echoIsOver();
+          const { exit, elapsedMs } = await endOf(app, 'SIGTERM');
+          expect(exit).toEqual({ code: null, signal: 'SIGTERM' });
+          expect(elapsedMs).toBeLessThan(MARGIN_MS);
+        } finally {
+          own.resume();
+          await own.stop();
+        }
+      },
+    );
   });
 });
 

@@ -12,6 +12,7 @@ import {
 } from 'nestjs-grpc-discovery';
 import { CallTracker } from '../../../lib/grpc/call-tracker.js';
 import { ApplicationReadiness } from '../../../lib/nest/application-readiness.service.js';
+import { ForceSignal } from '../../../lib/nest/force-signal.js';
 import { type BoundServer, GrpcServers } from '../../../lib/nest/grpc-servers.service.js';
 import { validateOptions } from '../../../lib/nest/validate-options.js';
 
@@ -62,7 +63,8 @@ function createRegistrar(given: DiscoveryModuleOptions) {
   const modules = { getRpcTargetRegistry: () => NEVER } as unknown as ModulesContainer;
   const servers = new GrpcServers(modules);
   const readiness = new ApplicationReadiness(options);
-  const registrar = new ServiceRegistrar(options, registry, servers, readiness);
+  const force = new ForceSignal(() => {});
+  const registrar = new ServiceRegistrar(options, registry, servers, readiness, force);
   return { registry, registrar };
 }
 
