@@ -1,5 +1,5 @@
 /** The records of this application: which service of which server is announced, with what, and how that stands. */
-import { filter, firstValueFrom, type Subscription } from 'rxjs';
+import type { Subscription } from 'rxjs';
 import type { Endpoint, JsonValue } from '../core/endpoint.js';
 import type { Registration, RegistrationStatus } from '../registry/registration.js';
 import type { Registry } from '../registry/registry.js';
@@ -100,32 +100,4 @@ export class Announcements {
     const fields = metadata !== null && typeof metadata === 'object' ? metadata : {};
     return { address, metadata: { ...fields, maxConnectionAgeMs } };
   }
-}
-
-/**
- * Waits until records are in the registry, or were taken out again.
- *
- * @returns those that are not in by the end of the time
- */
-export async function untilRegistered(
-  announcements: readonly Announcement[],
-  timeoutMs: number,
-): Promise<readonly Announcement[]> {
-  const settled = announcements.map(({ registration }) =>
-    firstValueFrom(
-      registration.status$.pipe(
-        filter(({ state }) => state === 'registered' || state === 'deregistered'),
-      ),
-      { defaultValue: undefined },
-    ),
-  );
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([Promise.all(settled), late]);
-  clearTimeout(timer);
-  return announcements.filter(({ registration }) =>
-    ['registering', 'unreachable', 'conflict'].includes(registration.status.state),
-  );
 }

@@ -19,6 +19,11 @@ export interface ServiceOptions {
   readonly address?: string;
   /** The advertised host alone; the port is the one that was bound. */
   readonly host?: string;
+  /**
+   * Which of the application's gRPC servers offer it, where not all do: the `url` of one as its options have it, or a proto `package`
+   * of theirs. Each server has to be connected when the application starts. Default: every gRPC server.
+   */
+  readonly server?: string;
   /** Share of calls relative to the other servers, above 0, up to 1,000,000. Default 1. */
   readonly weight?: number;
   readonly version?: string;

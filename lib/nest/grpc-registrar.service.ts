@@ -6,27 +6,26 @@ import type { Server } from '@grpc/grpc-js';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BehaviorSubject, type Observable } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
-import { DEFAULT_REQUEST_TIMEOUT_MS } from '../etcd/etcd-options.js';
 import type { CallTracker } from '../grpc/call-tracker.js';
 import { limitConnectionAge } from '../grpc/connection-age.js';
 import { shutDownGracefully } from '../grpc/graceful-shutdown.js';
+import type { Registration } from '../registry/registration.js';
 import { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
 import { abortableDelay } from './abortable-delay.js';
-import { type Announcement, Announcements, untilRegistered } from './announcements.js';
+import { Announcements } from './announcements.js';
 import { ApplicationReadiness } from './application-readiness.service.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
 import { ForceSignal } from './force-signal.js';
 import { type BoundServer, GrpcServers, type GrpcServersListener } from './grpc-servers.service.js';
-import type { RegistrarState, RegistrarStatus } from './registrar-status.js';
+import { lateRegistrations } from './late-registrations.js';
+import { type RegistrarState, type RegistrarStatus, stateOf } from './registrar-status.js';
 import { ServiceAddresses } from './service-addresses.js';
+import { checkPlacement, isOfferedAt } from './service-placement.js';
 import type { ResolvedOptions } from './validate-options.js';
 import type { RecordUpdate } from './validate-service.js';
 
 export type { RegistrarState, RegistrarStatus };
-
-/** How long a start waits for the registry beyond one request's time, in milliseconds. */
-const START_GRACE_MS = 500;
 
 /** Registers the services of this application, and takes them out. Injectable, for status and control. */
 @Injectable()
@@ -122,12 +121,7 @@ export class ServiceRegistrar implements GrpcServersListener {
 
   /** Every bootstrap hook of the application has run. May come more than once. */
   async onBootstrapped(): Promise<void> {
-    if (!this.bootstrapped && this.options.services.length > 0 && this.servers.size === 0) {
-      const names = this.options.services.map(({ name }) => `"${name}"`).join(', ');
-      this.logger.warn(
-        `Service ${names} is not registered: this application has no gRPC server. Clients cannot find it. Add a microservice with Transport.GRPC, or remove the option "service".`,
-      );
-    }
+    this.checkPlacement();
     this.bootstrapped = true;
     await this.readiness.start();
     await this.announce('start');
@@ -146,6 +140,8 @@ export class ServiceRegistrar implements GrpcServersListener {
   }
 
   async onBound(server: BoundServer): Promise<void> {
+    // Before the bootstrap others may still be connected.
+    if (this.bootstrapped) this.checkPlacement();
     this.bound.add(server);
     if (this.bootstrapped) await this.readiness.start();
     await this.announce('start');
@@ -199,38 +195,41 @@ export class ServiceRegistrar implements GrpcServersListener {
 
   /** @param occasion only a start can fail fast; a server that runs is never given up */
   private async announce(occasion: 'start' | 'change' = 'change'): Promise<void> {
-    const fresh: Announcement[] = [];
+    const fresh: Registration[] = [];
     for (const server of this.bound) {
       for (const service of this.options.services) {
+        if (!isOfferedAt(service, server)) continue;
         const address = await this.addresses.of(service, server);
         // Asked only now: anything may have changed while the address was looked up.
         if (!this.mayAnnounce() || !this.bound.has(server)) return;
         if (this.announcements.has(service, server, address)) continue;
-        fresh.push(this.announcements.add(service, server, address));
+        fresh.push(this.announcements.add(service, server, address).registration);
       }
     }
     await this.untilRegistered(fresh, occasion === 'start' && this.options.failFast);
+  }
+
+  private checkPlacement(): void {
+    checkPlacement(this.options.services, this.servers.all, (text) => {
+      if (!this.bootstrapped) this.logger.warn(text);
+    });
   }
 
   private mayAnnounce(): boolean {
     return this.bootstrapped && this.readiness.isReady && this.draining === undefined;
   }
 
-  /** Waits until the records are in, for about one request's time; then the registration goes on behind. */
-  private async untilRegistered(fresh: readonly Announcement[], failFast: boolean): Promise<void> {
-    const timeoutMs =
-      (this.options.etcd?.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS) + START_GRACE_MS;
-    const missing = await untilRegistered(fresh, timeoutMs);
-    if (missing.length === 0) return;
-    const keys = missing.map(({ registration }) => registration.status.key).join(', ');
-    const failure = `${keys} could not be registered within ${timeoutMs} ms`;
+  /** Waits a while until the records are in; then the registration goes on behind. */
+  private async untilRegistered(fresh: readonly Registration[], failFast: boolean): Promise<void> {
+    const late = await lateRegistrations(fresh, this.options.etcd?.requestTimeoutMs);
+    if (late === undefined) return;
+    const { text, cause } = late;
     if (!failFast) {
-      this.logger.warn(`${failure}; the server runs, and registration goes on until it succeeds.`);
+      this.logger.warn(`${text}; the server runs, and registration goes on until it succeeds.`);
       return;
     }
-    const cause = missing[0]?.registration.status.error;
     await this.drain();
-    throw new DiscoveryError('REGISTRY_UNAVAILABLE', `${failure}, and failFast is set`, { cause });
+    throw new DiscoveryError('REGISTRY_UNAVAILABLE', `${text}, and failFast is set`, { cause });
   }
 
   private publish(state: RegistrarState = this.currentState()): void {
@@ -241,8 +240,6 @@ export class ServiceRegistrar implements GrpcServersListener {
     if (this.draining !== undefined) {
       return this.status.state === 'drained' ? 'drained' : 'draining';
     }
-    const { statuses } = this.announcements;
-    if (statuses.length === 0) return 'idle';
-    return statuses.every(({ state }) => state === 'registered') ? 'registered' : 'registering';
+    return stateOf(this.announcements.statuses);
   }
 }

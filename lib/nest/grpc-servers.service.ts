@@ -11,10 +11,16 @@ import { DiscoveryError } from '../core/discovery-error.js';
 import { boundAddresses } from '../grpc/bound-address.js';
 import { CallTracker } from '../grpc/call-tracker.js';
 
-/** A gRPC server that accepts calls. */
-export interface BoundServer {
-  /** The `url` option it was started with. */
+/** A gRPC server as its options tell it from the others. */
+export interface GrpcServerIdentity {
+  /** The `url` option. */
   readonly url: string;
+  /** The proto packages it serves. */
+  readonly packages: readonly string[];
+}
+
+/** A gRPC server that accepts calls. */
+export interface BoundServer extends GrpcServerIdentity {
   /** `host:port` of its sockets; empty where they cannot be told. */
   readonly addresses: readonly string[];
   readonly server: Server;
@@ -40,7 +46,7 @@ type Callback = (error?: unknown, ...rest: unknown[]) => void;
 interface GrpcTransportServer {
   readonly transportId: unknown;
   readonly url?: string;
-  options?: { channelOptions?: { interceptors?: unknown[] } };
+  options?: { package?: string | string[]; channelOptions?: { interceptors?: unknown[] } };
   createClient(): Promise<Server>;
   listen(callback: Callback): unknown;
   close(): unknown;
@@ -54,9 +60,9 @@ export class GrpcServers {
 
   constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {}
 
-  /** How many gRPC servers the application has so far, bound or not. */
-  get size(): number {
-    return this.adopted.size;
+  /** The gRPC servers the application has so far, bound or not. */
+  get all(): readonly GrpcServerIdentity[] {
+    return [...this.adopted].map(identify);
   }
 
   /** Follows the servers, those added already included. */
@@ -99,7 +105,7 @@ export class GrpcServers {
         throw closedAtStart(target.url);
       }
       listener.onCreated(server, calls);
-      bound = { url: target.url ?? '', addresses: boundAddresses(server), server, calls };
+      bound = { ...identify(target), addresses: boundAddresses(server), server, calls };
       return server;
     };
     target.listen = (callback) =>
@@ -121,6 +127,10 @@ export class GrpcServers {
       await close();
     };
   }
+}
+
+function identify({ url = '', options }: GrpcTransportServer): GrpcServerIdentity {
+  return { url, packages: [options?.package ?? []].flat() };
 }
 
 function closedAtStart(url = ''): DiscoveryError {

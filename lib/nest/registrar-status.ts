@@ -16,3 +16,9 @@ export interface RegistrarStatus {
   /** One entry per service and bound server. */
   readonly registrations: readonly RegistrationStatus[];
 }
+
+/** The state of registrations that nobody is taking out. */
+export function stateOf(registrations: readonly RegistrationStatus[]): RegistrarState {
+  if (registrations.length === 0) return 'idle';
+  return registrations.every(({ state }) => state === 'registered') ? 'registered' : 'registering';
+}

@@ -29,6 +29,7 @@ export interface ResolvedService {
   readonly ttlSeconds: number;
   readonly address: string | undefined;
   readonly host: string | undefined;
+  readonly server: string | undefined;
   readonly key: string | undefined;
   readonly drainDelayMs: number;
   readonly drainTimeoutMs: number;
@@ -42,6 +43,7 @@ const SERVICE_FIELDS = [
   'ttlSeconds',
   'address',
   'host',
+  'server',
   'weight',
   'version',
   'zone',
@@ -87,6 +89,7 @@ function validateService(option: string, value: unknown): ResolvedService {
       optionalInteger(`${option}.ttlSeconds`, given.ttlSeconds, 1, 86_400) ?? DEFAULT_TTL_SECONDS,
     address: validateAddress(`${option}.address`, given.address),
     host: validateHost(`${option}.host`, given.host, given.address),
+    server: optionalString(`${option}.server`, given.server),
     key: optionalString(`${option}.key`, given.key),
     drainDelayMs:
       optionalInteger(`${option}.drainDelayMs`, given.drainDelayMs, 0, 600_000) ??

@@ -110,6 +110,41 @@ describe('start', () => {
     expect(await records()).toHaveLength(2);
   });
 
+  it('a service that names one of two gRPC servers is registered there alone', async () => {
+    const url = `127.0.0.1:${await freePort()}`;
+    const service = [{ name: 'api', server: url }, { name: 'api2' }];
+    const app = closing(await createHybrid({ discovery: { ...discovery(), service } }));
+    app.connectMicroservice(grpcOptions());
+    app.connectMicroservice(grpcOptions(url));
+    await app.startAllMicroservices();
+    await app.listen(0, '127.0.0.1');
+    expect((await records()).map(([key]) => key)).toEqual([`${namespace}api/${url}`]);
+    expect(await reader.getAll().prefix(`${namespace}api2/`).keys()).toHaveLength(2);
+  });
+
+  it.each(['microservices first', 'HTTP first'])(
+    'a service that names no server of the application fails the start, %s',
+    async (order) => {
+      const service = { name: 'api', server: 'billing' };
+      const app = closing(await createHybrid({ discovery: { ...discovery(), service } }));
+      app.connectMicroservice(grpcOptions());
+      if (order === 'microservices first') await app.startAllMicroservices();
+      await expect(app.listen(0, '127.0.0.1')).rejects.toThrow(
+        '[INVALID_OPTION] option service.server is "billing"; allowed: the url or a package of a gRPC server of this application, which has 127.0.0.1:0 (user)',
+      );
+      expect(await records()).toEqual([]);
+    },
+  );
+
+  it('a server that is connected only after the start is held to the services too', async () => {
+    const service = { name: 'api', server: 'billing' };
+    const app = closing(await createHybrid({ discovery: { ...discovery(), service } }));
+    await app.listen(0, '127.0.0.1');
+    app.connectMicroservice(grpcOptions());
+    await expect(app.startAllMicroservices()).rejects.toThrow('option service.server is "billing"');
+    expect(await records()).toEqual([]);
+  });
+
   it.each(['0.0.0.0:0', '[::]:0'])('bound to %s it never advertises a wildcard', async (url) => {
     closing(await startUserServer({ discovery: discovery(), url }));
     const [[key = ''] = []] = await records();

@@ -71,12 +71,14 @@ function createRegistrar(given: DiscoveryModuleOptions) {
 /** @param isBusy it has calls that never end */
 function boundServer(port: number, isBusy = false): BoundServer {
   const url = `127.0.0.1:${port}`;
+  const packages = [`package${port}`];
   const server = {
     tryShutdown: (done: () => void) => (isBusy ? undefined : done()),
     forceShutdown: () => {},
   };
   return {
     url,
+    packages,
     addresses: [url],
     server: server as unknown as BoundServer['server'],
     calls: new CallTracker(),
@@ -209,5 +211,32 @@ describe('a second signal', () => {
     await vi.advanceTimersByTimeAsync(service.drainTimeoutMs);
     expect(end.isOver).toBe(true);
     expect(process.listenerCount('SIGTERM')).toBe(before);
+  });
+});
+
+async function startTwo(...services: object[]) {
+  const servers = [boundServer(1), boundServer(2)] as const;
+  const { registrar } = createRegistrar({
+    service: services.map((service) => ({ name: 'api', drainDelayMs: 0, ...service })),
+  });
+  await registrar.onBootstrapped();
+  for (const server of servers) await registrar.onBound(server);
+  const records = () => registrar.status.registrations.map(({ key }) => key);
+  return { records };
+}
+
+describe('two gRPC servers', () => {
+  it('offer a service at the one that it names', async () => {
+    const { records } = await startTwo(
+      { name: 'one', server: 'package1' },
+      { name: 'two', server: '127.0.0.1:2' },
+      { name: 'both' },
+    );
+    expect(records().sort()).toEqual([
+      'both/127.0.0.1:1',
+      'both/127.0.0.1:2',
+      'one/127.0.0.1:1',
+      'two/127.0.0.1:2',
+    ]);
   });
 });

@@ -135,6 +135,8 @@ const BAD: readonly BadInput[] = [
   [service({ weight: Infinity }), 'service.weight', 'Infinity', 'a number above 0'],
   [service({ version: 2 }), 'service.version', '2', 'a non-empty string'],
   [service({ zone: '' }), 'service.zone', '""', 'a non-empty string'],
+  [service({ server: '' }), 'service.server', '""', 'a non-empty string'],
+  [service({ server: 50051 }), 'service.server', '50051', 'a non-empty string'],
   [service({ key: '' }), 'service.key', '""', 'a non-empty string'],
   [service({ metadata: [] }), 'service.metadata', '[]', 'an object of JSON values'],
   [service({ metadata: { a: 1n, b: NaN } }), 'service.metadata', '"not JSON', 'JSON values'],
