@@ -4,12 +4,14 @@ import type { Endpoint, JsonValue } from '../core/endpoint.js';
 import type { Registration, RegistrationStatus } from '../registry/registration.js';
 import type { Registry } from '../registry/registry.js';
 import type { BoundServer } from './grpc-servers.service.js';
+import { isOfferedAt } from './service-placement.js';
 import { type RecordUpdate, type ResolvedService, updatedMetadata } from './validate-service.js';
 
 /** One service at one server. */
 export interface Announcement {
   readonly service: ResolvedService;
-  readonly server: BoundServer;
+  /** Another one once it was handed over. */
+  server: BoundServer;
   readonly address: string;
   readonly registration: Registration;
 }
@@ -79,6 +81,18 @@ export class Announcements {
     for (const entry of this.list()) {
       if (entry.service !== service) continue;
       entry.registration.update(this.endpoint(service, entry.address));
+    }
+  }
+
+  /**
+   * An address given by option is one record, however many servers stand behind it: it stays while another of them offers the
+   * service, which has the record from then on.
+   */
+  handOver(server: BoundServer, others: Iterable<BoundServer>): void {
+    for (const entry of this.list(server)) {
+      if (entry.service.address === undefined) continue;
+      const heir = [...others].find((other) => isOfferedAt(entry.service, other));
+      entry.server = heir ?? server;
     }
   }
 

@@ -8,7 +8,6 @@ import { BehaviorSubject, type Observable } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { CallTracker } from '../grpc/call-tracker.js';
 import { limitConnectionAge } from '../grpc/connection-age.js';
-import { shutDownGracefully } from '../grpc/graceful-shutdown.js';
 import type { Registration } from '../registry/registration.js';
 import { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
@@ -16,6 +15,7 @@ import { abortableDelay } from './abortable-delay.js';
 import { Announcements } from './announcements.js';
 import { ApplicationReadiness } from './application-readiness.service.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
+import { endServer } from './end-server.js';
 import { ForceSignal } from './force-signal.js';
 import { type BoundServer, GrpcServers, type GrpcServersListener } from './grpc-servers.service.js';
 import { lateRegistrations } from './late-registrations.js';
@@ -163,20 +163,13 @@ export class ServiceRegistrar implements GrpcServersListener {
   private async close(server: BoundServer): Promise<void> {
     this.bound.delete(server);
     if (this.bound.size === 0) this.readiness.end();
+    this.announcements.handOver(server, this.bound);
     const withdrawn = this.announcements.withdraw(this.announcements.list(server));
+    // A key given by option is free for another server now.
+    this.announceAfter(withdrawn);
     await this.force.unlessForced(withdrawn.then(() => this.untilNoticed()));
     const timeoutMs = Math.max(...this.options.services.map((service) => service.drainTimeoutMs));
-    const ended = await shutDownGracefully({
-      server: server.server,
-      calls: server.calls,
-      timeoutMs,
-      force: this.force.signal,
-    });
-    if (ended > 0) {
-      this.logger.warn(
-        `${ended} calls at ${server.url} did not finish in the ${timeoutMs} ms they had, and were ended with UNAVAILABLE.`,
-      );
-    }
+    await endServer(server, timeoutMs, this.force.signal, (text) => this.logger.warn(text));
   }
 
   /** Waits until clients have had `drainDelayMs` since the last record was taken out. */
@@ -187,10 +180,16 @@ export class ServiceRegistrar implements GrpcServersListener {
   }
 
   private onReadiness(): void {
-    const change = this.readiness.isReady
-      ? this.announce()
-      : this.announcements.withdraw(this.announcements.list()).then(() => this.announce());
-    change.catch((error: unknown) => this.logger.error(String(error)));
+    const withdrawn = this.readiness.isReady
+      ? Promise.resolve()
+      : this.announcements.withdraw(this.announcements.list());
+    this.announceAfter(withdrawn);
+  }
+
+  private announceAfter(withdrawn: Promise<void>): void {
+    withdrawn
+      .then(() => this.announce())
+      .catch((error: unknown) => this.logger.error(String(error)));
   }
 
   /** @param occasion only a start can fail fast; a server that runs is never given up */
@@ -201,8 +200,8 @@ export class ServiceRegistrar implements GrpcServersListener {
         if (!isOfferedAt(service, server)) continue;
         const address = await this.addresses.of(service, server);
         // Asked only now: anything may have changed while the address was looked up.
-        if (!this.mayAnnounce() || !this.bound.has(server)) return;
-        if (this.announcements.has(service, server, address)) continue;
+        if (!this.mayAnnounce()) return;
+        if (!this.bound.has(server) || this.announcements.has(service, server, address)) continue;
         fresh.push(this.announcements.add(service, server, address).registration);
       }
     }

@@ -14,6 +14,7 @@ import { CallTracker } from '../../../lib/grpc/call-tracker.js';
 import { ApplicationReadiness } from '../../../lib/nest/application-readiness.service.js';
 import { ForceSignal } from '../../../lib/nest/force-signal.js';
 import { type BoundServer, GrpcServers } from '../../../lib/nest/grpc-servers.service.js';
+import { ServiceAddresses } from '../../../lib/nest/service-addresses.js';
 import { validateOptions } from '../../../lib/nest/validate-options.js';
 
 /** A registry that takes registrations only while a test says so. */
@@ -216,13 +217,13 @@ describe('a second signal', () => {
 
 async function startTwo(...services: object[]) {
   const servers = [boundServer(1), boundServer(2)] as const;
-  const { registrar } = createRegistrar({
+  const { registry, registrar } = createRegistrar({
     service: services.map((service) => ({ name: 'api', drainDelayMs: 0, ...service })),
   });
   await registrar.onBootstrapped();
   for (const server of servers) await registrar.onBound(server);
   const records = () => registrar.status.registrations.map(({ key }) => key);
-  return { records };
+  return { registry, registrar, servers, records };
 }
 
 describe('two gRPC servers', () => {
@@ -238,5 +239,52 @@ describe('two gRPC servers', () => {
       'one/127.0.0.1:1',
       'two/127.0.0.1:2',
     ]);
+  });
+
+  it('behind one address keep its record until the last of them closes', async () => {
+    const { registry, registrar, servers, records } = await startTwo({ address: 'public:80' });
+    expect(records()).toEqual(['api/public:80']);
+    await registrar.onClosing(servers[0]);
+    expect(records()).toEqual(['api/public:80']);
+    expect(registry.registrations).toHaveLength(1);
+    await registrar.onClosing(servers[1]);
+    expect(records()).toEqual([]);
+  });
+
+  it('behind one address give it up with the last that offers the service', async () => {
+    const { registrar, servers, records } = await startTwo({
+      address: 'public:80',
+      server: 'package1',
+    });
+    await registrar.onClosing(servers[0]);
+    expect(records()).toEqual([]);
+  });
+
+  it('under one key have the address of one that serves', async () => {
+    const { registrar, servers, records } = await startTwo({ key: 'main' });
+    expect(records()).toEqual(['api/127.0.0.1:1']);
+    await registrar.onClosing(servers[0]);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(records()).toEqual(['api/127.0.0.1:2']);
+  });
+
+  it('announce nothing again while the application drains', async () => {
+    const { registry, registrar, servers } = await startTwo({ key: 'main' });
+    await registrar.drain();
+    await registrar.onClosing(servers[0]);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(registry.registrations).toHaveLength(1);
+  });
+
+  it('are each announced, though one closes while its address is looked up', async () => {
+    const { registrar } = createRegistrar({ service: { name: 'api', drainDelayMs: 0 } });
+    const servers = [boundServer(1), boundServer(2)] as const;
+    for (const server of servers) await registrar.onBound(server);
+    vi.spyOn(ServiceAddresses.prototype, 'of').mockImplementationOnce(async () => {
+      void registrar.onClosing(servers[0]);
+      return servers[0].url;
+    });
+    await registrar.onBootstrapped();
+    expect(registrar.status.registrations).toMatchObject([{ key: 'api/127.0.0.1:2' }]);
   });
 });
