@@ -7,7 +7,7 @@ export type DialAddress =
 
 /**
  * Reads `host:port`, `[ipv6]:port`, `unix:path` or `unix:///path`. `undefined` for anything else: no port, a port
- * outside 1–65535, an empty host.
+ * outside 1–65535, an empty host, anything but an IPv6 address in brackets.
  */
 export function parseAddress(address: string): DialAddress | undefined {
   if (address.startsWith('unix:')) {
@@ -15,8 +15,9 @@ export function parseAddress(address: string): DialAddress | undefined {
     return path === '' ? undefined : { kind: 'unix', path };
   }
   const match = /^(?:\[([^\]\s]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(address);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
+  const [, bracketed, plain, digits] = match ?? [];
+  const host = bracketed !== undefined && !isIpv6(bracketed) ? undefined : (bracketed ?? plain);
+  const port = Number(digits);
   if (host === undefined || port < 1 || port > 65_535) return undefined;
   return { kind: 'tcp', host, port };
 }
@@ -29,5 +30,28 @@ export function formatAddress(host: string, port: number): string {
 /** Whether a host means "every interface" (`0.0.0.0`, `::`, empty) and so is nothing that a client can dial. */
 export function isWildcardHost(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '');
-  return bare === '' || bare === '*' || /^0+(\.0+){0,3}$/.test(bare) || /^[0:]*:[0:]*$/.test(bare);
+  return (
+    bare === '' ||
+    bare === '*' ||
+    /^0+(\.0+){0,3}$/.test(bare) ||
+    // All zeros, also as IPv4 writes them, alone or mapped.
+    /^[0:]*:(ffff:)?([0:]*|0+(\.0+){3})$/i.test(bare)
+  );
 }
+
+/** Whether a text is an IPv6 address (RFC 4291, section 2.2), perhaps with a zone (RFC 4007). */
+function isIpv6(text: string): boolean {
+  const [address = '', zone] = text.split(/%(.*)/s);
+  if (zone === '') return false;
+  const halves = address.split('::');
+  if (halves.length > 2) return false;
+  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')));
+  // The last two groups may be written as an IPv4 address.
+  const isMapped = IPV4.test(groups.at(-1) ?? '');
+  const hexadecimal = isMapped ? groups.slice(0, -1) : groups;
+  if (!hexadecimal.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return false;
+  const count = hexadecimal.length + (isMapped ? 2 : 0);
+  return halves.length === 2 ? count < 8 : count === 8;
+}
+
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}(?<!\.)$/;

@@ -26,7 +26,7 @@ export interface AdvertisedAddressInput {
  * the address of the interface that routes to the registry, the first non-internal interface, loopback. Never a wildcard,
  * never port 0.
  *
- * @throws DiscoveryError `INVALID_OPTION` where the port cannot be told (channelz switched off and `:0`)
+ * @throws DiscoveryError `INVALID_OPTION` where the port cannot be told (channelz switched off and `:0`), or nobody could dial it
  */
 export async function advertisedAddress(input: AdvertisedAddressInput): Promise<string> {
   if (input.address !== undefined) return input.address;
@@ -41,11 +41,19 @@ export async function advertisedAddress(input: AdvertisedAddressInput): Promise<
       `the port of the gRPC server at "${url}" cannot be told with channelz switched off; allowed: a fixed port in url, or option service.address`,
     );
   }
-  return formatAddress(input.host ?? (await hostFor(written.host, input)), port);
+  const address = formatAddress(input.host ?? (await hostFor(written.host, input)), port);
+  if (parseAddress(address) !== undefined) return address;
+  throw new DiscoveryError(
+    'INVALID_OPTION',
+    `the gRPC server at "${url}" would be advertised as "${address}", which nobody can dial; allowed: host:port in url, or option service.address`,
+  );
 }
 
+/** What gRPC may have before the host of a server's url (grpc/doc/naming.md). */
+const SCHEME = /^(?:dns|ipv4|ipv6):(?:\/\/[^/]*\/)?/i;
+
 function splitUrl(url: string): { readonly host: string; readonly port: number } {
-  const match = /^\[?(.*?)\]?:(\d+)$/.exec(url);
+  const match = /^\[?(.*?)\]?:(\d+)$/.exec(url.replace(SCHEME, ''));
   return { host: match?.[1] ?? url, port: Number(match?.[2] ?? 0) };
 }
 

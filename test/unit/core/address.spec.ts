@@ -9,6 +9,10 @@ describe('parseAddress', () => {
     ['[::1]:9999', '::1', 9999],
     ['[fe80::1%eth0]:9999', 'fe80::1%eth0', 9999],
     ['h:00080', 'h', 80],
+    ['[1:2:3:4:5:6:7:8]:1', '1:2:3:4:5:6:7:8', 1],
+    ['[1::8]:1', '1::8', 1],
+    ['[::ffff:10.0.0.1]:1', '::ffff:10.0.0.1', 1],
+    ['[1:2:3:4:5:6:10.0.0.1]:1', '1:2:3:4:5:6:10.0.0.1', 1],
   ])('reads %s', (address, host, port) => {
     expect(parseAddress(address)).toEqual({ kind: 'tcp', host, port });
   });
@@ -45,6 +49,20 @@ describe('parseAddress', () => {
     'h h:1',
     'h:1\n',
     'unix:',
+    '[hello]:80',
+    '[127.0.0.1]:80',
+    '[http://10.0.0.1]:80',
+    '[10.0.0.1:50051:x]:80',
+    '[dns:127.0.0.1]:80',
+    '[1:2:3:4:5:6:7]:1',
+    '[1:2:3:4:5:6:7:8:9]:1',
+    '[1:2:3:4:5:6:7::8]:1',
+    '[1::2::3]:1',
+    '[:1]:1',
+    '[12345::1]:1',
+    '[::256.0.0.1]:1',
+    '[::10.0.0.1.]:1',
+    '[::1%]:1',
   ])('refuses %j', (address) => {
     expect(parseAddress(address)).toBeUndefined();
   });
@@ -60,17 +78,37 @@ describe('parseAddress', () => {
 });
 
 describe('isWildcardHost', () => {
-  it.each(['', '*', '0.0.0.0', '0', '0.0', '::', '[::]', '0:0:0:0:0:0:0:0', '[0::0]', '::0'])(
-    '%j stands for every interface',
-    (host) => {
-      expect(isWildcardHost(host)).toBe(true);
-    },
-  );
+  it.each([
+    '',
+    '*',
+    '0.0.0.0',
+    '0',
+    '0.0',
+    '::',
+    '[::]',
+    '0:0:0:0:0:0:0:0',
+    '[0::0]',
+    '::0',
+    '::ffff:0.0.0.0',
+    '[::0.0.0.0]',
+    '0:0:0:0:0:FFFF:0:0',
+  ])('%j stands for every interface', (host) => {
+    expect(isWildcardHost(host)).toBe(true);
+  });
 
-  it.each(['127.0.0.1', '10.0.0.0', '0.0.0.1', '::1', '[::1]', 'fe80::', 'localhost', '0x', '1::'])(
-    '%j is a host',
-    (host) => {
-      expect(isWildcardHost(host)).toBe(false);
-    },
-  );
+  it.each([
+    '127.0.0.1',
+    '10.0.0.0',
+    '0.0.0.1',
+    '::1',
+    '[::1]',
+    'fe80::',
+    'localhost',
+    '0x',
+    '1::',
+    '::ffff:10.0.0.0',
+    '::ffff:0:1',
+  ])('%j is a host', (host) => {
+    expect(isWildcardHost(host)).toBe(false);
+  });
 });

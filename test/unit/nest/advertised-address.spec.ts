@@ -97,6 +97,23 @@ describe('the advertised address', () => {
     expect(machine.asked).toEqual([]);
   });
 
+  it.each([
+    ['dns:127.0.0.1:0', '127.0.0.1:4000', '127.0.0.1:4000'],
+    ['dns:///localhost:0', '127.0.0.1:4000', 'localhost:4000'],
+    ['ipv4:127.0.0.1:0', '127.0.0.1:4000', '127.0.0.1:4000'],
+    ['ipv6:[::1]:0', '[::1]:4000', '[::1]:4000'],
+    ['dns:0.0.0.0:0', '0.0.0.0:4000', '10.0.0.9:4000'],
+  ])('leaves the scheme of %s out', async (url, bound, expected) => {
+    expect(await address(url, [bound])).toBe(expected);
+  });
+
+  it('is nothing that nobody could dial', async () => {
+    await expect(address('a b:0', ['127.0.0.1:4000'])).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringMatching(/"a b:0" would be advertised as "a b:4000"/),
+    });
+  });
+
   it('is the path of a unix socket', async () => {
     expect(await address('unix:/tmp/api.sock', [])).toBe('unix:/tmp/api.sock');
   });
