@@ -1,7 +1,8 @@
 /**
  * The fault matrix on real etcd: failed calls and seconds until all is right again, ours beside the Go pair; `long` for all rows.
  *
- * `npm run bench -- faults [long] [nest|go] [ROW...]`, e.g. `faults nest 1a 11`. Every row has a fresh etcd and a fleet of 3 servers and
+ * `npm run bench -- faults [long] [cluster] [nest|go] [3.4|3.6] [ROW...]`, e.g. `faults nest 1a 11`; with `cluster` on three members
+ * what else is on one, and what strikes etcd strikes all of them. Every row has a fresh etcd and a fleet of 3 servers and
  * 1 client, each a process, under 200 calls/s and, ours, one long stream; time to live 10 s. The Go pair runs where Go is, on an etcd
  * without users and TLS. A registration that is gone 30 s later counts as lost. In row 12 calls that are under
  * way on the server that dies fail by nature.
@@ -26,6 +27,7 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
   const binaries = findEtcdBinaries().filter(
     ({ version }) => wanted.length === 0 || wanted.some((each) => version.startsWith(each)),
   );
+  const members = parameters.includes('cluster') ? 3 : 1;
   const rows: BenchRow[] = [];
   for (const binary of binaries) {
     for (const row of chosen) {
@@ -33,11 +35,12 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
       for (const side of sides) {
         const isOurs = row.secured !== undefined || row.oursOnly === true;
         if (side === 'go' && isOurs) continue;
-        outcomes[side] = await measureFault(row, side, binary);
+        outcomes[side] = await measureFault(row, side, binary, row.members ?? members);
       }
-      rows.push(...benchRows(`${binary.version} ${row.id} ${row.name}`, outcomes));
+      const etcd = `${binary.version}${members === 3 ? ' × 3' : ''}`;
+      rows.push(...benchRows(`${etcd} ${row.id} ${row.name}`, outcomes));
       // Minutes pass between rows: whoever waits sees what there is.
-      console.log(describe(binary.version, row, outcomes));
+      console.log(describe(etcd, row, outcomes));
     }
   }
   const etcd = `etcd ${binaries.map(({ version }) => version).join(' and ')}`;

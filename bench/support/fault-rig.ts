@@ -26,7 +26,7 @@ export interface FaultRow {
   readonly id: string;
   readonly name: string;
   readonly expected: string;
-  /** Members; 1 by default. One alone is reached through the proxy where `network` is set. */
+  /** Members, where the row makes sense on so many only. The first is reached through the proxy where `network` is set. */
   readonly members?: 1 | 3;
   readonly network?: boolean;
   /** An etcd that asks for passwords, or for TLS; ours only. */
@@ -58,20 +58,26 @@ const SERVERS = 3;
 /** Time to live of the records, in seconds. */
 export const FAULT_TTL_SECONDS = 10;
 
-/** A fresh etcd and a fresh fleet for one row. */
+/**
+ * A fresh etcd and a fresh fleet for one row.
+ *
+ * @param members of etcd; by default as many as the row needs
+ */
 export async function measureFault(
   row: FaultRow,
   side: Side,
   binary: EtcdBinary,
+  members: 1 | 3 = row.members ?? 1,
 ): Promise<FaultOutcome> {
-  const cluster = row.members === 3 ? await EtcdCluster.start({ binary }) : undefined;
+  const cluster = members === 3 ? await EtcdCluster.start({ binary }) : undefined;
   const certificates = row.secured === 'tls' ? new Certificates() : undefined;
   const { flags, ca } = certificates ?? {};
   const secure = flags === undefined ? {} : { scheme: 'https' as const, flags };
   const etcds = cluster?.members ?? [await EtcdProcess.start({ binary, ...secure })];
   const proxy = await FaultProxy.start({ targetPort: etcds[0]?.port ?? 0 });
   const direct = etcds.flatMap(({ hosts }) => hosts);
-  const hosts = row.network === true ? [`http://127.0.0.1:${proxy.port}`] : direct;
+  const hosts =
+    row.network === true ? [`http://127.0.0.1:${proxy.port}`, ...direct.slice(1)] : direct;
   let fleet: FaultFleet | undefined;
   try {
     const ttlSeconds = FAULT_TTL_SECONDS;

@@ -13,20 +13,20 @@ export const FAULT_ROWS: readonly FaultRow[] = [
     id: '2',
     name: 'etcd back with an empty data folder',
     expected: '0 failed; registered again ≤ 5 s',
-    strike: async ({ etcds: [etcd] }) => {
-      await etcd?.kill();
-      etcd?.wipe();
-      await etcd?.launch();
+    strike: async ({ etcds }) => {
+      await killAll(etcds);
+      for (const etcd of etcds) etcd.wipe();
+      await launchAll(etcds);
     },
   },
   {
     id: '3a',
     name: 'etcd stopped for 30 s',
     expected: '0 failed; missing ≤ one TTL',
-    strike: async ({ etcds: [etcd] }) => {
-      etcd?.pause();
+    strike: async ({ etcds }) => {
+      for (const etcd of etcds) etcd.pause();
       await delay(30 * SECOND);
-      etcd?.resume();
+      for (const etcd of etcds) etcd.resume();
     },
   },
   {
@@ -139,16 +139,17 @@ export const FAULT_ROWS: readonly FaultRow[] = [
     name: 'etcd with users killed: every token is forgotten',
     secured: 'users',
     expected: 'keeps going',
-    strike: async ({ etcds: [etcd] }) => {
-      await etcd?.kill();
+    strike: async ({ etcds }) => {
+      await killAll(etcds);
       await delay(5 * SECOND);
-      await etcd?.launch();
+      await launchAll(etcds);
     },
   },
   {
     id: '8b',
     name: 'certificate rotated, etcd restarted',
     secured: 'tls',
+    members: 1,
     expected: 'keeps going',
     strike: async ({ etcds: [etcd], certificates }) => {
       certificates?.issue();
@@ -180,11 +181,11 @@ export const FAULT_ROWS: readonly FaultRow[] = [
     oursOnly: true,
     left: 4,
     expected: '0 failed; registered ≤ 3 s after',
-    strike: async ({ etcds: [etcd], fleet }) => {
-      await etcd?.kill();
+    strike: async ({ etcds, fleet }) => {
+      await killAll(etcds);
       await fleet.addServer('late');
       await delay(20 * SECOND);
-      await etcd?.launch();
+      await launchAll(etcds);
     },
   },
   {
@@ -200,24 +201,33 @@ export const FAULT_ROWS: readonly FaultRow[] = [
     name: 'a server killed while etcd is away',
     expected: 'only calls under way',
     left: 2,
-    strike: async ({ etcds: [etcd], fleet }) => {
-      await etcd?.kill();
+    strike: async ({ etcds, fleet }) => {
+      await killAll(etcds);
       fleet.servers[0]?.kill('SIGKILL');
       await delay(5 * SECOND);
-      await etcd?.launch();
+      await launchAll(etcds);
     },
   },
 ];
+
+async function killAll(etcds: FaultRig['etcds']): Promise<void> {
+  await Promise.all(etcds.map((etcd) => etcd.kill()));
+}
+
+/** Together: one of three alone never becomes healthy. */
+async function launchAll(etcds: FaultRig['etcds']): Promise<void> {
+  await Promise.all(etcds.map((etcd) => etcd.launch()));
+}
 
 function killed(id: string, seconds: number): FaultRow {
   return {
     id,
     name: `etcd killed for ${seconds} s`,
     expected: '0 failed; right ≤ 3 s',
-    strike: async ({ etcds: [etcd] }) => {
-      await etcd?.kill();
+    strike: async ({ etcds }) => {
+      await killAll(etcds);
       await delay(seconds * SECOND);
-      await etcd?.launch();
+      await launchAll(etcds);
     },
   };
 }
