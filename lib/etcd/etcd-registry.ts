@@ -1,5 +1,5 @@
 /** The registry on etcd: Go's records under leases of our own keeping, followed by watches of our own. */
-import { BehaviorSubject, Observable, Subject, type Subscription } from 'rxjs';
+import { Observable, Subject, type Subscription } from 'rxjs';
 import type { Clock, Random } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { DiscoveryEvent, RegistrationEvent } from '../core/discovery-event.js';
@@ -12,15 +12,12 @@ import {
   servicePrefix,
 } from '../core/record-key.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
-import type {
-  Registration,
-  RegistrationRequest,
-  RegistrationStatus,
-} from '../registry/registration.js';
+import type { Registration, RegistrationRequest } from '../registry/registration.js';
 import { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
 import { EtcdConnection } from './etcd-connection.js';
 import type { EtcdOptions } from './etcd-options.js';
+import { EtcdRegistration } from './etcd-registration.js';
 import { type ResolvedTimings, resolveTimings } from './etcd-timings.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { EtcdEntry } from './prefix-requests.js';
@@ -198,70 +195,4 @@ type AnyWatch = Pick<PrefixWatch<unknown>, 'wake' | 'verify' | 'stop'>;
 function decodeRecord({ value, lease }: EtcdEntry): DecodedEntry<Endpoint> {
   const decoded = decodeEndpoint(value);
   return decoded.ok ? { ok: true, value: { ...decoded.endpoint, incarnation: lease } } : decoded;
-}
-
-class EtcdRegistration implements Registration {
-  private readonly subject: BehaviorSubject<RegistrationStatus>;
-  private closing: Promise<void> | undefined;
-
-  constructor(
-    initial: RegistrationStatus,
-    private readonly put: (endpoint: Endpoint) => void,
-    private readonly remove: () => Promise<void>,
-  ) {
-    this.subject = new BehaviorSubject(initial);
-  }
-
-  get status(): RegistrationStatus {
-    return this.subject.value;
-  }
-
-  get status$(): Observable<RegistrationStatus> {
-    return this.subject.asObservable();
-  }
-
-  update(endpoint: Endpoint): void {
-    if (this.closing === undefined) this.put(endpoint);
-  }
-
-  close(): Promise<void> {
-    this.closing ??= this.remove().then(() => this.ended());
-    return this.closing;
-  }
-
-  /** Nothing more will be done for this record. */
-  ended(): void {
-    this.become('deregistered');
-    this.subject.complete();
-  }
-
-  observe(event: RegistrationEvent): void {
-    switch (event.type) {
-      case 'registered':
-      case 'record-restored':
-        return this.become('registered');
-      case 'conflict':
-        return this.become('conflict');
-      case 'lease-lost':
-      case 'lease-expired':
-        return this.become('registering');
-      case 'lease-unreachable':
-        return this.become(
-          this.status.state === 'registering' ? 'registering' : 'unreachable',
-          event.error,
-        );
-      case 'lease-recovered':
-        // A record that was not in place is announced by its own event.
-        if (this.status.state === 'unreachable') this.become('registered');
-        return;
-      default:
-    }
-  }
-
-  private become(state: RegistrationStatus['state'], error?: DiscoveryError): void {
-    if (this.subject.closed || this.status.state === 'deregistered') return;
-    if (this.status.state === state && this.status.error === error) return;
-    const { service, key, address } = this.status;
-    this.subject.next({ state, service, key, address, ...(error === undefined ? {} : { error }) });
-  }
 }
