@@ -10,6 +10,7 @@ import {
   observeRecords,
   recordsAfterLease,
   recordsPresumedGone,
+  wantedRecord,
 } from './lease-record.js';
 import {
   type HeldLease,
@@ -42,14 +43,7 @@ export function stepLease(
   const { phase, records } = machine;
   switch (event.type) {
     case 'want': {
-      const standing = records.get(event.key)?.standing ?? {
-        name: 'unwritten',
-      };
-      const record: LeaseRecord = {
-        value: event.value,
-        wanted: true,
-        standing,
-      };
+      const record = wantedRecord(records.get(event.key), event.value);
       return onWish({ ...machine, records: new Map(records).set(event.key, record) }, context);
     }
     case 'unwant': {

@@ -208,6 +208,15 @@ export function recordsPresumedGone(records: LeaseRecords): LeaseRecords {
   );
 }
 
+/**
+ * A record that is wanted from now on, with this value. One that was to be taken out may be so already, or say that its server
+ * leaves: it counts as missing, so that it is told when it is in place.
+ */
+export function wantedRecord(known: LeaseRecord | undefined, value: string): LeaseRecord {
+  if (known === undefined) return { value, wanted: true, standing: { name: 'unwritten' } };
+  return { value, wanted: true, standing: known.wanted ? known.standing : missing(known) };
+}
+
 function missing({ standing }: LeaseRecord): RecordStanding {
   return standing.name === 'held' ? { name: 'missing', contests: standing.contests } : standing;
 }

@@ -39,10 +39,13 @@ export class LeaseKeeper {
     this.feed({ type: 'want', key, value });
   }
 
-  /** Takes a record out. Resolves when it is out, or once the attempt under way has failed. */
+  /** Takes a record out. Resolves when it is out or wanted again, or once the attempt under way has failed. */
   async unwant(key: string): Promise<void> {
     this.feed({ type: 'unwant', key });
-    await this.until(({ phase, records }) => !records.has(key) || phase.name === 'backing-off');
+    await this.until(({ phase, records }) => {
+      const isLeaving = records.get(key)?.wanted === false;
+      return !isLeaving || phase.name === 'backing-off';
+    });
   }
 
   /** Takes every record out by revoking the lease. Resolves when that is answered or has failed. */

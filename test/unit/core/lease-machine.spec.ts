@@ -749,6 +749,20 @@ describe('taking out', () => {
     expect(driver.news()).toEqual(['lease-granted', 'registered']);
   });
 
+  it('a record that is wanted again before its removal succeeded is told as registered', () => {
+    const alone = Driver.registered().unwant('api/a').failed().want('api/a');
+    expect(alone.due().asked).toEqual(['sync! verify api/a=1']);
+    alone.synced({ 'api/a': HELD });
+    expect(alone.news()).toContain('registered');
+    // Its removal was announced, and no more: it stands there with another value.
+    const changed = Driver.registered().unwant('api/a').failed().want('api/a').due();
+    changed.synced({ 'api/a': { name: 'written', displaced: undefined, updated: true } });
+    expect(changed.news()).toContain('registered');
+    const beside = two().due().failed().unwant('api/a').failed().want('api/a', '3').due();
+    beside.synced({ 'api/a': HELD, 'api/b': HELD });
+    expect(beside.told).toContainEqual({ type: 'registered', key: 'api/a', leaseId: 'L' });
+  });
+
   it('a revocation that fails is tried again', () => {
     const driver = Driver.registered().unwant('api/a').failed();
     expect(driver.due().asked).toEqual(['revoke L']);

@@ -116,6 +116,21 @@ describe('taking out', () => {
     expect(etcd.records.has(KEY)).toBe(false);
   });
 
+  it('is over when the record is wanted again', async () => {
+    const fail = hold('lease revoke');
+    const out = keeper.unwant(KEY);
+    keeper.want(KEY, 'v2');
+    await out;
+    await settled();
+    etcd.before = () => {};
+    fail(AWAY);
+    await settled();
+    clock.advance(200);
+    await settled();
+    expect(etcd.records.get(KEY)).toMatchObject({ value: 'v2' });
+    expect(events.at(-1)).toBe('registered');
+  });
+
   it('of what nobody wants is done at once', async () => {
     await keeper.unwant('api/nobody');
     expect(etcd.records.has(KEY)).toBe(true);
