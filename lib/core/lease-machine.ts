@@ -3,36 +3,23 @@
  * the registry answers, the next state leads back to "every wanted record is there, with our value, under our lease".
  * Pure: a step takes a state and an event and returns the next state and the effects as data; one runner performs them.
  */
-import { backoffDelayMs } from './backoff.js';
+import { pause, proceed, retry, withdraw } from './lease-course.js';
+import { onFailed } from './lease-failure.js';
 import {
-  isRecordDue,
   type LeaseRecord,
   observeRecords,
   recordsAfterLease,
-  recordsPresumedGone,
   wantedRecord,
 } from './lease-record.js';
-import {
-  type HeldLease,
-  INITIAL_LEASE_MACHINE,
-  type LeaseContext,
-  type LeaseEffect,
-  type LeaseEvent,
-  type LeaseMachine,
-  type LeasePhase,
-  type LeaseStep,
+import type {
+  LeaseContext,
+  LeaseEffect,
+  LeaseEvent,
+  LeaseMachine,
+  LeasePhase,
+  LeaseStep,
 } from './lease-state.js';
-import {
-  grant,
-  sync,
-  rest,
-  nextRenewalAt,
-  revoke,
-  stopped,
-  stay,
-  emit,
-  prepend,
-} from './lease-steps.js';
+import { emit, prepend, revoke, stay, stopped, sync } from './lease-steps.js';
 
 /** One step. Events that answer no request in flight are ignored. */
 export function stepLease(
@@ -50,7 +37,10 @@ export function stepLease(
       const known = records.get(event.key);
       if (known === undefined) return stay(machine);
       const record: LeaseRecord = { ...known, wanted: false };
-      return onWish({ ...machine, records: new Map(records).set(event.key, record) }, context);
+      const after = { ...machine, records: new Map(records).set(event.key, record) };
+      return phase.name === 'backing-off'
+        ? withdraw(after, phase, context)
+        : onWish(after, context);
     }
     case 'stop':
       if (phase.name === 'stopped' || !('lease' in phase) || phase.lease === undefined) {
@@ -63,14 +53,16 @@ export function stepLease(
       if (phase.name === 'resting' && event.type === 'timer') {
         return sync(machine, phase.lease, 0, true, context);
       }
-      return phase.name === 'backing-off' ? onRetry(machine, phase, context) : stay(machine);
+      return phase.name === 'backing-off'
+        ? retry(machine, phase.lease, phase.attempt, context)
+        : stay(machine);
     case 'registry-was-away': {
       if (phase.name === 'resting') return sync(machine, phase.lease, 0, true, context);
       if (!('attempt' in phase)) return stay(machine);
-      // How long it was away says nothing about how the next attempt ends. 1: that it failed has been told.
+      // How long it was away says nothing about how the next attempt ends. It has failed once.
       const soon = { ...phase, attempt: Math.min(phase.attempt, 1) };
       return soon.name === 'backing-off'
-        ? onRetry(machine, soon, context)
+        ? retry(machine, soon.lease, soon.attempt, context)
         : stay({ ...machine, phase: soon });
     }
     case 'granted': {
@@ -109,19 +101,6 @@ function onWish(machine: LeaseMachine, context: LeaseContext): LeaseStep {
   return stay(dirty);
 }
 
-function onRetry(
-  machine: LeaseMachine,
-  { lease, attempt }: Phase<'backing-off'>,
-  context: LeaseContext,
-): LeaseStep {
-  if (lease === undefined) {
-    return hasWanted(machine) ? grant(machine, attempt) : proceed(machine, undefined, context);
-  }
-  return hasWanted(machine)
-    ? sync(machine, lease, attempt, true, context)
-    : revoke(machine, lease, attempt, false);
-}
-
 function onSynced(
   machine: LeaseMachine,
   phase: Phase<'syncing'>,
@@ -149,79 +128,4 @@ function onRevoked(
   if (phase.final) return { machine: stopped(machine), effects };
   const after = { ...machine, records: recordsAfterLease(machine.records) };
   return prepend(effects, proceed(after, undefined, context));
-}
-
-function onFailed(
-  machine: LeaseMachine,
-  { error, renewedAt, observations }: Extract<LeaseEvent, { type: 'failed' }>,
-  context: LeaseContext,
-): LeaseStep {
-  const { phase } = machine;
-  if (phase.name !== 'granting' && phase.name !== 'syncing' && phase.name !== 'revoking') {
-    return stay(machine);
-  }
-  // Nobody waits for the lease any more; it runs out by itself.
-  if (phase.name === 'revoking' && phase.final) return stay(stopped(machine));
-
-  let delayMs = backoffDelayMs(context.backoff, phase.attempt, context.random);
-  let lease = 'lease' in phase ? phase.lease : undefined;
-  if (lease !== undefined && renewedAt !== undefined) {
-    lease = { ...lease, renewedAt };
-    // The registry answers, and refuses a record: the others must not run out with the lease for it.
-    const renewInMs = nextRenewalAt(lease, context) - context.now;
-    delayMs = Math.min(delayMs, Math.max(context.backoff.floorMs, renewInMs));
-  }
-  const effects: LeaseEffect[] = [{ type: 'timer', delayMs }];
-  if (phase.attempt === 0) {
-    effects.push(emit({ type: 'lease-unreachable', error, retryInMs: delayMs }));
-  }
-  let expired = machine.expired && renewedAt === undefined;
-  let { records } = machine;
-  if (lease !== undefined && observations !== undefined) {
-    const observed = observeRecords(records, observations, lease, context);
-    records = observed.records;
-    effects.push(...observed.events.map(emit));
-  }
-  if (lease !== undefined && !expired && context.now - lease.renewedAt > lease.ttlMs) {
-    expired = true;
-    // Found again, they are told again: the registry may have kept the lease, as it does over its own restart.
-    records = recordsPresumedGone(records);
-    effects.push(emit({ type: 'lease-expired', leaseId: lease.id }));
-  }
-  const backingOff: LeasePhase = {
-    name: 'backing-off',
-    lease,
-    attempt: phase.attempt + 1,
-  };
-  return {
-    machine: { ...machine, records, phase: backingOff, dirty: false, expired },
-    effects,
-  };
-}
-
-/** On to what is due, given the lease that is held. */
-function proceed(
-  machine: LeaseMachine,
-  lease: HeldLease | undefined,
-  context: LeaseContext,
-): LeaseStep {
-  if (lease === undefined) {
-    return hasWanted(machine) ? grant(machine, 0) : stay(INITIAL_LEASE_MACHINE);
-  }
-  if (!hasWanted(machine)) return revoke(machine, lease, 0, false);
-  const due = [...machine.records.values()].some((record) => isRecordDue(record, context.now));
-  return due || machine.dirty
-    ? sync(machine, lease, 0, false, context)
-    : rest(machine, lease, context);
-}
-
-/** A lease that is gone as soon as it is granted: the next one is not asked for in the same breath. */
-function pause(machine: LeaseMachine, context: LeaseContext): LeaseStep {
-  const delayMs = backoffDelayMs(context.backoff, 0, context.random);
-  const phase: LeasePhase = { name: 'backing-off', lease: undefined, attempt: 1 };
-  return { machine: { ...machine, phase, dirty: false }, effects: [{ type: 'timer', delayMs }] };
-}
-
-function hasWanted(machine: LeaseMachine): boolean {
-  return [...machine.records.values()].some((record) => record.wanted);
 }

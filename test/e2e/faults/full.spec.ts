@@ -9,10 +9,60 @@ import { EtcdProcess } from '../../support/etcd-process.js';
 const until = (registration: Registration, state: string) =>
   firstValueFrom(registration.status$.pipe(filter((status) => status.state === state)));
 
+const FULL_FLAGS = ['--quota-backend-bytes', String(4 * 2 ** 20)];
+
+/** Writes until etcd refuses. */
+async function fill(hosts: string[]): Promise<void> {
+  // A client of its own: its breaker opens with the first refusal.
+  const writer = new Etcd3({ hosts });
+  const filler = 'x'.repeat(1_000_000);
+  for (let full = false; !full;) {
+    full = await writer
+      .put('filler')
+      .value(filler)
+      .then(
+        () => false,
+        () => true,
+      );
+  }
+  writer.close();
+}
+
 describeEachEtcd('an etcd that is full', (binary) => {
+  it('has a record out as soon as its registration is closed, though it refuses to change it', async () => {
+    const etcd = await EtcdProcess.start({ binary, flags: FULL_FLAGS });
+    const admin = new Etcd3({ hosts: etcd.hosts });
+    const registry = new EtcdRegistry({ hosts: etcd.hosts });
+    const register = (service: string) =>
+      registry.register({
+        service,
+        endpoint: { address: '127.0.0.1:1', metadata: null },
+        ttlSeconds: 60,
+      });
+    try {
+      const registrations = ['api', 'web'].map(register);
+      await Promise.all(registrations.map((one) => until(one, 'registered')));
+      await fill(etcd.hosts);
+      for (const registration of registrations) {
+        const refused = firstValueFrom(
+          registration.status$.pipe(filter(({ error }) => error?.code === 'REGISTRY_REJECTED')),
+        );
+        registration.update({ address: '127.0.0.1:1', metadata: { weight: 2 } });
+        await refused;
+      }
+      await registrations[0]?.close();
+      expect(await admin.getAll().keys()).toEqual(['filler', 'web/127.0.0.1:1']);
+      await registrations[1]?.close();
+      expect(await admin.getAll().keys()).toEqual(['filler']);
+    } finally {
+      await registry.close();
+      admin.close();
+      await etcd.stop();
+    }
+  });
+
   it('keeps the records it has, refuses new ones, and takes them once it has space', async () => {
-    const flags = ['--quota-backend-bytes', String(4 * 2 ** 20)];
-    const etcd = await EtcdProcess.start({ binary, flags });
+    const etcd = await EtcdProcess.start({ binary, flags: FULL_FLAGS });
     const admin = new Etcd3({ hosts: etcd.hosts });
     const timings = { backoffCapMs: 5_000 };
     const registry = new EtcdRegistry({ hosts: etcd.hosts, timings });
@@ -29,19 +79,7 @@ describeEachEtcd('an etcd that is full', (binary) => {
     try {
       const early = register(1);
       await until(early, 'registered');
-      const filler = 'x'.repeat(1_000_000);
-      // A client of its own: its breaker opens with the first refusal.
-      const writer = new Etcd3({ hosts: etcd.hosts });
-      for (let full = false; !full;) {
-        full = await writer
-          .put('filler')
-          .value(filler)
-          .then(
-            () => false,
-            () => true,
-          );
-      }
-      writer.close();
+      await fill(etcd.hosts);
       const late = register(2);
       const refused = await firstValueFrom(
         late.status$.pipe(filter(({ error }) => error?.code === 'REGISTRY_REJECTED')),

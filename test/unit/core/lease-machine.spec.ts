@@ -157,7 +157,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
   },
   'backing off without a lease': {
     want: 'backing-off:',
-    unwant: 'backing-off:',
+    unwant: 'idle:',
     stop: 'stopped:',
     timer: 'granting: grant',
     'registry-back': 'granting: grant',
@@ -170,7 +170,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
   },
   'backing off with a lease': {
     want: 'backing-off:',
-    unwant: 'backing-off:',
+    unwant: 'revoking: revoke L',
     stop: 'revoking: revoke L',
     timer: 'syncing: sync! verify api/a=1',
     'registry-back': 'syncing: sync! verify api/a=1',
@@ -701,11 +701,38 @@ describe('with the registry away', () => {
     const driver = Driver.registered().due().failed().want('api/b', '2').want('api/a', '3');
     expect(driver.asked).toEqual([]);
     expect(driver.due().asked).toEqual(['sync! verify api/a=3 claim api/b=2']);
+  });
+
+  it('a record that is to come out is not left until the next attempt: the registry may answer', () => {
     const leaving = Driver.registered().due().failed().unwant('api/a');
-    expect(leaving.due().asked).toEqual(['revoke L']);
+    expect(leaving.asked).toEqual(['revoke L']);
+    const beside = two().due().failed().unwant('api/a');
+    expect(beside.asked).toEqual(['sync! remove api/a=1 verify api/b=2']);
     const never = new Driver().want('api/a').failed().unwant('api/a');
-    expect(never.due().asked).toEqual([]);
     expect(never.machine).toEqual(INITIAL_LEASE_MACHINE);
+    expect(never.due().asked).toEqual([]);
+    const starting = new Driver().want('api/a').want('api/b', '2').failed().unwant('api/a');
+    expect(starting.asked).toEqual([]);
+    expect(starting.due().asked).toEqual(['grant']);
+    expect(starting.granted().asked).toEqual(['sync claim api/b=2']);
+  });
+
+  it('a removal that was wished for while an attempt was under way gets one of its own', () => {
+    const driver = two().due().failed().unwant('api/a').unwant('api/b');
+    expect(driver.failed().asked).toEqual(['revoke L']);
+    expect(driver.failed().asked).toEqual([]);
+    expect(driver.machine.phase.name).toBe('backing-off');
+    const syncing = Driver.registered().due().unwant('api/a').failed();
+    expect(syncing.asked).toEqual(['revoke L']);
+    expect(syncing.feed({ type: 'revoked' }).machine).toEqual(INITIAL_LEASE_MACHINE);
+    const granting = new Driver().want('api/a').unwant('api/a').failed();
+    expect(granting.machine).toEqual(INITIAL_LEASE_MACHINE);
+  });
+
+  it('a wish for a record waits for the next attempt, though another one is to come out', () => {
+    const driver = two().due().unwant('api/a').failed().failed().want('api/c', '3');
+    expect(driver.asked).toEqual([]);
+    expect(driver.due().asked).toEqual(['sync! remove api/a=1 verify api/b=2 claim api/c=3']);
   });
 });
 

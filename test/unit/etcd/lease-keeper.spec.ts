@@ -116,6 +116,17 @@ describe('taking out', () => {
     expect(etcd.records.has(KEY)).toBe(false);
   });
 
+  it('is done though etcd refuses another record again and again', async () => {
+    etcd.before = (what) => {
+      if (what === 'record write') throw new DiscoveryError('REGISTRY_REJECTED', 'no space');
+    };
+    keeper.want('api/h:2', 'v2');
+    await settled();
+    await Promise.all([keeper.unwant(KEY), keeper.unwant('api/h:2')]);
+    expect(etcd.records.size).toBe(0);
+    expect(etcd.leases.size).toBe(0);
+  });
+
   it('is over when the record is wanted again', async () => {
     const fail = hold('lease revoke');
     const out = keeper.unwant(KEY);

@@ -1,0 +1,60 @@
+/** What the lease machine (`lease-machine.ts`) makes of a request that failed. */
+import { backoffDelayMs } from './backoff.js';
+import { backOff } from './lease-course.js';
+import { observeRecords, recordsPresumedGone } from './lease-record.js';
+import type {
+  LeaseContext,
+  LeaseEffect,
+  LeaseEvent,
+  LeaseMachine,
+  LeasePhase,
+  LeaseStep,
+} from './lease-state.js';
+import { emit, nextRenewalAt, stay, stopped } from './lease-steps.js';
+
+/** The step after a failure. One that answers no request in flight is ignored. */
+export function onFailed(
+  machine: LeaseMachine,
+  { error, renewedAt, observations }: Extract<LeaseEvent, { type: 'failed' }>,
+  context: LeaseContext,
+): LeaseStep {
+  const { phase } = machine;
+  if (phase.name !== 'granting' && phase.name !== 'syncing' && phase.name !== 'revoking') {
+    return stay(machine);
+  }
+  // Nobody waits for the lease any more; it runs out by itself.
+  if (phase.name === 'revoking' && phase.final) return stay(stopped(machine));
+
+  let delayMs = backoffDelayMs(context.backoff, phase.attempt, context.random);
+  let lease = 'lease' in phase ? phase.lease : undefined;
+  if (lease !== undefined && renewedAt !== undefined) {
+    lease = { ...lease, renewedAt };
+    // The registry answers, and refuses a record: the others must not run out with the lease for it.
+    const renewInMs = nextRenewalAt(lease, context) - context.now;
+    delayMs = Math.min(delayMs, Math.max(context.backoff.floorMs, renewInMs));
+  }
+  const effects: LeaseEffect[] = [];
+  if (phase.attempt === 0) {
+    effects.push(emit({ type: 'lease-unreachable', error, retryInMs: delayMs }));
+  }
+  let expired = machine.expired && renewedAt === undefined;
+  let { records } = machine;
+  if (lease !== undefined && observations !== undefined) {
+    const observed = observeRecords(records, observations, lease, context);
+    records = observed.records;
+    effects.push(...observed.events.map(emit));
+  }
+  if (lease !== undefined && !expired && context.now - lease.renewedAt > lease.ttlMs) {
+    expired = true;
+    // Found again, they are told again: the registry may have kept the lease, as it does over its own restart.
+    records = recordsPresumedGone(records);
+    effects.push(emit({ type: 'lease-expired', leaseId: lease.id }));
+  }
+  const next: Extract<LeasePhase, { name: 'backing-off' }> = {
+    name: 'backing-off',
+    lease,
+    attempt: phase.attempt + 1,
+  };
+  const step = backOff({ ...machine, records, expired }, next, delayMs, context);
+  return { machine: step.machine, effects: [...step.effects, ...effects] };
+}
