@@ -39,11 +39,18 @@ export type RegistrationEvent =
       readonly error: DiscoveryError;
       readonly retryInMs: number;
     }
+  /** The registry answers, and refuses this record: space, rights, size. Attempts go on without end; told once until it is in place. */
+  | {
+      readonly type: 'record-refused';
+      readonly key: string;
+      readonly error: DiscoveryError;
+      readonly retryInMs: number;
+    }
   /** The registry has not answered for longer than the lease lives: the records are gone, or will be once it does. */
   | { readonly type: 'lease-expired'; readonly leaseId: string }
-  /** The registry answers again. */
+  /** The registry answers again, after `lease-unreachable` and once a lease is held and renewed. */
   | { readonly type: 'lease-recovered'; readonly leaseId: string }
-  /** The record was taken out on purpose. */
+  /** The record was taken out on purpose. Not told where another process's record stands under its key. */
   | { readonly type: 'deregistered'; readonly key: string };
 
 /** Events of the watch on one service's prefix. */

@@ -1,7 +1,8 @@
 /** What the lease machine (`lease-machine.ts`) makes of a request that failed. */
 import { backoffDelayMs } from './backoff.js';
 import { backOff } from './lease-course.js';
-import { observeRecords, recordsPresumedGone } from './lease-record.js';
+import { recordsPresumedGone, recordsUnheard } from './lease-record.js';
+import { observeRecords } from './record-observation.js';
 import type {
   LeaseContext,
   LeaseEffect,
@@ -34,11 +35,11 @@ export function onFailed(
     delayMs = Math.min(delayMs, Math.max(context.backoff.floorMs, renewInMs));
   }
   const effects: LeaseEffect[] = [];
-  if (phase.attempt === 0) {
+  if (!machine.interrupted) {
     effects.push(emit({ type: 'lease-unreachable', error, retryInMs: delayMs }));
   }
   let expired = machine.expired && renewedAt === undefined;
-  let { records } = machine;
+  let records = recordsUnheard(machine.records);
   if (lease !== undefined && observations !== undefined) {
     const observed = observeRecords(records, observations, lease, context);
     records = observed.records;
@@ -55,6 +56,6 @@ export function onFailed(
     lease,
     attempt: phase.attempt + 1,
   };
-  const step = backOff({ ...machine, records, expired }, next, delayMs, context);
+  const step = backOff({ ...machine, records, expired, interrupted: true }, next, delayMs, context);
   return { machine: step.machine, effects: [...step.effects, ...effects] };
 }

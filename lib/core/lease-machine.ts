@@ -5,15 +5,11 @@
  */
 import { pause, proceed, retry, withdraw } from './lease-course.js';
 import { onFailed } from './lease-failure.js';
-import {
-  type LeaseRecord,
-  observeRecords,
-  recordsAfterLease,
-  wantedRecord,
-} from './lease-record.js';
+import { type LeaseRecord, recordsAfterLease, wantedRecord } from './lease-record.js';
+import { endsWithLease, type RecordObservation } from './record-observation.js';
+import { onRefused, onSynced } from './lease-sync.js';
 import type {
   LeaseContext,
-  LeaseEffect,
   LeaseEvent,
   LeaseMachine,
   LeasePhase,
@@ -74,8 +70,10 @@ export function stepLease(
     }
     case 'synced':
       return phase.name === 'syncing' ? onSynced(machine, phase, event, context) : stay(machine);
+    case 'refused':
+      return phase.name === 'syncing' ? onRefused(machine, phase, event, context) : stay(machine);
     case 'lease-gone': {
-      if (phase.name === 'revoking') return onRevoked(machine, phase, context);
+      if (phase.name === 'revoking') return onRevoked(machine, phase, new Map(), context);
       if (phase.name !== 'syncing') return stay(machine);
       const effects = [emit({ type: 'lease-lost', leaseId: phase.lease.id })];
       const after = { ...machine, records: recordsAfterLease(records) };
@@ -83,13 +81,13 @@ export function stepLease(
       return prepend(effects, isFresh ? pause(after, context) : proceed(after, undefined, context));
     }
     case 'revoked':
-      return phase.name === 'revoking' ? onRevoked(machine, phase, context) : stay(machine);
+      return phase.name === 'revoking'
+        ? onRevoked(machine, phase, event.observations ?? new Map(), context)
+        : stay(machine);
     case 'failed':
       return onFailed(machine, event, context);
   }
 }
-
-type Phase<Name extends LeasePhase['name']> = Extract<LeasePhase, { name: Name }>;
 
 /** Wishes changed: act now, or as soon as the request in flight is answered, or once the registry is back. */
 function onWish(machine: LeaseMachine, context: LeaseContext): LeaseStep {
@@ -101,28 +99,14 @@ function onWish(machine: LeaseMachine, context: LeaseContext): LeaseStep {
   return stay(dirty);
 }
 
-function onSynced(
-  machine: LeaseMachine,
-  phase: Phase<'syncing'>,
-  event: Extract<LeaseEvent, { type: 'synced' }>,
-  context: LeaseContext,
-): LeaseStep {
-  const lease = phase.renew ? { ...phase.lease, renewedAt: event.at } : phase.lease;
-  const effects: LeaseEffect[] = [];
-  if (phase.attempt > 0) effects.push(emit({ type: 'lease-recovered', leaseId: lease.id }));
-  const observed = observeRecords(machine.records, event.observations, lease, context);
-  effects.push(...observed.events.map(emit));
-  const after = { ...machine, records: observed.records, expired: false };
-  return prepend(effects, proceed(after, lease, context));
-}
-
 function onRevoked(
   machine: LeaseMachine,
-  phase: Phase<'revoking'>,
+  phase: Extract<LeasePhase, { name: 'revoking' }>,
+  observations: ReadonlyMap<string, RecordObservation>,
   context: LeaseContext,
 ): LeaseStep {
   const effects = [...machine.records]
-    .filter(([, record]) => record.standing.name !== 'unwritten')
+    .filter(([key, record]) => endsWithLease(record, observations.get(key)))
     .filter(([, record]) => phase.final || !record.wanted)
     .map(([key]) => emit({ type: 'deregistered', key }));
   if (phase.final) return { machine: stopped(machine), effects };

@@ -3,7 +3,8 @@ import type { BackoffPolicy } from './backoff.js';
 import type { Random } from './clock.js';
 import type { DiscoveryError } from './discovery-error.js';
 import type { RegistrationEvent } from './discovery-event.js';
-import type { LeaseRecords, RecordObservation, RecordRequest } from './lease-record.js';
+import type { LeaseRecords, RecordRequest } from './lease-record.js';
+import type { RecordObservation } from './record-observation.js';
 
 /** A lease the registry granted. */
 export interface HeldLease {
@@ -49,6 +50,8 @@ export interface LeaseMachine {
   readonly dirty: boolean;
   /** The lease was reported as expired and has not been renewed since. */
   readonly expired: boolean;
+  /** It was told that the registry does not answer, and not yet that it does again. */
+  readonly interrupted: boolean;
 }
 
 /** What can happen to the machine. `at` is when the request that is answered was sent. */
@@ -74,10 +77,18 @@ export type LeaseEvent =
       readonly observations: ReadonlyMap<string, RecordObservation>;
       readonly at: number;
     }
+  /** The registry answered all of a sync, and refused some records. */
+  | {
+      readonly type: 'refused';
+      readonly refusals: ReadonlyMap<string, DiscoveryError>;
+      readonly observations: ReadonlyMap<string, RecordObservation>;
+      readonly at: number;
+    }
   | { readonly type: 'lease-gone' }
-  | { readonly type: 'revoked' }
+  /** `observations`: what was found about records before they went with the lease. */
+  | { readonly type: 'revoked'; readonly observations?: ReadonlyMap<string, RecordObservation> }
   /**
-   * The request failed. `renewedAt` is set where it had renewed the lease before it did, `observations` where it had found out
+   * The request failed, or the lease itself was refused. `renewedAt` is set where it had renewed the lease before it did, `observations` where it had found out
    * about some records.
    */
   | {
@@ -129,4 +140,5 @@ export const INITIAL_LEASE_MACHINE: LeaseMachine = {
   records: new Map(),
   dirty: false,
   expired: false,
+  interrupted: false,
 };

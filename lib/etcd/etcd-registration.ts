@@ -42,24 +42,24 @@ export class EtcdRegistration implements Registration {
   }
 
   observe(event: RegistrationEvent): void {
+    const { state } = this.status;
     switch (event.type) {
       case 'registered':
       case 'record-restored':
         return this.become('registered');
       case 'conflict':
         return this.become('conflict');
+      case 'record-refused':
+        return this.become(state === 'conflict' ? state : 'registering', event.error);
       case 'lease-lost':
       case 'lease-expired':
-        return this.become('registering');
+        // What another process holds does not go with our lease.
+        return this.become(state === 'conflict' ? state : 'registering');
       case 'lease-unreachable':
-        return this.become(
-          this.status.state === 'registering' ? 'registering' : 'unreachable',
-          event.error,
-        );
+        return this.become(state === 'registered' ? 'unreachable' : state, event.error);
       case 'lease-recovered':
         // A record that was not in place is announced by its own event.
-        if (this.status.state === 'unreachable') this.become('registered');
-        return;
+        return this.become(state === 'unreachable' ? 'registered' : state);
       default:
     }
   }

@@ -1,8 +1,9 @@
 /** Runs one lease machine against etcd: performs its effects one at a time and feeds the answers back. */
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
+import type { DiscoveryError } from '../core/discovery-error.js';
 import type { RegistrationEvent } from '../core/discovery-event.js';
 import { stepLease } from '../core/lease-machine.js';
-import type { RecordObservation } from '../core/lease-record.js';
+import type { RecordObservation } from '../core/record-observation.js';
 import {
   INITIAL_LEASE_MACHINE,
   type LeaseEffect,
@@ -107,7 +108,7 @@ export class LeaseKeeper {
       case 'revoke':
         this.answer(
           'lease revoke',
-          this.revoke(effect).then(() => ({ type: 'revoked' })),
+          this.revoke(effect).then((observations) => ({ type: 'revoked', observations })),
         );
         return;
       case 'sync':
@@ -131,14 +132,19 @@ export class LeaseKeeper {
 
   private async revoke({ leaseId, records }: Extract<LeaseEffect, { type: 'revoke' }>) {
     const { connection } = this.options;
+    const observations = new Map<string, RecordObservation>();
     const announced = await Promise.allSettled(
-      records.map((request) => announceRemoval(connection, leaseId, request)),
+      records.map(async (request) => {
+        const observation = await announceRemoval(connection, leaseId, request);
+        if (observation !== undefined) observations.set(request.key, observation);
+      }),
     );
     for (const outcome of announced) {
       // What etcd refuses to announce goes with the lease all the same; etcd that does not answer is not asked twice.
       if (outcome.status === 'rejected' && isUnavailable(outcome.reason)) throw outcome.reason;
     }
     await revokeLease(connection, leaseId);
+    return observations;
   }
 
   /**
@@ -152,20 +158,28 @@ export class LeaseKeeper {
     const { connection } = this.options;
     const { leaseId, renew, records } = effect;
     const observations = new Map<string, RecordObservation>();
+    const refusals = new Map<string, DiscoveryError>();
     const [renewal, ...outcomes] = await Promise.allSettled([
       renew ? renewLease(connection, leaseId) : undefined,
       ...records.map(async (request) => {
         observations.set(request.key, await syncRecord(connection, leaseId, request));
       }),
     ]);
-    const failures = [renewal, ...outcomes].flatMap((outcome) =>
-      outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
-    );
-    if (failures.length === 0) return { type: 'synced', observations, at };
-    if (failures.some((failure) => failure instanceof LeaseGoneError))
-      return { type: 'lease-gone' };
-    const error = toDiscoveryError('registration', failures[0]);
-    const renewed = renew && renewal.status === 'fulfilled';
-    return { type: 'failed', error, observations, ...(renewed ? { renewedAt: at } : {}) };
+    let failure = renewal.status === 'rejected' ? renewal.reason : undefined;
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.status === 'fulfilled') continue;
+      const { reason } = outcome;
+      if (reason instanceof LeaseGoneError) return { type: 'lease-gone' };
+      if (isUnavailable(reason)) failure ??= reason;
+      else refusals.set(records[index]?.key ?? '', toDiscoveryError('registration', reason));
+    }
+    if (failure instanceof LeaseGoneError) return { type: 'lease-gone' };
+    if (failure !== undefined) {
+      const renewed = renew && renewal.status === 'fulfilled';
+      const error = toDiscoveryError('registration', failure);
+      return { type: 'failed', error, observations, ...(renewed ? { renewedAt: at } : {}) };
+    }
+    if (refusals.size > 0) return { type: 'refused', refusals, observations, at };
+    return { type: 'synced', observations, at };
   }
 }

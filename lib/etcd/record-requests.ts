@@ -1,7 +1,8 @@
 /** The requests that bring one record to where it should be. */
 import { drainingEndpoint } from '../core/endpoint.js';
 import { decodeEndpoint, encodeEndpoint } from '../core/endpoint-codec.js';
-import type { RecordObservation, RecordRequest } from '../core/lease-record.js';
+import type { RecordRequest } from '../core/lease-record.js';
+import type { RecordObservation } from '../core/record-observation.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import { isUnavailable, LeaseGoneError } from './etcd-error.js';
 
@@ -27,8 +28,7 @@ export async function syncRecord(
   request: RecordRequest,
 ): Promise<RecordObservation> {
   if (request.mode === 'remove') {
-    await remove(connection, leaseId, request);
-    return { name: 'removed' };
+    return remove(connection, leaseId, request);
   }
   const found = await inspect(connection, request, leaseId);
   if (found === 'ours') return { name: 'held' };
@@ -99,26 +99,28 @@ async function write(
 /**
  * Says of a record of ours that its server leaves. A deletion alone looks the same whoever did it; one that was announced is
  * never taken for the registry's fault, so that clients follow it at once, however many servers leave together.
+ *
+ * @returns what will be known of it once it is out; `undefined` where it is not there, or cannot say so
  */
 export async function announceRemoval(
   connection: EtcdConnection,
   leaseId: string,
   request: RecordRequest,
-): Promise<void> {
+): Promise<RecordObservation | undefined> {
   const decoded = decodeEndpoint(request.value);
   const draining = decoded.ok ? drainingEndpoint(decoded.endpoint) : undefined;
-  if (draining === undefined) return;
+  if (draining === undefined) return undefined;
   const key = Buffer.from(request.key);
   const value = Buffer.from(encodeEndpoint(draining));
   const put = { request_put: { key, value, lease: leaseId } };
-  await ifOurs(connection, leaseId, request.key, [put]);
+  return ifOurs(connection, leaseId, request.key, [put]);
 }
 
 async function remove(
   connection: EtcdConnection,
   leaseId: string,
   request: RecordRequest,
-): Promise<void> {
+): Promise<RecordObservation> {
   try {
     await announceRemoval(connection, leaseId, request);
   } catch (error) {
@@ -126,24 +128,26 @@ async function remove(
     if (isUnavailable(error) || error instanceof LeaseGoneError) throw error;
   }
   const deletion = { request_delete_range: { key: Buffer.from(request.key) } };
-  await ifOurs(connection, leaseId, request.key, [deletion]);
+  const found = await ifOurs(connection, leaseId, request.key, [deletion]);
+  return found ?? { name: 'removed' };
 }
 
+/** Does this where the key is ours, and says whether it was; `undefined` where it is not there. */
 async function ifOurs(
   connection: EtcdConnection,
   leaseId: string,
-  key: string,
+  name: string,
   success: Operations,
-): Promise<void> {
-  const isOurs = {
-    result: 'Equal',
-    target: 'Lease',
-    key: Buffer.from(key),
-    lease: leaseId,
-  } as const;
-  await connection.request(
+): Promise<RecordObservation | undefined> {
+  const key = Buffer.from(name);
+  const isOurs = { result: 'Equal', target: 'Lease', key, lease: leaseId } as const;
+  const failure = [{ request_range: { key, keys_only: true } }];
+  const reply = await connection.request(
     'record removal',
-    (member, options) => member.kv.txn({ compare: [isOurs], success, failure: [] }, options),
+    (member, options) => member.kv.txn({ compare: [isOurs], success, failure }, options),
     'last',
   );
+  if (reply.succeeded) return { name: 'removed' };
+  const isThere = (reply.responses[0]?.response_range.kvs.length ?? 0) > 0;
+  return isThere ? { name: 'spared' } : undefined;
 }

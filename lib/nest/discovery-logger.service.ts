@@ -44,6 +44,11 @@ export function describeEvent(event: DiscoveryEvent): [Level, string] {
       return ['debug', `Lease ${event.leaseId} granted for ${event.ttlMs} ms.`];
     case 'lease-lost':
       return ['warn', `Lease ${event.leaseId} is gone; registering again under a new one.`];
+    case 'record-refused':
+      return [
+        'warn',
+        `${event.key} is refused (${event.error.message}); trying again in ${Math.round(event.retryInMs)} ms and until it succeeds.`,
+      ];
     case 'lease-expired':
       return [
         'warn',

@@ -14,7 +14,8 @@ export interface RegistrationRequest {
 }
 
 /**
- * - `registering`: not in the registry yet, or no longer; attempts go on without end.
+ * - `registering`: not in the registry yet, or no longer, or the registry refuses what it should say (`error` tells why); attempts go
+ *   on without end.
  * - `registered`: in the registry with our value, as last verified.
  * - `unreachable`: was registered, and the registry does not answer; the record lives until its lease runs out.
  * - `conflict`: another process wrote our key; it is contested with backoff.

@@ -1,6 +1,7 @@
 /** The contract of every registry, on real etcd: two processes' worth of registries on one store. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Etcd3 } from 'etcd3';
+import { filter, firstValueFrom } from 'rxjs';
 import { encodeEndpoint } from '../../lib/core/endpoint-codec.js';
 import { EtcdRegistry } from '../../lib/etcd/etcd-registry.js';
 import { describeEachEtcd } from '../support/describe-etcd.js';
@@ -100,6 +101,45 @@ describeEachEtcd('EtcdRegistry', (binary) => {
     await registry.close();
     const request = { service: 'api', endpoint: endpointAt('h:1'), ttlSeconds: 10 };
     expect(() => registry.register(request)).toThrow(/CLOSED|closed/);
+  });
+
+  it('refuses one record and leaves the status of the others alone', async () => {
+    const registry = new EtcdRegistry({ hosts: etcd.hosts, namespace: 'refused/' });
+    const events: string[] = [];
+    registry.events$.subscribe((event) => {
+      if ('key' in event) events.push(`${event.type} ${event.key}`);
+      else events.push(event.type);
+    });
+    const [api, web] = await announce(registry, 'api', endpointAt('h:1'), endpointAt('h:2'));
+    const states: string[] = [];
+    api?.status$.subscribe(({ state }) => states.push(state));
+    web?.update(endpointAt('h:2', 'x'.repeat(2_000_000)));
+    const refused = web?.status$.pipe(filter(({ error }) => error?.code === 'REGISTRY_REJECTED'));
+    expect(await firstValueFrom(refused!)).toMatchObject({ state: 'registering' });
+    web?.update(endpointAt('h:2'));
+    await firstValueFrom(web!.status$.pipe(filter(({ state }) => state === 'registered')));
+    expect(states).toEqual(['registered']);
+    expect(events.filter((event) => event.startsWith('lease-'))).toEqual(['lease-granted']);
+    expect(events).toContain('record-refused refused/api/h:2');
+    await registry.close();
+  });
+
+  it("does not tell a record as taken out where another process's stands", async () => {
+    const options = { hosts: etcd.hosts, namespace: 'theirs/' };
+    const registry = new EtcdRegistry(options);
+    const told: string[] = [];
+    registry.events$.subscribe((event) => {
+      if (event.type === 'deregistered') told.push(event.key);
+    });
+    const admin = new Etcd3({ hosts: etcd.hosts });
+    const [api, web] = await announce(registry, 'api', endpointAt('h:1'), endpointAt('h:2'));
+    await admin.put('theirs/api/h:1').value('theirs').exec();
+    await api?.close();
+    await web?.close();
+    expect(told).toEqual(['theirs/api/h:2']);
+    expect(await admin.get('theirs/api/h:1')).toBe('theirs');
+    admin.close();
+    await registry.close();
   });
 
   it('keeps namespaces apart', async () => {

@@ -3,7 +3,8 @@ import { REGISTRY_BACKOFF } from '../../../lib/core/backoff.js';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
 import type { RegistrationEvent } from '../../../lib/core/discovery-event.js';
 import { stepLease } from '../../../lib/core/lease-machine.js';
-import type { LeaseRecord, RecordObservation } from '../../../lib/core/lease-record.js';
+import type { LeaseRecord } from '../../../lib/core/lease-record.js';
+import type { RecordObservation } from '../../../lib/core/record-observation.js';
 import {
   type HeldLease,
   INITIAL_LEASE_MACHINE,
@@ -17,9 +18,11 @@ import {
 const TTL_MS = 9_000;
 const LEASE: HeldLease = { id: 'L', ttlMs: TTL_MS, renewedAt: 0 };
 const AWAY = new DiscoveryError('REGISTRY_UNAVAILABLE', 'away');
+const REFUSED = new DiscoveryError('REGISTRY_REJECTED', 'no space');
 const HELD: RecordObservation = { name: 'held' };
 const WRITTEN: RecordObservation = { name: 'written', displaced: undefined, updated: false };
 const REMOVED: RecordObservation = { name: 'removed' };
+const SPARED: RecordObservation = { name: 'spared' };
 const foreign = (value: string, contested = false): RecordObservation => ({
   name: 'foreign',
   value,
@@ -39,7 +42,7 @@ const unwritten: LeaseRecord = { value: '1', wanted: true, standing: { name: 'un
 
 function machine(phase: LeasePhase, record?: LeaseRecord): LeaseMachine {
   const records = new Map(record === undefined ? [] : [['api/a', record]]);
-  return { phase, records, dirty: false, expired: false };
+  return { phase, records, dirty: false, expired: false, interrupted: false };
 }
 
 /** One of each phase, as it is reached with the record `api/a`. */
@@ -76,6 +79,12 @@ const EVENTS = {
   'registry-was-away': { type: 'registry-was-away' },
   granted: { type: 'granted', leaseId: 'M', ttlMs: TTL_MS, at: 900 },
   synced: { type: 'synced', observations: new Map([['api/a', HELD]]), at: 900 },
+  refused: {
+    type: 'refused',
+    refusals: new Map([['api/a', REFUSED]]),
+    observations: new Map(),
+    at: 900,
+  },
   'lease-gone': { type: 'lease-gone' },
   revoked: { type: 'revoked' },
   failed: { type: 'failed', error: AWAY },
@@ -112,6 +121,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
     'registry-was-away': IGNORED,
     granted: IGNORED,
     synced: IGNORED,
+    refused: IGNORED,
     'lease-gone': IGNORED,
     revoked: IGNORED,
     failed: IGNORED,
@@ -125,6 +135,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
     'registry-was-away': IGNORED,
     granted: 'syncing: lease-granted, sync claim api/a=1',
     synced: IGNORED,
+    refused: IGNORED,
     'lease-gone': IGNORED,
     revoked: IGNORED,
     failed: 'backing-off: timer 100, lease-unreachable',
@@ -138,6 +149,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
     'registry-was-away': IGNORED,
     granted: IGNORED,
     synced: 'resting: timer 2900',
+    refused: 'backing-off: timer 100, record-refused',
     'lease-gone': 'granting: lease-lost, grant',
     revoked: IGNORED,
     failed: 'backing-off: timer 100, lease-unreachable',
@@ -151,6 +163,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
     'registry-was-away': 'syncing: sync! verify api/a=1',
     granted: IGNORED,
     synced: IGNORED,
+    refused: IGNORED,
     'lease-gone': IGNORED,
     revoked: IGNORED,
     failed: IGNORED,
@@ -164,6 +177,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
     'registry-was-away': 'granting: grant',
     granted: IGNORED,
     synced: IGNORED,
+    refused: IGNORED,
     'lease-gone': IGNORED,
     revoked: IGNORED,
     failed: IGNORED,
@@ -177,6 +191,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
     'registry-was-away': 'syncing: sync! verify api/a=1',
     granted: IGNORED,
     synced: IGNORED,
+    refused: IGNORED,
     'lease-gone': IGNORED,
     revoked: IGNORED,
     failed: IGNORED,
@@ -190,6 +205,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
     'registry-was-away': IGNORED,
     granted: IGNORED,
     synced: IGNORED,
+    refused: IGNORED,
     'lease-gone': 'idle: deregistered',
     revoked: 'idle: deregistered',
     failed: 'backing-off: timer 100, lease-unreachable',
@@ -203,6 +219,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
     'registry-was-away': IGNORED,
     granted: IGNORED,
     synced: IGNORED,
+    refused: IGNORED,
     'lease-gone': 'stopped: deregistered',
     revoked: 'stopped: deregistered',
     failed: 'stopped:',
@@ -216,6 +233,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
     'registry-was-away': IGNORED,
     granted: IGNORED,
     synced: IGNORED,
+    refused: IGNORED,
     'lease-gone': IGNORED,
     revoked: IGNORED,
     failed: IGNORED,
@@ -293,6 +311,12 @@ class Driver {
   synced(observations: Readonly<Record<string, RecordObservation>> = {}): this {
     const all = new Map(Object.entries(observations));
     return this.feed({ type: 'synced', observations: all, at: this.now });
+  }
+
+  refused(observations: Readonly<Record<string, RecordObservation>>, ...keys: string[]): this {
+    const refusals = new Map(keys.map((key) => [key, REFUSED]));
+    const all = new Map(Object.entries(observations));
+    return this.feed({ type: 'refused', refusals, observations: all, at: this.now });
   }
 
   failed(renewedAt?: number): this {
@@ -585,6 +609,19 @@ describe('with the registry away', () => {
     expect(driver.machine.records.get('api/b')?.standing.name).toBe('unwritten');
   });
 
+  it('that it answers again is told once, and not before all of it works again', () => {
+    const driver = Driver.registered().due().failed().due().feed({ type: 'lease-gone' });
+    driver.granted('M').failed().due();
+    expect(driver.news()).toEqual(['lease-unreachable', 'lease-lost', 'lease-granted']);
+    driver.synced({ 'api/a': WRITTEN }).due().synced({ 'api/a': HELD });
+    expect(driver.news()).toEqual(['lease-recovered', 'registered']);
+  });
+
+  it('a failure that follows a pause is told', () => {
+    const driver = new Driver().want('api/a').granted().feed({ type: 'lease-gone' });
+    expect(driver.due().failed().news()).toContain('lease-unreachable');
+  });
+
   it('leases that are gone as soon as they are granted are not asked for without a pause', () => {
     const driver = new Driver().want('api/a').granted();
     driver.feed({ type: 'lease-gone' });
@@ -656,6 +693,7 @@ describe('with the registry away', () => {
       'lease-unreachable',
       'lease-lost',
       'lease-granted',
+      'lease-recovered',
       'registered',
     ]);
   });
@@ -671,6 +709,7 @@ describe('with the registry away', () => {
     expect(driver.synced({ 'api/a': WRITTEN }).news()).toEqual([
       'lease-unreachable',
       'lease-granted',
+      'lease-recovered',
       'registered',
     ]);
   });
@@ -733,6 +772,62 @@ describe('with the registry away', () => {
     const driver = two().due().unwant('api/a').failed().failed().want('api/c', '3');
     expect(driver.asked).toEqual([]);
     expect(driver.due().asked).toEqual(['sync! remove api/a=1 verify api/b=2 claim api/c=3']);
+  });
+});
+
+describe('a record that the registry refuses', () => {
+  it('is told once, and tried again with backoff, while the lease is kept alive', () => {
+    const driver = new Driver().want('api/a').want('api/b', '2').granted();
+    driver.random = () => 1;
+    const delays: number[] = [];
+    for (let attempt = 0; attempt < 30; attempt++) {
+      driver.refused({ 'api/a': attempt === 0 ? WRITTEN : HELD }, 'api/b');
+      delays.push(driver.delayMs ?? Number.NaN);
+      expect(driver.due().asked).toEqual(['sync! verify api/a=1 claim api/b=2']);
+    }
+    expect(delays.slice(0, 4)).toEqual([200, 400, 800, 1_600]);
+    expect(Math.max(...delays)).toBeLessThanOrEqual((TTL_MS / 3) * 1.1);
+    expect(driver.told).toEqual([
+      { type: 'lease-granted', leaseId: 'L', ttlMs: TTL_MS },
+      { type: 'registered', key: 'api/a', leaseId: 'L' },
+      { type: 'record-refused', key: 'api/b', error: REFUSED, retryInMs: 200 },
+    ]);
+    driver.news();
+    driver.synced({ 'api/a': HELD, 'api/b': WRITTEN });
+    expect(driver.told).toEqual([{ type: 'registered', key: 'api/b', leaseId: 'L' }]);
+  });
+
+  it('with a new value is told as registered once it has that or the old one again', () => {
+    const changed = Driver.registered().want('api/a', '2').refused({}, 'api/a');
+    changed.due().synced({ 'api/a': { name: 'written', displaced: undefined, updated: true } });
+    expect(changed.news()).toEqual(['record-refused', 'registered']);
+    const back = Driver.registered().want('api/a', '2').refused({}, 'api/a').want('api/a', '1');
+    expect(back.due().synced({ 'api/a': HELD }).news()).toEqual(['record-refused', 'registered']);
+  });
+
+  it('is told again with another value, and after the registry was away', () => {
+    const driver = Driver.registered().want('api/a', '2').refused({}, 'api/a');
+    driver.want('api/a', '3').due().refused({}, 'api/a');
+    expect(driver.news()).toEqual(['record-refused', 'record-refused']);
+    driver.due().failed().due().refused({}, 'api/a');
+    expect(driver.news()).toEqual(['lease-unreachable', 'lease-recovered', 'record-refused']);
+  });
+
+  it('that is to come out gets an attempt at once', () => {
+    const driver = two().want('api/a', '2').unwant('api/b').refused({ 'api/b': HELD }, 'api/a');
+    expect(driver.asked).toEqual(['sync! verify api/a=2 remove api/b=2']);
+    driver.refused({ 'api/b': REMOVED }, 'api/a');
+    expect(driver.news()).toEqual(['record-refused', 'deregistered']);
+  });
+
+  it('stays in conflict where it is, and is told when it is won', () => {
+    const driver = lose(Driver.registered()).refused({}, 'api/a');
+    expect(driver.machine.records.get('api/a')?.standing.name).toBe('contested');
+    expect(driver.due().synced({ 'api/a': WRITTEN }).news()).toEqual([
+      'conflict',
+      'record-refused',
+      'registered',
+    ]);
   });
 });
 
@@ -801,6 +896,32 @@ describe('taking out', () => {
     driver.synced({ 'api/a': foreign('theirs'), 'api/b': HELD });
     driver.unwant('api/a').synced({ 'api/a': foreign('theirs'), 'api/b': HELD });
     expect(driver.asked).toEqual(['sync remove api/a=1 verify api/b=2']);
+  });
+});
+
+describe('a record that another process holds', () => {
+  it('is not told as taken out when it is spared', () => {
+    const driver = two()
+      .due()
+      .synced({ 'api/a': foreign('theirs'), 'api/b': HELD });
+    driver.synced({ 'api/a': foreign('theirs', true), 'api/b': HELD }).unwant('api/a');
+    driver.synced({ 'api/a': SPARED, 'api/b': HELD });
+    expect(driver.news()).toEqual(['conflict', 'conflict']);
+    expect([...driver.machine.records.keys()]).toEqual(['api/b']);
+  });
+
+  it('is not told as taken out when our lease ends, whether it was looked at or not', () => {
+    const lost = (): Driver => lose(Driver.registered()).synced({ 'api/a': foreign('x', true) });
+    expect(lost().feed({ type: 'stop' }).feed({ type: 'revoked' }).news()).toEqual([
+      'conflict',
+      'conflict',
+    ]);
+    const observations = new Map([['api/a', SPARED]]);
+    const unseen = Driver.registered().unwant('api/a').feed({ type: 'revoked', observations });
+    expect(unseen.news()).toEqual([]);
+    const found = new Map([['api/a', REMOVED]]);
+    const back = lost().unwant('api/a').feed({ type: 'revoked', observations: found });
+    expect(back.news()).toContain('deregistered');
   });
 });
 

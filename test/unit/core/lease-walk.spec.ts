@@ -3,14 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { REGISTRY_BACKOFF } from '../../../lib/core/backoff.js';
 import type { Random } from '../../../lib/core/clock.js';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
+import type { RegistrationEvent } from '../../../lib/core/discovery-event.js';
 import { stepLease } from '../../../lib/core/lease-machine.js';
-import type { RecordObservation, RecordRequest } from '../../../lib/core/lease-record.js';
+import type { RecordRequest } from '../../../lib/core/lease-record.js';
+import type { RecordObservation } from '../../../lib/core/record-observation.js';
 import {
   INITIAL_LEASE_MACHINE,
   type LeaseEffect,
   type LeaseEvent,
   type LeaseMachine,
 } from '../../../lib/core/lease-state.js';
+import { EtcdRegistration } from '../../../lib/etcd/etcd-registration.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
 const TTL_MS = 9_000;
@@ -44,7 +47,8 @@ class FakeRegistry {
   sync(leaseId: string, { key, value, mode }: RecordRequest): RecordObservation {
     const found = this.records.get(key);
     if (mode === 'remove') {
-      if (found?.leaseId === leaseId) this.records.delete(key);
+      if (found !== undefined && found.leaseId !== leaseId) return { name: 'spared' };
+      this.records.delete(key);
       return { name: 'removed' };
     }
     if (found?.leaseId === leaseId && found.value === value) return { name: 'held' };
@@ -63,6 +67,8 @@ class Walk {
   machine: LeaseMachine = INITIAL_LEASE_MACHINE;
   readonly registry = new FakeRegistry();
   readonly wanted = new Map<string, string>();
+  /** What users are told of the wanted records. */
+  readonly told = new Map<string, EtcdRegistration>();
   requests: Request[] = [];
   timerAt: number | undefined;
   now = 0;
@@ -80,11 +86,18 @@ class Walk {
     this.machine = step.machine;
     for (const effect of step.effects) {
       if (effect.type === 'timer') this.timerAt = this.now + effect.delayMs;
-      else if (effect.type !== 'emit') this.requests.push({ ...effect, sentAt: this.now });
+      else if (effect.type === 'emit') this.tell(effect.event);
+      else this.requests.push({ ...effect, sentAt: this.now });
     }
     // As the runner does: the answer of a request that a revocation at stop has overtaken is dropped.
     if (this.stopping) this.requests = this.requests.slice(-1);
     this.check();
+  }
+
+  private tell(event: RegistrationEvent): void {
+    for (const [key, registration] of this.told) {
+      if (!('key' in event) || event.key === key) registration.observe(event);
+    }
   }
 
   // Without `expect`, which is slow a million times over.
@@ -124,6 +137,18 @@ class Walk {
     this.feed({ type: 'failed', error: new DiscoveryError('REGISTRY_UNAVAILABLE', 'away') });
   }
 
+  /** The registry answers, and refuses one of the records. */
+  refuse(): void {
+    const request = this.requests[0];
+    if (request?.type !== 'sync' || request.records.length === 0) return;
+    this.requests.shift();
+    const [refused, ...records] = request.records;
+    const event = this.reply({ ...request, records });
+    if (event.type !== 'synced' || refused === undefined) return this.feed(event);
+    const error = new DiscoveryError('REGISTRY_REJECTED', 'no space');
+    this.feed({ ...event, type: 'refused', refusals: new Map([[refused.key, error]]) });
+  }
+
   private reply(request: Request): LeaseEvent {
     const { registry, now } = this;
     registry.expire(now);
@@ -145,12 +170,22 @@ class Walk {
   }
 
   want(key: string, value: string): void {
+    if (!this.wanted.has(key)) {
+      const initial = { state: 'registering', service: 'api', key, address: 'h:1' } as const;
+      const registration = new EtcdRegistration(
+        initial,
+        () => {},
+        async () => {},
+      );
+      this.told.set(key, registration);
+    }
     this.wanted.set(key, value);
     this.feed({ type: 'want', key, value });
   }
 
   unwant(key: string): void {
     this.wanted.delete(key);
+    this.told.delete(key);
     this.feed({ type: 'unwant', key });
   }
 
@@ -165,7 +200,8 @@ class Walk {
     const chance = this.random();
     if (chance < 0.08) this.want(pick(KEYS), `${Math.floor(this.random() * 4)}`);
     else if (chance < 0.13) this.unwant(pick(KEYS));
-    else if (chance < 0.5) this.answer();
+    else if (chance < 0.46) this.answer();
+    else if (chance < 0.5) this.refuse();
     else if (chance < 0.62) this.fail(this.random() < 0.5);
     else if (chance < 0.82) this.fireTimer();
     else if (chance < 0.86) this.feed({ type: 'registry-back' });
@@ -200,7 +236,7 @@ class Walk {
 
 describe('the lease machine, whatever happens', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
-    'is never stuck, and ends with every wanted record held and no other (seed %i)',
+    'is never stuck, and ends with every wanted record held, told so, and no other (seed %i)',
     (seed) => {
       const walk = new Walk(seededRandom(seed));
       for (let step = 0; step < 10_000; step++) {
@@ -208,6 +244,8 @@ describe('the lease machine, whatever happens', () => {
         if (step % 500 === 499) {
           walk.settle(200);
           expect(walk.ours()).toEqual(Object.fromEntries(walk.wanted));
+          const states = [...walk.told.values()].map(({ status }) => status.state);
+          expect(states).toEqual(states.map(() => 'registered'));
           expect(walk.machine.phase.name).toBe(walk.wanted.size === 0 ? 'idle' : 'resting');
         }
       }

@@ -86,7 +86,7 @@ describe('a lease keeper', () => {
     for (const until = clock.now() + 600_000; clock.now() < until; await settled()) {
       clock.advance(clock.nextTimerMs ?? Infinity);
     }
-    expect(events.slice(2)).toEqual(['lease-unreachable']);
+    expect(events.slice(2)).toEqual(['record-refused']);
     expect(etcd.log.filter((what) => what === 'lease keepalive').length).toBeGreaterThan(180);
   });
 });

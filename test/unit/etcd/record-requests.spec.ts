@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { RecordObservation, RecordRequest } from '../../../lib/core/lease-record.js';
+import type { RecordRequest } from '../../../lib/core/lease-record.js';
+import type { RecordObservation } from '../../../lib/core/record-observation.js';
 import { LeaseGoneError } from '../../../lib/etcd/etcd-error.js';
-import { syncRecord } from '../../../lib/etcd/record-requests.js';
+import { announceRemoval, syncRecord } from '../../../lib/etcd/record-requests.js';
 import { FakeEtcd } from './fake-etcd.js';
 
 const KEY = 'api/h:1';
@@ -61,10 +62,27 @@ describe('what is under the key, and what each request makes of it', () => {
     expect(etcd.records.has(KEY)).toBe(false);
   });
 
-  it("remove spares what is another's, and counts as done", async () => {
+  it("remove spares what is another's, and says so", async () => {
     etcd.put(KEY, 'new', etcd.grant());
-    expect(await sync('remove')).toEqual({ name: 'removed' });
+    expect(await sync('remove')).toEqual({ name: 'spared' });
     expect(etcd.records.has(KEY)).toBe(true);
+  });
+
+  it('remove of what is not there counts as done', async () => {
+    expect(await sync('remove')).toEqual({ name: 'removed' });
+  });
+
+  it('a removal is announced where the record is ours, and only there', async () => {
+    const value = '{"Op":0,"Addr":"h:1","Metadata":null}';
+    const announce = () =>
+      announceRemoval(etcd.connection, ours, { key: KEY, value, mode: 'remove' });
+    expect(await announce()).toBeUndefined();
+    etcd.put(KEY, value, ours);
+    expect(await announce()).toEqual({ name: 'removed' });
+    expect(etcd.records.get(KEY)?.value).toContain('draining');
+    etcd.put(KEY, value, etcd.grant());
+    expect(await announce()).toEqual({ name: 'spared' });
+    expect(etcd.records.get(KEY)?.value).toBe(value);
   });
 });
 
