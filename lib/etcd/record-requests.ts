@@ -37,12 +37,16 @@ export async function syncRecord(
     return { name: 'foreign', value: foreign.value, contested: false };
   }
   const written = await write(connection, request, leaseId, found?.modRevision ?? '0');
-  if (written) {
-    const updated = found !== undefined && foreign === undefined;
-    return { name: 'written', displaced: foreign?.value, updated };
-  }
+  const updated = found !== undefined && foreign === undefined;
+  const outcome = { name: 'written', displaced: foreign?.value, updated } as const;
+  if (written) return outcome;
+  const now = await inspect(connection, request, leaseId);
+  // The answer was lost, and the write that was sent again met the first one.
+  if (now === 'ours') return outcome;
+  // A write of an older value came late.
+  if (now?.leaseId === leaseId) return syncRecord(connection, leaseId, request);
   // Somebody wrote in between: it is theirs until looked at again.
-  return { name: 'foreign', value: foreign?.value ?? '', contested: true };
+  return { name: 'foreign', value: (now ?? foreign)?.value ?? '', contested: true };
 }
 
 async function inspect(

@@ -18,6 +18,14 @@ function sync(mode: RecordRequest['mode'], value = 'new'): Promise<RecordObserva
   return syncRecord(etcd.connection, ours, { key: KEY, value, mode });
 }
 
+/** The first write reaches etcd, and is repeated, as on another member. */
+function repeatWrite(value = 'new'): void {
+  let writes = 0;
+  etcd.before = (what) => {
+    if (what === 'record write' && ++writes === 1) etcd.put(KEY, value, ours);
+  };
+}
+
 describe('what is under the key, and what each request makes of it', () => {
   it.each(['verify', 'claim'] as const)('ours with our value: %s leaves it', async (mode) => {
     etcd.put(KEY, 'new', ours);
@@ -92,7 +100,7 @@ describe('when somebody writes between our look and our write', () => {
     etcd.before = (what) => {
       if (what === 'record write') etcd.put(KEY, 'theirs', theirs);
     };
-    expect(await sync(mode)).toMatchObject({ name: 'foreign', contested: true });
+    expect(await sync(mode)).toEqual({ name: 'foreign', value: 'theirs', contested: true });
     expect(etcd.records.get(KEY)).toMatchObject({ value: 'theirs', lease: theirs });
   });
 
@@ -103,6 +111,25 @@ describe('when somebody writes between our look and our write', () => {
     };
     expect(await sync('claim')).toEqual({ name: 'foreign', value: 'theirs', contested: true });
     expect(etcd.records.has(KEY)).toBe(false);
+  });
+});
+
+describe('a write whose answer is lost, and that is sent again', () => {
+  it.each(['verify', 'claim'] as const)('is no conflict with itself: %s', async (mode) => {
+    repeatWrite();
+    expect(await sync(mode)).toEqual({ name: 'written', displaced: undefined, updated: false });
+  });
+
+  it('still says what it replaced', async () => {
+    etcd.put(KEY, 'theirs', etcd.grant());
+    repeatWrite();
+    expect(await sync('claim')).toEqual({ name: 'written', displaced: 'theirs', updated: false });
+  });
+
+  it('of an earlier value, that comes late, is followed by the right one', async () => {
+    repeatWrite('older');
+    expect(await sync('claim')).toMatchObject({ name: 'written', updated: true });
+    expect(etcd.records.get(KEY)).toMatchObject({ value: 'new', lease: ours });
   });
 });
 
