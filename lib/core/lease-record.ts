@@ -56,11 +56,12 @@ export function recordRequests(records: LeaseRecords, now: number): RecordReques
   });
 }
 
-/** The removals that are due when all records go. */
+/**
+ * The removals that are due when all records go. Those not written yet too: a write may be on its way, and a removal spares what is
+ * not ours.
+ */
 export function removalRequests(records: LeaseRecords): RecordRequest[] {
-  return [...records].flatMap(([key, { value, standing }]) =>
-    standing.name === 'unwritten' ? [] : [{ key, value, mode: 'remove' }],
-  );
+  return [...records].map(([key, { value }]) => ({ key, value, mode: 'remove' }));
 }
 
 /** Whether a record needs a request before the next keepalive. */

@@ -34,6 +34,8 @@ export class EtcdConnection {
   private readonly back = new Subject<void>();
   private current: number;
   private down = false;
+  /** No member answered within the share of time that a withdrawal gives it. */
+  private silent = false;
   private lastFailure: unknown;
   private answeredAt = -Infinity;
   /** How often was looked since etcd was lost. */
@@ -74,8 +76,8 @@ export class EtcdConnection {
    * once: the probe asks for all, so that many leases and watches make no more attempts than one.
    *
    * @param what names the request in errors
-   * @param mode `always`: ask even while no member answers; `last`: besides, with one deadline for all members, and a quarter of it
-   *   while none answers, for what has no second chance and must not hold up an exit
+   * @param mode `always`: ask even while no member answers; `last`: besides, with one deadline for all members, `withdrawalTimeoutMs`,
+   *   for what has no second chance and must not hold up an exit
    * @throws DiscoveryError `REGISTRY_UNAVAILABLE`, `REGISTRY_REJECTED`, `CLOSED`; LeaseGoneError
    */
   async request<T>(
@@ -88,7 +90,8 @@ export class EtcdConnection {
     }
     let failure: unknown;
     const isLast = mode === 'last';
-    const endMs = performance.now() + this.requestTimeoutMs * (isLast && this.down ? 0.25 : 1);
+    const totalMs = this.withdrawalTimeoutMs;
+    const endMs = performance.now() + totalMs;
     for (let attempt = 0; attempt < this.members.length && !this.closed; attempt++) {
       const member = this.member();
       try {
@@ -110,12 +113,26 @@ export class EtcdConnection {
       }
     }
     if (this.closed) throw new DiscoveryError('CLOSED', `etcd ${what}: the connection is closed`);
-    // A member that had a share of the time only may be slow, and there for everybody else.
-    const hadItsTime = !isLast || this.down || this.members.length === 1;
+    // Members that had a share of the time only may be slow, and there for everybody else: not so if none took its share.
+    const isGone = !isLast || this.silent || endMs - performance.now() > totalMs / 2;
     if (!isUnavailable(failure)) this.answered();
-    else if (hadItsTime) this.lost(failure);
+    else if (isGone) this.lost(failure);
+    else this.silent = true;
     if (isStaleToken(failure)) this.renew(this.member());
     throw toDiscoveryError(what, failure);
+  }
+
+  /**
+   * How long a withdrawal may take, all members together, in milliseconds: two fifths of one request's time, and a tenth where the last
+   * one was not answered; so the two of an exit, records and lease, take half of it.
+   */
+  get withdrawalTimeoutMs(): number {
+    return this.requestTimeoutMs * (this.down || this.silent ? 0.1 : 0.4);
+  }
+
+  /** Something was waited for in vain. Any answer of any member dispels it. */
+  doubt(): void {
+    this.silent = true;
   }
 
   /** The member in use. */
@@ -174,6 +191,7 @@ export class EtcdConnection {
   }
 
   private answered(): void {
+    this.silent = false;
     if (!this.down || this.closed) return;
     this.down = false;
     const { clock, random } = this.ports;

@@ -26,6 +26,9 @@ export interface LeaseKeeperOptions {
   readonly onEvent: (event: RegistrationEvent) => void;
 }
 
+/** How long a sync under way is waited for before the lease is revoked, as a share of the time that a withdrawal may take. */
+const SETTLE_SHARE = 0.25;
+
 /** Keeps one lease, and the records under it, in etcd until it is stopped. */
 export class LeaseKeeper {
   private machine: LeaseMachine = INITIAL_LEASE_MACHINE;
@@ -40,17 +43,25 @@ export class LeaseKeeper {
     this.feed({ type: 'want', key, value });
   }
 
-  /** Takes a record out. Resolves when it is out or wanted again, or once the attempt under way has failed. */
+  /**
+   * Takes a record out. Resolves when it is out or wanted again, once the attempt at it has failed, or after the time that a withdrawal
+   * may take.
+   */
   async unwant(key: string): Promise<void> {
+    const { connection } = this.options;
     this.feed({ type: 'unwant', key });
-    await this.until(({ phase, records }) => {
+    const isAnswered = await this.until(({ phase, records }) => {
       const isLeaving = records.get(key)?.wanted === false;
-      return !isLeaving || phase.name === 'backing-off';
-    });
+      return !isLeaving || phase.name === 'backing-off' || phase.name === 'stopped';
+    }, connection.withdrawalTimeoutMs);
+    if (!isAnswered) connection.doubt();
   }
 
   /** Takes every record out by revoking the lease. Resolves when that is answered or has failed. */
   async stop(): Promise<void> {
+    const settleMs = this.options.connection.withdrawalTimeoutMs * SETTLE_SHARE;
+    // What etcd is about to have can be announced only once it is there.
+    await this.until(({ phase }) => phase.name !== 'syncing', settleMs);
     this.feed({ type: 'stop' });
     await this.until(({ phase }) => phase.name === 'stopped');
     this.cancelTimer?.();
@@ -66,13 +77,24 @@ export class LeaseKeeper {
     this.feed({ type: 'registry-was-away' });
   }
 
-  private until(condition: (machine: LeaseMachine) => boolean): Promise<void> {
+  /** Resolves with whether the condition came true in time. */
+  private until(
+    condition: (machine: LeaseMachine) => boolean,
+    timeoutMs?: number,
+  ): Promise<boolean> {
     return new Promise((resolve) => {
-      const check = (): void => {
-        if (!condition(this.machine) && this.machine.phase.name !== 'stopped') return;
+      let cancelTimeout: CancelTimer | undefined;
+      const end = (isMet: boolean): void => {
         this.waiting.delete(check);
-        resolve();
+        cancelTimeout?.();
+        resolve(isMet);
       };
+      const check = (): void => {
+        if (condition(this.machine)) end(true);
+      };
+      if (timeoutMs !== undefined) {
+        cancelTimeout = this.options.clock.setTimer(timeoutMs, () => end(false));
+      }
       this.waiting.add(check);
       check();
     });

@@ -96,6 +96,33 @@ describeEachEtcd('EtcdRegistry', (binary) => {
     await observer.close();
   });
 
+  it('tells followers that servers leave: a registry that closes during its first write', async () => {
+    const options = { hosts: etcd.hosts, namespace: 'hasty/' };
+    const observer = new EtcdRegistry(options);
+    const follower = new Follower(observer, 'api');
+    await follower.lists();
+    for (let round = 1; round <= 10; round++) {
+      const server = new EtcdRegistry(options);
+      const granted = server.events$.pipe(filter(({ type }) => type === 'lease-granted'));
+      const writing = firstValueFrom(granted);
+      server.register({ service: 'api', endpoint: endpointAt(`h:${round}`), ttlSeconds: 10 });
+      await writing;
+      await server.close();
+    }
+    // What was seen before this was seen in order.
+    const [last] = await announce(observer, 'api', endpointAt('h:99'));
+    await follower.lists('h:99');
+    const put = follower.updates.flatMap((update) =>
+      update.kind === 'change' ? [...update.change.put.keys()] : [],
+    );
+    const left = follower.updates.flatMap((update) => ('left' in update ? update.left : []));
+    expect(put.length).toBeGreaterThan(1);
+    expect([...(left as string[]), 'hasty/api/h:99']).toEqual(expect.arrayContaining(put));
+    await last?.close();
+    follower.stop();
+    await observer.close();
+  });
+
   it('registers nothing once it is closed', async () => {
     const registry = new EtcdRegistry({ hosts: etcd.hosts });
     await registry.close();

@@ -938,6 +938,15 @@ describe('stop', () => {
     }
   });
 
+  it('announces also the records whose first write is not answered yet: they may be there', () => {
+    const driver = new Driver().want('api/a').granted();
+    const step = stepLease(driver.machine, { type: 'stop' }, contextAt(0));
+    expect(step.effects).toMatchObject([{ type: 'revoke', records: [{ key: 'api/a' }] }]);
+    const there = new Map([['api/a', REMOVED]]);
+    driver.feed({ type: 'stop' }).feed({ type: 'revoked', observations: there });
+    expect(driver.news()).toEqual(['lease-granted', 'deregistered']);
+  });
+
   it('does not try a revocation again that failed: the lease runs out by itself', () => {
     const driver = Driver.registered().feed({ type: 'stop' }).failed();
     expect(driver.machine.phase.name).toBe('stopped');

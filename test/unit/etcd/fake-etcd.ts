@@ -29,6 +29,9 @@ interface FakeTransaction {
 
 type Handler = (data: { readonly TTL: string }) => void;
 
+/** How long withdrawals from a {@link FakeEtcd} may take, in milliseconds. */
+export const WITHDRAWAL_MS = 800;
+
 /** As much of etcd as records and leases need, answered within the process. */
 export class FakeEtcd {
   readonly records = new Map<string, FakeRecord>();
@@ -39,9 +42,14 @@ export class FakeEtcd {
   before: (what: string) => Promise<void> | void = () => {};
   private revision = 1;
 
+  /** How often it was said that it does not answer. */
+  doubts = 0;
+
   /** What the requests of this library take. */
   get connection(): EtcdConnection {
     const connection = {
+      withdrawalTimeoutMs: WITHDRAWAL_MS,
+      doubt: () => this.doubts++,
       request: async (what: string, run: (member: object, options: object) => Promise<unknown>) => {
         this.log.push(what);
         await this.before(what);

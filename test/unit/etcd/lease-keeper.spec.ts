@@ -4,7 +4,7 @@ import type { RegistrationEvent } from '../../../lib/core/discovery-event.js';
 import { DEFAULT_TIMINGS } from '../../../lib/etcd/etcd-timings.js';
 import { LeaseKeeper } from '../../../lib/etcd/lease-keeper.js';
 import { FakeClock } from '../../../lib/testing/fake-clock.js';
-import { FakeEtcd } from './fake-etcd.js';
+import { FakeEtcd, WITHDRAWAL_MS } from './fake-etcd.js';
 
 const KEY = 'api/h:1';
 const AWAY = new DiscoveryError('REGISTRY_UNAVAILABLE', 'away');
@@ -142,6 +142,22 @@ describe('taking out', () => {
     expect(events.at(-1)).toBe('registered');
   });
 
+  it('does not wait for an etcd that leaves something unanswered', async () => {
+    hold('lease keepalive');
+    clock.advance(3_000);
+    await settled();
+    let isOut = false;
+    const out = keeper.unwant(KEY).then(() => {
+      isOut = true;
+    });
+    clock.advance(WITHDRAWAL_MS - 1);
+    await settled();
+    expect([isOut, etcd.doubts]).toEqual([false, 0]);
+    clock.advance(1);
+    await out;
+    expect(etcd.doubts).toBe(1);
+  });
+
   it('of what nobody wants is done at once', async () => {
     await keeper.unwant('api/nobody');
     expect(etcd.records.has(KEY)).toBe(true);
@@ -154,6 +170,39 @@ describe('stop', () => {
     expect(etcd.records.size).toBe(0);
     expect(etcd.leases.size).toBe(0);
     expect(clock.pendingTimers).toBe(0);
+    expect(events.at(-1)).toBe('deregistered');
+  });
+
+  it('lets a write that is under way end first, so that it can be announced', async () => {
+    let answer: (() => void) | undefined;
+    let beforeRevoke: string | undefined;
+    etcd.before = (what) => {
+      if (what === 'lease revoke') beforeRevoke = etcd.records.get('api/h:2')?.value;
+      if (what !== 'record write') return undefined;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    };
+    keeper.want('api/h:2', '{"Op":0,"Addr":"h:2","Metadata":null}');
+    await settled();
+    const done = keeper.stop();
+    await settled();
+    expect(etcd.log).not.toContain('lease revoke');
+    answer?.();
+    await done;
+    expect(beforeRevoke).toContain('"draining":true');
+    expect(events.filter((type) => type === 'deregistered')).toHaveLength(2);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('goes on without a write that is not answered', async () => {
+    hold('record write');
+    keeper.want('api/h:2', 'v2');
+    await settled();
+    const done = keeper.stop();
+    clock.advance(WITHDRAWAL_MS / 4);
+    await done;
+    expect(etcd.leases.size).toBe(0);
     expect(events.at(-1)).toBe('deregistered');
   });
 
