@@ -64,12 +64,12 @@ function decodeAny(text: string): DecodedEndpoint {
     switch (name.toLowerCase()) {
       case 'op':
         if (!isGoUint8(source))
-          return invalid(`Op is ${source}; allowed: an integer from 0 to 255`);
+          return invalid(`Op is ${clip(source)}; allowed: an integer from 0 to 255`);
         break;
       case 'addr': {
         const parsed: unknown = JSON.parse(source);
         if (typeof parsed !== 'string' && parsed !== null) {
-          return invalid(`Addr is ${source}; allowed: a string`);
+          return invalid(`Addr is ${clip(source)}; allowed: a string`);
         }
         // As in Go, null leaves the field as it is.
         if (parsed !== null) address = parsed.toWellFormed();
@@ -93,6 +93,15 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 function invalid(reason: string): DecodedEndpoint {
   return { ok: false, reason };
 }
+
+/** As much of a value as a reason needs: reasons are logged and kept. */
+function clip(source: string): string {
+  return source.length > MAX_QUOTED_CHARACTERS
+    ? `${source.slice(0, MAX_QUOTED_CHARACTERS)}…`
+    : source;
+}
+
+const MAX_QUOTED_CHARACTERS = 100;
 
 function isGoUint8(source: string): boolean {
   return source === 'null' || (/^\d+$/.test(source) && Number(source) <= 255);

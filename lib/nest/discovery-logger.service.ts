@@ -28,17 +28,17 @@ export class DiscoveryLogger {
 export function describeEvent(event: DiscoveryEvent): [Level, string] {
   switch (event.type) {
     case 'registered':
-      return ['log', `Registered ${event.key}; clients can find it.`];
+      return ['log', `Registered ${clip(event.key)}; clients can find it.`];
     case 'deregistered':
-      return ['log', `Took out ${event.key}; clients no longer find it.`];
+      return ['log', `Took out ${clip(event.key)}; clients no longer find it.`];
     case 'record-taken-over':
-      return ['log', `Replaced the record that an earlier process left at ${event.key}.`];
+      return ['log', `Replaced the record that an earlier process left at ${clip(event.key)}.`];
     case 'record-restored':
-      return ['warn', `${event.key} was missing; it was written again.`];
+      return ['warn', `${clip(event.key)} was missing; it was written again.`];
     case 'conflict':
       return [
         'warn',
-        `Another process wrote ${event.key} (${clip(event.foreignValue)}); two servers claim one address or key. It is written again, less and less often.`,
+        `Another process wrote ${clip(event.key)} (${clip(event.foreignValue)}); two servers claim one address or key. It is written again, less and less often.`,
       ];
     case 'lease-granted':
       return ['debug', `Lease ${event.leaseId} granted for ${event.ttlMs} ms.`];
@@ -47,7 +47,7 @@ export function describeEvent(event: DiscoveryEvent): [Level, string] {
     case 'record-refused':
       return [
         'warn',
-        `${event.key} is refused (${event.error.message}); trying again in ${Math.round(event.retryInMs)} ms and until it succeeds.`,
+        `${clip(event.key)} is refused (${clip(event.error.message, 500)}); trying again in ${Math.round(event.retryInMs)} ms and until it succeeds.`,
       ];
     case 'lease-expired':
       return [
@@ -57,7 +57,7 @@ export function describeEvent(event: DiscoveryEvent): [Level, string] {
     case 'lease-unreachable':
       return [
         'warn',
-        `Registration is interrupted (${event.error.message}); trying again in ${Math.round(event.retryInMs)} ms and until it succeeds.`,
+        `Registration is interrupted (${clip(event.error.message, 500)}); trying again in ${Math.round(event.retryInMs)} ms and until it succeeds.`,
       ];
     case 'lease-recovered':
       return ['log', `Registration goes on under lease ${event.leaseId}.`];
@@ -66,12 +66,12 @@ export function describeEvent(event: DiscoveryEvent): [Level, string] {
     case 'watch-interrupted':
       return [
         'warn',
-        `The watch on ${event.prefix} is interrupted (${event.error.message}); the last list stays in use. Listing again in ${Math.round(event.retryInMs)} ms.`,
+        `The watch on ${event.prefix} is interrupted (${clip(event.error.message, 500)}); the last list stays in use. Listing again in ${Math.round(event.retryInMs)} ms.`,
       ];
     case 'registry-reset':
       return ['warn', `The registry behind ${event.prefix} was wiped or restored; listed anew.`];
     case 'record-ignored':
-      return ['warn', `${event.key} is left out: ${event.reason}.`];
+      return ['warn', `${clip(event.key)} is left out: ${clip(event.reason)}.`];
     case 'endpoints-changed':
       return [
         'debug',
@@ -102,7 +102,7 @@ export function describeEvent(event: DiscoveryEvent): [Level, string] {
     case 'snapshot-failed':
       return [
         'warn',
-        `Snapshot file ${event.file}: ${event.reason}. Discovery goes on without it.`,
+        `Snapshot file ${event.file}: ${clip(event.reason, 500)}. Discovery goes on without it.`,
       ];
   }
 }
@@ -112,6 +112,7 @@ function many(addresses: readonly string[]): string {
   return addresses.length > 5 ? `${shown} and ${addresses.length - 5} more` : shown;
 }
 
-function clip(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+/** Others write keys and values, up to what etcd takes: a line is short all the same. */
+function clip(text: string, length = 200): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
 }

@@ -167,6 +167,15 @@ describe('decodeEndpoint accepts and rejects what Go does', () => {
   });
 
   it.each([
+    ['an address', `{"Addr":["${'x'.repeat(1_400_000)}"]}`],
+    ['an operation', `{"Op":"${'x'.repeat(1_400_000)}"}`],
+    ['no JSON', 'x'.repeat(1_400_000)],
+    ['no JSON at its end', `{"Addr":"${'x'.repeat(1_400_000)}"`],
+  ])('says briefly why it rejects a long value: %s', (_, value) => {
+    expect(rejection(value).length).toBeLessThan(200);
+  });
+
+  it.each([
     ['null', '', null],
     ['{"Addr":"h:1","Addr":null}', 'h:1', null],
     ['{"aDDr":"h:1","mEtaData":{"Addr":"inner:1"}}', 'h:1', { Addr: 'inner:1' }],

@@ -103,6 +103,15 @@ it('a long foreign value is cut', () => {
   expect(line).toContain(`${'x'.repeat(200)}…`);
 });
 
+it.each(Object.values(EVENTS))('$type is a short line, whatever others wrote', (event) => {
+  const long = 'x'.repeat(1_000_000);
+  const error = new DiscoveryError('REGISTRY_REJECTED', long);
+  const given: object = { key: long, reason: long, foreignValue: long, previousValue: long, error };
+  const fields = Object.entries(given).filter(([name]) => name in event);
+  const [, line] = describeEvent({ ...event, ...Object.fromEntries(fields) } as DiscoveryEvent);
+  expect(line.length).toBeLessThan(1_000);
+});
+
 it('events go to the logger of Nest at their level until it is stopped', () => {
   const events = new Subject<DiscoveryEvent>();
   class EventfulRegistry extends MemoryRegistry {
