@@ -108,7 +108,7 @@ function rootModule(options: Provider[], clients: Provider[]): DynamicModule {
         useFactory: ({ scheme }: Registry, { etcd, snapshotFile }: ResolvedOptions) =>
           snapshotFile === undefined
             ? null
-            : new SnapshotFile(snapshotFile, `${scheme} ${etcd?.namespace ?? ''}`),
+            : new SnapshotFile(snapshotFile, identity(scheme, etcd)),
       },
       {
         provide: DirectoryPool,
@@ -142,6 +142,11 @@ function createForceSignal(): ForceSignal {
       `${signal} while shutting down: nothing is waited for any longer, calls under way are ended now.`,
     ),
   );
+}
+
+/** What tells a registry from others that a snapshot file may be from. */
+function identity(scheme: string, etcd: ResolvedOptions['etcd']): string {
+  return [scheme, etcd?.hosts.toSorted().join() ?? '', etcd?.namespace ?? ''].join(' ');
 }
 
 function clientProvider(definition: ClientDefinition): Provider {

@@ -14,6 +14,8 @@ import type { SnapshotStore } from '../registry/snapshot-store.js';
 const VERSION = 1;
 /** How long changes are gathered before the file is written, in milliseconds. */
 const WRITE_DELAY_MS = 1_000;
+/** How long confirmations, which change no more than the age, are gathered, in milliseconds. */
+const CONFIRM_DELAY_MS = 60_000;
 
 interface StoredService {
   readonly savedAt: number;
@@ -35,11 +37,13 @@ export class SnapshotFile implements SnapshotStore {
   private readonly failures = new Set<string>();
   private loaded = false;
   private timer: NodeJS.Timeout | undefined;
+  /** What the timer was set to. */
+  private delayMs = 0;
   private writing: Promise<void> = Promise.resolve();
 
   /**
    * @param file the path; its folder is made when it is not there
-   * @param registry what tells the registry from others, e.g. its scheme and namespace
+   * @param registry what tells the registry from others, e.g. its scheme, hosts and namespace
    */
   constructor(
     readonly file: string,
@@ -78,7 +82,16 @@ export class SnapshotFile implements SnapshotStore {
       }),
     );
     this.services.set(service, { savedAt: this.now(), records });
-    this.timer ??= setTimeout(() => void this.flush(), WRITE_DELAY_MS).unref();
+    this.schedule(WRITE_DELAY_MS);
+  }
+
+  confirm(service: string): void {
+    this.read();
+    const stored = this.services.get(service);
+    if (stored === undefined) return;
+    this.services.set(service, { ...stored, savedAt: this.now() });
+    // At the end of the process it is written anyway; until then the age may lag.
+    this.schedule(CONFIRM_DELAY_MS);
   }
 
   /** Writes what is not written yet. Never rejects. */
@@ -89,6 +102,14 @@ export class SnapshotFile implements SnapshotStore {
       this.writing = this.writing.then(() => this.write());
     }
     return this.writing;
+  }
+
+  /** The file is written in this time at the latest. */
+  private schedule(delayMs: number): void {
+    if (this.timer !== undefined && this.delayMs <= delayMs) return;
+    clearTimeout(this.timer);
+    this.delayMs = delayMs;
+    this.timer = setTimeout(() => void this.flush(), delayMs).unref();
   }
 
   private async write(): Promise<void> {

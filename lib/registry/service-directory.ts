@@ -5,6 +5,7 @@
  */
 import { BehaviorSubject, type Observable, type Subscription } from 'rxjs';
 import type { CancelTimer, Clock } from '../core/clock.js';
+import { diffAddresses } from '../core/address-diff.js';
 import type { DiscoveryError } from '../core/discovery-error.js';
 import type { DirectoryEvent } from '../core/discovery-event.js';
 import type { Endpoint } from '../core/endpoint.js';
@@ -78,6 +79,8 @@ export class ServiceDirectory {
   private answered = false;
   /** Something changed since the last list was passed on. */
   private pending = false;
+  /** A whole list came since then. */
+  private listed = false;
 
   constructor(
     readonly registry: Registry,
@@ -137,6 +140,7 @@ export class ServiceDirectory {
     }
     this.answered = true;
     this.cancelSnapshot?.();
+    if (update.kind === 'reset') this.listed = true;
     this.step({ type: 'update', update });
     this.changed();
   }
@@ -226,8 +230,13 @@ export class ServiceDirectory {
         ...(held.length === 0 ? {} : { held }),
       });
     }
-    if (same) return;
     const { clock, debounceMs = DEFAULT_DEBOUNCE_MS, snapshots } = this.options;
+    const isConfirmed = this.listed && held.length === 0;
+    this.listed = false;
+    if (same) {
+      if (isConfirmed) snapshots?.confirm(this.service);
+      return;
+    }
     snapshots?.save(this.service, snapshot);
     this.tell(before ?? [], listed);
     this.cancelDebounce = clock.setTimer(debounceMs, () => this.publish());
@@ -236,23 +245,7 @@ export class ServiceDirectory {
   private tell(before: readonly Endpoint[], after: readonly Endpoint[]): void {
     const { onEvent } = this.options;
     if (onEvent === undefined) return;
-    // What is common at both ends, nearly everything as a rule, is not compared as sets.
-    const shorter = Math.min(before.length, after.length);
-    let head = 0;
-    while (head < shorter && before[head]?.address === after[head]?.address) head++;
-    let tail = 0;
-    while (
-      tail < shorter - head &&
-      before.at(-1 - tail)?.address === after.at(-1 - tail)?.address
-    ) {
-      tail++;
-    }
-    const addresses = (list: readonly Endpoint[]): Set<string> =>
-      new Set(list.slice(head, list.length - tail).map(({ address }) => address));
-    const was = addresses(before);
-    const is = addresses(after);
-    const added = [...is].filter((address) => !was.has(address));
-    const removed = [...was].filter((address) => !is.has(address));
+    const { added, removed } = diffAddresses(before, after);
     const total = after.length;
     onEvent({ type: 'endpoints-changed', service: this.service, added, removed, total });
   }

@@ -4,12 +4,14 @@ import type { DirectoryEvent } from '../core/discovery-event.js';
 import type { Snapshot } from '../core/snapshot.js';
 import type { StoredSnapshot } from '../core/stored-snapshot.js';
 
-/** A place for the last good list of every service. Neither call throws. */
+/** A place for the last good list of every service. No call throws. */
 export interface SnapshotStore {
   /** The list of a service as it was kept, `undefined` where there is none that can be used. */
   load(service: string): StoredSnapshot | undefined;
   /** Keeps a list, sooner or later. */
   save(service: string, snapshot: Snapshot): void;
+  /** The registry says the kept list again: from now on it is as old as that. */
+  confirm(service: string): void;
   /** What goes wrong, each kind once. */
   readonly events$: Observable<DirectoryEvent>;
 }

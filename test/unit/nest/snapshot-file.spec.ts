@@ -1,9 +1,13 @@
+import 'reflect-metadata';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { NestFactory } from '@nestjs/core';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DirectoryEvent } from '../../../lib/core/discovery-event.js';
 import type { Snapshot } from '../../../lib/core/snapshot.js';
+import type { EtcdOptions } from '../../../lib/etcd/etcd-options.js';
+import { DiscoveryModule } from '../../../lib/nest/discovery.module.js';
 import { SnapshotFile } from '../../../lib/nest/snapshot-file.js';
 import { validateOptions } from '../../../lib/nest/validate-options.js';
 
@@ -25,6 +29,17 @@ function open(registry = 'etcd '): { store: SnapshotFile; told: DirectoryEvent[]
   const told: DirectoryEvent[] = [];
   store.events$.subscribe((event) => told.push(event));
   return { store, told };
+}
+
+/** Makes an application with these options, and gives its store. */
+async function withStore(
+  etcd: EtcdOptions,
+  use: (store: SnapshotFile) => void | Promise<void>,
+): Promise<void> {
+  const root = DiscoveryModule.forRoot({ etcd, snapshotFile: file });
+  const app = await NestFactory.createApplicationContext(root, { logger: false });
+  await use(app.get(SnapshotFile, { strict: false }));
+  await app.close();
 }
 
 async function write(registry?: string): Promise<void> {
@@ -49,6 +64,48 @@ it('keeps the services it did not hear of', async () => {
   expect(open().store.load('api')?.snapshot.size).toBe(2);
 });
 
+describe('a list that the registry says again', () => {
+  afterEach(() => vi.useRealTimers());
+
+  it('is as old as that', async () => {
+    await write();
+    let now = 9_000;
+    const store = new SnapshotFile(file, 'etcd ', () => now);
+    store.confirm('api');
+    store.confirm('never heard of');
+    now = 10_000;
+    await store.flush();
+    expect(open().store.load('api')).toEqual({ snapshot: LIST, savedAt: 9_000 });
+    expect(open().store.load('never heard of')).toBeUndefined();
+  });
+
+  it('is written once a minute, and does not put off a change', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const savedAt = () => JSON.parse(readFileSync(file, 'utf8')).services.api.savedAt as number;
+    let now = 0;
+    const store = new SnapshotFile(file, 'etcd ', () => now);
+    store.save('api', LIST);
+    store.confirm('api');
+    vi.advanceTimersByTime(1_000);
+    await store.flush();
+    expect(savedAt()).toBe(0);
+    for (let second = 0; second < 60; second++) {
+      expect(savedAt()).toBe(0);
+      now += 1_000;
+      store.confirm('api');
+      vi.advanceTimersByTime(1_000);
+    }
+    await store.flush();
+    expect(savedAt()).toBe(60_000);
+    now = 61_000;
+    store.confirm('api');
+    store.save('api', LIST);
+    vi.advanceTimersByTime(1_000);
+    await store.flush();
+    expect(savedAt()).toBe(61_000);
+  });
+});
+
 it('leaves nothing but the file behind', async () => {
   await write();
   expect(readdirSync(join(folder, 'below'))).toEqual(['lists.json']);
@@ -58,6 +115,21 @@ it('leaves nothing but the file behind', async () => {
 it('does not mix up registries', async () => {
   await write('etcd staging/');
   expect(open().store.load('api')).toBeUndefined();
+});
+
+it('is of the etcd whose hosts it was made with, in whichever order', async () => {
+  await withStore({ hosts: ['http://a:1', 'http://b:1'] }, (store) => store.save('api', LIST));
+  const kept: boolean[] = [];
+  for (const etcd of [
+    { hosts: ['http://b:1', 'http://a:1'] },
+    { hosts: ['http://c:1'] },
+    { hosts: ['http://a:1', 'http://b:1'], namespace: 'staging/' },
+  ]) {
+    await withStore(etcd, (store) => {
+      kept.push(store.load('api') !== undefined);
+    });
+  }
+  expect(kept).toEqual([true, false, false]);
 });
 
 it('is silent where there is no file yet', () => {

@@ -19,6 +19,7 @@ let directory: ServiceDirectory;
 let channel: ConnectionReporter;
 let events: DirectoryEvent[];
 let kept: Map<string, Snapshot>;
+let confirmed: string[];
 
 const used = () => directory.state.endpoints?.map(({ address }) => address);
 const told = () => events.splice(0).map(({ type }) => type);
@@ -28,6 +29,7 @@ const snapshots: SnapshotStore = {
     return snapshot && { snapshot, savedAt: 77 };
   },
   save: (service, snapshot) => kept.set(service, snapshot),
+  confirm: (service) => confirmed.push(service),
   events$: EMPTY,
 };
 
@@ -36,6 +38,7 @@ beforeEach(() => {
   registry = new ScriptedRegistry();
   events = [];
   kept = new Map();
+  confirmed = [];
   directory = new ServiceDirectory(registry, 'api', {
     clock,
     removalGuard: DEFAULT_REMOVAL_GUARD,
@@ -151,6 +154,24 @@ describe('a kept list', () => {
       'h:1',
       'h:2',
     ]);
+  });
+
+  it('is confirmed whenever the registry lists the same', () => {
+    registry.fail('api');
+    registry.reset('api', 'h:1');
+    expect(confirmed).toEqual(['api']);
+    registry.reset('api', 'h:1');
+    clock.advance(50);
+    expect(confirmed).toEqual(['api', 'api']);
+    // Only a whole list says so, and only one in which nothing is missing.
+    registry.put('api', 'h:1');
+    registry.reset('api', 'h:1', 'h:2', 'h:3');
+    clock.advance(60_000);
+    for (const address of ['h:1', 'h:2', 'h:3']) channel.report(address, true);
+    registry.reset('api');
+    clock.advance(50);
+    expect(used()).toHaveLength(3);
+    expect(confirmed).toHaveLength(2);
   });
 
   it('is not used once the registry has answered', () => {
