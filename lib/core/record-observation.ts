@@ -67,8 +67,7 @@ export function observeRecord(
   switch (observation.name) {
     case 'held': {
       const since = before.name === 'held' ? before.since : context.now;
-      // Held for a whole time to live: an old conflict is over.
-      const settled = context.now - since >= context.ttlMs;
+      const settled = context.now - since >= conflictMemoryMs(context);
       const standing: RecordStanding = {
         name: 'held',
         contests: settled ? 0 : contests,
@@ -108,6 +107,14 @@ export function observeRecord(
       ]);
     }
   }
+}
+
+/**
+ * How long a record has to be held until an old conflict is over, in milliseconds: longer than a rival takes to find out that it lost,
+ * and to wait. Else both would begin anew for ever, without a pause.
+ */
+function conflictMemoryMs({ backoff, ttlMs }: RecordContext): number {
+  return 2 * backoff.capMs + ttlMs;
 }
 
 /** All records after some of them were looked at, and what to tell. */

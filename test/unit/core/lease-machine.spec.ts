@@ -14,6 +14,7 @@ import {
   type LeaseMachine,
   type LeasePhase,
 } from '../../../lib/core/lease-state.js';
+import { seededRandom } from '../../support/seeded-random.js';
 
 const TTL_MS = 9_000;
 const LEASE: HeldLease = { id: 'L', ttlMs: TTL_MS, renewedAt: 0 };
@@ -530,17 +531,54 @@ describe('a conflict', () => {
     expect(driver.delayMs).toBe(400);
   });
 
-  it('is over once the record was held for a whole time to live', () => {
+  it('is over once the record was held for longer than a rival waits', () => {
     const driver = lose(Driver.registered());
     driver.synced({ 'api/a': WRITTEN });
     const wonAt = driver.now;
+    const standing = () => driver.machine.records.get('api/a')?.standing;
+    const overAt = wonAt + 2 * REGISTRY_BACKOFF.capMs + TTL_MS;
+    while (driver.now + 3_000 < overAt) {
+      driver.due().synced({ 'api/a': HELD });
+      expect(standing()).toMatchObject({ contests: 1 });
+    }
     driver.due().synced({ 'api/a': HELD });
-    driver.due().synced({ 'api/a': HELD });
-    expect(driver.now - wonAt).toBeLessThan(TTL_MS);
-    expect(driver.machine.records.get('api/a')?.standing).toMatchObject({ contests: 1 });
-    driver.due().synced({ 'api/a': HELD });
-    expect(driver.machine.records.get('api/a')?.standing).toMatchObject({ contests: 0 });
+    expect(standing()).toMatchObject({ contests: 0 });
     expect(lose(driver).asked).toEqual(['sync claim api/a=1']);
+  });
+
+  it('between two processes that never give in becomes as rare as the backoff allows', () => {
+    const random = seededRandom(12);
+    const rivals = ['one', 'other'].map((value) => {
+      const driver = new Driver().want('api/a', value);
+      driver.random = random;
+      return { driver, lease: value };
+    });
+    let record: { lease: string; value: string } | undefined;
+    const writes: number[] = [];
+    for (const { driver, lease } of rivals) driver.granted(lease);
+    const dueAt = new Map(rivals.map(({ lease }) => [lease, 0]));
+    while (Math.min(...dueAt.values()) < 3_600_000) {
+      const [next] = rivals.toSorted((a, b) => dueAt.get(a.lease)! - dueAt.get(b.lease)!);
+      const { driver, lease } = next!;
+      driver.now = dueAt.get(lease)!;
+      if (driver.machine.phase.name === 'resting') driver.feed({ type: 'timer' });
+      for (let asked = driver.asked; asked.length > 0; asked = driver.asked) {
+        const claims = asked[0]!.includes('claim');
+        const found = record;
+        if (found?.lease === lease) driver.synced({ 'api/a': HELD });
+        else if (found === undefined || claims) {
+          record = { lease, value: lease };
+          writes.push(driver.now);
+          const displaced = found?.value;
+          driver.synced({ 'api/a': { name: 'written', displaced, updated: false } });
+        } else driver.synced({ 'api/a': foreign(found.value) });
+      }
+      dueAt.set(lease, driver.now + driver.delayMs!);
+    }
+    const inLast = (fromMs: number) => writes.filter((at) => at >= fromMs).length;
+    // Each waits 15 s on average, and finds out within a keepalive that it lost.
+    expect(inLast(3_600_000 - 600_000)).toBeLessThan(60);
+    expect(inLast(3_600_000 - 600_000)).toBeGreaterThan(20);
   });
 
   it('that ends by itself is told as registered', () => {
