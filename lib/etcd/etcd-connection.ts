@@ -3,8 +3,8 @@
  * a member that fails is left. The only file that imports etcd3.
  */
 import { Etcd3, EtcdLeaseInvalidError, type IOptions } from 'etcd3';
-import { type Observable, Subject } from 'rxjs';
-import type { CancelTimer, Clock, Random } from '../core/clock.js';
+import type { Observable } from 'rxjs';
+import type { Clock, Random } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
 import { type EtcdCallOptions, within } from './call-options.js';
 import {
@@ -15,7 +15,8 @@ import {
   toDiscoveryError,
 } from './etcd-error.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS, type EtcdOptions } from './etcd-options.js';
-import { type ResolvedTimings, resolveTimings } from './etcd-timings.js';
+import { resolveTimings } from './etcd-timings.js';
+import { Reachability } from './reachability.js';
 
 type FaultPolicy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
 
@@ -28,27 +29,22 @@ export interface EtcdConnectionPorts {
 /** A connection to an etcd cluster: one client per member, so that a bad member is left and a good one kept. */
 export class EtcdConnection {
   private readonly requestTimeoutMs: number;
-  private readonly timings: ResolvedTimings;
   private readonly members: Etcd3[];
   private readonly ownsMembers: boolean;
-  private readonly back = new Subject<void>();
+  private readonly reachability: Reachability;
   private current: number;
-  private down = false;
-  /** No member answered within the share of time that a withdrawal gives it. */
-  private silent = false;
-  private lastFailure: unknown;
-  private answeredAt = -Infinity;
-  /** How often was looked since etcd was lost. */
-  private probes = 0;
   private closed = false;
-  private cancelTimer: CancelTimer | undefined;
 
   constructor(
     private readonly options: EtcdOptions,
-    private readonly ports: EtcdConnectionPorts,
+    ports: EtcdConnectionPorts,
   ) {
     this.requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
-    this.timings = resolveTimings(options.timings);
+    this.reachability = new Reachability({
+      ...ports,
+      timings: resolveTimings(options.timings),
+      probe: () => this.request('probe', (member, call) => member.kv.range(PROBE, call), 'always'),
+    });
     this.ownsMembers = options.client === undefined;
     this.members =
       options.client === undefined
@@ -63,12 +59,12 @@ export class EtcdConnection {
    * one small read, after 100 ms at first and every `probeIntervalMs` later, finds that out, however long everybody backs off.
    */
   get back$(): Observable<void> {
-    return this.back.asObservable();
+    return this.reachability.back$;
   }
 
   /** Whether no member answered when last asked. */
   get isDown(): boolean {
-    return this.down;
+    return this.reachability.isDown;
   }
 
   /**
@@ -85,8 +81,9 @@ export class EtcdConnection {
     run: (member: Etcd3, options: EtcdCallOptions) => Promise<T>,
     mode: 'unless-down' | 'always' | 'last' = 'unless-down',
   ): Promise<T> {
-    if (this.down && mode === 'unless-down' && !this.closed) {
-      throw toDiscoveryError(what, this.lastFailure);
+    const { reachability } = this;
+    if (reachability.isDown && mode === 'unless-down' && !this.closed) {
+      throw toDiscoveryError(what, reachability.failure);
     }
     let failure: unknown;
     const isLast = mode === 'last';
@@ -99,11 +96,11 @@ export class EtcdConnection {
         const timeoutMs = isLast ? Math.max(0, shareMs) : this.requestTimeoutMs;
         const deadline = Date.now() + timeoutMs;
         const reply = await within(timeoutMs, run(member, { deadline }));
-        this.answered();
+        reachability.answered();
         return reply;
       } catch (error) {
         if (error instanceof EtcdLeaseInvalidError) {
-          this.answered();
+          reachability.answered();
           throw new LeaseGoneError(error.message, { cause: error });
         }
         failure = error;
@@ -114,10 +111,10 @@ export class EtcdConnection {
     }
     if (this.closed) throw new DiscoveryError('CLOSED', `etcd ${what}: the connection is closed`);
     // Members that had a share of the time only may be slow, and there for everybody else: not so if none took its share.
-    const isGone = !isLast || this.silent || endMs - performance.now() > totalMs / 2;
-    if (!isUnavailable(failure)) this.answered();
-    else if (isGone) this.lost(failure);
-    else this.silent = true;
+    const isGone = !isLast || reachability.isSilent || endMs - performance.now() > totalMs / 2;
+    if (!isUnavailable(failure)) reachability.answered();
+    else if (isGone) reachability.lost(failure);
+    else reachability.doubt();
     if (isStaleToken(failure)) this.renew(this.member());
     throw toDiscoveryError(what, failure);
   }
@@ -127,12 +124,12 @@ export class EtcdConnection {
    * one was not answered; so the two of an exit, records and lease, take half of it.
    */
   get withdrawalTimeoutMs(): number {
-    return this.requestTimeoutMs * (this.down || this.silent ? 0.1 : 0.4);
+    return this.requestTimeoutMs * (this.reachability.isSilent ? 0.1 : 0.4);
   }
 
   /** Something was waited for in vain. Any answer of any member dispels it. */
   doubt(): void {
-    this.silent = true;
+    this.reachability.doubt();
   }
 
   /** The member in use. */
@@ -161,46 +158,8 @@ export class EtcdConnection {
   /** Closes every client this connection made. Requests still in flight fail. */
   close(): void {
     this.closed = true;
-    this.cancelTimer?.();
-    this.back.complete();
+    this.reachability.close();
     if (this.ownsMembers) for (const member of this.members) member.close();
-  }
-
-  private lost(failure: unknown): void {
-    this.lastFailure = failure;
-    if (this.down) return;
-    this.down = true;
-    // One that answers and fails in turn is looked at no more often than one that is gone.
-    const { clock } = this.ports;
-    if (clock.now() - this.answeredAt > STEADY_MS) this.probes = 0;
-    this.scheduleProbe();
-  }
-
-  private scheduleProbe(): void {
-    const { clock, random } = this.ports;
-    const meanMs = Math.min(this.timings.probeIntervalMs, FIRST_PROBE_MS * 2 ** this.probes);
-    this.probes = Math.min(this.probes + 1, 16);
-    this.cancelTimer?.();
-    this.cancelTimer = clock.setTimer(meanMs * (0.75 + 0.5 * random()), () => {
-      this.request('probe', (member, options) => member.kv.range(PROBE, options), 'always')
-        .catch(() => {})
-        .finally(() => {
-          if (this.down && !this.closed) this.scheduleProbe();
-        });
-    });
-  }
-
-  private answered(): void {
-    this.silent = false;
-    if (!this.down || this.closed) return;
-    this.down = false;
-    const { clock, random } = this.ports;
-    this.answeredAt = clock.now();
-    this.cancelTimer?.();
-    // Thousands of processes that lost etcd together must not come back to it in one moment.
-    this.cancelTimer = clock.setTimer(random() * this.timings.returnSpreadMs, () =>
-      this.back.next(),
-    );
   }
 
   /** A fresh client for a member, with nothing remembered of the old one's connections and token. */
@@ -213,10 +172,6 @@ export class EtcdConnection {
   }
 }
 
-/** Mean time until the first look after etcd was lost, in milliseconds; doubles with each up to `probeIntervalMs`. */
-const FIRST_PROBE_MS = 100;
-/** How long etcd has to answer until the next loss counts as a new one, in milliseconds. */
-const STEADY_MS = 10_000;
 /** One key that nobody has, read by quorum: only a member that is part of a working cluster answers. */
 const PROBE = { key: Buffer.from([0]), limit: 1, keys_only: true };
 

@@ -1,0 +1,101 @@
+/** Whether etcd answers: what the requests of this process found, and what one small read finds out while they find nobody. */
+import { type Observable, Subject } from 'rxjs';
+import type { CancelTimer, Clock, Random } from '../core/clock.js';
+import type { ResolvedTimings } from './etcd-timings.js';
+
+/** What reachability is found out with. */
+export interface ReachabilityOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timings: Pick<ResolvedTimings, 'probeIntervalMs' | 'returnSpreadMs'>;
+  /** A request that tells how it went as every other one does: by `answered` or `lost`. */
+  readonly probe: () => Promise<unknown>;
+}
+
+/** Mean time until the first look after etcd was lost, in milliseconds; doubles with each up to `probeIntervalMs`. */
+const FIRST_PROBE_MS = 100;
+/** How long etcd has to answer until the next loss counts as a new one, in milliseconds. */
+const STEADY_MS = 10_000;
+
+/** Remembers whether somebody answers, and looks for somebody while nobody does. */
+export class Reachability {
+  private readonly back = new Subject<void>();
+  private down = false;
+  private silent = false;
+  private lastFailure: unknown;
+  private answeredAt = -Infinity;
+  /** How often was looked since etcd was lost. */
+  private probes = 0;
+  private closed = false;
+  private cancelTimer: CancelTimer | undefined;
+
+  constructor(private readonly options: ReachabilityOptions) {}
+
+  /** Fires when etcd answers again after it was lost, within `returnSpreadMs`. */
+  get back$(): Observable<void> {
+    return this.back.asObservable();
+  }
+
+  /** Whether no member answered when last asked. */
+  get isDown(): boolean {
+    return this.down;
+  }
+
+  /** Whether it is down, or may be: something was waited for in vain, if not for long. */
+  get isSilent(): boolean {
+    return this.down || this.silent;
+  }
+
+  /** Why it is down. */
+  get failure(): unknown {
+    return this.lastFailure;
+  }
+
+  /** A member answered, be it with a refusal. */
+  answered(): void {
+    this.silent = false;
+    if (!this.down || this.closed) return;
+    this.down = false;
+    const { clock, random, timings } = this.options;
+    this.answeredAt = clock.now();
+    this.cancelTimer?.();
+    // Thousands of processes that lost etcd together must not come back to it in one moment.
+    this.cancelTimer = clock.setTimer(random() * timings.returnSpreadMs, () => this.back.next());
+  }
+
+  /** Something was waited for in vain. Any answer of any member dispels it. */
+  doubt(): void {
+    this.silent = true;
+  }
+
+  /** No member answered. */
+  lost(failure: unknown): void {
+    this.lastFailure = failure;
+    if (this.down) return;
+    this.down = true;
+    // One that answers and fails in turn is looked at no more often than one that is gone.
+    if (this.options.clock.now() - this.answeredAt > STEADY_MS) this.probes = 0;
+    this.scheduleProbe();
+  }
+
+  /** Looks no more, and tells nothing. */
+  close(): void {
+    this.closed = true;
+    this.cancelTimer?.();
+    this.back.complete();
+  }
+
+  private scheduleProbe(): void {
+    const { clock, random, timings, probe } = this.options;
+    const meanMs = Math.min(timings.probeIntervalMs, FIRST_PROBE_MS * 2 ** this.probes);
+    this.probes = Math.min(this.probes + 1, 16);
+    this.cancelTimer?.();
+    this.cancelTimer = clock.setTimer(meanMs * (0.75 + 0.5 * random()), () => {
+      probe()
+        .catch(() => {})
+        .finally(() => {
+          if (this.down && !this.closed) this.scheduleProbe();
+        });
+    });
+  }
+}

@@ -1,0 +1,103 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Reachability } from '../../../lib/etcd/reachability.js';
+import { FakeClock } from '../../../lib/testing/fake-clock.js';
+
+const gone = new Error('gone');
+let clock: FakeClock;
+let reachability: Reachability;
+let probedAt: number[];
+let returned: number[];
+let isThere: boolean;
+
+const settled = () => new Promise(setImmediate);
+
+/** Lets time pass, a timer at a time. */
+async function pass(durationMs: number): Promise<void> {
+  const endMs = clock.now() + durationMs;
+  for (let next = clock.nextTimerMs; next !== undefined && clock.now() + next <= endMs;) {
+    clock.advance(next);
+    await settled();
+    next = clock.nextTimerMs;
+  }
+  clock.advance(endMs - clock.now());
+}
+
+beforeEach(() => {
+  clock = new FakeClock(0);
+  probedAt = [];
+  returned = [];
+  isThere = false;
+  reachability = new Reachability({
+    clock,
+    random: () => 0.5,
+    timings: { probeIntervalMs: 1_000, returnSpreadMs: 500 },
+    probe: async () => {
+      probedAt.push(clock.now());
+      if (!isThere) {
+        reachability.lost(gone);
+        throw gone;
+      }
+      reachability.answered();
+    },
+  });
+  reachability.back$.subscribe(() => returned.push(clock.now()));
+});
+
+describe('an etcd that is lost', () => {
+  it('is looked for soon, and then once a second, while nothing is told', async () => {
+    reachability.lost(gone);
+    expect([reachability.isDown, reachability.failure]).toEqual([true, gone]);
+    await pass(5_000);
+    expect(probedAt).toEqual([100, 300, 700, 1_500, 2_500, 3_500, 4_500]);
+    expect(returned).toEqual([]);
+  });
+
+  it('is told to be back within the spread once it answers', async () => {
+    reachability.lost(gone);
+    isThere = true;
+    await pass(5_000);
+    expect(probedAt).toEqual([100]);
+    expect(returned).toEqual([350]);
+    expect(reachability.isDown).toBe(false);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('and again soon after is looked for as rarely as before, until it was steady', async () => {
+    const returnOnce = async () => {
+      reachability.lost(gone);
+      await pass(2_000);
+      isThere = true;
+      await pass(2_000);
+      isThere = false;
+      probedAt = [];
+    };
+    await returnOnce();
+    const lostAt = clock.now();
+    reachability.lost(gone);
+    await pass(1_500);
+    expect(probedAt.map((at) => at - lostAt)).toEqual([1_000]);
+    isThere = true;
+    await pass(20_000);
+    probedAt = [];
+    isThere = false;
+    const laterAt = clock.now();
+    reachability.lost(gone);
+    await pass(400);
+    expect(probedAt.map((at) => at - laterAt)).toEqual([100, 300]);
+  });
+
+  it('is not looked for once nobody needs it', async () => {
+    reachability.lost(gone);
+    reachability.close();
+    await pass(5_000);
+    expect(probedAt).toEqual([]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+it('one that is doubted is silent and not down, until it answers', () => {
+  reachability.doubt();
+  expect([reachability.isSilent, reachability.isDown]).toEqual([true, false]);
+  reachability.answered();
+  expect([reachability.isSilent, clock.pendingTimers]).toEqual([false, 0]);
+});
