@@ -7,19 +7,30 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ServiceRegistrar } from './grpc-registrar.service.js';
+import { rejectOption } from './option-reader.js';
 
 /** Nearer than any module that Nest itself places (the root module has 1). */
 const NEAREST = -1;
+const ONCE = 'once in an application, in its root module; clients elsewhere come from forFeature';
 
-/** Imported by `DiscoveryModule`; not for users. */
+/**
+ * Imported by `DiscoveryModule`; not for users.
+ *
+ * @throws DiscoveryError `INVALID_OPTION` at start, where more than one `forRoot` is in the application
+ */
 @Module({})
 export class DiscoveryLifecycleModule implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     @Inject(ServiceRegistrar) private readonly registrar: ServiceRegistrar,
     @Inject(ModulesContainer) modules: ModulesContainer,
   ) {
-    for (const module of modules.values()) {
-      if (module.metatype === DiscoveryLifecycleModule) module.distance = NEAREST;
+    const all = [...modules.values()];
+    for (const module of all) {
+      if (module.metatype !== DiscoveryLifecycleModule) continue;
+      module.distance = NEAREST;
+      // Only one registrar would hear of the bootstrap: the services of the others would silently stay out.
+      const roots = all.filter(({ imports }) => imports.has(module)).length;
+      if (roots > 1) rejectOption('forRoot', `imported ${roots} times`, ONCE);
     }
   }
 

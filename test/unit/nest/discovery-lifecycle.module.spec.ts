@@ -1,0 +1,54 @@
+import 'reflect-metadata';
+import { type DynamicModule, type INestApplicationContext, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  DiscoveryModule,
+  type DiscoveryModuleOptions,
+  MemoryRegistry,
+} from 'nestjs-grpc-discovery';
+import { describe, expect, it } from 'vitest';
+
+const options = (): DiscoveryModuleOptions => ({ registry: new MemoryRegistry() });
+
+function moduleOf(...imports: NonNullable<DynamicModule['imports']>): new () => object {
+  @Module({ imports })
+  class SomeModule {}
+  return SomeModule;
+}
+
+function start(root: new () => object): Promise<INestApplicationContext> {
+  return NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
+}
+
+const refusal =
+  '[INVALID_OPTION] option forRoot is "imported 2 times"; allowed: once in an application, in its root module';
+
+describe('forRoot is for once in an application', () => {
+  it.each([
+    [
+      'in the root module and in a feature module',
+      () =>
+        moduleOf(
+          DiscoveryModule.forRoot(options()),
+          moduleOf(DiscoveryModule.forRoot({ ...options(), service: { name: 'api' } })),
+        ),
+    ],
+    [
+      'as forRoot and as forRootAsync',
+      () =>
+        moduleOf(
+          moduleOf(DiscoveryModule.forRootAsync({ useFactory: options })),
+          DiscoveryModule.forRoot(options()),
+        ),
+    ],
+  ])('twice, %s, fails the start', async (_, root) => {
+    await expect(start(root())).rejects.toThrow(refusal);
+  });
+
+  it('one that several modules import, beside any number of forFeature, is one', async () => {
+    const root = DiscoveryModule.forRoot(options());
+    const feature = moduleOf(root, DiscoveryModule.forFeature([]));
+    const app = await start(moduleOf(root, feature, DiscoveryModule.forFeature([])));
+    await app.close();
+  });
+});
