@@ -8,6 +8,11 @@ import { FreshApp, packPackage, type Tarball, temporaryFolder } from './fresh-ap
 /** The oldest Nest that the peer dependencies allow. */
 const OLDEST_NEST = '11.1.4';
 
+const JEST = ['jest@30', 'ts-jest@29'];
+const BEFORE_EXPORTS = '--noEmit --skipLibCheck --module commonjs --moduleResolution node10'.split(
+  ' ',
+);
+
 const nestPackages = ['@nestjs/common', '@nestjs/core', '@nestjs/microservices'];
 
 let etcd: TestEtcd;
@@ -43,6 +48,7 @@ describe.each([
     app: 'nest-11-commonjs',
     nest: '^11.1.4',
     major: '11.',
+    everySetup: true,
   },
   {
     title: 'a CommonJS application on the oldest Nest',
@@ -50,7 +56,7 @@ describe.each([
     nest: OLDEST_NEST,
     major: OLDEST_NEST,
   },
-])('$title', ({ app: name, nest, major }) => {
+])('$title', ({ app: name, nest, major, everySetup = false }) => {
   let app: FreshApp | undefined;
 
   const fresh = (): FreshApp => {
@@ -88,6 +94,16 @@ describe.each([
     ]);
     expect(await child.exit).toEqual({ code: 0, signal: null });
     expect(child.stderr).toBe('');
+  });
+
+  it.runIf(everySetup)(
+    'compiles where TypeScript looks for modules as it did before it knew exports',
+    () => fresh().compile(BEFORE_EXPORTS),
+  );
+
+  it.runIf(everySetup)('is loaded by Jest, set up as README.md says', async () => {
+    await fresh().run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...JEST]);
+    await fresh().run(process.execPath, ['node_modules/jest/bin/jest.js']);
   });
 
   it('is loaded without any effect', async () => {

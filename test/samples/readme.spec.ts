@@ -16,6 +16,11 @@ it.each(['sample/readme/server.ts', 'sample/readme/client.ts'])('%s is its examp
   expect(readme).toContain(`<!-- ${path} -->\n\n\`\`\`ts\n${read(path)}\`\`\`\n`);
 });
 
+it('its setup of Jest is the one that is tried', () => {
+  const path = 'test/package/apps/nest-11-commonjs/jest.config.js';
+  expect(readme).toContain(`<!-- ${path} -->\n\n\`\`\`js\n${read(path)}\`\`\`\n`);
+});
+
 it('docs/policies.md has an example that is type-checked', () => {
   const path = 'sample/readme/own-policy.ts';
   const example = `<!-- ${path} -->\n\n\`\`\`ts\n${read(path)}\`\`\`\n`;
