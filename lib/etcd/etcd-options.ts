@@ -8,7 +8,7 @@ export interface EtcdAuth {
   readonly password: string;
 }
 
-/** Transport security. `cert` and `key` together make it mutual. PEM text or bytes. */
+/** Transport security. `cert` and `key` together make it mutual. PEM text or bytes, never names of files. */
 export interface EtcdTls {
   /** The certificate authority that signed the server's certificate. */
   readonly ca: string | Uint8Array;
@@ -31,7 +31,8 @@ export interface EtcdOptions {
   /** Times of the lease, the watch and the attempts to reach etcd. The defaults suit production. */
   readonly timings?: EtcdTimings;
   /**
-   * A client of your own instead of `hosts`, `auth` and `tls`. It is not closed with the registry. Its own retries come on
+   * A client of your own instead of `hosts`, `auth` and `tls`: the `Etcd3` itself, not what its `namespace()` makes, for which there
+   * is the option `namespace`. It is not closed with the registry. Its own retries come on
    * top of ours; those past `requestTimeoutMs` are not waited for.
    */
   readonly client?: Etcd3;

@@ -9,9 +9,12 @@ import {
   requireObject,
   requireString,
 } from './option-reader.js';
+import { validateEtcdTls } from './validate-etcd-tls.js';
 
 /** Checked etcd options. */
 export type EtcdSettings = EtcdOptions;
+
+type EtcdClient = NonNullable<EtcdOptions['client']>;
 
 const ETCD_FIELDS = [
   'hosts',
@@ -31,11 +34,8 @@ export function validateEtcd(
   environment: Readonly<Record<string, string | undefined>>,
 ): EtcdSettings {
   const given = requireObject('etcd', value, ETCD_FIELDS);
-  const client = given.client as EtcdOptions['client'];
+  const client = given.client === undefined ? undefined : validateClient(given.client);
   if (client !== undefined) {
-    if (typeof client !== 'object' || client === null || !('kv' in client)) {
-      rejectOption('etcd.client', client, 'an Etcd3 client');
-    }
     const beside = (['hosts', 'auth', 'tls'] as const).find((field) => given[field] !== undefined);
     if (beside !== undefined) {
       rejectOption(`etcd.${beside}`, given[beside], 'none beside etcd.client, which has its own');
@@ -49,7 +49,7 @@ export function validateEtcd(
     requestTimeoutMs: optionalInteger('etcd.requestTimeoutMs', given.requestTimeoutMs, 100, 60_000),
     ...(given.timings === undefined ? {} : { timings: validateTimings(given.timings) }),
     ...(given.auth === undefined ? {} : { auth: validateAuth(given.auth) }),
-    ...(given.tls === undefined ? {} : { tls: validateTls(given.tls, secure) }),
+    ...(given.tls === undefined ? {} : { tls: validateEtcdTls(given.tls, secure) }),
     ...(client === undefined ? {} : { client }),
   }) as EtcdSettings;
 }
@@ -129,24 +129,29 @@ function validateAuth(value: unknown): EtcdOptions['auth'] {
   });
 }
 
-function validateTls(value: unknown, secure: boolean): EtcdOptions['tls'] {
-  const { ca, cert, key } = requireObject('etcd.tls', value, ['ca', 'cert', 'key']);
-  if (!secure) rejectOption('etcd.tls', 'given with http:// hosts', 'https:// hosts');
-  if ((cert === undefined) !== (key === undefined)) {
-    rejectOption(
-      'etcd.tls.cert',
-      cert === undefined ? undefined : 'given',
-      'cert and key together',
-    );
-  }
-  return Object.freeze({
-    ca: pem('etcd.tls.ca', ca),
-    ...(cert === undefined ? {} : { cert: pem('etcd.tls.cert', cert) }),
-    ...(key === undefined ? {} : { key: pem('etcd.tls.key', key) }),
+/** The parts of a client that are used, by their methods. */
+const CLIENT_PARTS = {
+  kv: ['range', 'txn'],
+  leaseClient: ['leaseGrant', 'leaseKeepAlive', 'leaseRevoke'],
+  watchClient: ['watch'],
+} as const;
+
+/** By what it has: the package that it is from may be another copy than ours. */
+function validateClient(value: unknown): EtcdClient {
+  const complete = Object.entries(CLIENT_PARTS).every(([part, methods]) => {
+    const found = field(value, part);
+    return methods.every((method) => typeof field(found, method) === 'function');
   });
+  if (!complete) return rejectOption('etcd.client', value, 'an Etcd3 client');
+  const prefix = field(value, 'prefix');
+  if (prefix instanceof Uint8Array && prefix.length > 0) {
+    // It would not apply: records are read and written by requests that know no prefix.
+    const shown = `a namespace, ${Buffer.from(prefix).toString()}`;
+    return rejectOption('etcd.client', shown, 'the Etcd3 client itself, and etcd.namespace');
+  }
+  return value as EtcdClient;
 }
 
-function pem(option: string, value: unknown): string | Uint8Array {
-  if (value instanceof Uint8Array && value.length > 0) return value;
-  return requireString(option, value, 'PEM text or bytes');
+function field(holder: unknown, name: string): unknown {
+  return typeof holder === 'object' && holder !== null ? Reflect.get(holder, name) : undefined;
 }

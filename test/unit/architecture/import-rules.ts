@@ -39,6 +39,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'node:fs',
       'node:fs/promises',
       'node:path',
+      // Whether what was given for a certificate is one.
+      'node:crypto',
       // The address of the interface that routes to etcd, and the list of interfaces.
       'node:dgram',
       // Of node:net only what tells an address from a name: nest opens no connection.

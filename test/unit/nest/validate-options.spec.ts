@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { ChannelCredentials } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Etcd3 } from 'etcd3';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type ClientDefinition,
   DiscoveryError,
@@ -14,6 +16,11 @@ import type { ResolvedOptions } from '../../../lib/nest/validate-options.js';
 
 const CLIENT = { name: 'api', package: 'user', protoPath: 'user.proto' };
 const SECRET = 'hunter2';
+const tlsFile = (name: string): string =>
+  readFileSync(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url), 'utf8');
+const TLS = { ca: tlsFile('ca'), cert: tlsFile('client'), key: tlsFile('client-key') };
+/** Dials nothing before it is asked something. */
+const ownClient = new Etcd3({ hosts: 'http://127.0.0.1:1' });
 const cyclic: Record<string, unknown> = {};
 cyclic['self'] = cyclic;
 
@@ -24,6 +31,8 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
 });
+
+afterAll(() => ownClient.close());
 
 /** What the module makes of options, which may be anything at run time. */
 function resolve(options: unknown): ResolvedOptions {
@@ -104,13 +113,33 @@ const BAD: readonly BadInput[] = [
     'undefined',
     'cert and key together',
   ],
+  ...(
+    [
+      [{ ca: '/etc/ssl/ca.pem' }, 'ca', '"/etc/ssl/ca.pem"', 'not the name of a file'],
+      [{ ca: 'rubbish' }, 'ca', '"no PEM"', 'BEGIN CERTIFICATE'],
+      [{ ca: new Uint8Array([1]) }, 'ca', '"no PEM"', 'BEGIN CERTIFICATE'],
+      [{ ca: tlsFile('client-key') }, 'ca', '"PEM that holds no certificate"', 'BEGIN CERTIFICATE'],
+      [{ ca: tlsFile('ca').slice(0, 300) }, 'ca', '"PEM that holds no', 'BEGIN CERTIFICATE'],
+      [{ ...TLS, cert: 'client.pem' }, 'cert', '"client.pem"', 'not the name of a file'],
+      [{ ...TLS, key: 'key.pem' }, 'key', 'a value that is not shown', 'not the name of a file'],
+      [{ ...TLS, key: '-----BEGIN JUNK-----' }, 'cert', '"refused beside its key (', 'private key'],
+      [{ ...TLS, key: tlsFile('server-key') }, 'cert', '"refused beside its key (', 'private key'],
+    ] as const
+  ).map(([tls, field, shown, allowed]): BadInput => [
+    etcd({ hosts: ['https://h:1'], tls }),
+    `etcd.tls.${field}`,
+    shown,
+    allowed,
+  ]),
   [etcd({ client: {} }), 'etcd.client', '{}', 'an Etcd3 client'],
+  [etcd({ client: { kv: 1 } }), 'etcd.client', '{"kv":1}', 'an Etcd3 client'],
   [
-    etcd({ client: { kv: {} }, hosts: ['h:1'] }),
-    'etcd.hosts',
-    '["h:1"]',
-    'none beside etcd.client',
+    etcd({ client: ownClient.namespace('nsx/') }),
+    'etcd.client',
+    '"a namespace, nsx/"',
+    'etcd.namespace',
   ],
+  [etcd({ client: ownClient, hosts: ['h:1'] }), 'etcd.hosts', '["h:1"]', 'none beside etcd.client'],
 
   [{ service: 'api' }, 'service', '"api"', 'an object with name, ttlSeconds'],
   [{ service: {} }, 'service.name', 'undefined', 'a non-empty string'],
@@ -279,13 +308,18 @@ describe('secrets are never shown', () => {
       'a key of another type',
       etcd({ hosts: ['https://h:1'], tls: { ca: 'x', cert: 'y', key: { SECRET } } }),
     ],
+    [
+      'a key in place of a certificate',
+      etcd({ hosts: ['https://h:1'], tls: { ca: `-----BEGIN PRIVATE KEY-----\n${SECRET}` } }),
+    ],
+    ['a key without its first line', etcd({ hosts: ['https://h:1'], tls: { ca: SECRET } })],
     ['a misspelt key', etcd({ hosts: ['https://h:1'], tls: { ca: 'x', privatKey: SECRET } })],
     ['a key outside of tls', etcd({ privateKey: SECRET })],
     ['a user and password in a url', etcd({ hosts: [`http://root:${SECRET}@h:1`] })],
     ['a user and password without a scheme', etcd({ hosts: [`root:${SECRET}@h:1`] })],
     ['a password with an @ in it', etcd({ hosts: [`http://root:${SECRET}@${SECRET}@h:1`] })],
     ['several urls at once', etcd({ hosts: `http://root:${SECRET}@h:1,http://h:2` })],
-    ['urls beside a client', etcd({ client: { kv: {} }, hosts: [`root:${SECRET}@h:1`] })],
+    ['urls beside a client', etcd({ client: ownClient, hosts: [`root:${SECRET}@h:1`] })],
     ['credentials that are none', client({ credentials: { token: SECRET } })],
   ])('%s', (_, options) => {
     const error = rejection(() => resolve(options));
@@ -378,16 +412,13 @@ describe('good options', () => {
 
   it('a client of the user takes the place of hosts, whatever the environment says', () => {
     vi.stubEnv('ETCD_HOSTS', 'nonsense');
-    const own = { kv: {} };
-    expect(resolve({ etcd: { client: own, namespace: 'p/' } }).etcd).toMatchObject({
-      client: own,
-      hosts: [],
-      namespace: 'p/',
-    });
+    const resolved = resolve({ etcd: { client: ownClient, namespace: 'p/' } }).etcd;
+    expect(resolved).toMatchObject({ hosts: [], namespace: 'p/' });
+    expect(resolved?.client).toBe(ownClient);
   });
 
   it('tls and auth are handed on', () => {
-    const tls = { ca: 'ca', cert: new Uint8Array([1]), key: 'key' };
+    const tls = { ...TLS, cert: Buffer.from(TLS.cert) };
     const auth = { username: 'root', password: SECRET };
     expect(resolve({ etcd: { hosts: ['https://h:1'], tls, auth } }).etcd).toMatchObject({
       tls,
