@@ -12,6 +12,7 @@ import { LISTEN_HOST, Listener } from './listener.js';
 import { Member } from './member.js';
 import { ServiceGate, type ServiceMethodsServed } from './service-gate.js';
 import { DEFAULT_PROGRESS_NOTIFY_INTERVAL_MS, watchService } from './watch-service.js';
+import { requireWaitMs } from './wait-time.js';
 import { serviceDefinitions } from './wire-codec.js';
 import type { ServiceName } from './wire-schema.js';
 
@@ -29,7 +30,7 @@ export interface EmbeddedEtcdOptions {
   readonly dataFile?: string;
   /** The one user to let in; by default everyone is, and nobody can authenticate, as in an etcd without users. */
   readonly auth?: Credentials;
-  /** How often quiet watchers that want it are told the revision, in milliseconds, above 0; 600,000 by default, as in etcd. */
+  /** How often quiet watchers that want it are told the revision, in milliseconds, 1 or more, at most 24.8 days; 600,000 by default, as in etcd. */
   readonly progressNotifyIntervalMs?: number;
 }
 
@@ -61,26 +62,24 @@ export class EmbeddedEtcd {
   /**
    * Starts a server; it answers once the promise is fulfilled.
    *
-   * @throws DiscoveryError `INVALID_OPTION` for a port that is taken or out of range, or a data file that cannot be used
+   * @throws DiscoveryError `INVALID_OPTION` for a port that is taken or out of range, or a data file that cannot be used, or other
+   *   options that are out of range
    */
   static async start(options: EmbeddedEtcdOptions = {}): Promise<EmbeddedEtcd> {
     const { port = 0, dataFile } = options;
-    const progressIntervalMs =
-      options.progressNotifyIntervalMs ?? DEFAULT_PROGRESS_NOTIFY_INTERVAL_MS;
     if (!Number.isInteger(port) || port < 0 || port > 65_535) {
       throw new DiscoveryError(
         'INVALID_OPTION',
         `port: ${port}, allowed is an integer from 0 to 65535`,
       );
     }
-    if (!(progressIntervalMs > 0)) {
-      const detail = `progressNotifyIntervalMs: ${progressIntervalMs}, allowed is a number above 0`;
-      throw new DiscoveryError('INVALID_OPTION', detail);
-    }
-    const member = new Member(systemClock);
+    const progressIntervalMs = requireWaitMs(
+      'progressNotifyIntervalMs',
+      options.progressNotifyIntervalMs ?? DEFAULT_PROGRESS_NOTIFY_INTERVAL_MS,
+      1,
+    );
     const content = dataFile === undefined ? undefined : await loadDataFile(dataFile);
-    if (content !== undefined) member.restore(content);
-
+    const member = new Member(systemClock);
     const auth = new AuthBook(options.auth);
     const gate = new ServiceGate(systemClock, auth);
     const server = new Server({
@@ -106,6 +105,8 @@ export class EmbeddedEtcd {
       server.addService(definitions[name], gate.implementation(name, served[name]));
     }
     await listener.listen(port);
+    // Last, because it starts the time of leases, which nobody would stop if the port was taken.
+    if (content !== undefined) member.restore(content);
     return etcd;
   }
 
@@ -119,7 +120,11 @@ export class EmbeddedEtcd {
     return [`http://${LISTEN_HOST}:${this.port}`];
   }
 
-  /** Ends the server: connections are cut, the port is free, the data file is written. A second call changes nothing. */
+  /**
+   * Ends the server: connections are cut, the port is free, the data file is written. A second call changes nothing.
+   *
+   * @throws DiscoveryError `INVALID_OPTION` if the data file cannot be written any more
+   */
   stop(): Promise<void> {
     this.stopping ??= this.shutDown();
     return this.stopping;
@@ -128,7 +133,7 @@ export class EmbeddedEtcd {
   private async shutDown(): Promise<void> {
     const content = this.member.content();
     this.gate.close();
-    await this.listener.close();
+    await this.listener.end();
     this.server.forceShutdown();
     this.member.leases.clear();
     if (this.dataFile !== undefined) await saveDataFile(this.dataFile, content);

@@ -1,16 +1,18 @@
 /** What can go wrong with an etcd, on request. */
+import { DiscoveryError } from '../core/discovery-error.js';
 import type { AuthBook } from './auth-book.js';
 import { singleKey, toByteKey } from './byte-range.js';
 import type { Listener } from './listener.js';
 import type { Member } from './member.js';
 import { DEFAULT_LEADER_WAIT_MS, type ServiceGate } from './service-gate.js';
+import { requireWaitMs } from './wait-time.js';
 
 /** Why no lease ends at the moment. */
 type Halt = 'paused' | 'down' | 'leaderless';
 
 /** Options of {@link Faults.noLeader}. */
 export interface NoLeaderOptions {
-  /** How long a request that needs a leader waits for one before it fails, in milliseconds; 7,000 by default, as in etcd. */
+  /** How long a request that needs a leader waits for one before it fails, in milliseconds, 0 or more, at most 24.8 days; 7,000 by default, as in etcd. */
   readonly requestTimeoutMs?: number;
 }
 
@@ -20,6 +22,7 @@ export interface NoLeaderOptions {
  */
 export class Faults {
   private readonly halts = new Set<Halt>();
+  private isUp = true;
 
   /** @internal */
   constructor(
@@ -54,6 +57,7 @@ export class Faults {
    * again with its data.
    */
   async down(): Promise<void> {
+    this.isUp = false;
     this.halt('down');
     this.auth.forgetTokens();
     await this.listener.close();
@@ -62,11 +66,14 @@ export class Faults {
   /**
    * Brings the server up again on the same port after {@link down}. As with etcd, every lease starts its time anew and tokens are gone.
    *
-   * @throws DiscoveryError `INVALID_OPTION` if another process has taken the port
+   * @throws DiscoveryError `INVALID_OPTION` if another process has taken the port, `CLOSED` after `stop()`
    */
   async up(): Promise<void> {
     if (this.listener.listening) return;
+    this.isUp = true;
     await this.listener.listen(this.listener.port);
+    // It may have been taken down again meanwhile.
+    if (!this.isUp) return;
     this.member.leases.renewAll();
     this.release('down');
   }
@@ -96,10 +103,16 @@ export class Faults {
   /**
    * Forgets the history before a revision; by default before the present one.
    *
-   * @throws EtcdError if it is compacted already or to come
+   * @throws DiscoveryError `INVALID_OPTION` if it is compacted already or to come
    */
   compact(revision = this.member.store.revision): void {
-    this.member.store.compact(revision);
+    try {
+      this.member.store.compact(revision);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const detail = `compact: revision ${revision} is refused (${reason}), the present one is ${this.member.store.revision}`;
+      throw new DiscoveryError('INVALID_OPTION', detail, { cause });
+    }
   }
 
   /**
@@ -122,10 +135,14 @@ export class Faults {
    * Takes the leader away, as a member cut off from its cluster has none. Calls and streams with the metadata
    * `hasleader: true` fail with `etcdserver: no leader`; writes and linearizable reads wait for one, then
    * writes fail with `context deadline exceeded` (DEADLINE_EXCEEDED), reads with `etcdserver: request timed out` (UNAVAILABLE); other watches fall silent. No lease ends.
+   *
+   * @throws DiscoveryError `INVALID_OPTION`
    */
   noLeader(options: NoLeaderOptions = {}): void {
+    const { requestTimeoutMs = DEFAULT_LEADER_WAIT_MS } = options;
+    const waitMs = requireWaitMs('requestTimeoutMs', requestTimeoutMs);
     this.halt('leaderless');
-    this.gate.loseLeader(options.requestTimeoutMs ?? DEFAULT_LEADER_WAIT_MS);
+    this.gate.loseLeader(waitMs);
   }
 
   /** Ends {@link noLeader}: what waits is served, every lease starts its time anew. */
@@ -139,10 +156,11 @@ export class Faults {
   /**
    * Has every byte to clients come later.
    *
-   * @param delayMs in milliseconds; 0 ends it
+   * @param delayMs in milliseconds, at most 24.8 days; 0 ends it
+   * @throws DiscoveryError `INVALID_OPTION` if it is less than 0, or no number
    */
   delayReplies(delayMs: number): void {
-    this.listener.delay(delayMs);
+    this.listener.delay(requireWaitMs('delayMs', delayMs));
   }
 
   /**

@@ -3,15 +3,13 @@ import type { CancelTimer, Clock } from '../core/clock.js';
 import type { ByteKey } from './byte-range.js';
 import { refusal } from './etcd-error.js';
 import type { KeyChange } from './kv-store.js';
+import { MAX_TIMER_MS } from './wait-time.js';
 
 /** The shortest time to live a lease is granted, in seconds: etcd's, at its default election timeout. */
 export const MIN_LEASE_TTL_SECONDS = 2;
 
 /** The longest time to live that may be asked for, in seconds: etcd's. */
 export const MAX_LEASE_TTL_SECONDS = 9_000_000_000;
-
-/** The longest wait of one timer: what `setTimeout` takes. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** A lease as others may see it. */
 export interface Lease {

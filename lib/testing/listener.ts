@@ -11,6 +11,8 @@ export const LISTEN_HOST = '127.0.0.1';
 /** Accepts connections on one port and hands them on. */
 export class Listener {
   private server: Server | undefined;
+  private starting: Promise<void> | undefined;
+  private ended = false;
   private readonly connections = new Set<FaultSocket>();
   private frozen = false;
   private delayMs = 0;
@@ -33,11 +35,20 @@ export class Listener {
   }
 
   /**
-   * Binds a port; 0 is any free one.
+   * Binds a port; 0 is any free one. Whoever asks while one is being bound waits for that one.
    *
-   * @throws DiscoveryError `INVALID_OPTION` if it is taken or may not be bound
+   * @throws DiscoveryError `INVALID_OPTION` if it is taken or may not be bound, `CLOSED` after {@link end}
    */
   async listen(port: number): Promise<void> {
+    if (this.ended)
+      throw new DiscoveryError('CLOSED', 'the embedded etcd is stopped: start another');
+    this.starting ??= this.bind(port).finally(() => {
+      this.starting = undefined;
+    });
+    await this.starting;
+  }
+
+  private async bind(port: number): Promise<void> {
     const server = createServer((socket) => {
       const connection = new FaultSocket(socket, this.clock);
       this.connections.add(connection);
@@ -57,6 +68,8 @@ export class Listener {
 
   /** Refuses new connections and drops those there are. */
   async close(): Promise<void> {
+    // What is being bound would stay open behind our back; whether it could be is for others to tell.
+    if (this.starting !== undefined) await Promise.allSettled([this.starting]);
     const { server } = this;
     this.server = undefined;
     const closed = new Promise<void>((resolve) => {
@@ -65,6 +78,12 @@ export class Listener {
     });
     this.dropConnections();
     await closed;
+  }
+
+  /** The same for good. */
+  async end(): Promise<void> {
+    this.ended = true;
+    await this.close();
   }
 
   /** Cuts every connection. */

@@ -1,6 +1,6 @@
 /** Too much, too many, and nonsense: what a server says to it, and that it stays up. */
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type Socket, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -219,14 +219,61 @@ describe('starting the embedded server', () => {
 
   it('refuses a data file that is none of its own', async () => {
     const dataFile = temporaryFile();
-    for (const text of ['', 'no JSON', '{}', '{"format":99}']) {
+    const sound = {
+      format: 1,
+      clusterId: '1',
+      memberId: '2',
+      leases: [],
+      revision: 1,
+      compactRevision: -1,
+      versions: [],
+    };
+    const unsound = [
+      { leases: 5 },
+      { leases: [{ id: 7, ttlSeconds: 5 }] },
+      { leases: [{ id: '7', ttlSeconds: 'long' }] },
+      { leases: [1, 2].map(() => ({ id: '7', ttlSeconds: 5 })) },
+      { revision: '1' },
+      { versions: [['YQ==', 'YQ==', 1]] },
+      { versions: [null] },
+      { clusterId: null },
+    ].map((fields) => JSON.stringify({ ...sound, ...fields }));
+    for (const text of ['', 'no JSON', 'null', '{}', '{"format":99}', ...unsound]) {
       writeFileSync(dataFile, text);
       await expect(EmbeddedEtcd.start({ dataFile })).rejects.toMatchObject({
         code: 'INVALID_OPTION',
         message: expect.stringContaining(`dataFile: ${dataFile} cannot be used`) as string,
       });
     }
+    writeFileSync(dataFile, JSON.stringify(sound));
+    await (await EmbeddedEtcd.start({ dataFile })).stop();
     rmSync(dataFile);
+  });
+
+  it('refuses a data file whose folder is not there, rather than lose all at the end', async () => {
+    const dataFile = join(temporaryFile(), 'data.json');
+    await expect(EmbeddedEtcd.start({ dataFile })).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringContaining(`dataFile: ${dataFile} cannot be used (ENOENT`) as string,
+    });
+  });
+
+  it('says so where the data file cannot be written any more when it stops', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'embedded-etcd-'));
+    const etcd = await EmbeddedEtcd.start({ dataFile: join(folder, 'data.json') });
+    rmSync(folder, { recursive: true });
+    await expect(etcd.stop()).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringContaining('what the embedded etcd held is lost') as string,
+    });
+  });
+
+  it('refuses an interval that is none', async () => {
+    for (const progressNotifyIntervalMs of [0, -1, Number.NaN]) {
+      await expect(EmbeddedEtcd.start({ progressNotifyIntervalMs })).rejects.toThrow(
+        `[INVALID_OPTION] progressNotifyIntervalMs: ${progressNotifyIntervalMs}, allowed is`,
+      );
+    }
   });
 });
 

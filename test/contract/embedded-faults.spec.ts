@@ -1,4 +1,5 @@
 /** The faults that no real etcd has at hand: those of the embedded server alone. */
+import { connect as connectTo } from 'node:net';
 import { Metadata } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { EmbeddedEtcd } from '../../lib/testing/index.js';
@@ -198,4 +199,62 @@ describe('faults of the embedded server alone', () => {
     const metadata = metadataOf({ token: String(reply?.['token']) });
     expect((await client.call('KV/Put', { key: bytes('a') }, metadata)).refusal).toBeUndefined();
   });
+
+  it('comes up once, however often it is asked to, and stays down when it is taken down meanwhile', async () => {
+    const { etcd, client } = await embedded();
+    await etcd.faults.down();
+    await Promise.all([etcd.faults.up(), etcd.faults.up()]);
+    expect((await untilAnswered(client, 'KV/Put', { key: bytes('a') })).refusal).toBeUndefined();
+    await etcd.faults.down();
+    await Promise.all([etcd.faults.up(), etcd.faults.down()]);
+    expect(await connects(etcd.port)).toBe(false);
+  });
+
+  it('does not come up again once it is stopped', async () => {
+    const { etcd } = await embedded();
+    await etcd.faults.down();
+    const rising = etcd.faults.up();
+    await etcd.stop();
+    await rising;
+    expect(await connects(etcd.port)).toBe(false);
+    await expect(etcd.faults.up()).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(await connects(etcd.port)).toBe(false);
+  });
+
+  it('an infinite wait is one, not none', async () => {
+    const { etcd, client } = await embedded({ progressNotifyIntervalMs: Infinity });
+    const watch = client.stream('Watch/Watch');
+    watch.send({ create_request: { ...everything, progress_notify: true } });
+    await watch.next();
+    etcd.faults.noLeader({ requestTimeoutMs: Infinity });
+    const put = client.call('KV/Put', { key: bytes('a') });
+    // A timer that overflows fires after a millisecond.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    etcd.faults.restoreLeader();
+    expect((await put).refusal).toBeUndefined();
+    expect(await watch.next()).toMatchObject({ events: [{ type: 0 }] });
+  });
+
+  it('what is no wait, or no revision to compact, is refused', async () => {
+    const { etcd } = await embedded();
+    for (const wrong of [-1, Number.NaN]) {
+      expect(() => etcd.faults.delayReplies(wrong)).toThrow('[INVALID_OPTION] delayMs');
+      expect(() => etcd.faults.noLeader({ requestTimeoutMs: wrong })).toThrow(
+        `[INVALID_OPTION] requestTimeoutMs: ${wrong}, allowed is a number of milliseconds from 0`,
+      );
+    }
+    expect(() => etcd.faults.compact(2)).toThrow(
+      '[INVALID_OPTION] compact: revision 2 is refused (etcdserver: mvcc: required revision is a future revision), the present one is 1',
+    );
+  });
 });
+
+/** Whether somebody listens on a port. */
+function connects(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connectTo(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
