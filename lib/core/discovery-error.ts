@@ -13,7 +13,7 @@
  * | `CONFLICT` | another process holds our key |
  * | `NO_ENDPOINTS` | a service has no live endpoint |
  * | `UNSUPPORTED_VERSION` | a package this library builds on is loaded in a version it does not work with |
- * | `NOT_SERVING` | a service was to be registered, but no gRPC server of the application is bound |
+ * | `NOT_SERVING` | the application offers no service of that name, or none at all |
  * | `CLOSED` | the object was used after it was closed |
  */
 export type DiscoveryErrorCode =

@@ -66,7 +66,7 @@ export function validateOptions(
   return Object.freeze({
     registry: given.registry,
     etcd: given.registry === undefined ? validateEtcd(given.etcd ?? {}, environment) : undefined,
-    services: validateServices(given.service),
+    services: requireApart(validateServices(given.service)),
     clients: given.clients === undefined ? [] : validateClients('clients', given.clients),
     clientDefaults: validateClientDefaults('clientDefaults', given.clientDefaults ?? {}),
     failFast: optionalBoolean('failFast', given.failFast) ?? false,
@@ -75,6 +75,17 @@ export function validateOptions(
     removalGuard: validateRemovalGuard(given.removalGuard),
     snapshotFile: optionalString('snapshotFile', given.snapshotFile),
   });
+}
+
+/** A record is found by its service's prefix, and that of `team` covers all records of `team/api`. */
+function requireApart(services: readonly ResolvedService[]): readonly ResolvedService[] {
+  for (const outer of services) {
+    const inner = services.find(({ name }) => name.startsWith(`${outer.name}/`));
+    if (inner === undefined) continue;
+    const allowed = `no name that begins with another one and a slash: clients of "${outer.name}" would get the records of both`;
+    rejectOption('service', inner.name, allowed);
+  }
+  return services;
 }
 
 function validateRemovalGuard(value: unknown): RemovalGuardPolicy | undefined {

@@ -5,7 +5,8 @@ import type { StaticServices } from '../registry/static-registry.js';
 /**
  * A `MemoryRegistry` that begins with the given lists: `createTestingRegistry({ api: ['127.0.0.1:50051'] })`, for
  * `DiscoveryModule.forRoot({ registry })`. `setEndpoints` changes a list, and clients follow at once; servers that register
- * with it are found in it.
+ * with it are found in it. An application closes its registry when it ends, and with it for every other application that
+ * shares it: a server and a client of one test are closed together, at its end.
  */
 export function createTestingRegistry(services: StaticServices = {}): MemoryRegistry {
   const registry = new MemoryRegistry();

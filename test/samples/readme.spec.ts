@@ -1,5 +1,6 @@
 /** The README says what the code says: its examples are files that are type-checked, its tables name every option. */
 import { readFileSync } from 'node:fs';
+import { loadSync } from '@grpc/proto-loader';
 import {
   DiscoveryError,
   DiscoveryModule,
@@ -14,6 +15,27 @@ const readme = read('README.md');
 
 it.each(['sample/readme/server.ts', 'sample/readme/client.ts'])('%s is its example', (path) => {
   expect(readme).toContain(`<!-- ${path} -->\n\n\`\`\`ts\n${read(path)}\`\`\`\n`);
+});
+
+it('its examples have their proto file, which can be read', () => {
+  const path = 'sample/readme/user.proto';
+  expect(readme).toContain(`<!-- ${path} -->\n\n\`\`\`proto\n${read(path)}\`\`\`\n`);
+  const { 'user.User': service } = loadSync(`${root}/${path}`);
+  expect(Object.keys(service ?? {})).toEqual(['Login']);
+});
+
+it('says what is installed, with all that has to be there', () => {
+  const { peerDependencies, peerDependenciesMeta } = JSON.parse(read('package.json')) as {
+    peerDependencies: Record<string, string>;
+    peerDependenciesMeta: Record<string, object>;
+  };
+  const command = /^npm install nestjs-grpc-discovery (.*)$/m.exec(readme)?.[1]?.split(' ') ?? [];
+  // What every Nest application has.
+  const given = ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'];
+  const needed = Object.keys(peerDependencies).filter(
+    (name) => !given.includes(name) && !(name in peerDependenciesMeta),
+  );
+  expect(command.map((name) => name.replace(/(?<=.)@.*$/, '')).sort()).toEqual(needed.sort());
 });
 
 it('its setup of Jest is the one that is tried', () => {

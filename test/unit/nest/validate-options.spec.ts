@@ -198,6 +198,12 @@ const BAD: readonly BadInput[] = [
   ],
   [service({ drainDelayMs: -1 }), 'service.drainDelayMs', '-1', 'a whole number from 0'],
   [{ service: [{ name: 'a' }, { name: 'a' }] }, 'service', '"a"', 'each service name once'],
+  [
+    { service: [{ name: 'team' }, { name: 'team2' }, { name: 'team/api' }] },
+    'service',
+    '"team/api"',
+    'no name that begins with another one and a slash: clients of "team" would get the records',
+  ],
   [{ service: [{ name: 'a' }, {}] }, 'service[1].name', 'undefined', 'a non-empty string'],
 
   [{ clients: CLIENT }, 'clients', '{"name":"api"', 'an array of client definitions'],
@@ -389,6 +395,11 @@ describe('good options', () => {
     ['api', { metadata: { id: 18_446_744_073_709_551_615n } }],
   ])('a service %s with %o is taken', (name, fields) => {
     expect(resolve({ service: { name, ...fields } }).services).toHaveLength(1);
+  });
+
+  it('names may begin alike, as long as no slash follows', () => {
+    const names = ['team', 'team2', 'team-a/b', 'team-a/b2'];
+    expect(resolve({ service: names.map((name) => ({ name })) }).services).toHaveLength(4);
   });
 
   it('the brackets of an IPv6 host are taken off: the port is put behind it later', () => {
