@@ -14,7 +14,7 @@ export const MAX_JSON_NESTING = 10_000;
  * Encodes a value the way Go encodes the same value held in an `interface{}`: object keys sorted by their UTF-8 bytes,
  * `<`, `>`, `&`, U+2028 and U+2029 escaped, lone surrogates replaced by U+FFFD, `bigint` as an integer.
  *
- * @throws DiscoveryError `INVALID_RECORD` for NaN, infinities, anything that is not JSON (functions, symbols, ...), and
+ * @throws DiscoveryError `INVALID_RECORD` for NaN, infinities, anything that is not JSON (functions, symbols, dates, maps, ...), and
  *   what would be nested too deeply in a record for Go to read it, as everything is that holds itself
  */
 export function encodeGoJson(value: JsonValue): string {
@@ -54,11 +54,29 @@ function containerParts(
     const items = value.flatMap((inner) => [',', { value: inner, depth: depth + 1 }]);
     return ['[', ...items.slice(1), ']'];
   }
+  requirePlain(value);
   const members = Object.keys(value)
     .toSorted(compareCodePoints)
     .flatMap((key) => [`,${encodeString(key)}:`, { value: value[key] ?? null, depth: depth + 1 }]);
   const [first, ...others] = members;
   return typeof first === 'string' ? [`{${first.slice(1)}`, ...others, '}'] : ['{}'];
+}
+
+/** What a date or a map holds is not in its fields: `{}` would be written. */
+function requirePlain(value: object): void {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // By its place and not by its identity: test runners give each file an `Object` of its own.
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return;
+  const { constructor } = value as { readonly constructor?: unknown };
+  const name = typeof constructor === 'function' ? constructor.name : '';
+  throw notJson(name === '' ? 'an object of a class' : `a ${name}`);
+}
+
+function notJson(what: string): DiscoveryError {
+  return new DiscoveryError(
+    'INVALID_RECORD',
+    `metadata holds ${what}, which has no JSON form; allowed: null, boolean, number, bigint, string, array, plain object`,
+  );
 }
 
 function encodeScalar(value: Exclude<JsonValue, object>): string {
@@ -72,10 +90,7 @@ function encodeScalar(value: Exclude<JsonValue, object>): string {
       return String(value);
     default:
       if (value === null) return 'null';
-      throw new DiscoveryError(
-        'INVALID_RECORD',
-        `metadata holds a ${typeof value}, which has no JSON form; allowed: null, boolean, number, bigint, string, array, object`,
-      );
+      throw notJson(`a ${typeof value}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
 import type { JsonValue } from '../../../lib/core/endpoint.js';
@@ -58,6 +59,27 @@ describe('encodeGoJson', () => {
     expect(encode).toThrow(DiscoveryError);
     expect(encode).toThrow('[INVALID_RECORD]');
     expect(encode).toThrow(reason);
+  });
+
+  it.each([
+    [{ at: new Date(0) }, 'a Date'],
+    [{ a: [new Map([['b', 1]])] }, 'a Map'],
+    [{ a: new Set([1]) }, 'a Set'],
+    [{ a: new Uint8Array(1) }, 'a Uint8Array'],
+    [{ a: new Error('b') }, 'a Error'],
+    [new (class Point {})(), 'a Point'],
+    [{ a: new (class {})() }, 'an object of a class'],
+    [Object.assign(new Date(0), { constructor: null }), 'an object of a class'],
+  ])('refuses %o, of which the fields would not be all', (value, reason) => {
+    const encode = (): string => encodeGoJson(value as unknown as JsonValue);
+    expect(encode).toThrow('[INVALID_RECORD]');
+    expect(encode).toThrow(`metadata holds ${reason}, which has no JSON form`);
+  });
+
+  it('takes plain objects, without a prototype or from another realm too', () => {
+    const bare = Object.assign(Object.create(null) as { a: number }, { a: 1 });
+    const foreign = runInNewContext('({ a: [{ b: 1 }] })') as JsonValue;
+    expect(encodeGoJson({ bare, foreign })).toBe('{"bare":{"a":1},"foreign":{"a":[{"b":1}]}}');
   });
 
   it('refuses a value that holds itself, at once', () => {

@@ -183,6 +183,8 @@ const BAD: readonly BadInput[] = [
   [service({ key: '' }), 'service.key', '""', 'a non-empty string'],
   [service({ metadata: [] }), 'service.metadata', '[]', 'an object of JSON values'],
   [service({ metadata: { a: 1n, b: NaN } }), 'service.metadata', '"not JSON', 'JSON values'],
+  [service({ metadata: { at: new Date(0) } }), 'service.metadata', '"not JSON', 'JSON values'],
+  [service({ metadata: new Map() }), 'service.metadata', '"not JSON', 'JSON values'],
   [service({ metadata: cyclic }), 'service.metadata', '"not JSON', 'JSON values'],
   [
     service({ metadata: { draining: true } }),
