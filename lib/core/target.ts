@@ -1,7 +1,7 @@
 /** Dial targets such as `etcd:///api`, in the forms that Go's etcd resolver accepts, and the gRPC authority for them. */
 import { DiscoveryError } from './discovery-error.js';
 
-/** A dial target split as a gRPC channel splits it; the scheme is matched in any case. */
+/** A dial target split as a gRPC channel splits it. The scheme may be in lower case, upper case or capitalised. */
 export interface TargetUri {
   readonly scheme?: string;
   /** `undefined` where the target has no `//`. It is ignored, as in Go. */

@@ -49,9 +49,11 @@ export function installResolver(scheme: string): void {
   }
   assertSupportedGrpc();
   installBalancer();
-  registerResolver(scheme, TableResolver);
-  // grpc-js compares schemes by case, URIs do not.
-  registerResolver(scheme.toUpperCase(), TableResolver);
+  // grpc-js compares schemes by case, URIs do not: the spellings that somebody may use.
+  const capitalised = scheme.charAt(0).toUpperCase() + scheme.slice(1);
+  for (const spelling of [scheme, capitalised, scheme.toUpperCase()]) {
+    registerResolver(spelling, TableResolver);
+  }
   installed.add(scheme);
 }
 

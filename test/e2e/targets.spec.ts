@@ -61,6 +61,7 @@ describe('plain grpc-js', () => {
     ['etcd:/api', 'api'],
     ['etcd:api', 'api'],
     ['ETCD:///api', 'api'],
+    ['Etcd:///api', 'api'],
     ['etcd://anything/api', 'api'],
     ['etcd:///api?x#f', 'api'],
     ['etcd:///a/b/c', 'a/b/c'],

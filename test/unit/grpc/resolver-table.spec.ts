@@ -1,6 +1,8 @@
+import { experimental } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
 import { installResolver, registerDiscoveryResolver } from '../../../lib/grpc/resolver-table.js';
+import { RegistryResolver } from '../../../lib/grpc/registry-resolver.js';
 import { MemoryRegistry } from '../../../lib/registry/memory-registry.js';
 
 class SchemeRegistry extends MemoryRegistry {
@@ -17,6 +19,14 @@ describe('installResolver', () => {
       installResolver(scheme);
     },
   );
+
+  it.each(['cased', 'Cased', 'CASED'])('answers to %s:///api once it has cased', (scheme) => {
+    installResolver('cased');
+    const target = { scheme, authority: '', path: 'api' };
+    const resolver = experimental.createResolver(target, () => true, {});
+    expect(resolver).toBeInstanceOf(RegistryResolver);
+    resolver.destroy();
+  });
 
   it.each(['', 'Etcd', '1a', 'a b', 'a/b', 'a:b', 'dns', 'ipv4', 'ipv6', 'unix', 'xds', 'http'])(
     'refuses the scheme %j',
