@@ -272,9 +272,10 @@ async function play(place: Place, name: string, setting: Setting): Promise<Resul
   return results;
 }
 
+const hashKey = (request: unknown): string => (request as { readonly name: string }).name;
+
 /** `consistent_hash` over the names of a thousand users. */
 function hashing(place: Place, service: string): BalancedClient {
-  const hashKey = (request: unknown): string => (request as { readonly name: string }).name;
   const loadBalancing = { policy: 'consistent_hash', hashKey } as const;
   const client = place.ours(service, { loadBalancing, retry: false });
   let user = 0;

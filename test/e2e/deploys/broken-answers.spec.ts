@@ -57,13 +57,15 @@ afterEach(async () => {
   dying.close();
 });
 
-/** Calls until one of them has met the dying server; how each of them ended. */
+const hasMetBoth = (): boolean => begun >= 2;
+
+/** Calls until the dying server has begun both kinds of answers; how each of them ended. */
 async function callAll(call: () => Observable<{ server: string }>) {
   const ended: PromiseSettledResult<{ server: string }>[] = [];
-  while (begun < 2) {
+  do {
     const calls = Array.from({ length: 4 }, () => lastValueFrom(call()));
     ended.push(...(await Promise.allSettled(calls)));
-  }
+  } while (!hasMetBoth());
   return ended;
 }
 
