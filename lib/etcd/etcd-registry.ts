@@ -12,6 +12,7 @@ import {
   servicePrefix,
 } from '../core/record-key.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
+import { checkRegistration } from '../registry/check-registration.js';
 import type { Registration, RegistrationRequest } from '../registry/registration.js';
 import { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
@@ -19,6 +20,7 @@ import { EtcdConnection } from './etcd-connection.js';
 import type { EtcdOptions } from './etcd-options.js';
 import { EtcdRegistration } from './etcd-registration.js';
 import { type ResolvedTimings, resolveTimings } from './etcd-timings.js';
+import { areAlike, MEMBER_URL_ALLOWED, parseMemberUrl } from './member-url.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { EtcdEntry } from './prefix-requests.js';
 import { type DecodedEntry, PrefixWatch, type PrefixWatchOptions } from './prefix-watch.js';
@@ -58,8 +60,10 @@ export class EtcdRegistry extends Registry {
   private readonly registrations = new Map<string, EtcdRegistration>();
   private closing: Promise<void> | undefined;
 
-  constructor(options: EtcdOptions, ports: EtcdRegistryPorts = {}) {
+  /** @throws DiscoveryError `INVALID_OPTION` where `hosts` names no member, or what is none */
+  constructor(given: EtcdOptions, ports: EtcdRegistryPorts = {}) {
     super();
+    const options = { ...given, hosts: memberUrls(given) };
     this.namespace = options.namespace ?? '';
     this.clock = ports.clock ?? systemClock;
     this.random = ports.random ?? Math.random;
@@ -89,6 +93,7 @@ export class EtcdRegistry extends Registry {
   }
 
   override register(request: RegistrationRequest): Registration {
+    checkRegistration(request);
     const { service, endpoint, ttlSeconds } = request;
     const key = recordKey(this.namespace, service, request.key ?? endpoint.address);
     const value = encodeEndpoint(endpoint);
@@ -187,6 +192,17 @@ export class EtcdRegistry extends Registry {
       keeper.holds(key) ? [registration] : [],
     );
   }
+}
+
+function memberUrls({ hosts, client }: EtcdOptions): readonly string[] {
+  if (client !== undefined) return [];
+  const urls = Array.isArray(hosts) ? hosts.map((host) => parseMemberUrl(String(host))) : [];
+  const known = urls.filter((url) => url !== undefined);
+  if (known.length > 0 && known.length === urls.length && areAlike(known)) return known;
+  throw new DiscoveryError(
+    'INVALID_OPTION',
+    `hosts is ${JSON.stringify(hosts)}; allowed: an array with at least one ${MEMBER_URL_ALLOWED}`,
+  );
 }
 
 /** A watch, whatever it decodes. */

@@ -7,11 +7,11 @@ import { connectivityState } from '@grpc/grpc-js';
 import type { Candidate, EndpointFacts } from '../balance/candidate.js';
 import type { EndpointLoad } from '../balance/endpoint-load.js';
 import type { PeakEwmaOptions } from '../balance/peak-ewma.js';
-import { backoffDelayMs, type BackoffPolicy } from '../core/backoff.js';
-import type { CancelTimer, Clock, Random } from '../core/clock.js';
+import type { Clock, Random } from '../core/clock.js';
 import { type Endpoint, endpointConnectionAgeMs } from '../core/endpoint.js';
+import { ConnectDeadline } from './connect-deadline.js';
 import { ConnectionRenewal } from './connection-renewal.js';
-import { breakOffHandshake, type Subchannel } from './grpc-experimental.js';
+import type { Subchannel } from './grpc-experimental.js';
 import { HealthWatch } from './health-watch.js';
 import { governPings } from './keepalive-pings.js';
 
@@ -42,9 +42,6 @@ export interface ConnectionContext {
   readonly sparesPings: boolean;
 }
 
-/** Between attempts that were abandoned and not broken off: the subchannel's own backoff does not see those. */
-const GIVEN_UP_BACKOFF: BackoffPolicy = { baseMs: 1_000, capMs: 30_000, floorMs: 500 };
-
 type StateListener = Parameters<Subchannel['addConnectivityStateListener']>[0];
 
 /** One endpoint's connection. */
@@ -62,10 +59,7 @@ export class EndpointConnection implements Candidate {
   /** Made with the first connection, for the same reason. */
   private onState: StateListener | undefined;
   private attempt = 0;
-  private givenUp = 0;
-  /** The attempt under way was ended by us. */
-  private isBrokenOff = false;
-  private cancelTimer: CancelTimer | undefined;
+  private deadline: ConnectDeadline | undefined;
   private renewal: ConnectionRenewal | undefined;
   private health: HealthWatch | undefined;
   /** Once this connection is lost, the next is to another process. */
@@ -120,7 +114,7 @@ export class EndpointConnection implements Candidate {
    * stands it is the same one, whose registration was lost and is back.
    */
   renew(): void {
-    this.givenUp = 0;
+    this.deadline?.forget();
     this.isAnother = this.state === 'ready';
     if (!this.isAnother) this.forget();
     if (this.state === 'failed') this.connect();
@@ -148,14 +142,14 @@ export class EndpointConnection implements Candidate {
   }
 
   private dial(): void {
-    this.stopTimer();
+    this.deadline?.stop();
     this.subchannel ??= this.createSubchannel();
     // It may be another channel's, and connected already.
     if (this.subchannel.getConnectivityState() === connectivityState.READY) {
       if (this.health === undefined) this.onReady(this.subchannel);
       return;
     }
-    this.startConnectTimer();
+    this.startDeadline();
     // What another channel learnt about this address before it was listed again does not hold either.
     if (this.subchannel.getConnectivityState() === connectivityState.TRANSIENT_FAILURE) {
       this.subchannel.getRealSubchannel().resetBackoff();
@@ -197,22 +191,23 @@ export class EndpointConnection implements Candidate {
         return;
       case connectivityState.CONNECTING:
         this.stopHealth();
-        this.startConnectTimer();
+        this.startDeadline();
         // A retry is told only by its outcome: the endpoint counts as failed until it is ready.
         if (this.state !== 'failed') this.become('connecting');
         return;
       case connectivityState.TRANSIENT_FAILURE:
         this.stopHealth();
-        this.stopTimer();
-        this.lastError = this.isBrokenOff ? this.noAnswer() : (error ?? this.lastError);
-        this.isBrokenOff = false;
+        this.deadline?.stop();
+        this.lastError = this.deadline?.takeBrokenOff()
+          ? this.noAnswer()
+          : (error ?? this.lastError);
         this.become('failed');
         // Sets it to try again once its backoff has passed.
         subchannel.startConnecting();
         return;
       case connectivityState.IDLE:
         this.stopHealth();
-        this.stopTimer();
+        this.deadline?.stop();
         this.renewal?.stop();
         if (this.state === 'failed') subchannel.startConnecting();
         else this.become('idle');
@@ -220,10 +215,9 @@ export class EndpointConnection implements Candidate {
   }
 
   private onReady(subchannel: Subchannel): void {
-    this.stopTimer();
+    this.deadline?.stop();
     governPings(subchannel, this.context.sparesPings);
-    this.givenUp = 0;
-    this.isBrokenOff = false;
+    this.deadline?.forget();
     this.scheduleRenewal();
     const { healthService, clock, random } = this.context;
     if (healthService === undefined) {
@@ -259,25 +253,22 @@ export class EndpointConnection implements Candidate {
     this.onReady(subchannel);
   }
 
-  private startConnectTimer(): void {
-    const { clock, connectTimeoutMs } = this.context;
-    this.stopTimer();
-    this.cancelTimer = clock.setTimer(connectTimeoutMs, () => this.giveUp());
+  private startDeadline(): void {
+    this.deadline ??= new ConnectDeadline({
+      clock: this.context.clock,
+      random: this.context.random,
+      limits: this.context,
+      current: () => this.subchannel,
+      abandon: () => this.abandon(),
+      dial: () => this.dial(),
+    });
+    this.deadline.start();
   }
 
-  /** The peer accepted and said nothing: gRPC itself would wait for ever. */
-  private giveUp(): void {
-    if (this.subchannel !== undefined && breakOffHandshake(this.subchannel)) {
-      // The subchannel takes it for a failed attempt, and goes on with its own backoff.
-      this.isBrokenOff = true;
-      return;
-    }
+  private abandon(): void {
     this.release();
     this.attempt++;
     this.lastError = this.noAnswer();
-    const { clock, random } = this.context;
-    const delayMs = backoffDelayMs(GIVEN_UP_BACKOFF, this.givenUp++, random);
-    this.cancelTimer = clock.setTimer(delayMs, () => this.dial());
     this.become('failed');
   }
 
@@ -286,7 +277,7 @@ export class EndpointConnection implements Candidate {
   }
 
   private release(): void {
-    this.stopTimer();
+    this.deadline?.stop();
     this.renewal?.stop();
     this.stopHealth();
     if (this.onState !== undefined) {
@@ -294,11 +285,6 @@ export class EndpointConnection implements Candidate {
     }
     this.subchannel?.unref();
     this.subchannel = undefined;
-  }
-
-  private stopTimer(): void {
-    this.cancelTimer?.();
-    this.cancelTimer = undefined;
   }
 
   private stopHealth(): void {

@@ -23,7 +23,7 @@ import { type RegistrarState, type RegistrarStatus, stateOf } from './registrar-
 import { ServiceAddresses } from './service-addresses.js';
 import { checkPlacement, isOfferedAt } from './service-placement.js';
 import type { ResolvedOptions } from './validate-options.js';
-import type { RecordUpdate } from './validate-service.js';
+import { DEFAULT_DRAIN_TIMEOUT_MS, type RecordUpdate } from './validate-service.js';
 
 export type { RegistrarState, RegistrarStatus };
 
@@ -55,7 +55,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     this.announcements = new Announcements(registry, this.maxConnectionAgeMs, () => this.publish());
     this.addresses = new ServiceAddresses(this.options, (text) => this.logger.warn(text));
     this.readiness.onChange(() => this.onReadiness());
-    if (this.options.services.length > 0) this.servers.follow(this);
+    if (this.options.services.length > 0 || this.options.health) this.servers.follow(this);
   }
 
   get status(): RegistrarStatus {
@@ -168,7 +168,8 @@ export class ServiceRegistrar implements GrpcServersListener {
     // A key given by option is free for another server now.
     this.announceAfter(withdrawn);
     await this.force.unlessForced(withdrawn.then(() => this.untilNoticed()));
-    const timeoutMs = Math.max(...this.options.services.map((service) => service.drainTimeoutMs));
+    const timeouts = this.options.services.map((service) => service.drainTimeoutMs);
+    const timeoutMs = timeouts.length === 0 ? DEFAULT_DRAIN_TIMEOUT_MS : Math.max(...timeouts);
     await endServer(server, timeoutMs, this.force.signal, (text) => this.logger.warn(text));
   }
 

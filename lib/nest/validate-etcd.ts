@@ -1,5 +1,6 @@
 /** Checks the `etcd` options. */
 import type { EtcdOptions } from '../etcd/etcd-options.js';
+import { areAlike, MEMBER_URL_ALLOWED, parseMemberUrl } from '../etcd/member-url.js';
 import { DEFAULT_TIMINGS, type EtcdTimings, resolveTimings } from '../etcd/etcd-timings.js';
 import {
   optionalInteger,
@@ -26,7 +27,6 @@ const ETCD_FIELDS = [
   'client',
 ] as const;
 const DEFAULT_HOST = 'http://127.0.0.1:2379';
-const HOST_ALLOWED = 'http://host:port or https://host:port, all members alike';
 
 /** @throws DiscoveryError `INVALID_OPTION` */
 export function validateEtcd(
@@ -66,22 +66,14 @@ function validateHosts(
 }
 
 function checkHosts(option: string, value: unknown): readonly string[] {
-  const list = requireArray(option, value, HOST_ALLOWED);
-  if (list.length === 0) rejectOption(option, list, `at least one of ${HOST_ALLOWED}`);
+  const list = requireArray(option, value, MEMBER_URL_ALLOWED);
+  if (list.length === 0) rejectOption(option, list, `at least one of ${MEMBER_URL_ALLOWED}`);
   const hosts = list.map((entry) => {
-    const text = requireString(option, entry, HOST_ALLOWED).trim();
-    const host = text.includes('://') ? text : `http://${text}`;
-    return isMemberUrl(host) ? host.replace(/\/$/, '') : rejectOption(option, entry, HOST_ALLOWED);
+    const url = parseMemberUrl(requireString(option, entry, MEMBER_URL_ALLOWED));
+    return url ?? rejectOption(option, entry, MEMBER_URL_ALLOWED);
   });
-  const secure = hosts.filter((host) => host.startsWith('https://')).length;
-  if (secure !== 0 && secure !== hosts.length) rejectOption(option, hosts, HOST_ALLOWED);
+  if (!areAlike(hosts)) rejectOption(option, hosts, MEMBER_URL_ALLOWED);
   return Object.freeze(hosts);
-}
-
-function isMemberUrl(host: string): boolean {
-  if (!/^https?:\/\/(\[[0-9a-fA-F:.]+\]|[^/:@?#\s]+):\d{1,5}\/?$/.test(host)) return false;
-  const port = Number(/:(\d+)\/?$/.exec(host)?.[1]);
-  return port >= 1 && port <= 65_535;
 }
 
 function validateNamespace(value: unknown): string {

@@ -1,6 +1,7 @@
 /** Checks the services an application announces. */
 import { isWildcardHost, parseAddress } from '../core/address.js';
 import { DiscoveryError } from '../core/discovery-error.js';
+import { isServiceName, SERVICE_NAME_ALLOWED } from '../core/service-name.js';
 import type { JsonValue } from '../core/endpoint.js';
 import { encodeGoJson } from '../core/go-json.js';
 import {
@@ -62,7 +63,7 @@ const DEFAULT_TTL_SECONDS = 10;
 /** Clients hear of a removal within milliseconds, gathered for 50 ms at most; the rest is margin for slow networks. */
 const DEFAULT_DRAIN_DELAY_MS = 200;
 /** Well below the 30 s after which orchestrators kill. */
-const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
+export const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
 
 /**
  * Checks the `service` option: one service, or several.
@@ -116,10 +117,8 @@ function validateService(option: string, value: unknown): ResolvedService {
 
 /** A service name: what stands before the slash in a record's key. */
 export function validateServiceName(option: string, value: unknown): string {
-  const allowed = 'a non-empty string without a slash at its end and without control characters';
-  const name = requireString(option, value, allowed);
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return /\/$|[\u0000-\u001f\u007f]/.test(name) ? rejectOption(option, value, allowed) : name;
+  const name = requireString(option, value, SERVICE_NAME_ALLOWED);
+  return isServiceName(name) ? name : rejectOption(option, value, SERVICE_NAME_ALLOWED);
 }
 
 function validateAddress(option: string, value: unknown): string | undefined {

@@ -11,6 +11,8 @@ import {
   type Snapshot,
 } from '../core/snapshot.js';
 import { recordKey } from '../core/record-key.js';
+import { checkRegistration } from './check-registration.js';
+import { type GivenEndpoint, toEndpoints } from './given-endpoint.js';
 import type { Registration, RegistrationRequest, RegistrationStatus } from './registration.js';
 import { Registry } from './registry.js';
 
@@ -30,6 +32,7 @@ export class MemoryRegistry extends Registry {
   }
 
   override register(request: RegistrationRequest): Registration {
+    checkRegistration(request);
     const { service, endpoint } = request;
     const suffix = request.key ?? endpoint.address;
     const registration = new MemoryRegistration(
@@ -59,12 +62,13 @@ export class MemoryRegistry extends Registry {
     return registration;
   }
 
-  /** Replaces the whole list of a service, by addresses or endpoints. */
-  setEndpoints(service: string, endpoints: readonly (string | Endpoint)[]): void {
-    const list = endpoints.map((entry) =>
-      typeof entry === 'string' ? { address: entry, metadata: null } : entry,
-    );
-    this.service(service).replace(new Map(list.map((endpoint) => [endpoint.address, endpoint])));
+  /**
+   * Replaces the whole list of a service, by addresses, ports of `localhost` or endpoints.
+   *
+   * @throws DiscoveryError `INVALID_OPTION` for an address that nobody could dial
+   */
+  setEndpoints(service: string, endpoints: readonly GivenEndpoint[]): void {
+    this.service(service).replace(toEndpoints(service, endpoints));
   }
 
   /** The endpoints of a service as they stand. */

@@ -3,7 +3,7 @@
  * last good list while the registry is away, holds removals that look like the registry's fault, passes the first change on at
  * once and gathers those that follow closely.
  */
-import { BehaviorSubject, type Observable, type Subscription } from 'rxjs';
+import { BehaviorSubject, type Observable } from 'rxjs';
 import type { CancelTimer, Clock } from '../core/clock.js';
 import { diffAddresses } from '../core/address-diff.js';
 import type { DiscoveryError } from '../core/discovery-error.js';
@@ -19,6 +19,7 @@ import {
 } from '../core/removal-guard.js';
 import { sameEndpoints, usableEndpoints } from '../core/snapshot.js';
 import { ConnectionReports } from './connection-reports.js';
+import { KeptWatch } from './kept-watch.js';
 import type { Registry } from './registry.js';
 import { ServiceConfigFeed } from './service-config-feed.js';
 import type { SnapshotStore } from './snapshot-store.js';
@@ -70,7 +71,7 @@ export class ServiceDirectory {
     error: undefined,
   });
   private guard = createRemovalGuard();
-  private subscription: Subscription | undefined;
+  private watch: KeptWatch | undefined;
   private cancelDebounce: CancelTimer | undefined;
   private cancelLook: CancelTimer | undefined;
   private cancelGrace: CancelTimer | undefined;
@@ -100,17 +101,18 @@ export class ServiceDirectory {
   }
 
   start(): void {
-    if (this.subscription !== undefined) return;
+    if (this.watch !== undefined) return;
     const { clock, snapshots } = this.options;
     if (snapshots !== undefined && this.state.endpoints === undefined) {
       this.cancelSnapshot = clock.setTimer(SNAPSHOT_WAIT_MS, () => this.remember());
     }
-    this.subscription = this.registry.watch(this.service).subscribe((update) => this.apply(update));
+    const keep = (update: RegistryUpdate): void => this.apply(update);
+    this.watch = new KeptWatch(this.registry, this.service, clock, keep);
   }
 
   stop(): void {
-    this.subscription?.unsubscribe();
-    this.subscription = undefined;
+    this.watch?.stop();
+    this.watch = undefined;
     for (const cancel of [
       this.cancelDebounce,
       this.cancelLook,
@@ -186,7 +188,7 @@ export class ServiceDirectory {
   /** Not at once: the channel is in the middle of something, and it may connect again. */
   private onLost(address: string): void {
     const isHeld = [...this.guard.held.values()].some((held) => held.endpoint.address === address);
-    if (!isHeld || this.subscription === undefined) return;
+    if (!isHeld || this.watch === undefined) return;
     this.cancelGrace?.();
     this.cancelGrace = this.options.clock.setTimer(RECONNECT_GRACE_MS, () => this.look());
   }

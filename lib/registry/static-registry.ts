@@ -1,14 +1,13 @@
 /** A hard-coded list of addresses: no registry at all. */
 import { NEVER, type Observable, of, concat } from 'rxjs';
-import { parseAddress } from '../core/address.js';
 import { DiscoveryError } from '../core/discovery-error.js';
-import type { Endpoint } from '../core/endpoint.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../core/snapshot.js';
+import { type GivenEndpoint, toEndpoints } from './given-endpoint.js';
 import { Registry } from './registry.js';
 
-/** Addresses (`host:port`) or whole endpoints by service name. */
-export type StaticServices = Readonly<Record<string, readonly (string | Endpoint)[]>>;
+/** Addresses (`host:port`), ports of `localhost` or whole endpoints by service name. */
+export type StaticServices = Readonly<Record<string, readonly GivenEndpoint[]>>;
 
 /**
  * Serves fixed lists under the scheme `static`:
@@ -20,15 +19,18 @@ export class StaticRegistry extends Registry {
   private readonly snapshots: ReadonlyMap<string, Snapshot>;
 
   /**
-   * @throws DiscoveryError `INVALID_OPTION` for an address that nobody could dial
+   * @throws DiscoveryError `INVALID_OPTION` for what is no list, or an address that nobody could dial
    */
   constructor(services: StaticServices) {
     super();
+    if (typeof services !== 'object' || services === null || Array.isArray(services)) {
+      throw new DiscoveryError(
+        'INVALID_OPTION',
+        `the services are ${JSON.stringify(services)}; allowed: an object of arrays of addresses by service name`,
+      );
+    }
     this.snapshots = new Map(
-      Object.entries(services).map(([service, endpoints]) => [
-        service,
-        new Map(endpoints.map((entry) => toEntry(service, entry))),
-      ]),
+      Object.entries(services).map(([service, given]) => [service, toEndpoints(service, given)]),
     );
   }
 
@@ -44,15 +46,4 @@ export class StaticRegistry extends Registry {
   override describe(service: string): string {
     return `static list "${service}"`;
   }
-}
-
-function toEntry(service: string, entry: string | Endpoint): [string, Endpoint] {
-  const endpoint = typeof entry === 'string' ? { address: entry, metadata: null } : entry;
-  if (parseAddress(endpoint.address) === undefined) {
-    throw new DiscoveryError(
-      'INVALID_OPTION',
-      `address "${endpoint.address}" of static service "${service}" cannot be dialled; allowed: host:port, [ipv6]:port with a port from 1 to 65535, unix:path`,
-    );
-  }
-  return [endpoint.address, endpoint];
 }

@@ -6,6 +6,7 @@ import { HealthImplementation, protoPath } from 'grpc-health-check';
 import { MemoryRegistry, ServiceRegistrar } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterEach, expect, it } from 'vitest';
+import { freePort } from '../support/etcd-process.js';
 import { createHybrid, grpcOptions, startUserServer, userModule } from '../support/user-apps.js';
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -97,6 +98,20 @@ it.each(['microservices first', 'HTTP first'])(
     expect(answers).toEqual(['SERVING', 'SERVING']);
   },
 );
+
+it('the health option serves an application that offers no service to others', async () => {
+  const port = await freePort();
+  const { transport, options } = grpcOptions(`127.0.0.1:${port}`);
+  const discovery = { registry: new MemoryRegistry(), health: true };
+  const app = await NestFactory.createMicroservice(userModule({ discovery }), {
+    transport,
+    options,
+    logger: false,
+  });
+  closers.push(() => app.close());
+  await app.listen();
+  expect(await healthCheck(`127.0.0.1:${port}`)()).toBe('SERVING');
+});
 
 it("an application's own grpc.health.v1 gates its registration", async () => {
   const registry = new MemoryRegistry();

@@ -33,7 +33,29 @@ it.each(['', 'h', 'h:0', 'h:65536', 'http://h:1', '::1:80'])(
     const create = (): unknown => new StaticRegistry({ api: ['h:1', address] });
     expect(create).toThrow(DiscoveryError);
     expect(create).toThrow(
-      `[INVALID_OPTION] address "${address}" of static service "api" cannot be dialled; allowed: host:port`,
+      `[INVALID_OPTION] address "${address}" of service "api" cannot be dialled; allowed: host:port`,
     );
   },
 );
+
+it('takes ports of this machine, as the program did that all began with', () => {
+  const { updates } = new Follower(new StaticRegistry({ api: [9999, 9998, 9997] }), 'api');
+  const [update] = updates;
+  expect(update?.kind === 'reset' ? [...update.snapshot.keys()] : []).toEqual([
+    'localhost:9999',
+    'localhost:9998',
+    'localhost:9997',
+  ]);
+});
+
+it.each([
+  [undefined, 'the services are undefined'],
+  [['h:1'], 'the services are ["h:1"]'],
+  [{ api: 'h:1' }, 'the endpoints of service "api" are "h:1"'],
+  [{ api: [0] }, 'address "localhost:0" of service "api" cannot be dialled'],
+  [{ api: [null] }, 'address undefined of service "api" cannot be dialled'],
+])('refuses %j with what is allowed', (services, text) => {
+  const create = (): unknown => new StaticRegistry(services as never);
+  expect(create).toThrow(`[INVALID_OPTION] ${text}`);
+  expect(create).toThrow('allowed: ');
+});

@@ -1,0 +1,86 @@
+/**
+ * A watch that is kept whatever the registry does. The port says that a watch never ends, never fails and soon says something; a
+ * registry of the user's own may, and its fault must neither end the process nor leave calls waiting for ever.
+ */
+import type { Subscription } from 'rxjs';
+import type { CancelTimer, Clock } from '../core/clock.js';
+import { DiscoveryError } from '../core/discovery-error.js';
+import type { RegistryUpdate } from '../core/registry-update.js';
+import type { Registry } from './registry.js';
+
+/** How long a registry may say nothing at all until that counts as a failure, in milliseconds. */
+export const FIRST_WORD_MS = 5_000;
+/** Between a watch that ended and the next: doubles from the first to the second, in milliseconds. */
+const RETRY_MS = { first: 1_000, longest: 30_000 };
+
+/** Follows one service from its making to `stop`. */
+export class KeptWatch {
+  private subscription: Subscription | undefined;
+  private cancelTimer: CancelTimer | undefined;
+  private failures = 0;
+  private stopped = false;
+
+  /** @param onUpdate what the registry says, and a `failure` in its place where it does not keep to the port */
+  constructor(
+    private readonly registry: Registry,
+    private readonly service: string,
+    private readonly clock: Clock,
+    private readonly onUpdate: (update: RegistryUpdate) => void,
+  ) {
+    this.subscribe();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.cancelTimer?.();
+    this.subscription?.unsubscribe();
+  }
+
+  private subscribe(): void {
+    this.cancelTimer = this.clock.setTimer(FIRST_WORD_MS, () =>
+      this.fail(`said nothing within ${FIRST_WORD_MS} ms`),
+    );
+    try {
+      this.subscription = this.registry.watch(this.service).subscribe({
+        next: (update) => this.take(update),
+        error: (error: unknown) => this.retry(`failed: ${messageOf(error)}`),
+        complete: () => this.retry('ended'),
+      });
+    } catch (error) {
+      this.retry(`failed: ${messageOf(error)}`);
+    }
+    // Stopped by what the first update led to, before there was a subscription to end.
+    if (this.stopped) this.subscription?.unsubscribe();
+  }
+
+  private take(update: RegistryUpdate): void {
+    if (this.stopped) return;
+    this.cancelTimer?.();
+    try {
+      this.onUpdate(update);
+      if (update.kind !== 'failure') this.failures = 0;
+    } catch (error) {
+      this.retry(`sent an update that cannot be read: ${messageOf(error)}`);
+    }
+  }
+
+  private retry(what: string): void {
+    if (this.stopped) return;
+    this.subscription?.unsubscribe();
+    this.subscription = undefined;
+    this.cancelTimer?.();
+    const delayMs = Math.min(RETRY_MS.first * 2 ** this.failures, RETRY_MS.longest);
+    this.failures = Math.min(this.failures + 1, 16);
+    this.cancelTimer = this.clock.setTimer(delayMs, () => this.subscribe());
+    this.fail(what);
+  }
+
+  private fail(what: string): void {
+    const text = `the ${this.registry.scheme} registry's watch on "${this.service}" ${what}`;
+    this.onUpdate({ kind: 'failure', error: new DiscoveryError('REGISTRY_UNAVAILABLE', text) });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

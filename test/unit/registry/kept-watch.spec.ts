@@ -1,0 +1,100 @@
+/** A registry that does not keep to its port. */
+import { concat, EMPTY, NEVER, type Observable, of, throwError } from 'rxjs';
+import { beforeEach, expect, it } from 'vitest';
+import type { RegistryUpdate } from '../../../lib/core/registry-update.js';
+import { FIRST_WORD_MS, KeptWatch } from '../../../lib/registry/kept-watch.js';
+import { Registry } from '../../../lib/registry/registry.js';
+import { FakeClock } from '../../../lib/testing/fake-clock.js';
+
+const LIST: RegistryUpdate = { kind: 'reset', snapshot: new Map() };
+
+class OddRegistry extends Registry {
+  readonly scheme = 'odd';
+  watches = 0;
+
+  constructor(private readonly answers: (() => Observable<RegistryUpdate>)[]) {
+    super();
+  }
+
+  override watch(): Observable<RegistryUpdate> {
+    const answer = this.answers[Math.min(this.watches++, this.answers.length - 1)];
+    return answer === undefined ? NEVER : answer();
+  }
+}
+
+let clock: FakeClock;
+let told: string[];
+beforeEach(() => {
+  clock = new FakeClock();
+  told = [];
+});
+
+function keep(registry: Registry): KeptWatch {
+  return new KeptWatch(registry, 'api', clock, (update) => {
+    // As a directory does: it reads what is in it.
+    told.push(update.kind === 'failure' ? update.error.message : update.kind);
+    if (update.kind === 'reset') update.snapshot.values();
+  });
+}
+
+const failing = (what: string): string =>
+  `[REGISTRY_UNAVAILABLE] the odd registry's watch on "api" ${what}`;
+
+it.each<[string, () => Observable<RegistryUpdate>, string]>([
+  ['errs', () => throwError(() => new Error('down')), 'failed: down'],
+  ['ends', () => EMPTY, 'ended'],
+  [
+    'throws',
+    () => {
+      throw new Error('no such service');
+    },
+    'failed: no such service',
+  ],
+  [
+    'sends nonsense',
+    () => concat(of({ kind: 'reset', snapshot: 5 } as unknown as RegistryUpdate), NEVER),
+    'sent an update that cannot be read: update.snapshot.values is not a function',
+  ],
+])('one that %s is a failure, and asked again', (_, answer, what) => {
+  const registry = new OddRegistry([answer, () => concat(of(LIST), NEVER)]);
+  const watch = keep(registry);
+  expect(told.filter((one) => one !== 'reset')).toEqual([failing(what)]);
+  clock.advance(999);
+  expect(registry.watches).toBe(1);
+  clock.advance(1);
+  expect(told.at(-1)).toBe('reset');
+  watch.stop();
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it('is asked ever more seldom, and no more seldom than every 30 s', () => {
+  const registry = new OddRegistry([() => EMPTY]);
+  const watch = keep(registry);
+  const asked: number[] = [];
+  for (let second = 0; second < 120; second++) {
+    const before = registry.watches;
+    clock.advance(1_000);
+    if (registry.watches > before) asked.push(second + 1);
+  }
+  expect(asked).toEqual([1, 3, 7, 15, 31, 61, 91]);
+  watch.stop();
+});
+
+it('one that says nothing is a failure after 5 s, and may still speak', () => {
+  const registry = new OddRegistry([() => NEVER]);
+  const watch = keep(registry);
+  clock.advance(FIRST_WORD_MS - 1);
+  expect(told).toEqual([]);
+  clock.advance(1);
+  expect(told).toEqual([failing('said nothing within 5000 ms')]);
+  expect(registry.watches).toBe(1);
+  watch.stop();
+});
+
+it('says nothing and asks nothing once it is stopped', () => {
+  const registry = new OddRegistry([() => EMPTY]);
+  const watch = keep(registry);
+  watch.stop();
+  clock.advance(60_000);
+  expect([registry.watches, told.length, clock.pendingTimers]).toEqual([1, 1, 0]);
+});
