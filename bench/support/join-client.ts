@@ -3,6 +3,7 @@
  * to one that is not called any more, `left`; each with `server` and `atMs`, by the clock on the wall. Ends when its standard input closes. Arguments: hosts of etcd, service, calls per second.
  */
 import { clientOf, openClients } from './balanced-fleet.js';
+import { pace } from './pacer.js';
 
 const [, , host = '', service = '', rate = '1000'] = process.argv;
 const clients = await openClients([host]);
@@ -32,9 +33,4 @@ setInterval(() => {
     tell('left', server, sentMs);
   }
 }, 50);
-const startedMs = performance.now();
-let sent = 0;
-setInterval(() => {
-  const due = ((performance.now() - startedMs) * Number(rate)) / 1_000;
-  for (; sent < due; sent++) void call();
-}, 1);
+pace(Number(rate), () => void call());

@@ -16,17 +16,16 @@ export class EndpointLoad {
   /** How its calls ended. */
   readonly tally = new CallTally();
   /** For calls that are counted as in flight, and not measured: made once, so that a call costs no closure. */
-  readonly count = {
-    started: (): void => {
-      this.inFlight++;
-      this.fleet.inFlight++;
-      if (this.pool !== undefined) this.pool.inFlight++;
-    },
-    ended: (): void => {
-      this.inFlight--;
-      this.fleet.inFlight--;
-      if (this.pool !== undefined) this.pool.inFlight--;
-    },
+  readonly enter = (): void => {
+    this.inFlight++;
+    this.fleet.inFlight++;
+    if (this.pool !== undefined) this.pool.inFlight++;
+  };
+  /** As {@link enter}, at the end of the call. */
+  readonly leave = (): void => {
+    this.inFlight--;
+    this.fleet.inFlight--;
+    if (this.pool !== undefined) this.pool.inFlight--;
   };
   /** What its calls in flight count for beside the fleet. */
   private pool: InFlightSum | undefined;
@@ -62,7 +61,7 @@ export class EndpointLoad {
    *   flight and in the tally, not as latency nor as silence
    */
   started(nowMs: number, timed = true): void {
-    this.count.started();
+    this.enter();
     if (timed && this.timedInFlight++ === 0) this.quietSinceMs = nowMs;
   }
 
@@ -75,7 +74,7 @@ export class EndpointLoad {
    * @param timed as at {@link started}
    */
   ended(nowMs: number, startedMs: number, outcome: CallOutcome, timed = true): void {
-    this.count.ended();
+    this.leave();
     this.tally.record(outcome);
     if (!timed) return;
     this.timedInFlight--;

@@ -68,7 +68,7 @@ export class EndpointPicker implements GrpcPicker {
     if (connection.state !== 'ready') return QUEUED;
     // Bound here: by the time the call ends, the endpoint may be another process with statistics of its own.
     const { load } = connection;
-    if (!host.measures) return completed(connection, load.count.started, load.count.ended);
+    if (!host.measures) return completed(connection, load.enter, load.leave);
     const isTimed = extraPickInfo[STREAM_MARK] === undefined;
     let startedMs = 0;
     return completed(
