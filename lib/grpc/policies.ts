@@ -41,8 +41,8 @@ export interface LoadBalancingOptions extends PeakEwmaOptions {
   /** A built-in policy, or one that was given to `registerLoadBalancingPolicy`. Default `round_robin`. */
   readonly policy?: LoadBalancingPolicy | (string & {});
   /**
-   * `consistent_hash`, which needs it: the metadata key whose value is the key of a call, or a function of the request
-   * message. Calls without a key may go anywhere. A function is applied to calls with one request message only.
+   * `consistent_hash`, which needs it: the metadata key whose value is the key of a call (`a-z`, `0-9`, `_`, `-` and `.`, neither
+   * `grpc-…` nor `…-bin`), or a function of the request message. Calls without a key may go anywhere. A function is applied to calls with one request message only.
    */
   readonly hashKey?: string | HashKeyFunction;
   /** `consistent_hash`: how many times the mean load one endpoint may have, above 1. Default 1.25. */

@@ -80,7 +80,7 @@ export interface ClientDefaults {
   readonly keepalive?: GrpcOptions['options']['keepalive'];
   /** Default: plain text. */
   readonly credentials?: ChannelCredentials;
-  /** Further options of grpc-js for the channel. */
+  /** Further options of grpc-js for the channel; none that `loadBalancing`, `retry` or `timeoutMs` are for (`grpc.service_config`). */
   readonly channelOptions?: ChannelOptions;
   /** Options of the proto loader, in Nest's own form. */
   readonly loader?: GrpcOptions['options']['loader'];

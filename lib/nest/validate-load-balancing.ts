@@ -143,7 +143,10 @@ function checkRouting(option: string, value: unknown): void {
   optionalNumber(`${name}.share`, fields.share, 0, 1);
   if (fields.header === undefined) return;
   const header = requireObject(`${name}.header`, fields.header, ['name', 'value']);
-  requireString(`${name}.header.name`, header.name);
+  const key = requireString(`${name}.header.name`, header.name, TEXT_METADATA_KEY);
+  // gRPC finds it in any case.
+  const isKey = isTextMetadataKey(key.toLowerCase());
+  if (!isKey) rejectOption(`${name}.header.name`, key, TEXT_METADATA_KEY);
   optionalString(`${name}.header.value`, header.value);
 }
 

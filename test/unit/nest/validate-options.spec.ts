@@ -234,6 +234,16 @@ const BAD: readonly BadInput[] = [
       'a metadata key',
     ],
   ),
+  ...['', 'x canary', 'grpc-canary', 'x-canary-bin'].map(
+    (name): [unknown, string, string, string] => [
+      client({
+        loadBalancing: { routing: { canary: { match: { version: '2' }, header: { name } } } },
+      }),
+      'clients[0].loadBalancing.routing.canary.header.name',
+      JSON.stringify(name),
+      'a metadata key',
+    ],
+  ),
   [
     client({ credentials: {} }),
     'clients[0].credentials',
