@@ -2,7 +2,7 @@
  * A watch that is kept whatever the registry does. The port says that a watch never ends, never fails and soon says something; a
  * registry of the user's own may, and its fault must neither end the process nor leave calls waiting for ever.
  */
-import type { Subscription } from 'rxjs';
+import { Subscription } from 'rxjs';
 import type { CancelTimer, Clock } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
@@ -40,17 +40,20 @@ export class KeptWatch {
     this.cancelTimer = this.clock.setTimer(FIRST_WORD_MS, () =>
       this.fail(`said nothing within ${FIRST_WORD_MS} ms`),
     );
+    // Made before: what comes at once may end it already, and what is added later then ends too.
+    const subscription = new Subscription();
+    this.subscription = subscription;
     try {
-      this.subscription = this.registry.watch(this.service).subscribe({
-        next: (update) => this.take(update),
-        error: (error: unknown) => this.retry(`failed: ${messageOf(error)}`),
-        complete: () => this.retry('ended'),
-      });
+      subscription.add(
+        this.registry.watch(this.service).subscribe({
+          next: (update) => this.take(update),
+          error: (error: unknown) => this.retry(`failed: ${messageOf(error)}`),
+          complete: () => this.retry('ended'),
+        }),
+      );
     } catch (error) {
       this.retry(`failed: ${messageOf(error)}`);
     }
-    // Stopped by what the first update led to, before there was a subscription to end.
-    if (this.stopped) this.subscription?.unsubscribe();
   }
 
   private take(update: RegistryUpdate): void {

@@ -1,5 +1,5 @@
 /** A registry that does not keep to its port. */
-import { concat, EMPTY, NEVER, type Observable, of, throwError } from 'rxjs';
+import { concat, EMPTY, NEVER, Observable, of, throwError } from 'rxjs';
 import { beforeEach, expect, it } from 'vitest';
 import type { RegistryUpdate } from '../../../lib/core/registry-update.js';
 import { FIRST_WORD_MS, KeptWatch } from '../../../lib/registry/kept-watch.js';
@@ -88,6 +88,20 @@ it('one that says nothing is a failure after 5 s, and may still speak', () => {
   clock.advance(1);
   expect(told).toEqual([failing('said nothing within 5000 ms')]);
   expect(registry.watches).toBe(1);
+  watch.stop();
+});
+
+it('one that sends nonsense at once is left before it is asked again', () => {
+  let open = 0;
+  const nonsense = new Observable<RegistryUpdate>((subscriber) => {
+    open++;
+    subscriber.next({ kind: 'reset', snapshot: 5 } as unknown as RegistryUpdate);
+    return () => open--;
+  });
+  const watch = keep(new OddRegistry([() => nonsense]));
+  expect(open).toBe(0);
+  clock.advance(10_000);
+  expect(open).toBe(0);
   watch.stop();
 });
 
