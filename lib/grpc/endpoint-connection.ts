@@ -13,7 +13,7 @@ import { ConnectDeadline } from './connect-deadline.js';
 import { ConnectionRenewal } from './connection-renewal.js';
 import type { Subchannel } from './grpc-experimental.js';
 import { HealthWatch } from './health-watch.js';
-import { governPings } from './keepalive-pings.js';
+import { prepareTransport } from './ready-transport.js';
 
 /**
  * - `idle`: not connected and not trying.
@@ -216,7 +216,7 @@ export class EndpointConnection implements Candidate {
 
   private onReady(subchannel: Subchannel): void {
     this.deadline?.stop();
-    governPings(subchannel, this.context.sparesPings);
+    prepareTransport(subchannel, this.context.sparesPings);
     this.deadline?.forget();
     this.scheduleRenewal();
     const { healthService, clock, random } = this.context;

@@ -2,7 +2,6 @@
  * Keeps grpc-js's HTTP/2 keepalive pings from doing harm. grpc-js pings at a fixed interval, whoever the server is and whatever has
  * become of the connection, and offers nothing to change that: its transport's methods are wrapped, where it has those.
  */
-import type { Subchannel } from './grpc-experimental.js';
 
 /**
  * Servers in Go and on gRPC's C core take pings for abuse (GOAWAY `too_many_pings`, which ends every call on the connection) when
@@ -24,10 +23,7 @@ interface PingingTransport {
   maybeSendPing(): void;
   maybeStartKeepalivePingTimer(): void;
   addActiveCall(call: unknown): void;
-  [GOVERNED]?: boolean;
 }
-
-const GOVERNED = Symbol('nestjs_grpc_discovery_pings');
 
 /**
  * Governs the pings of a connection that has become ready. Does nothing where grpc-js looks different inside.
@@ -36,22 +32,14 @@ const GOVERNED = Symbol('nestjs_grpc_discovery_pings');
  *   them, grpc-js takes that for the loss of the connection, and calls that could finish fail.
  * - If `isSparing`, no more pings into silence than servers in Go bear: two, and then one in five minutes.
  */
-export function governPings(subchannel: Subchannel, isSparing: boolean): void {
-  // Listeners hear of the connection before it is in its place.
-  queueMicrotask(() => {
-    const { transport } = subchannel.getRealSubchannel() as unknown as {
-      readonly transport?: PingingTransport | null;
-    };
-    if (!isPinging(transport) || transport[GOVERNED] === true) return;
-    transport[GOVERNED] = true;
-    const canSendPing = transport.canSendPing.bind(transport);
-    transport.canSendPing = () => !transport.session.closed && canSendPing();
-    if (isSparing) spare(transport);
-  });
+export function governPings(transport: object, isSparing: boolean): void {
+  if (!isPinging(transport)) return;
+  const canSendPing = transport.canSendPing.bind(transport);
+  transport.canSendPing = () => !transport.session.closed && canSendPing();
+  if (isSparing) spare(transport);
 }
 
-function isPinging(transport: PingingTransport | null | undefined): transport is PingingTransport {
-  if (transport === null || transport === undefined) return false;
+function isPinging(transport: Partial<PingingTransport>): transport is PingingTransport {
   const { canSendPing, maybeSendPing, maybeStartKeepalivePingTimer, addActiveCall } = transport;
   return [canSendPing, maybeSendPing, maybeStartKeepalivePingTimer, addActiveCall].every(
     (method) => typeof method === 'function',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Subchannel } from '../../../lib/grpc/grpc-experimental.js';
-import { governPings, PingBudget } from '../../../lib/grpc/keepalive-pings.js';
+import { PingBudget } from '../../../lib/grpc/keepalive-pings.js';
+import { prepareTransport } from '../../../lib/grpc/ready-transport.js';
 
 /** A connection on which no message comes, unless it is told otherwise. */
 class Connection {
@@ -88,7 +89,7 @@ class Transport {
 
 async function governed(transport: object | null, isSparing: boolean): Promise<void> {
   const subchannel = { getRealSubchannel: () => ({ transport }) };
-  governPings(subchannel as unknown as Subchannel, isSparing);
+  prepareTransport(subchannel as unknown as Subchannel, isSparing);
   await Promise.resolve();
 }
 
