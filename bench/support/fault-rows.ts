@@ -97,7 +97,8 @@ export const FAULT_ROWS: readonly FaultRow[] = [
     expected: 'list right ≤ 2 s',
     strike: async ({ proxy, fleet, side }) => {
       await proxy.cut();
-      for (const name of ['x1', 'x2', 'x3', 'x4']) await put(fleet, name, 'x'.repeat(1_400_000));
+      // An address of its own for each: the list has one entry per address.
+      for (const port of [1, 2, 3, 4]) await put(fleet, `x${port}`, 'x'.repeat(1_400_000), port);
       await proxy.restore();
       if (side === 'nest') await fleet.untilList(7);
       await fleet.etcd.delete().prefix(`${fleet.service}/x`);
@@ -246,7 +247,7 @@ function stalled(id: string, name: string, begin: (rig: FaultRig) => void): Faul
   };
 }
 
-function put({ etcd, service }: FaultRig['fleet'], name: string, padding: string) {
-  const value = JSON.stringify({ Op: 0, Addr: '127.0.0.1:1', Metadata: { padding } });
+function put({ etcd, service }: FaultRig['fleet'], name: string, padding: string, port = 1) {
+  const value = JSON.stringify({ Op: 0, Addr: `127.0.0.1:${port}`, Metadata: { padding } });
   return etcd.put(`${service}/${name}`).value(value);
 }
