@@ -1,46 +1,10 @@
-/** One registration as its user sees it: its state, made from the events of its record and its lease. */
-import { BehaviorSubject, type Observable } from 'rxjs';
-import type { DiscoveryError } from '../core/discovery-error.js';
+/** One registration in etcd: its state follows from the events of its record and its lease. */
 import type { RegistrationEvent } from '../core/discovery-event.js';
-import type { Endpoint } from '../core/endpoint.js';
-import type { Registration, RegistrationStatus } from '../registry/registration.js';
+import { TrackedRegistration } from '../registry/tracked-registration.js';
 
 /** A record in a lease keeper's care. */
-export class EtcdRegistration implements Registration {
-  private readonly subject: BehaviorSubject<RegistrationStatus>;
-  private closing: Promise<void> | undefined;
-
-  constructor(
-    initial: RegistrationStatus,
-    private readonly put: (endpoint: Endpoint) => void,
-    private readonly remove: () => Promise<void>,
-  ) {
-    this.subject = new BehaviorSubject(initial);
-  }
-
-  get status(): RegistrationStatus {
-    return this.subject.value;
-  }
-
-  get status$(): Observable<RegistrationStatus> {
-    return this.subject.asObservable();
-  }
-
-  update(endpoint: Endpoint): void {
-    if (this.closing === undefined) this.put(endpoint);
-  }
-
-  close(): Promise<void> {
-    this.closing ??= this.remove().then(() => this.ended());
-    return this.closing;
-  }
-
-  /** Nothing more will be done for this record. */
-  ended(): void {
-    this.become('deregistered');
-    this.subject.complete();
-  }
-
+export class EtcdRegistration extends TrackedRegistration {
+  /** Takes in what has happened to the record, or to the lease it lives under. */
   observe(event: RegistrationEvent): void {
     const { state } = this.status;
     switch (event.type) {
@@ -62,12 +26,5 @@ export class EtcdRegistration implements Registration {
         return this.become(state === 'unreachable' ? 'registered' : state);
       default:
     }
-  }
-
-  private become(state: RegistrationStatus['state'], error?: DiscoveryError): void {
-    if (this.subject.closed || this.status.state === 'deregistered') return;
-    if (this.status.state === state && this.status.error === error) return;
-    const { service, key, address } = this.status;
-    this.subject.next({ state, service, key, address, ...(error === undefined ? {} : { error }) });
   }
 }

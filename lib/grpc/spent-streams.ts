@@ -3,16 +3,11 @@
  * `AsyncResource`, and the accessors that this defines stay in a hidden class), and grpc-js hangs the whole call on its stream, by listeners:
  * request, answer, metadata and callbacks. Left there, they make the collections of young objects twice as long, and the full ones frequent.
  */
-/** The part of Node's HTTP/2 stream, and of grpc-js's transport and calls, this file relies on. */
-interface CallStream {
-  once?(event: 'close', listener: (this: SpentStream) => void): void;
-}
-interface SpentStream {
-  removeAllListeners(): void;
-  on(event: 'error', listener: () => void): void;
-}
+import type { ClientHttp2Stream } from 'node:http2';
+
+/** The part of grpc-js's HTTP/2 transport, and of its calls, this file relies on. */
 interface CallingTransport {
-  addActiveCall(call: { readonly http2Stream?: CallStream } | undefined): void;
+  addActiveCall(call: { readonly http2Stream?: Partial<ClientHttp2Stream> } | undefined): void;
 }
 
 /** Has every call of a connection let go of its stream once that has closed, which is the last that happens to it. */
@@ -25,7 +20,7 @@ export function releaseSpentStreams(transport: Partial<CallingTransport>): void 
   };
 }
 
-function release(this: SpentStream): void {
+function release(this: ClientHttp2Stream): void {
   this.removeAllListeners();
   // Nothing is to come any more; if it does, it is not to end the process.
   this.on('error', ignore);

@@ -1,5 +1,5 @@
 /** A registry in the memory of one process, for tests and for processes that hold both sides. */
-import { BehaviorSubject, defer, type Observable, startWith, Subject } from 'rxjs';
+import { defer, type Observable, startWith, Subject } from 'rxjs';
 import type { DiscoveryEvent } from '../core/discovery-event.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
@@ -13,8 +13,9 @@ import {
 import { recordKey } from '../core/record-key.js';
 import { checkRegistration } from './check-registration.js';
 import { type GivenEndpoint, toEndpoints } from './given-endpoint.js';
-import type { Registration, RegistrationRequest, RegistrationStatus } from './registration.js';
+import type { Registration, RegistrationRequest } from './registration.js';
 import { Registry } from './registry.js';
+import { TrackedRegistration } from './tracked-registration.js';
 
 /** Keeps records in memory and tells every watcher at once. Nothing expires. */
 export class MemoryRegistry extends Registry {
@@ -35,7 +36,7 @@ export class MemoryRegistry extends Registry {
     checkRegistration(request);
     const { service, endpoint } = request;
     const suffix = request.key ?? endpoint.address;
-    const registration = new MemoryRegistration(
+    const registration = new TrackedRegistration(
       {
         state: 'registered',
         service,
@@ -122,39 +123,5 @@ class MemoryService {
     const change = diffSnapshots(this.current, next);
     this.current = next;
     if (!isEmptyChange(change)) this.changes.next({ kind: 'change', change });
-  }
-}
-
-class MemoryRegistration implements Registration {
-  private readonly subject: BehaviorSubject<RegistrationStatus>;
-  private closed: Promise<void> | undefined;
-
-  constructor(
-    initial: RegistrationStatus,
-    private readonly put: (endpoint: Endpoint) => void,
-    private readonly remove: () => void,
-  ) {
-    this.subject = new BehaviorSubject(initial);
-  }
-
-  get status(): RegistrationStatus {
-    return this.subject.value;
-  }
-
-  get status$(): Observable<RegistrationStatus> {
-    return this.subject.asObservable();
-  }
-
-  update(endpoint: Endpoint): void {
-    if (this.closed === undefined) this.put(endpoint);
-  }
-
-  close(): Promise<void> {
-    this.closed ??= Promise.resolve().then(() => {
-      this.remove();
-      this.subject.next({ ...this.status, state: 'deregistered' });
-      this.subject.complete();
-    });
-    return this.closed;
   }
 }
