@@ -1,11 +1,11 @@
 /**
  * From a server's record in etcd to its first call, and from the record's end to its last: a client that is in use, ours and Go's on
- * the same etcd; `full` for 20 rounds.
+ * the same etcd; `full` for 80 rounds.
  *
- * A client makes 500 calls per second, and is alone on the machine with etcd and the servers; ours and Go's take turns of five rounds
- * each, and the first two of a turn do not count. The clock starts before the record is written, and stops when the first
- * answer of the new server is there; the server has answered others before. It starts again before the record is deleted, and stops
- * when the last call is sent there.
+ * A client makes 500 calls per second, and is alone on the machine with etcd and the servers. Ours and Go's take turns of ten rounds
+ * each, in changing order, after one turn of each that does not count: this process and etcd are slow at first, whoever comes first; nor do
+ * the first two rounds of a turn. The clock starts before the record is written, and stops when the first answer of the new server is
+ * there; the server has answered others before. It starts again before the record is deleted, and stops when the last call is sent there.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -21,14 +21,15 @@ const RATE = 500;
 
 /** @param parameters `full` */
 export async function run(parameters: readonly string[]): Promise<BenchResult> {
-  const rounds = parameters.includes('full') ? 20 : 5;
+  const rounds = parameters.includes('full') ? 80 : 10;
   const place = await Place.open();
   try {
     const found = { ours: new Figures(), go: new Figures() };
-    for (let counted = 0; counted < rounds; counted += TURN) {
-      for (const who of goAvailable() ? (['ours', 'go'] as const) : (['ours'] as const)) {
-        await takeTurn(place, who, counted, found[who]);
-      }
+    const both: Who[] = goAvailable() ? ['ours', 'go'] : ['ours'];
+    for (const who of both) await takeTurn(place, who, 0, new Figures());
+    for (let turn = 1; turn <= rounds / TURN; turn++) {
+      for (const who of turn % 2 === 0 ? both : both.toReversed())
+        await takeTurn(place, who, turn, found[who]);
     }
     const rows: BenchRow[] = (['joinMs', 'leaveMs'] as const).flatMap((figure) =>
       [0.5, 0.95].map((q) => {
@@ -64,7 +65,7 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
 type Who = 'ours' | 'go';
 
 /** Rounds of one client until the other has its turn, and those before that are not counted. */
-const TURN = 5;
+const TURN = 10;
 const UNCOUNTED = 2;
 
 /** What it took to see servers come and go. */
@@ -96,8 +97,8 @@ class Joining {
     const client = await startClient(place.etcd.hosts[0] ?? '', service, who);
     const joining = new Joining(place, service, client, first);
     await joining.told('seen', first.id);
-    // In use: what a process does the first thousand times is slow whoever it is.
-    await pause(2_000);
+    // In use: what a process does the first thousands of times is slow whoever it is.
+    await pause(4_000);
     return joining;
   }
 
@@ -111,6 +112,8 @@ class Joining {
     const { place, service } = this;
     const server = await startServer(`${service}-${number}`);
     await warmUp(server.addresses[0] ?? '');
+    // What it has begun to compile in the background is not to be in the client's way.
+    await pause(200);
     const putMs = wallMs();
     await place.list(service, server.addresses);
     into.joinMs.push((await this.told('seen', server.id)) - putMs);
