@@ -11,7 +11,7 @@ export class TrackedRegistration implements Registration {
 
   /**
    * @param put writes what the record is to say
-   * @param remove takes the record out; never rejects
+   * @param remove takes the record out: called within `close`, so that whoever takes its place comes after it; never rejects
    */
   constructor(
     initial: RegistrationStatus,
@@ -34,7 +34,11 @@ export class TrackedRegistration implements Registration {
   }
 
   close(): Promise<void> {
-    this.closing ??= this.takeOut();
+    if (this.closing !== undefined) return this.closing;
+    let done!: () => void;
+    // In its place before anybody is told: who hears of the removal may close, or update, what is being closed.
+    this.closing = new Promise((resolve) => (done = resolve));
+    void this.takeOut().then(done);
     return this.closing;
   }
 

@@ -66,3 +66,30 @@ it('answers to the scheme memory, or to what a subclass says', () => {
   expect(new MemoryRegistry().scheme).toBe('memory');
   expect(new UserRegistry().scheme).toBe('user');
 });
+
+it('who hears of a removal can close again, or update, and changes nothing by it', async () => {
+  const registry = new MemoryRegistry();
+  const [registration] = await announce(registry, 'api', endpointAt('h:1'));
+  if (registration === undefined) throw new Error('not registered');
+  const told: string[] = [];
+  registry.events$.subscribe(({ type }) => {
+    told.push(type);
+    registration.update(endpointAt('h:1', { weight: 9 }));
+    void registration.close();
+  });
+  const closing = registration.close();
+  expect(registration.close()).toBe(closing);
+  await closing;
+  expect(told).toEqual(['deregistered']);
+  expect(registry.endpoints('api')).toEqual([]);
+  expect(registration.status.state).toBe('deregistered');
+});
+
+it('a record that is registered anew while the one before is being closed stays', async () => {
+  const registry = new MemoryRegistry();
+  const [first] = await announce(registry, 'api', endpointAt('h:1'));
+  const closing = first?.close();
+  await announce(registry, 'api', endpointAt('h:1', { version: '2' }));
+  await closing;
+  expect(registry.endpoints('api')).toEqual([endpointAt('h:1', { version: '2' })]);
+});
