@@ -2,9 +2,8 @@
  * The balancer under every policy. It owns the connections, keeps them and their statistics by identity while lists come
  * and go, and publishes a fresh picker when something that matters has changed. Every update costs O(N).
  */
-import { type ChannelOptions, connectivityState } from '@grpc/grpc-js';
+import type { ChannelOptions } from '@grpc/grpc-js';
 import { EndpointLoad } from '../balance/endpoint-load.js';
-import type { Picker } from '../balance/picker.js';
 import { isLoadAware } from '../balance/policy.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { BALANCER_NAME, BalancerConfig, type BalancerSettings } from './balancer-config.js';
@@ -13,10 +12,11 @@ import {
   createConnectionContext,
   type LiveSettings,
 } from './connection-context.js';
+import { ChannelState, type ListFacts } from './channel-state.js';
 import type { ConnectionPlan } from './connection-plan.js';
 import { ConnectionTable } from './connection-table.js';
 import type { ConnectionState, EndpointConnection } from './endpoint-connection.js';
-import { EndpointPicker, type PickerHost, policyFailure } from './endpoint-picker.js';
+import type { PickerHost } from './endpoint-picker.js';
 import { eligibleEndpoints } from './eligible-endpoints.js';
 import { FirstConnections } from './first-connections.js';
 import { FleetPicker } from './fleet-picker.js';
@@ -24,11 +24,9 @@ import {
   type ChannelControlHelper,
   type GrpcEndpoint,
   type LoadBalancer,
-  QueuePicker,
   type StatusOr,
   subchannelOptions,
   type TypedLoadBalancingConfig,
-  UnavailablePicker,
 } from './grpc-experimental.js';
 import { OutlierWatch } from './outlier-watch.js';
 import { isPartialList, mayBeginOnPart } from './partial-list.js';
@@ -37,9 +35,12 @@ import { discoveredEndpoints } from './resolved-endpoint.js';
 import { TurnGatherer } from './turn-gatherer.js';
 
 /** One channel's balancer. */
-export class EndpointBalancer implements LoadBalancer, PickerHost {
+export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
   measures = false;
+  note = '';
+  hasList = false;
   private readonly pickers: FleetPicker;
+  private readonly state: ChannelState;
   private readonly publishing = new TurnGatherer(() => this.publish());
   private readonly isEjected = (connection: EndpointConnection) =>
     this.outliers?.isEjected(connection.load.tally) === true;
@@ -49,11 +50,6 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   private settings: BalancerSettings | undefined;
   private plan: ConnectionPlan | undefined;
   private outliers: OutlierWatch | undefined;
-  private published: connectivityState = connectivityState.IDLE;
-  private lastError = 'no connection was tried yet';
-  private note = '';
-  /** The last list had endpoints, eligible or not. */
-  private hasList = false;
   /** An update is being worked in: what changes meanwhile is published at its end. */
   private updating = false;
   private closed = false;
@@ -63,6 +59,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     private readonly ports: BalancerPorts,
   ) {
     this.pickers = new FleetPicker(ports, () => this.publish());
+    this.state = new ChannelState(helper, this.pickers, this, this.isEjected);
   }
 
   updateAddressList(
@@ -85,7 +82,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
     this.updating = false;
     // A list that is in use stays in use; without one, calls are to fail with what the resolver says.
     if (!list.ok && table.size === 0) {
-      this.fail(list.error.details);
+      this.state.fail(list.error.details);
       return true;
     }
     this.plan?.run();
@@ -219,7 +216,8 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
 
   private onConnectionChange(connection: EndpointConnection, from: ConnectionState): void {
     if (this.closed || this.table?.moved(connection, from) !== true) return;
-    if (connection.state === 'failed') this.lastError = connection.lastError ?? this.lastError;
+    const { state, lastError } = connection;
+    if (state === 'failed' && lastError !== undefined) this.state.lastError = lastError;
     if (connection.state === 'idle') this.helper.requestReresolution();
     this.plan?.onChange(connection);
     this.schedulePublish(connection.state === 'ready');
@@ -234,47 +232,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost {
   }
 
   private publish(): void {
-    const { settings, table, note } = this;
-    if (settings === undefined || table === undefined) return;
-    if (table.size === 0) {
-      const isEmpty = note === '' ? 'the list of endpoints is empty' : note;
-      this.fail(this.hasList ? `no endpoint matches the client's routing (${note})` : isEmpty);
-    } else if (table.count.ready > 0) {
-      this.publishReady(settings, table);
-    } else if (table.count.failed >= Math.min(table.size, settings.ramp.eager)) {
-      this.fail(
-        `none of ${table.size} endpoints can be reached (${note}); last: ${this.lastError}`,
-      );
-    } else {
-      this.pickers.forget();
-      this.update(connectivityState.CONNECTING, new QueuePicker(this), null);
-    }
-  }
-
-  private publishReady(settings: BalancerSettings, table: ConnectionTable): void {
-    let picker: Picker<EndpointConnection> | undefined;
-    try {
-      picker = this.pickers.next(settings, table.values(), this.isEjected);
-    } catch (error) {
-      this.fail(policyFailure(error));
-      return;
-    }
-    if (picker === undefined) {
-      this.fail(`no reachable endpoint matches the client's routing (${this.note})`);
-    } else {
-      this.update(connectivityState.READY, new EndpointPicker(picker, this), null);
-    }
-  }
-
-  private fail(details: string): void {
-    this.pickers.forget();
-    this.update(connectivityState.TRANSIENT_FAILURE, new UnavailablePicker({ details }), details);
-  }
-
-  private update(...[state, picker, message]: Parameters<ChannelControlHelper['updateState']>) {
-    // A channel that waits asks for nothing new: the same again would only wake its calls in vain.
-    if (state === connectivityState.CONNECTING && this.published === state) return;
-    this.published = state;
-    this.helper.updateState(state, picker, message);
+    const { settings, table } = this;
+    if (settings !== undefined && table !== undefined) this.state.publish(settings, table, this);
   }
 }

@@ -26,7 +26,7 @@ interface PingingTransport {
 }
 
 /**
- * Governs the pings of a connection that has become ready. Does nothing where grpc-js looks different inside.
+ * Governs the pings of a connection that has become ready: once for each. Does nothing where grpc-js looks different inside.
  *
  * - No pings on a connection that is being left, after a GOAWAY or because nobody refers to it any more: Node does not send
  *   them, grpc-js takes that for the loss of the connection, and calls that could finish fail.

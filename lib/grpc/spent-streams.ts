@@ -10,7 +10,7 @@ interface CallingTransport {
   addActiveCall(call: { readonly http2Stream?: Partial<ClientHttp2Stream> } | undefined): void;
 }
 
-/** Has every call of a connection let go of its stream once that has closed, which is the last that happens to it. */
+/** Has every call of a connection let go of its stream once that has closed, the last that happens to it. Once for each connection. */
 export function releaseSpentStreams(transport: Partial<CallingTransport>): void {
   if (typeof transport.addActiveCall !== 'function') return;
   const addActiveCall = transport.addActiveCall.bind(transport);
