@@ -4,7 +4,7 @@
  */
 import type { Subchannel } from './grpc-experimental.js';
 import { governPings } from './keepalive-pings.js';
-import { releaseSpentStreams } from './spent-streams.js';
+import { releaseEndedCalls } from './ended-calls.js';
 
 /** Subchannels of several channels may share a connection. */
 const prepared = new WeakSet<object>();
@@ -19,6 +19,6 @@ export function prepareTransport(subchannel: Subchannel, isSparing: boolean): vo
     if (transport === null || transport === undefined || prepared.has(transport)) return;
     prepared.add(transport);
     governPings(transport, isSparing);
-    releaseSpentStreams(transport);
+    releaseEndedCalls(transport);
   });
 }

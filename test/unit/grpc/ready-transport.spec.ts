@@ -1,18 +1,19 @@
 /** What is done to the connections of grpc-js's, on a stand-in for its transport. */
-import { EventEmitter } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Subchannel } from '../../../lib/grpc/grpc-experimental.js';
 import { prepareTransport } from '../../../lib/grpc/ready-transport.js';
 
 interface Call {
-  readonly http2Stream?: EventEmitter;
+  listener?: { onReceiveStatus(status: string): void };
 }
 
 class Transport {
-  readonly calls: Call[] = [];
+  readonly ended: Call[] = [];
 
-  addActiveCall(call: Call): void {
-    this.calls.push(call);
+  /** As grpc-js ends a call: the status follows in a tick of its own. */
+  removeActiveCall(call: Call): void {
+    this.ended.push(call);
   }
 }
 
@@ -22,37 +23,49 @@ async function prepared<T extends object | null>(transport: T): Promise<T> {
   return transport;
 }
 
-/** A stream that a call listens to. */
-function stream(): EventEmitter {
-  return new EventEmitter().on('data', () => {}).on('close', () => {});
-}
-
-describe('the stream of a call', () => {
-  it('holds nothing of the call once it has closed', async () => {
+describe('a call that has ended', () => {
+  it('tells its status, and lets go of whom it has told', async () => {
     const transport = await prepared(new Transport());
-    const http2Stream = stream();
-    transport.addActiveCall({ http2Stream });
-    expect(transport.calls).toEqual([{ http2Stream }]);
-    expect(http2Stream.listenerCount('data')).toBe(1);
-    let closed = 0;
-    http2Stream.on('close', () => closed++);
-    http2Stream.emit('close');
-    expect(closed).toBe(1);
-    expect(http2Stream.eventNames()).toEqual(['error']);
-    http2Stream.emit('error', new Error('too late to matter'));
+    const told: string[] = [];
+    const calls = ['a', 'b'].map((id) => {
+      const listener = { onReceiveStatus: (status: string) => told.push(`${id} ${status}`) };
+      return { listener };
+    });
+    for (const call of calls) {
+      transport.removeActiveCall(call);
+      process.nextTick(() => call.listener.onReceiveStatus('OK'));
+    }
+    expect(transport.ended).toEqual(calls);
+    await turn();
+    expect(told).toEqual(['a OK', 'b OK']);
+    for (const { listener } of calls) listener.onReceiveStatus('once more');
+    expect(told).toHaveLength(2);
   });
 
-  it('is let go of once, however often its connection is told to be ready', async () => {
+  it('lets go in every turn of the event loop', async () => {
     const transport = await prepared(new Transport());
-    const { addActiveCall } = transport;
+    for (let round = 0; round < 3; round++) {
+      const listener = { onReceiveStatus: () => {} };
+      const call: Call = { listener };
+      transport.removeActiveCall(call);
+      await turn();
+      expect(call.listener).not.toBe(listener);
+    }
+  });
+
+  it('is seen to once, however often its connection is told to be ready', async () => {
+    const transport = await prepared(new Transport());
+    const { removeActiveCall } = transport;
     await prepared(transport);
-    expect(transport.addActiveCall).toBe(addActiveCall);
+    expect(transport.removeActiveCall).toBe(removeActiveCall);
   });
 
-  it('is none where grpc-js looks different inside', async () => {
+  it('is left alone where grpc-js looks different inside', async () => {
     const transport = await prepared(new Transport());
-    transport.addActiveCall({});
-    expect(transport.calls).toEqual([{}]);
+    const call = {};
+    transport.removeActiveCall(call);
+    await turn();
+    expect(call).toEqual({});
     expect(await prepared({ session: {} })).toEqual({ session: {} });
     expect(await prepared(null)).toBeNull();
   });
