@@ -27,7 +27,11 @@ export interface Cost {
 }
 
 /** Calls `total` times, `concurrency` at a time, and measures. */
-export async function measureCalls(call: Call, total: number, concurrency: number): Promise<Cost> {
+export async function measureCalls(
+  call: () => Promise<unknown>,
+  total: number,
+  concurrency: number,
+): Promise<Cost> {
   let left = total;
   const worker = async (): Promise<void> => {
     while (left > 0) {

@@ -37,7 +37,7 @@ it('is nothing that only a full garbage collection would free', async () => {
   collectYoung();
   const before = process.memoryUsage().heapUsed;
   for (let round = 0; round < CALLS; round++) await callWithBallast();
-  // The last stream closes after its answer.
+  // A call lets go in the turn of the event loop after its answer.
   await call();
   collectYoung();
   const left = process.memoryUsage().heapUsed - before;
