@@ -58,7 +58,9 @@ async function measure(host: string, addresses: readonly string[], kind: string)
     [entry, host, SERVICE, addresses.join(','), kind],
     { name: kind },
   );
-  const { callsPerSecond, cpuMicros } = await client.waitForEvent('measured');
+  const { callsPerSecond, cpuMicros } = await client.waitForEvent('measured', {
+    timeoutMs: 120_000,
+  });
   await client.exit;
   return { callsPerSecond: Number(callsPerSecond), cpuMicros: Number(cpuMicros) };
 }
