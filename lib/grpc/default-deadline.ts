@@ -1,16 +1,22 @@
 /** A deadline for unary calls that bring none. */
-import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
+import type { CallOptions } from '@grpc/grpc-js';
+
+/** The shape of a call. */
+export interface CallShape {
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+}
 
 /**
- * An interceptor that gives every unary call without a deadline one of `timeoutMs` milliseconds from its start. Streams
- * are left alone: they may well be meant to stay open.
+ * Gives a unary call without a deadline one of `timeoutMs` milliseconds from now. Streams are left alone: they may well be
+ * meant to stay open.
  */
-export function createDefaultDeadline(timeoutMs: number): Interceptor {
-  return (options, nextCall) => {
-    const { requestStream, responseStream } = options.method_definition;
-    const applies = options.deadline === undefined && !requestStream && !responseStream;
-    return new InterceptingCall(
-      nextCall(applies ? { ...options, deadline: Date.now() + timeoutMs } : options),
-    );
-  };
+export function withDefaultDeadline(
+  options: CallOptions,
+  { requestStream, responseStream }: CallShape,
+  timeoutMs: number,
+): CallOptions {
+  // grpc-js takes null for none.
+  const applies = (options.deadline ?? null) === null && !requestStream && !responseStream;
+  return applies ? { ...options, deadline: Date.now() + timeoutMs } : options;
 }

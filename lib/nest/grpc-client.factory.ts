@@ -1,5 +1,5 @@
 /** Makes Nest's gRPC clients out of service names. */
-import type { ChannelOptions, Client, Interceptor } from '@grpc/grpc-js';
+import type { ChannelOptions, Client } from '@grpc/grpc-js';
 import {
   Inject,
   Injectable,
@@ -10,9 +10,9 @@ import { ClientGrpcProxy, type GrpcOptions } from '@nestjs/microservices';
 import { DiscoveryError } from '../core/discovery-error.js';
 import { formatTarget } from '../core/target.js';
 import { createBrokenAnswerRetry } from '../grpc/broken-answer-retry.js';
+import { withCallPromises } from '../grpc/call-interceptors.js';
 import { withChannelDiscovery } from '../grpc/channel-discovery.js';
 import { SPARING_PINGS_OPTION } from '../grpc/connection-context.js';
-import { createDefaultDeadline } from '../grpc/default-deadline.js';
 import { createHashKeyInterceptor } from '../grpc/hash-key.js';
 import { type CatalogedMethod, catalogMethods, methodPath } from '../grpc/method-catalog.js';
 import { createBalancerSettings } from '../grpc/policies.js';
@@ -105,9 +105,7 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     const retries = createRetryConfig(retry ?? {}, methods);
     const interceptors = [
       ...(typeof options.hashKey === 'function' ? [createHashKeyInterceptor(options.hashKey)] : []),
-      ...(timeoutMs === undefined ? [] : [createDefaultDeadline(timeoutMs)]),
       ...(client.waitForReady === true ? [waitForReady] : []),
-      ...((client.channelOptions?.['interceptors'] as Interceptor[] | undefined) ?? []),
       // The last is the nearest to the wire: to the others it is one call.
       ...(retries.methodConfig.length === 0
         ? []
@@ -118,8 +116,7 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
         ...CHANNEL_DEFAULTS,
         // Who sets the pings knows the servers.
         ...(client.keepalive === undefined ? { [SPARING_PINGS_OPTION]: 1 } : {}),
-        ...client.channelOptions,
-        ...(interceptors.length === 0 ? {} : { interceptors }),
+        ...withCallPromises(client.channelOptions ?? {}, { timeoutMs, interceptors }),
       },
       {
         pool: this.pool,

@@ -1,7 +1,7 @@
 /** Servers that die while they answer: the headers are there, perhaps the message too, and the status never comes. */
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
-import { status } from '@grpc/grpc-js';
+import { InterceptingCall, type Interceptor, Metadata, status } from '@grpc/grpc-js';
 import type { INestMicroservice } from '@nestjs/common';
 import type { ClientGrpc } from '@nestjs/microservices';
 import { type ClientDefinition, MemoryRegistry } from 'nestjs-grpc-discovery';
@@ -10,7 +10,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startUserClient, startUserServer, type UserClient } from '../../support/user-apps.js';
 
 type Users = Readonly<
-  Record<'find' | 'login', (request: object) => Observable<{ server: string }>>
+  Record<'find' | 'login', (request: object, ...more: unknown[]) => Observable<{ server: string }>>
 >;
 
 let registry: MemoryRegistry;
@@ -57,6 +57,8 @@ afterEach(async () => {
   dying.close();
 });
 
+const passing: Interceptor = (options, next) => new InterceptingCall(next(options));
+
 const hasMetBoth = (): boolean => begun >= 2;
 
 /** Calls until the dying server has begun both kinds of answers; how each of them ended. */
@@ -96,5 +98,15 @@ it('where all servers die that way the call fails after it was sent twice', asyn
   await expect(lastValueFrom(users.find({ name: 'a' }))).rejects.toMatchObject({
     code: status.UNAVAILABLE,
   });
+  expect(begun).toBe(2);
+});
+
+it('a call with interceptors of its own is sent twice too', async () => {
+  registry.setEndpoints('api', [dyingAddress]);
+  const users = await start();
+  const options = { interceptors: [passing] };
+  await expect(
+    lastValueFrom(users.find({ name: 'a' }, new Metadata(), options)),
+  ).rejects.toMatchObject({ code: status.UNAVAILABLE });
   expect(begun).toBe(2);
 });
