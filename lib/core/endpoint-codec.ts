@@ -1,7 +1,9 @@
 /**
  * The record format of Go's `go.etcd.io/etcd/client/v3/naming/endpoints`: `{"Op":0,"Addr":"host:port","Metadata":null}`.
- * What Go writes we read, and the other way round; what Go rejects we reject.
+ * What Go writes we read, and the other way round; what Go rejects we reject. What this library adds is one more field,
+ * `Discovery`, which Go ignores.
  */
+import { type DiscoveryFields, readDiscovery } from './discovery-fields.js';
 import type { Endpoint, JsonValue } from './endpoint.js';
 import { encodeGoJson, MAX_JSON_NESTING } from './go-json.js';
 
@@ -11,24 +13,38 @@ export type DecodedEndpoint =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * The value Go's `endpoints.Manager` writes for this endpoint.
+ * The value Go's `endpoints.Manager` writes for this endpoint, byte for byte where it has no `discovery`; else with that field behind
+ * the others. Fields of `discovery` that no reader would take are left out.
  *
  * @throws DiscoveryError `INVALID_RECORD` when the metadata has no JSON form
  */
 export function encodeEndpoint(endpoint: Endpoint): string {
-  return `{"Op":0,"Addr":${encodeGoJson(endpoint.address)},"Metadata":${encodeGoJson(endpoint.metadata)}}`;
+  const { address, metadata, discovery } = endpoint;
+  const plain = `{"Op":0,"Addr":${encodeGoJson(address)},"Metadata":${encodeGoJson(metadata)}`;
+  return discovery === undefined
+    ? `${plain}}`
+    : `${plain}${DISCOVERY}${encodeDiscovery(discovery)}}`;
+}
+
+function encodeDiscovery(discovery: DiscoveryFields): string {
+  const fields = Object.entries(readDiscovery(discovery) ?? {});
+  return `{${fields.map(([name, value]) => `"${name}":${encodeGoJson(value)}`).join()}}`;
 }
 
 /**
  * Reads a value as Go's `json.Unmarshal` into `endpoints.Endpoint` does: `Op` is checked and ignored, unknown fields are
  * ignored, names match in any case and the last one wins, a missing `Addr` is `""`. Invalid UTF-8 becomes U+FFFD.
+ * `Discovery` never makes a record invalid, as it does not for Go: one that is no object counts as absent.
  */
 export function decodeEndpoint(value: Uint8Array | string): DecodedEndpoint {
   const text = typeof value === 'string' ? value : utf8.decode(value);
   return decodePlain(text) ?? decodeAny(text);
 }
 
-/** What `encodeEndpoint` and Go's `endpoints.Manager` write, but for the metadata, and with nothing to unescape. */
+/** What stands between metadata and `Discovery` in the records that `encodeEndpoint` writes. */
+const DISCOVERY = ',"Discovery":';
+
+/** What `encodeEndpoint` and Go's `endpoints.Manager` write, up to the metadata, and with nothing to unescape. */
 const PLAIN = /^\{"Op":[01],"Addr":"([^"\\\p{Cc}\p{Cs}]*)","Metadata":/u;
 
 /** Reads a record in the usual form, many times faster; `undefined` for all others, valid or not. */
@@ -37,11 +53,14 @@ function decodePlain(text: string): DecodedEndpoint | undefined {
   if (head === undefined || address === undefined || !text.endsWith('}')) return undefined;
   const source = text.slice(head.length, -1);
   if (source === 'null') return { ok: true, endpoint: { address, metadata: null } };
+  const split = source.lastIndexOf(DISCOVERY);
   try {
-    // Valid as one value: nothing follows that would be another member.
-    const metadata = JSON.parse(source) as JsonValue;
+    // Each valid as one value: nothing follows that would be another member, and the name stands in no value.
+    const metadata = JSON.parse(split < 0 ? source : source.slice(0, split)) as JsonValue;
+    const added: unknown =
+      split < 0 ? undefined : JSON.parse(source.slice(split + DISCOVERY.length));
     const isPlain = isFiniteThroughout(metadata) && !isTooDeep(text);
-    return isPlain ? { ok: true, endpoint: { address, metadata } } : undefined;
+    return isPlain ? valid(address, metadata, readDiscovery(added)) : undefined;
   } catch {
     return undefined;
   }
@@ -60,6 +79,7 @@ function decodeAny(text: string): DecodedEndpoint {
 
   let address = '';
   let metadata: JsonValue = null;
+  let discovery: DiscoveryFields | undefined;
   for (const [name, source] of topLevelMembers(text)) {
     switch (name.toLowerCase()) {
       case 'op':
@@ -81,10 +101,22 @@ function decodeAny(text: string): DecodedEndpoint {
         metadata = parsed;
         break;
       }
+      case 'discovery':
+        discovery = readDiscovery(JSON.parse(source));
+        break;
       default:
     }
   }
-  return { ok: true, endpoint: { address, metadata } };
+  return valid(address, metadata, discovery);
+}
+
+function valid(
+  address: string,
+  metadata: JsonValue,
+  discovery: DiscoveryFields | undefined,
+): DecodedEndpoint {
+  const added = discovery === undefined ? {} : { discovery };
+  return { ok: true, endpoint: { address, metadata, ...added } };
 }
 
 // A BOM is not ignored, because Go rejects it.

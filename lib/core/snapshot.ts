@@ -1,4 +1,5 @@
 /** The endpoints of one service as a registry has them, and the steps by which they change. */
+import { sameDiscovery } from './discovery-fields.js';
 import { endpointAddress } from './endpoint-address.js';
 import type { Endpoint } from './endpoint.js';
 import { encodeEndpoint } from './endpoint-codec.js';
@@ -63,6 +64,7 @@ function isDialable(endpoint: Endpoint): boolean {
 export function sameEndpoint(left: Endpoint, right: Endpoint): boolean {
   if (left === right) return true;
   if (left.address !== right.address || left.incarnation !== right.incarnation) return false;
+  if (!sameDiscovery(left.discovery, right.discovery)) return false;
   if (left.metadata === right.metadata) return true;
   return encodeEndpoint(left) === encodeEndpoint(right);
 }

@@ -112,10 +112,9 @@ export async function announceRemoval(
   request: RecordRequest,
 ): Promise<RecordObservation | undefined> {
   const decoded = decodeEndpoint(request.value);
-  const draining = decoded.ok ? drainingEndpoint(decoded.endpoint) : undefined;
-  if (draining === undefined) return undefined;
+  if (!decoded.ok) return undefined;
   const key = Buffer.from(request.key);
-  const value = Buffer.from(encodeEndpoint(draining));
+  const value = Buffer.from(encodeEndpoint(drainingEndpoint(decoded.endpoint)));
   const put = { request_put: { key, value, lease: leaseId } };
   return ifOurs(connection, leaseId, request.key, [put]);
 }

@@ -1,11 +1,16 @@
 /** The records of this application: which service of which server is announced, with what, and how that stands. */
 import type { Subscription } from 'rxjs';
-import type { Endpoint, JsonValue } from '../core/endpoint.js';
+import type { Endpoint } from '../core/endpoint.js';
 import type { Registration, RegistrationStatus } from '../registry/registration.js';
 import type { Registry } from '../registry/registry.js';
 import type { BoundServer } from './grpc-servers.service.js';
 import { isOfferedAt } from './service-placement.js';
-import { type RecordUpdate, type ResolvedService, updatedMetadata } from './validate-service.js';
+import {
+  type RecordContent,
+  type RecordUpdate,
+  type ResolvedService,
+  updatedRecord,
+} from './validate-service.js';
 
 /** One service at one server. */
 export interface Announcement {
@@ -20,7 +25,7 @@ export interface Announcement {
 export class Announcements {
   private readonly entries = new Map<Announcement, Subscription>();
   /** What `update` changed, by service: it outlives a registration. */
-  private readonly metadata = new Map<string, JsonValue>();
+  private readonly updated = new Map<string, RecordContent>();
   private withdrawnAt = -Infinity;
 
   /**
@@ -76,8 +81,8 @@ export class Announcements {
 
   /** Changes what the records of a service say, now and in registrations to come. */
   update(service: ResolvedService, change: RecordUpdate): void {
-    const before = this.metadata.get(service.name) ?? service.metadata;
-    this.metadata.set(service.name, updatedMetadata('update', before, change));
+    const before = this.updated.get(service.name) ?? service;
+    this.updated.set(service.name, updatedRecord('update', before, change));
     for (const entry of this.list()) {
       if (entry.service !== service) continue;
       entry.registration.update(this.endpoint(service, entry.address));
@@ -108,10 +113,13 @@ export class Announcements {
   }
 
   private endpoint(service: ResolvedService, address: string): Endpoint {
-    const metadata = this.metadata.get(service.name) ?? service.metadata;
+    const { metadata, discovery } = this.updated.get(service.name) ?? service;
     const { maxConnectionAgeMs } = this;
-    if (maxConnectionAgeMs === undefined) return { address, metadata };
-    const fields = metadata !== null && typeof metadata === 'object' ? metadata : {};
-    return { address, metadata: { ...fields, maxConnectionAgeMs } };
+    const added = {
+      ...discovery,
+      ...(maxConnectionAgeMs === undefined ? {} : { maxConnectionAgeMs }),
+    };
+    // Without any of them the record is Go's own, byte for byte.
+    return { address, metadata, ...(Object.keys(added).length === 0 ? {} : { discovery: added }) };
   }
 }

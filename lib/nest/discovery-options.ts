@@ -29,7 +29,10 @@ export interface ServiceOptions {
   readonly version?: string;
   /** The zone (failure domain) this server runs in. */
   readonly zone?: string;
-  /** Further fields of the record's metadata; JSON, and none of `weight`, `version`, `zone`, `maxConnectionAgeMs`, `draining`. */
+  /**
+   * The record's `Metadata`, as it is; JSON, and none of `weight`, `version`, `zone`, `maxConnectionAgeMs`, `draining`. Default: `null`.
+   * Clients with grpc-go 1.38–1.41, 1.59 or 1.71 end with a panic when a list with an object there changes.
+   */
   readonly metadata?: { readonly [key: string]: JsonValue };
   /** The part of the key behind the service, free text. Default: the advertised address. */
   readonly key?: string;

@@ -1,6 +1,7 @@
 /** Checks the services an application announces. */
 import { isWildcardHost, parseAddress } from '../core/address.js';
 import { DiscoveryError } from '../core/discovery-error.js';
+import { type DiscoveryFields, isWeight, WEIGHT_ALLOWED } from '../core/discovery-fields.js';
 import { isServiceName, SERVICE_NAME_ALLOWED } from '../core/service-name.js';
 import type { JsonValue } from '../core/endpoint.js';
 import { encodeGoJson } from '../core/go-json.js';
@@ -13,7 +14,7 @@ import {
   requireString,
 } from './option-reader.js';
 
-/** The fields of a record's metadata. */
+/** The fields of `service.metadata`, which are the record's `Metadata`. */
 export type Metadata = { readonly [key: string]: JsonValue };
 
 /** What can be changed while a service is registered; fields that are `undefined` stay as they are. */
@@ -24,8 +25,15 @@ export interface RecordUpdate {
   readonly metadata?: Metadata;
 }
 
+/** What the records of a service say, beside their addresses and what the application adds. */
+export interface RecordContent {
+  /** What the user gave, and nothing else; an empty object counts as `null`. */
+  readonly metadata: Metadata | null;
+  readonly discovery: Pick<DiscoveryFields, 'weight' | 'version' | 'zone'>;
+}
+
 /** A service with its defaults filled in. */
-export interface ResolvedService {
+export interface ResolvedService extends RecordContent {
   readonly name: string;
   readonly ttlSeconds: number;
   readonly address: string | undefined;
@@ -36,7 +44,6 @@ export interface ResolvedService {
   readonly drainTimeoutMs: number;
   readonly maxConnectionAgeMs: number | undefined;
   readonly maxConnectionAgeGraceMs: number;
-  readonly metadata: Metadata | null;
 }
 
 const SERVICE_FIELDS = [
@@ -55,9 +62,11 @@ const SERVICE_FIELDS = [
   'maxConnectionAgeMs',
   'maxConnectionAgeGraceMs',
 ] as const;
-/** Metadata fields with options of their own. */
-const OWN_METADATA = ['weight', 'version', 'zone', 'maxConnectionAgeMs'] as const;
-/** The field a record gets when its server leaves. */
+/**
+ * Names that metadata must not have. The first three would be read there where a record has no `Discovery`, and be ignored where it
+ * has one; older clients take the others for what `Discovery` says.
+ */
+const OPTIONS_OF_THEIR_OWN = ['weight', 'version', 'zone', 'maxConnectionAgeMs'] as const;
 const DRAINING = 'draining';
 const DEFAULT_TTL_SECONDS = 10;
 /** Clients hear of a removal within milliseconds, gathered for 50 ms at most; the rest is margin for slow networks. */
@@ -111,7 +120,7 @@ function validateService(option: string, value: unknown): ResolvedService {
         0,
         86_400_000,
       ) ?? DEFAULT_DRAIN_TIMEOUT_MS,
-    metadata: validateMetadata(option, given),
+    ...validateRecord(option, given),
   });
 }
 
@@ -143,58 +152,65 @@ function validateHost(option: string, value: unknown, address: unknown): string 
     : host;
 }
 
-function validateMetadata(
+function validateRecord(
   option: string,
   given: RecordUpdate | Partial<Record<(typeof SERVICE_FIELDS)[number], unknown>>,
-): Metadata | null {
-  const metadata: Record<string, JsonValue> = {};
-  const { metadata: extra } = given;
-  if (extra !== undefined) {
-    if (typeof extra !== 'object' || extra === null || Array.isArray(extra)) {
-      rejectOption(`${option}.metadata`, extra, 'an object of JSON values');
-    }
-    const own = OWN_METADATA.find((field) => Object.hasOwn(extra as object, field));
-    if (own !== undefined) {
-      const clash: unknown = Reflect.get(extra as object, own);
-      rejectOption(`${option}.metadata.${own}`, clash, `none; there is an option ${option}.${own}`);
-    }
-    if (Object.hasOwn(extra as object, DRAINING)) {
-      const clash: unknown = Reflect.get(extra as object, DRAINING);
-      const allowed = 'none; a record says it by itself when its server leaves';
-      rejectOption(`${option}.metadata.${DRAINING}`, clash, allowed);
-    }
-    Object.assign(metadata, requireJson(`${option}.metadata`, extra));
-  }
+): RecordContent {
   const weight = validateWeight(`${option}.weight`, given.weight);
   const version = optionalString(`${option}.version`, given.version);
   const zone = optionalString(`${option}.zone`, given.zone);
-  if (weight !== undefined) metadata['weight'] = weight;
-  if (version !== undefined) metadata['version'] = version;
-  if (zone !== undefined) metadata['zone'] = zone;
-  return Object.keys(metadata).length === 0 ? null : Object.freeze(metadata);
+  return Object.freeze({
+    metadata: validateMetadata(`${option}.metadata`, given.metadata, option),
+    discovery: Object.freeze({
+      ...(weight === undefined ? {} : { weight }),
+      ...(version === undefined ? {} : { version }),
+      ...(zone === undefined ? {} : { zone }),
+    }),
+  });
+}
+
+function validateMetadata(option: string, given: unknown, parent: string): Metadata | null {
+  if (given === undefined) return null;
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    return rejectOption(option, given, 'an object of JSON values');
+  }
+  const own = OPTIONS_OF_THEIR_OWN.find((field) => Object.hasOwn(given, field));
+  if (own !== undefined) {
+    const clash: unknown = Reflect.get(given, own);
+    rejectOption(`${option}.${own}`, clash, `none; there is an option ${parent}.${own}`);
+  }
+  if (Object.hasOwn(given, DRAINING)) {
+    const clash: unknown = Reflect.get(given, DRAINING);
+    const allowed = 'none; a record says it by itself when its server leaves';
+    rejectOption(`${option}.${DRAINING}`, clash, allowed);
+  }
+  const metadata = requireJson(option, given);
+  return Object.keys(metadata).length === 0 ? null : Object.freeze({ ...metadata });
 }
 
 /**
- * The metadata of a record after a live change.
+ * What the records of a service say after a live change: given metadata is added to what is there, field by field.
  *
  * @throws DiscoveryError `INVALID_OPTION`
  */
-export function updatedMetadata(
+export function updatedRecord(
   option: string,
-  before: JsonValue,
+  before: RecordContent,
   change: RecordUpdate,
-): JsonValue {
+): RecordContent {
   requireObject(option, change, ['weight', 'version', 'zone', 'metadata']);
-  const after = validateMetadata(option, change);
-  const known = before !== null && typeof before === 'object' ? before : {};
-  return after === null ? before : Object.freeze({ ...known, ...after });
+  const { metadata, discovery } = validateRecord(option, change);
+  return Object.freeze({
+    metadata:
+      metadata === null ? before.metadata : Object.freeze({ ...before.metadata, ...metadata }),
+    discovery: Object.freeze({ ...before.discovery, ...discovery }),
+  });
 }
 
 /** A weight: above 0, up to a million. */
 export function validateWeight(option: string, value: unknown): number | undefined {
   if (value === undefined) return undefined;
-  const fits = typeof value === 'number' && value > 0 && value <= 1_000_000;
-  return fits ? value : rejectOption(option, value, 'a number above 0, up to 1000000');
+  return isWeight(value) ? value : rejectOption(option, value, WEIGHT_ALLOWED);
 }
 
 function requireJson(option: string, value: unknown): Metadata {

@@ -1,11 +1,12 @@
 /** What can be announced in a registry. */
 import { isWildcardHost, parseAddress } from '../core/address.js';
 import { DiscoveryError } from '../core/discovery-error.js';
+import { discoveryFault } from '../core/discovery-fields.js';
 import { isServiceName, SERVICE_NAME_ALLOWED } from '../core/service-name.js';
 import type { RegistrationRequest } from './registration.js';
 
 /**
- * Refuses what no client could find or dial.
+ * Refuses what no client could find, dial or read.
  *
  * @throws DiscoveryError `INVALID_OPTION`
  */
@@ -16,7 +17,7 @@ export function checkRegistration({ service, endpoint, ttlSeconds }: Registratio
   if (!Number.isFinite(ttlSeconds) || ttlSeconds < 1) {
     refuse('ttlSeconds', ttlSeconds, 'a number of seconds, 1 or more');
   }
-  const { address } = endpoint;
+  const { address, discovery } = endpoint;
   const parsed = typeof address === 'string' ? parseAddress(address) : undefined;
   if (parsed === undefined || (parsed.kind === 'tcp' && isWildcardHost(parsed.host))) {
     refuse(
@@ -25,6 +26,10 @@ export function checkRegistration({ service, endpoint, ttlSeconds }: Registratio
       'host:port or [ipv6]:port with a port from 1 to 65535 and a host that is no wildcard, or unix:path',
     );
   }
+  const fault = discovery === undefined ? undefined : discoveryFault(discovery);
+  if (fault === undefined) return;
+  const field = fault.field === undefined ? '' : `.${fault.field}`;
+  refuse(`endpoint.discovery${field}`, fault.value, fault.allowed);
 }
 
 function refuse(field: string, value: unknown, allowed: string): never {

@@ -39,6 +39,13 @@ const closing = <App extends { close(): Promise<unknown> }>(app: App): App => {
   return app;
 };
 
+/** Waits until the first record says this, from its metadata on. */
+const untilRecordSays = (text: string) =>
+  vi.waitFor(async () => {
+    const [[, value = ''] = []] = await records();
+    expect(value.slice(value.indexOf('"Metadata"'))).toBe(text);
+  });
+
 /** A provider of the user's whose hooks look into etcd. */
 function hookSpy() {
   const seen: Record<string, number> = {};
@@ -152,7 +159,7 @@ describe('start', () => {
     expect(address).toMatch(/^(127\.0\.0\.1|\[::1\]):[1-9]\d+$/);
   });
 
-  it('weight, version, zone and metadata go flat into the record, keys sorted as Go sorts them', async () => {
+  it('weight, version and zone stand beside the metadata, whose keys are sorted as Go sorts them', async () => {
     const service = {
       name: 'api',
       weight: 5,
@@ -165,7 +172,7 @@ describe('start', () => {
     expect(await records()).toEqual([
       [
         `${namespace}api/10.1.2.3:99`,
-        '{"Op":0,"Addr":"10.1.2.3:99","Metadata":{"a":1,"team":"\\u003cx\\u003e","version":"2","weight":5,"zone":"b"}}',
+        '{"Op":0,"Addr":"10.1.2.3:99","Metadata":{"a":1,"team":"\\u003cx\\u003e"},"Discovery":{"weight":5,"version":"2","zone":"b"}}',
       ],
     ]);
   });
@@ -294,11 +301,15 @@ describe('end', () => {
   it('update() changes the record in place', async () => {
     const app = closing(await startUserServer({ discovery: discovery() }));
     const registrar = app.get(ServiceRegistrar, { strict: false });
-    registrar.update({ weight: 7, metadata: { canary: true } });
-    await vi.waitFor(async () => {
-      const [[, value = ''] = []] = await records();
-      expect(value).toContain('"Metadata":{"canary":true,"weight":7}');
-    });
+    await untilRecordSays('"Metadata":null}');
+    registrar.update({ weight: 7 });
+    await untilRecordSays('"Metadata":null,"Discovery":{"weight":7}}');
+    registrar.update({ zone: 'b', metadata: { canary: true } });
+    await untilRecordSays('"Metadata":{"canary":true},"Discovery":{"weight":7,"zone":"b"}}');
+    registrar.update({ version: '2', metadata: { team: 'a' } });
+    await untilRecordSays(
+      '"Metadata":{"canary":true,"team":"a"},"Discovery":{"weight":7,"version":"2","zone":"b"}}',
+    );
     expect(await leaseCount()).toBe(1);
   });
 });

@@ -36,8 +36,12 @@ export type CreateRegistry = (
 ) => RegistryUnderTest | Promise<RegistryUnderTest>;
 
 /** An endpoint by its address. */
-export function endpointAt(address: string, metadata: JsonValue = null): Endpoint {
-  return { address, metadata };
+export function endpointAt(
+  address: string,
+  metadata: JsonValue = null,
+  discovery?: Endpoint['discovery'],
+): Endpoint {
+  return { address, metadata, ...(discovery === undefined ? {} : { discovery }) };
 }
 
 /** Announces endpoints and waits until each is in. */
@@ -95,7 +99,9 @@ export class Follower {
     const lists: Observable<readonly Endpoint[]> = this.subject.pipe(
       filter((snapshot) => snapshot !== undefined),
       map((snapshot) =>
-        [...snapshot.values()].map(({ address, metadata }) => ({ address, metadata })),
+        [...snapshot.values()].map(({ address, metadata, discovery }) =>
+          endpointAt(address, metadata, discovery),
+        ),
       ),
     );
     return firstValueFrom(lists.pipe(filter(isWanted)));
@@ -252,6 +258,21 @@ export function describeRegistryContract(
           expect(endpoint).toEqual(endpointAt('h:1', { weight: 3 }));
           expect(follower.updates.map(({ kind }) => kind)).toEqual(['reset', 'change']);
         }
+      });
+
+      it('says what this library adds beside the metadata, and changes each without the other', async () => {
+        const { registry, observer } = await create();
+        const [before, after] = [{ weight: 3, zone: 'a' }, { weight: 4 }];
+        const [registration] = await announce(registry, 'api', endpointAt('h:1', 'mine', before));
+        const follower = follow(observer, 'api');
+        const [first] = await follower.until(() => true);
+        expect(first).toEqual(endpointAt('h:1', 'mine', before));
+        registration?.update(endpointAt('h:1', 'mine', after));
+        const [second] = await follower.until(([endpoint]) => endpoint?.discovery?.weight === 4);
+        expect(second).toEqual(endpointAt('h:1', 'mine', after));
+        registration?.update(endpointAt('h:1', 'mine'));
+        const [third] = await follower.until(([endpoint]) => endpoint?.discovery === undefined);
+        expect(third).toEqual(endpointAt('h:1', 'mine'));
       });
 
       it('changes its metadata in place, and nothing else', async () => {

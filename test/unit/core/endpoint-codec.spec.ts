@@ -24,6 +24,10 @@ function outcome(text: string): unknown {
   return read.ok ? read.endpoint : 'rejected';
 }
 
+/** A record of which `Discovery` is this, as JSON. */
+const withDiscovery = (source: string): Endpoint =>
+  decoded(`{"Op":0,"Addr":"h:1","Metadata":null,"Discovery":${source}}`);
+
 /** A record whose metadata is that many arrays in each other. */
 const deep = (levels: number): string =>
   `{"Op":0,"Addr":"h:1","Metadata":${'['.repeat(levels)}${']'.repeat(levels)}}`;
@@ -192,6 +196,98 @@ describe('decodeEndpoint accepts and rejects what Go does', () => {
   });
 });
 
+describe('Discovery, what this library adds to a record', () => {
+  const all = { weight: 2.5, version: '1<2', zone: 'a', maxConnectionAgeMs: 400, draining: true };
+
+  it.each<[JsonValue, string]>([
+    [null, 'null'],
+    [{ weight: 9 }, '{"weight":9}'],
+    ['mine', '"mine"'],
+  ])('stands behind metadata %j, which stays as it is', (metadata, source) => {
+    const endpoint = { address: 'h:1', metadata, discovery: all };
+    const added = String.raw`{"weight":2.5,"version":"1\u003c2","zone":"a","maxConnectionAgeMs":400,"draining":true}`;
+    expect(encodeEndpoint(endpoint)).toBe(
+      `{"Op":0,"Addr":"h:1","Metadata":${source},"Discovery":${added}}`,
+    );
+    expect(decoded(encodeEndpoint(endpoint))).toStrictEqual(endpoint);
+  });
+
+  it('is absent where an endpoint has none, and there where it is empty: the whole of it counts', () => {
+    const plain = { address: 'h:1', metadata: { weight: 2 } };
+    expect(encodeEndpoint(plain)).toBe('{"Op":0,"Addr":"h:1","Metadata":{"weight":2}}');
+    const silent = { ...plain, discovery: {} };
+    expect(encodeEndpoint(silent)).toBe(
+      '{"Op":0,"Addr":"h:1","Metadata":{"weight":2},"Discovery":{}}',
+    );
+    expect(decoded(encodeEndpoint(silent))).toStrictEqual(silent);
+  });
+
+  it('is written without fields that no reader would take', () => {
+    const discovery = {
+      weight: -1,
+      version: '',
+      zone: 'a',
+      maxConnectionAgeMs: 1,
+      draining: false,
+    };
+    expect(encodeEndpoint({ address: 'h:1', metadata: null, discovery })).toBe(
+      '{"Op":0,"Addr":"h:1","Metadata":null,"Discovery":{"zone":"a"}}',
+    );
+  });
+
+  it.each([
+    ['{}', {}],
+    ['{"callsPerSecond":5}', {}],
+    ['{"weight":1000000,"maxConnectionAgeMs":100}', { weight: 1_000_000, maxConnectionAgeMs: 100 }],
+    ['{"weight":1000000.5}', {}],
+    ['{"weight":0}', {}],
+    ['{"weight":-1}', {}],
+    ['{"weight":1e999}', {}],
+    ['{"weight":"2"}', {}],
+    ['{"version":2,"zone":["a"],"draining":"true"}', {}],
+    ['{"version":"","zone":"","draining":false}', {}],
+    ['{"zone":"a\\ud800"}', { zone: 'a\ufffd' }],
+    ['{"maxConnectionAgeMs":99}', {}],
+    ['{"maxConnectionAgeMs":86400001}', {}],
+    ['{"Weight":2,"weight":3}', { weight: 3 }],
+  ])('that says %s: a field that is not well-formed counts as not said', (source, expected) => {
+    expect(withDiscovery(source).discovery).toStrictEqual(expected);
+  });
+
+  it.each(['null', '1', '"a"', 'true', '[{"weight":2}]', '1e999'])(
+    'that is %s, and no object, counts as absent, and harms no record',
+    (source) => {
+      expect(withDiscovery(source)).toStrictEqual({ address: 'h:1', metadata: null });
+    },
+  );
+
+  it('is found at any place, in any case, and the last one counts, as with the fields of Go', () => {
+    const texts = [
+      '{"Discovery":{"weight":1},"discovery":{"weight":2},"Addr":"h:1"}',
+      '{"Op":0,"Addr":"h:1","Metadata":null,"Discovery":{"weight":1},"Discovery":{"weight":2}}',
+      '{"Op":0,"Addr":"h:1","Metadata":null,"Discovery":{"weight":2},"Other":1}',
+      String.raw`{"Op":0,"Addr":"h:1","Discovery":{"weight":2},"Metadata":null}`,
+    ];
+    for (const text of texts) {
+      expect(decoded(text)).toStrictEqual({
+        address: 'h:1',
+        metadata: null,
+        discovery: { weight: 2 },
+      });
+    }
+  });
+
+  it('inside of metadata is metadata', () => {
+    const text = '{"Op":0,"Addr":"h:1","Metadata":{"a":1,"Discovery":{"weight":2}}}';
+    expect(decoded(text)).toStrictEqual({
+      address: 'h:1',
+      metadata: { a: 1, Discovery: { weight: 2 } },
+    });
+    const quoted = { address: 'h:1', metadata: ',"Discovery":{"weight":2' };
+    expect(decoded(encodeEndpoint(quoted))).toStrictEqual(quoted);
+  });
+});
+
 describe('the usual form, which is read on a path of its own', () => {
   const rest = [
     'null',
@@ -208,6 +304,17 @@ describe('the usual form, which is read on a path of its own', () => {
     '',
     '{',
     '[1,]',
+    'null,"Discovery":{"weight":2}',
+    '{"a":1},"Discovery":{"weight":2,"draining":true}',
+    '{"a":1,"Discovery":{"weight":2}}',
+    '{"a":1,"Discovery":{"weight":2}},"Discovery":{"weight":3}',
+    'null,"Discovery":null',
+    'null,"Discovery":1e999',
+    'null,"Discovery":{},"Addr":"other:2"',
+    'null,"Discovery":{},"Discovery":{"weight":4}',
+    'null,"Discovery":',
+    '1e999,"Discovery":{}',
+    '"\\",\\"Discovery\\":{"',
   ];
   const addresses = [
     'h:1',

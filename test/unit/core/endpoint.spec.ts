@@ -1,15 +1,23 @@
 import { describe, expect, it } from 'vitest';
+import type { DiscoveryFields } from '../../../lib/core/discovery-fields.js';
 import {
   DEFAULT_WEIGHT,
+  drainingEndpoint,
   endpointConnectionAgeMs,
   endpointVersion,
   endpointWeight,
   endpointZone,
+  isDraining,
   type JsonValue,
   metadataField,
 } from '../../../lib/core/endpoint.js';
 
 const withMetadata = (metadata: JsonValue) => ({ address: 'h:1', metadata });
+const saying = (discovery: DiscoveryFields, metadata: JsonValue = null) => ({
+  address: 'h:1',
+  metadata,
+  discovery,
+});
 
 describe('what an endpoint says about itself', () => {
   it.each<[JsonValue, number]>([
@@ -27,6 +35,9 @@ describe('what an endpoint says about itself', () => {
     [true, DEFAULT_WEIGHT],
     [[5], DEFAULT_WEIGHT],
     [{ value: 5 }, DEFAULT_WEIGHT],
+    [1_000_000, 1_000_000],
+    [1_000_000.5, DEFAULT_WEIGHT],
+    ['1e7', DEFAULT_WEIGHT],
   ])('a weight of %j counts as %d', (weight, expected) => {
     expect(endpointWeight(withMetadata({ weight }))).toBe(expected);
   });
@@ -50,20 +61,46 @@ describe('what an endpoint says about itself', () => {
     expect(endpointVersion(withMetadata({ version: ['1'] }))).toBeUndefined();
   });
 
-  it.each<[JsonValue, number | undefined]>([
-    [100, 100],
-    [1_500.5, 1_500.5],
-    [86_400_000, 86_400_000],
-    [99, undefined],
-    [0, undefined],
-    [-1, undefined],
-    [86_400_001, undefined],
-    [1e300, undefined],
-    ['30000', undefined],
-    [null, undefined],
-  ])('a connection age of %j counts as %s', (maxConnectionAgeMs, expected) => {
-    expect(endpointConnectionAgeMs(withMetadata({ maxConnectionAgeMs }))).toBe(expected);
+  it('in discovery counts, where it has that', () => {
+    const endpoint = saying({ weight: 2, version: '1', zone: 'a', maxConnectionAgeMs: 400 });
+    expect(endpointWeight(endpoint)).toBe(2);
+    expect(endpointVersion(endpoint)).toBe('1');
+    expect(endpointZone(endpoint)).toBe('a');
+    expect(endpointConnectionAgeMs(endpoint)).toBe(400);
+    expect(isDraining(endpoint)).toBe(false);
   });
+
+  it.each<[DiscoveryFields]>([[{}], [{ draining: true }]])(
+    'in discovery %j counts as a whole: metadata is not read for what it leaves out',
+    (discovery) => {
+      const endpoint = saying(discovery, { weight: 7, version: '7', zone: 'seven' });
+      expect(endpointWeight(endpoint)).toBe(DEFAULT_WEIGHT);
+      expect(endpointVersion(endpoint)).toBeUndefined();
+      expect(endpointZone(endpoint)).toBeUndefined();
+    },
+  );
+
+  it('about its connections and its end counts in discovery alone', () => {
+    const endpoint = withMetadata({ draining: true, maxConnectionAgeMs: 400 });
+    expect(isDraining(endpoint)).toBe(false);
+    expect(endpointConnectionAgeMs(endpoint)).toBeUndefined();
+    expect(isDraining(saying({ draining: true }))).toBe(true);
+    expect(isDraining(saying({ draining: false }))).toBe(false);
+  });
+
+  it.each<[JsonValue]>([[null], ['text'], [[1]], [{ draining: 'mine' }]])(
+    'when it leaves is added to discovery, and leaves metadata %j as it is',
+    (metadata) => {
+      const before = { ...saying({ weight: 2 }, metadata), incarnation: '7' };
+      expect(drainingEndpoint(before)).toStrictEqual({
+        ...before,
+        discovery: { weight: 2, draining: true },
+      });
+      expect(drainingEndpoint(withMetadata(metadata))).toStrictEqual(
+        saying({ draining: true }, metadata),
+      );
+    },
+  );
 
   it('only fields of its own are read', () => {
     expect(metadataField(withMetadata({}), 'toString')).toBeUndefined();

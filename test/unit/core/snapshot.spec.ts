@@ -113,6 +113,22 @@ describe('sameEndpoint', () => {
     expect(sameEndpoint(endpoint('h:1'), endpoint('h:2'))).toBe(false);
   });
 
+  it('compares what this library added, and a record with none is another than one that says nothing', () => {
+    const metadata = { a: 1 };
+    const all = { weight: 2, version: '1', zone: 'a', maxConnectionAgeMs: 400, draining: true };
+    const one = { ...endpoint('h:1', metadata), discovery: all };
+    expect(sameEndpoint(one, { ...one, discovery: { ...all } })).toBe(true);
+    for (const field of Object.keys(all)) {
+      const { [field as keyof typeof all]: _, ...discovery } = all;
+      expect(sameEndpoint(one, { ...one, discovery })).toBe(false);
+    }
+    const silent = { ...endpoint('h:1', metadata), discovery: {} };
+    expect(sameEndpoint(silent, endpoint('h:1', metadata))).toBe(false);
+    expect(sameEndpoint(endpoint('h:1', metadata), silent)).toBe(false);
+    expect(sameEndpoint(silent, { ...silent, metadata: { a: 1 } })).toBe(true);
+    expect(sameEndpoint(silent, { ...silent, metadata: { a: 2 } })).toBe(false);
+  });
+
   it('another process behind the same address is another endpoint', () => {
     const [one, other] = ['1', '2'].map((incarnation) => ({ ...endpoint('h:1'), incarnation }));
     expect(one && other && sameEndpoint(one, other)).toBe(false);

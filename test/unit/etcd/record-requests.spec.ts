@@ -87,11 +87,28 @@ describe('what is under the key, and what each request makes of it', () => {
     expect(await announce()).toBeUndefined();
     etcd.put(KEY, value, ours);
     expect(await announce()).toEqual({ name: 'removed' });
-    expect(etcd.records.get(KEY)?.value).toContain('draining');
+    expect(etcd.records.get(KEY)?.value).toBe(
+      '{"Op":0,"Addr":"h:1","Metadata":null,"Discovery":{"draining":true}}',
+    );
     etcd.put(KEY, value, etcd.grant());
     expect(await announce()).toEqual({ name: 'spared' });
     expect(etcd.records.get(KEY)?.value).toBe(value);
   });
+});
+
+it.each([
+  ['{"a":{"b":[1]},"draining":false}', ''],
+  ['"text"', ''],
+  ['[1]', ''],
+  ['null', ',"Discovery":{"weight":2,"version":"1","zone":"a","maxConnectionAgeMs":400}'],
+])('the announcement of a removal leaves metadata %s as it is', async (metadata, discovery) => {
+  const value = `{"Op":0,"Addr":"h:1","Metadata":${metadata}${discovery}}`;
+  etcd.put(KEY, value, ours);
+  await announceRemoval(etcd.connection, ours, { key: KEY, value, mode: 'remove' });
+  const added = discovery === '' ? ',"Discovery":{' : `${discovery.slice(0, -1)},`;
+  expect(etcd.records.get(KEY)?.value).toBe(
+    `{"Op":0,"Addr":"h:1","Metadata":${metadata}${added}"draining":true}}`,
+  );
 });
 
 describe('when somebody writes between our look and our write', () => {

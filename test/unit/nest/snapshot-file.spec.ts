@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DirectoryEvent } from '../../../lib/core/discovery-event.js';
+import { endpointWeight, endpointZone } from '../../../lib/core/endpoint.js';
 import type { Snapshot } from '../../../lib/core/snapshot.js';
 import type { EtcdOptions } from '../../../lib/etcd/etcd-options.js';
 import { DiscoveryModule } from '../../../lib/nest/discovery.module.js';
@@ -20,7 +21,15 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const LIST: Snapshot = new Map([
-  ['api/a:1', { address: 'a:1', metadata: { weight: 3, zone: 'z' }, incarnation: '7' }],
+  [
+    'api/a:1',
+    {
+      address: 'a:1',
+      metadata: { team: 'a' },
+      discovery: { weight: 3, zone: 'z' },
+      incarnation: '7',
+    },
+  ],
   ['api/b:1', { address: 'b:1', metadata: null }],
 ]);
 
@@ -53,6 +62,22 @@ it('gives back in the next life what was kept in the last', async () => {
   const { store, told } = open();
   expect(store.load('api')).toEqual({ snapshot: LIST, savedAt: 5_000 });
   expect(store.load('other')).toBeUndefined();
+  expect(told).toEqual([]);
+});
+
+it('reads the lists of versions whose records had weight and zone in their metadata', async () => {
+  await write();
+  const value = '{"Op":0,"Addr":"a:1","Metadata":{"weight":3,"zone":"z"}}';
+  const services = { api: { savedAt: 5_000, records: { 'api/a:1': { value, lease: '7' } } } };
+  writeFileSync(file, JSON.stringify({ version: 1, registry: 'etcd ', services }));
+  const { store, told } = open();
+  const [endpoint] = store.load('api')?.snapshot.values() ?? [];
+  expect(endpoint).toEqual({
+    address: 'a:1',
+    metadata: { weight: 3, zone: 'z' },
+    incarnation: '7',
+  });
+  expect(endpoint && [endpointWeight(endpoint), endpointZone(endpoint)]).toEqual([3, 'z']);
   expect(told).toEqual([]);
 });
 

@@ -10,7 +10,6 @@ import {
   MemoryRegistry,
   StaticRegistry,
 } from 'nestjs-grpc-discovery';
-import type { JsonValue } from '../../../lib/core/endpoint.js';
 import { DISCOVERY_OPTIONS } from '../../../lib/nest/discovery.tokens.js';
 import type { ResolvedOptions } from '../../../lib/nest/validate-options.js';
 
@@ -379,16 +378,19 @@ describe('good options', () => {
     });
   });
 
-  it('weight, version and zone go flat into the metadata', () => {
+  it('weight, version and zone stand beside the metadata, which is what the user gave', () => {
     const [resolved] = resolve(
       service({ weight: 2, version: '1.2', zone: 'eu', metadata: { team: { name: 'a' } } }),
     ).services;
-    expect(resolved?.metadata).toEqual({
-      team: { name: 'a' },
-      weight: 2,
-      version: '1.2',
-      zone: 'eu',
-    } satisfies JsonValue);
+    expect(resolved?.metadata).toEqual({ team: { name: 'a' } });
+    expect(resolved?.discovery).toEqual({ weight: 2, version: '1.2', zone: 'eu' });
+  });
+
+  it('metadata without a field is none, as a Go client may not survive an object there', () => {
+    expect(resolve(service({ metadata: {} })).services[0]).toMatchObject({
+      metadata: null,
+      discovery: {},
+    });
   });
 
   it.each([
@@ -497,6 +499,7 @@ describe('good options', () => {
       resolved.services,
       resolved.services[0],
       resolved.services[0]?.metadata,
+      resolved.services[0]?.discovery,
       resolved.clients,
       resolved.clients[0],
       resolved.clientDefaults,

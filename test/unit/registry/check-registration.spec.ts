@@ -1,17 +1,26 @@
 import { expect, it } from 'vitest';
 import { checkRegistration } from '../../../lib/registry/check-registration.js';
 import { MemoryRegistry } from '../../../lib/registry/memory-registry.js';
+import type { Endpoint } from '../../../lib/core/endpoint.js';
 import { EtcdRegistry } from '../../../lib/etcd/etcd-registry.js';
 
 const good = { service: 'api', endpoint: { address: 'h:1', metadata: null }, ttlSeconds: 10 };
 const at = (address: string) => ({ endpoint: { address, metadata: null } });
+const saying = (discovery: unknown) => ({
+  endpoint: { address: 'h:1', metadata: null, discovery: discovery as Endpoint['discovery'] },
+});
 
-it.each([{}, { service: 'team/api' }, at('[::1]:80'), at('unix:/tmp/x'), { ttlSeconds: 1 }])(
-  'takes %j',
-  (change) => {
-    expect(() => checkRegistration({ ...good, ...change })).not.toThrow();
-  },
-);
+it.each([
+  {},
+  { service: 'team/api' },
+  at('[::1]:80'),
+  at('unix:/tmp/x'),
+  { ttlSeconds: 1 },
+  saying({}),
+  saying({ weight: 1_000_000, version: '1', zone: 'a', maxConnectionAgeMs: 100, draining: false }),
+])('takes %j', (change) => {
+  expect(() => checkRegistration({ ...good, ...change })).not.toThrow();
+});
 
 it.each([
   [{ service: '' }, 'service is ""'],
@@ -23,6 +32,16 @@ it.each([
   [at('0.0.0.0:80'), 'endpoint.address is "0.0.0.0:80"'],
   [at('h:0'), 'endpoint.address is "h:0"'],
   [at('h'), 'endpoint.address is "h"'],
+  [saying(null), 'endpoint.discovery is null'],
+  [saying([1]), 'endpoint.discovery is 1'],
+  [saying({ weight: 0 }), 'endpoint.discovery.weight is 0'],
+  [saying({ weight: 1_000_001 }), 'endpoint.discovery.weight is 1000001'],
+  [saying({ zone: '' }), 'endpoint.discovery.zone is ""'],
+  [saying({ version: 2 }), 'endpoint.discovery.version is 2'],
+  [saying({ maxConnectionAgeMs: 99 }), 'endpoint.discovery.maxConnectionAgeMs is 99'],
+  [saying({ draining: 'true' }), 'endpoint.discovery.draining is "true"'],
+  [saying({ weigth: 2 }), 'endpoint.discovery.weigth is 2'],
+  [saying({ toString: 2 }), 'endpoint.discovery.toString is 2'],
 ])('refuses %j, in every registry, before anything is dialled', (change, text) => {
   const request = { ...good, ...change };
   const registries = [new MemoryRegistry(), new EtcdRegistry({ hosts: ['http://127.0.0.1:1'] })];

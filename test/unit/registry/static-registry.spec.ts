@@ -14,7 +14,7 @@ describeRegistryContract(
 
 it('takes the hard-coded list of addresses, in its order', () => {
   const registry = new StaticRegistry({
-    api: ['localhost:9999', 'localhost:9998', endpointAt('localhost:9997', { weight: 2 })],
+    api: ['localhost:9999', 'localhost:9998', endpointAt('localhost:9997', 'mine', { weight: 2 })],
   });
   const { updates } = new Follower(registry, 'api');
   expect(registry.scheme).toBe('static');
@@ -23,7 +23,7 @@ it('takes the hard-coded list of addresses, in its order', () => {
   expect(update?.kind === 'reset' ? [...update.snapshot.values()] : []).toEqual([
     endpointAt('localhost:9999'),
     endpointAt('localhost:9998'),
-    endpointAt('localhost:9997', { weight: 2 }),
+    endpointAt('localhost:9997', 'mine', { weight: 2 }),
   ]);
 });
 
@@ -54,6 +54,14 @@ it.each([
   [{ api: 'h:1' }, 'the endpoints of service "api" are "h:1"'],
   [{ api: [0] }, 'address "localhost:0" of service "api" cannot be dialled'],
   [{ api: [null] }, 'address undefined of service "api" cannot be dialled'],
+  [
+    { api: [{ address: 'h:1', metadata: null, discovery: { weight: '2' } }] },
+    'discovery.weight of h:1 of service "api" is "2"',
+  ],
+  [
+    { api: [{ address: 'h:1', metadata: null, discovery: 'a' }] },
+    'discovery of h:1 of service "api" is "a"',
+  ],
 ])('refuses %j with what is allowed', (services, text) => {
   const create = (): unknown => new StaticRegistry(services as never);
   expect(create).toThrow(`[INVALID_OPTION] ${text}`);

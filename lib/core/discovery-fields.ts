@@ -1,0 +1,117 @@
+/**
+ * What this library adds to a record: its field `Discovery`, beside `Metadata`. Go's decoder ignores fields that it does not
+ * know, while a map in `Metadata` ends the processes of several versions of grpc-go.
+ */
+
+/** The fields of `Discovery`. A field that is absent is not said. */
+export interface DiscoveryFields {
+  /** Share of calls relative to the other endpoints, above 0, up to 1,000,000. */
+  readonly weight?: number;
+  /** The version that the server runs; not empty. */
+  readonly version?: string;
+  /** The zone (failure domain) that the server runs in; not empty. */
+  readonly zone?: string;
+  /** The age at which the server leaves its connections, in milliseconds, 100–86,400,000. */
+  readonly maxConnectionAgeMs?: number;
+  /** True: the server leaves, and its record is deleted next. */
+  readonly draining?: boolean;
+}
+
+/** Why a value is not {@link DiscoveryFields}. */
+export interface DiscoveryFault {
+  /** The field at fault; `undefined`: the value as a whole. */
+  readonly field: string | undefined;
+  readonly value: unknown;
+  readonly allowed: string;
+}
+
+const MAX_WEIGHT = 1_000_000;
+const SHORTEST_CONNECTION_AGE_MS = 100;
+const LONGEST_CONNECTION_AGE_MS = 86_400_000;
+
+/** What a weight may be, for error messages. */
+export const WEIGHT_ALLOWED = `a number above 0, up to ${MAX_WEIGHT}`;
+
+/** Whether a value is a weight, the option's and a record's alike. */
+export function isWeight(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= MAX_WEIGHT;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isConnectionAge(value: unknown): value is number {
+  return (
+    typeof value === 'number' &&
+    value >= SHORTEST_CONNECTION_AGE_MS &&
+    value <= LONGEST_CONNECTION_AGE_MS
+  );
+}
+
+const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
+
+type Rule = readonly [fits: (value: unknown) => boolean, allowed: string];
+
+const RULES: { readonly [Field in keyof DiscoveryFields]-?: Rule } = {
+  weight: [isWeight, WEIGHT_ALLOWED],
+  version: [isText, 'a non-empty string'],
+  zone: [isText, 'a non-empty string'],
+  maxConnectionAgeMs: [
+    isConnectionAge,
+    `milliseconds from ${SHORTEST_CONNECTION_AGE_MS} to ${LONGEST_CONNECTION_AGE_MS}`,
+  ],
+  draining: [isBoolean, 'true or false'],
+};
+
+/**
+ * The `Discovery` of a record, which any program may have written. A field of another type or out of its bounds counts as not
+ * said, as do fields of later versions; `undefined` for what is no object, and so not this library's.
+ */
+export function readDiscovery(value: unknown): DiscoveryFields | undefined {
+  if (!isObject(value)) return undefined;
+  const { weight, version, zone, maxConnectionAgeMs, draining } = value;
+  return {
+    ...(isWeight(weight) ? { weight } : {}),
+    ...(isText(version) ? { version: version.toWellFormed() } : {}),
+    ...(isText(zone) ? { zone: zone.toWellFormed() } : {}),
+    ...(isConnectionAge(maxConnectionAgeMs) ? { maxConnectionAgeMs } : {}),
+    ...(draining === true ? { draining } : {}),
+  };
+}
+
+/** What is wrong with fields that a user wrote; `undefined`: nothing. Names that no version knows are wrong too. */
+export function discoveryFault(value: unknown): DiscoveryFault | undefined {
+  const names = Object.keys(RULES);
+  if (!isObject(value)) {
+    return { field: undefined, value, allowed: `an object with ${names.join(', ')}` };
+  }
+  for (const [field, given] of Object.entries(value)) {
+    const rule = Object.hasOwn(RULES, field) ? RULES[field as keyof DiscoveryFields] : undefined;
+    if (rule === undefined) {
+      return { field, value: given, allowed: `none; discovery has ${names.join(', ')}` };
+    }
+    const [fits, allowed] = rule;
+    if (given !== undefined && !fits(given)) return { field, value: given, allowed };
+  }
+  return undefined;
+}
+
+/** Whether two records say the same in `Discovery`; one without differs from one that says nothing there. */
+export function sameDiscovery(
+  left: DiscoveryFields | undefined,
+  right: DiscoveryFields | undefined,
+): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  return (
+    left.weight === right.weight &&
+    left.version === right.version &&
+    left.zone === right.zone &&
+    left.maxConnectionAgeMs === right.maxConnectionAgeMs &&
+    left.draining === right.draining
+  );
+}
+
+function isObject(value: unknown): value is { readonly [field: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
