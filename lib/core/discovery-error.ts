@@ -1,4 +1,5 @@
 /** The one error class of this library. */
+import { printableText } from './printable-text.js';
 
 /**
  * What went wrong, for programs. The meaning of a code never changes.
@@ -31,17 +32,22 @@ export type DiscoveryErrorCode =
 /** Every error this library throws or reports. Its message reads `[CODE] what failed: value, bound, what happens next`. */
 export class DiscoveryError extends Error {
   override readonly name = 'DiscoveryError';
+  /** What went wrong, for people, on one line: control characters are escaped. Never holds a secret. */
+  readonly detail: string;
 
   /**
    * @param code what went wrong, for programs
-   * @param detail what went wrong, for people; never holds a secret
+   * @param detail what went wrong, for people; never holds a secret. Control characters in it are escaped
    * @param options `cause`: the error underneath
    */
   constructor(
     readonly code: DiscoveryErrorCode,
-    readonly detail: string,
+    detail: string,
     options?: { readonly cause?: unknown },
   ) {
-    super(`[${code}] ${detail}`, options);
+    // Keys, values and the registry's own words are quoted in it: whoever writes them must not write lines of a log.
+    const printable = printableText(detail);
+    super(`[${code}] ${printable}`, options);
+    this.detail = printable;
   }
 }

@@ -1,5 +1,6 @@
 /** What happens in registration and discovery, one event per change of state, on one typed stream per registry. */
 import type { DiscoveryError } from './discovery-error.js';
+import type { IgnoredKind } from './ignored-records.js';
 
 /** A change of state. Never emitted per call or per keepalive. */
 export type DiscoveryEvent = RegistrationEvent | WatchEvent | DirectoryEvent;
@@ -70,10 +71,20 @@ export type WatchEvent =
     }
   /** The registry's revision went back, or its cluster id changed: it was wiped or restored. */
   | { readonly type: 'registry-reset'; readonly prefix: string }
-  /** A value under the prefix is no endpoint; it is left out. */
+  /**
+   * Values under the prefix are no endpoints that a client could dial; they are left out. Once per kind and prefix, again when they
+   * have become ten times as many, and after an hour at the earliest when they had been gone.
+   */
   | {
       readonly type: 'record-ignored';
+      readonly prefix: string;
+      /** What is wrong with them, or which framework wrote them. */
+      readonly kind: IgnoredKind;
+      /** How many there are. */
+      readonly count: number;
+      /** The key of one of them. */
       readonly key: string;
+      /** What is wrong with that one. */
       readonly reason: string;
     };
 

@@ -3,7 +3,8 @@ import { Observable, Subject, type Subscription } from 'rxjs';
 import type { Clock, Random } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { DiscoveryEvent, RegistrationEvent } from '../core/discovery-event.js';
-import { decodeEndpoint, encodeEndpoint } from '../core/endpoint-codec.js';
+import { decodeDialableRecord } from '../core/dialable-record.js';
+import { encodeEndpoint } from '../core/endpoint-codec.js';
 import { type Endpoint, isDraining } from '../core/endpoint.js';
 import {
   recordKey,
@@ -209,6 +210,6 @@ function memberUrls({ hosts, client }: EtcdOptions): readonly string[] {
 type AnyWatch = Pick<PrefixWatch<unknown>, 'wake' | 'verify' | 'stop'>;
 
 function decodeRecord({ value, lease }: EtcdEntry): DecodedEntry<Endpoint> {
-  const decoded = decodeEndpoint(value);
+  const decoded = decodeDialableRecord(value);
   return decoded.ok ? { ok: true, value: { ...decoded.endpoint, incarnation: lease } } : decoded;
 }

@@ -2,6 +2,7 @@
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { WatchEvent } from '../core/discovery-event.js';
+import { type IgnoredGroup, type IgnoredRecord, IgnoredRecords } from '../core/ignored-records.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
 import {
   INITIAL_WATCH_MACHINE,
@@ -23,7 +24,7 @@ import {
 
 /** A value of etcd in the form that is wanted, or why it is none. */
 export type DecodedEntry<Value> =
-  { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly reason: string };
+  { readonly ok: true; readonly value: Value } | ({ readonly ok: false } & IgnoredRecord);
 
 /** What a prefix watch needs. */
 export interface PrefixWatchOptions<Value> {
@@ -44,8 +45,7 @@ export class PrefixWatch<Value> {
   private machine: WatchMachine = INITIAL_WATCH_MACHINE;
   private cancelTimer: CancelTimer | undefined;
   private stream: OpenWatch | undefined;
-  /** Values that were left out, by key, so that each is told once. */
-  private readonly ignored = new Map<string, string>();
+  private readonly ignored = new IgnoredRecords();
 
   constructor(private readonly options: PrefixWatchOptions<Value>) {}
 
@@ -122,12 +122,14 @@ export class PrefixWatch<Value> {
     const { connection, prefix, onUpdate, isLeaving } = this.options;
     const snapshot = new Map<string, Value>();
     const left: string[] = [];
+    const ignored = new Map<string, IgnoredRecord>();
     const isListing = (): boolean => this.machine.phase.name === 'listing';
     const onEntry = (entry: EtcdEntry): void => {
-      const value = isListing() ? this.decode(entry) : undefined;
-      if (value === undefined) return;
-      if (isLeaving?.(value) === true) left.push(entry.key);
-      else snapshot.set(entry.key, value);
+      if (!isListing()) return;
+      const decoded = this.options.decode(entry);
+      if (!decoded.ok) ignored.set(entry.key, decoded);
+      else if (isLeaving?.(decoded.value) === true) left.push(entry.key);
+      else snapshot.set(entry.key, decoded.value);
     };
     const onFirstPage = (): void => {
       if (isListing()) onUpdate({ kind: 'reset', snapshot: new Map(snapshot), isPart: true });
@@ -138,7 +140,14 @@ export class PrefixWatch<Value> {
       onFirstPage: this.machine.position === undefined ? onFirstPage : undefined,
     });
     if (!isListing()) return { type: 'listed', position };
-    onUpdate({ kind: 'reset', snapshot, ...(left.length === 0 ? {} : { left }) });
+    this.ignored.replace(ignored);
+    onUpdate({
+      kind: 'reset',
+      snapshot,
+      ...(left.length === 0 ? {} : { left }),
+      ...this.ignoredGroups(),
+    });
+    this.reportIgnored();
     return { type: 'listed', position };
   }
 
@@ -158,8 +167,10 @@ export class PrefixWatch<Value> {
     const removed = new Set<string>();
     const left = new Set<string>();
     for (const { key, entry } of changes) {
-      const value = entry === undefined ? undefined : this.decode(entry);
-      if (entry === undefined) this.ignored.delete(key);
+      const decoded = entry === undefined ? undefined : this.options.decode(entry);
+      const value = decoded?.ok === true ? decoded.value : undefined;
+      if (decoded?.ok === false) this.ignored.set(key, decoded);
+      else this.ignored.delete(key);
       // The last change of a key in the batch is the one that counts.
       put.delete(key);
       removed.delete(key);
@@ -174,20 +185,24 @@ export class PrefixWatch<Value> {
       }
     }
     const change = { put, removed: [...removed] };
-    onUpdate({ kind: 'change', change, ...(left.size === 0 ? {} : { left: [...left] }) });
+    onUpdate({
+      kind: 'change',
+      change,
+      ...(left.size === 0 ? {} : { left: [...left] }),
+      ...this.ignoredGroups(),
+    });
+    this.reportIgnored();
   }
 
-  private decode(entry: EtcdEntry): Value | undefined {
-    const { key } = entry;
-    const decoded = this.options.decode(entry);
-    if (decoded.ok) {
-      this.ignored.delete(key);
-      return decoded.value;
+  private ignoredGroups(): { readonly ignored?: readonly IgnoredGroup[] } {
+    const { summary } = this.ignored;
+    return summary.length === 0 ? {} : { ignored: summary };
+  }
+
+  private reportIgnored(): void {
+    const { clock, prefix, onEvent } = this.options;
+    for (const group of this.ignored.takeReports(clock.now())) {
+      onEvent({ type: 'record-ignored', prefix, ...group });
     }
-    if (this.ignored.get(key) !== decoded.reason) {
-      this.ignored.set(key, decoded.reason);
-      this.options.onEvent({ type: 'record-ignored', key, reason: decoded.reason });
-    }
-    return undefined;
   }
 }

@@ -2,6 +2,8 @@
 import { type ChannelOptions, Metadata, type StatusObject, status } from '@grpc/grpc-js';
 import { first, Subscription } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
+import { countIgnored, describeIgnored, type IgnoredGroup } from '../core/ignored-records.js';
+import { printableText } from '../core/printable-text.js';
 import { parseTarget, serviceAuthority } from '../core/target.js';
 import type { DirectoryLease, DirectoryPool } from '../registry/directory-pool.js';
 import type { DirectoryState, ServiceDirectory } from '../registry/service-directory.js';
@@ -160,9 +162,9 @@ export class RegistryResolver implements Resolver {
     const note =
       list.length > 0
         ? `${list.length} in ${place}`
-        : error === undefined
-          ? `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}; the registry answers, no server is registered`
-          : `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}, as last heard: ${error.message}`;
+        : printableText(
+            `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}${whyNone(error, directory.ignored)}`,
+          );
     // gRPC's own policies let calls wait for ever on an empty list; ours fails them with the note.
     if (list.length === 0 && this.config === null) this.fail(note);
     else {
@@ -175,7 +177,8 @@ export class RegistryResolver implements Resolver {
     }
   }
 
-  private fail(details: string): void {
+  private fail(text: string): void {
+    const details = printableText(text);
     const failure: StatusObject = {
       code: status.UNAVAILABLE,
       details,
@@ -191,4 +194,15 @@ export class RegistryResolver implements Resolver {
   private selector(): Record<string, unknown> {
     return this.config === null ? {} : { [CONFIG_SELECTOR]: this.config.selector };
   }
+}
+
+/** The end of a sentence which says that there is no endpoint. */
+function whyNone(error: DiscoveryError | undefined, ignored: readonly IgnoredGroup[]): string {
+  const count = countIgnored(ignored);
+  const groups = ignored.map((group) => `${group.count} ${describeIgnored(group)}`).join('; ');
+  const leftOut = `${count} ${count === 1 ? 'record is' : 'records are'} left out: ${groups}`;
+  if (error !== undefined) {
+    return `, as last heard: ${error.message}${count === 0 ? '' : `; ${leftOut}`}`;
+  }
+  return `; the registry answers, ${count === 0 ? 'no server is registered' : leftOut}`;
 }

@@ -2,6 +2,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import type { DiscoveryEvent } from '../core/discovery-event.js';
+import { describeIgnored } from '../core/ignored-records.js';
+import { printableText } from '../core/printable-text.js';
 import { DirectoryPool } from '../registry/directory-pool.js';
 
 type Level = 'log' | 'warn' | 'debug';
@@ -13,19 +15,36 @@ export class DiscoveryLogger {
   private readonly subscription: Subscription;
 
   constructor(@Inject(DirectoryPool) pool: DirectoryPool) {
-    this.subscription = pool.events$.subscribe((event) => {
-      const [level, line] = describeEvent(event);
-      this.logger[level](line);
+    this.subscription = pool.events$.subscribe({
+      next: (event) => this.write(event),
+      // A registry of the user's own: its events end here, and nothing else does.
+      error: (error: unknown) =>
+        this.logger.warn(`No more events: ${printableText(String(error))}`),
     });
   }
 
   stop(): void {
     this.subscription.unsubscribe();
   }
+
+  private write(event: DiscoveryEvent): void {
+    // What cannot be described, from a registry of the user's own, must not end the process.
+    try {
+      const [level, line] = describeEvent(event);
+      this.logger[level](line);
+    } catch (error) {
+      this.logger.debug(`An event cannot be described: ${printableText(String(error))}`);
+    }
+  }
 }
 
-/** The level and the line for an event. */
+/** The level and the line for an event. Control characters of keys and values are escaped in it. */
 export function describeEvent(event: DiscoveryEvent): [Level, string] {
+  const [level, line] = describe(event);
+  return [level, printableText(line)];
+}
+
+function describe(event: DiscoveryEvent): [Level, string] {
   switch (event.type) {
     case 'registered':
       return ['log', `Registered ${clip(event.key)}; clients can find it.`];
@@ -71,7 +90,10 @@ export function describeEvent(event: DiscoveryEvent): [Level, string] {
     case 'registry-reset':
       return ['warn', `The registry behind ${event.prefix} was wiped or restored; listed anew.`];
     case 'record-ignored':
-      return ['warn', `${clip(event.key)} is left out: ${clip(event.reason)}.`];
+      return [
+        'warn',
+        `${event.count} ${event.count === 1 ? 'record' : 'records'} under ${clip(event.prefix)} ${describeIgnored(event)}; left out. The next line about this is written when there are ten times as many.`,
+      ];
     case 'endpoints-changed':
       return [
         'debug',

@@ -9,6 +9,7 @@ import { diffAddresses } from '../core/address-diff.js';
 import type { DiscoveryError } from '../core/discovery-error.js';
 import type { DirectoryEvent } from '../core/discovery-event.js';
 import type { Endpoint } from '../core/endpoint.js';
+import type { IgnoredGroup } from '../core/ignored-records.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
 import {
   createRemovalGuard,
@@ -60,6 +61,8 @@ export const RECONNECT_GRACE_MS = 1_000;
 /** How long the registry may take before the kept list is used, in milliseconds; a failure uses it at once. */
 export const SNAPSHOT_WAIT_MS = 500;
 
+const NOTHING_IGNORED: readonly IgnoredGroup[] = [];
+
 /** One service's list. Follows its registry from `start` to `stop`. */
 export class ServiceDirectory {
   /** Which addresses its channels are connected to. */
@@ -78,6 +81,9 @@ export class ServiceDirectory {
   private cancelSnapshot: CancelTimer | undefined;
   /** The registry has answered since the start. */
   private answered = false;
+  private leftOut = NOTHING_IGNORED;
+  /** What was left out when the last list was passed on. */
+  private leftOutBefore = NOTHING_IGNORED;
   /** Something changed since the last list was passed on. */
   private pending = false;
   /** A whole list came since then. */
@@ -93,6 +99,11 @@ export class ServiceDirectory {
 
   get state(): DirectoryState {
     return this.subject.value;
+  }
+
+  /** What the registry has under the service and leaves out, because no client could dial it. */
+  get ignored(): readonly IgnoredGroup[] {
+    return this.leftOut;
   }
 
   /** The current state, then every change of it. Identical lists are not repeated. */
@@ -143,6 +154,7 @@ export class ServiceDirectory {
     this.answered = true;
     this.cancelSnapshot?.();
     if (update.kind === 'reset') this.listed = true;
+    this.leftOut = update.ignored ?? NOTHING_IGNORED;
     this.step({ type: 'update', update });
     this.changed();
   }
@@ -225,22 +237,31 @@ export class ServiceDirectory {
     // A look while the registry is away changes the list, and not that it is away.
     const failure = this.guard.away ? error : undefined;
     const isNews = !same || failure !== error || savedAt !== undefined;
-    if (isNews || held.join() !== heldBefore.join()) {
+    // What calls are told, while there is no endpoint.
+    const isExplained = listed.length > 0 || this.leftOut === this.leftOutBefore;
+    this.leftOutBefore = this.leftOut;
+    if (isNews || !isExplained || held.join() !== heldBefore.join()) {
       this.subject.next({
         endpoints: same ? before : listed,
         error: failure,
         ...(held.length === 0 ? {} : { held }),
       });
     }
-    const { clock, debounceMs = DEFAULT_DEBOUNCE_MS, snapshots } = this.options;
+    const { snapshots } = this.options;
     const isConfirmed = this.listed && held.length === 0;
     this.listed = false;
     if (same) {
       if (isConfirmed) snapshots?.confirm(this.service);
+      if (!isExplained) this.gather();
       return;
     }
     snapshots?.save(this.service, snapshot);
     this.tell(before ?? [], listed);
+    this.gather();
+  }
+
+  private gather(): void {
+    const { clock, debounceMs = DEFAULT_DEBOUNCE_MS } = this.options;
     this.cancelDebounce = clock.setTimer(debounceMs, () => this.publish());
   }
 

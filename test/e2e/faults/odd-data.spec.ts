@@ -1,4 +1,4 @@
-/** Values that are no endpoints, values of 1.5 MB, very long lists and odd names: nothing crashes, each is told once. */
+/** Values that are no endpoints, values of 1.5 MB, very long lists and odd names: nothing crashes, each kind is reported once. */
 import { Etcd3 } from 'etcd3';
 import { type DiscoveryEvent, EtcdRegistry } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom, lastValueFrom, take } from 'rxjs';
@@ -41,29 +41,56 @@ describeEachEtcd('odd data', (binary) => {
         .directory.state$.pipe(filter(({ endpoints }) => endpoints?.length === count)),
     );
 
-  it('leaves malformed values out and tells each once, however often it is listed', async () => {
-    const values = [
-      '',
-      '{',
-      'null?',
-      '[]',
-      '{"Op":"add"}',
-      '{"Addr":7}',
-      '\ufeff{}',
-      record('a:1') + 'x',
-    ];
-    for (const [index, value] of values.entries()) {
-      await writer.put(`bad/${index}`).value(value);
+  it('leaves out what cannot be dialled, and reports each kind once, however often it is listed', async () => {
+    const noRecord = ['', '{', 'null?', '[]', '{"Op":"add"}', '{"Addr":7}', '\ufeff{}'];
+    const values = {
+      'no-record': [...noRecord, `${record('a:1')}x`],
+      'no-dialable-address': ['null', '{}', ...['h', 'h:0', 'dns:///h:1'].map((a) => record(a))],
+      kratos: ['{"id":"a","name":"api","endpoints":["grpc://h:1"]}'],
+      'go-zero': ['127.0.0.1:9'],
+      kitex: ['{"network":"tcp","address":"h:1","weight":10,"tags":null}'],
+      consul: ['{"ID":"a","Service":"api","Address":"10.0.0.1","Port":9}'],
+    };
+    for (const [kind, texts] of Object.entries(values)) {
+      for (const [index, text] of texts.entries()) {
+        await writer.put(`bad/${kind}/${index}`).value(text);
+      }
     }
-    await writer.put('bad/binary').value(Buffer.from([0xff, 0xfe, 0, 1]));
+    await writer.put('bad/no-record/binary').value(Buffer.from([0xff, 0xfe, 0, 1]));
     await writer.put('bad/good').value(record('a:1'));
-    // Three full lists: what was told with the first is not told with the others.
+    // Three full lists: what was reported with the first is not reported with the others.
     const resets = registry.watch('bad').pipe(filter(({ kind }) => kind === 'reset'));
     const last = await lastValueFrom(resets.pipe(take(3)));
     expect(last).toMatchObject({ snapshot: new Map([['bad/good', { address: 'a:1' }]]) });
-    const names = [...values.keys()].map(String);
-    const expected = [...names, 'binary'].map((name) => `bad/${name}`);
-    expect(ignored.map(({ key }) => key).sort()).toEqual(expected.sort());
+    const counts = { 'no-record': 9, 'no-dialable-address': 5 } as const;
+    const expected = Object.keys(values).map((kind) => {
+      const count = kind in counts ? counts[kind as keyof typeof counts] : 1;
+      return { kind, count, prefix: 'bad/', key: expect.stringContaining(`bad/${kind}/`) };
+    });
+    expect(ignored).toHaveLength(expected.length);
+    for (const group of expected) expect(ignored).toContainEqual(expect.objectContaining(group));
+    expect(last.kind === 'reset' && last.ignored).toHaveLength(expected.length);
+  });
+
+  it('says a handful of times what 1,000 bad records and one that is rewritten 300 times are', async () => {
+    await writer.put('storm/good').value(record('a:1'));
+    await listed('storm', 1);
+    for (let index = 0; index < 300; index++) {
+      await writer.put('storm/rewritten').value(index % 2 === 0 ? record(`h${index}`) : '{');
+    }
+    for (let batch = 0; batch < 10; batch++) {
+      await Promise.all(
+        Array.from({ length: 100 }, (_, index) =>
+          writer.put(`storm/${batch}/${index}`).value(record(`h${index}:0`)),
+        ),
+      );
+    }
+    await writer.put('storm/last').value(record('b:1'));
+    const { directory } = pool.acquire('storm');
+    await listed('storm', 2);
+    expect(directory.ignored.reduce((sum, { count }) => sum + count, 0)).toBe(1_001);
+    expect(ignored.length).toBeGreaterThanOrEqual(3);
+    expect(ignored.length).toBeLessThanOrEqual(6);
   });
 
   it('takes an undecodable value for the end of the record it replaces', async () => {

@@ -185,6 +185,42 @@ describe('without endpoints', () => {
     );
   });
 
+  it('an empty list says how many records are left out, and why', async () => {
+    const channel = await subject().start();
+    registry.say('api', {
+      kind: 'reset',
+      snapshot: new Map(),
+      ignored: [
+        {
+          kind: 'no-dialable-address',
+          count: 2,
+          key: 'api/x\n',
+          reason: 'Addr is missing or empty',
+        },
+        { kind: 'kratos', count: 1, key: 'api/y', reason: 'its endpoints is []' },
+      ],
+    });
+    const place =
+      '[NO_ENDPOINTS] service "api" has no endpoint in scripted registry, service "api"';
+    const leftOut = String.raw`3 records are left out: 2 have no dialable address, e.g. api/x\n: Addr is missing or empty; 1 is in the format of kratos (api/y: its endpoints is [])`;
+    expect(channel.last?.note).toBe(`${place}; the registry answers, ${leftOut}`);
+    registry.fail('api', 'no connection');
+    expect(channel.last?.note).toBe(
+      `${place}, as last heard: [REGISTRY_UNAVAILABLE] no connection; ${leftOut}`,
+    );
+    clock.advance(50);
+    registry.reset('api');
+    expect(channel.last?.note).toBe(`${place}; the registry answers, no server is registered`);
+  });
+
+  it('control characters of a target are escaped in what calls are told', async () => {
+    const channel = await subject('scripted:///a%0A%1B[2J').start();
+    registry.reset('a\n\u001b[2J');
+    expect(channel.last?.note).toContain(String.raw`service "a\n\u001b[2J" has no endpoint`);
+    registry.fail('a\n\u001b[2J');
+    expect(channel.last?.note).not.toMatch(/\p{Cc}/u);
+  });
+
   it("with a balancer of gRPC's own an empty list fails calls, which it would leave waiting", async () => {
     const channel = new Subject('scripted:///api', { 'grpc.service_config': '{}' }, () => pool);
     await channel.start();

@@ -28,7 +28,14 @@ const EVENTS: {
   'watch-synced': { type: 'watch-synced', prefix: 'api/', revision: '41' },
   'watch-interrupted': { type: 'watch-interrupted', prefix: 'api/', error, retryInMs: 99.6 },
   'registry-reset': { type: 'registry-reset', prefix: 'api/' },
-  'record-ignored': { type: 'record-ignored', key: 'api/h:1', reason: 'it is not JSON' },
+  'record-ignored': {
+    type: 'record-ignored',
+    prefix: 'api/',
+    kind: 'no-dialable-address',
+    count: 3,
+    key: 'api/x',
+    reason: 'Addr "127.0.0.1" has no port',
+  },
   'endpoints-changed': {
     type: 'endpoints-changed',
     service: 'api',
@@ -73,7 +80,11 @@ const LINES: { readonly [Type in DiscoveryEvent['type']]: readonly [string, ...s
   'watch-synced': ['log', 'api/', 'revision 41'],
   'watch-interrupted': ['warn', 'api/', 'no connection', 'last list stays in use', 'in 100 ms'],
   'registry-reset': ['warn', 'api/', 'wiped or restored', 'listed anew'],
-  'record-ignored': ['warn', 'api/h:1', 'left out', 'it is not JSON'],
+  'record-ignored': [
+    'warn',
+    '3 records under api/ have no dialable address, e.g. api/x: Addr "127.0.0.1" has no port',
+    'left out',
+  ],
   'endpoints-changed': ['debug', 'api', '5 endpoints', '+2', '−1'],
   'service-config-ignored': ['warn', 'api', 'it is not JSON', 'before stays in use'],
   'removals-held': ['warn', 'api', 'h:1, h:2, h:3, h:4, h:5 and 2 more', 'at once', 'stay in use'],
@@ -101,6 +112,19 @@ it('a long foreign value is cut', () => {
   const [, line] = describeEvent({ ...EVENTS.conflict, foreignValue: 'x'.repeat(5_000) });
   expect(line.length).toBeLessThan(400);
   expect(line).toContain(`${'x'.repeat(200)}…`);
+});
+
+it.each(Object.values(EVENTS))('$type is one line, whatever others wrote', (event) => {
+  const bad = 'x\n[Nest] LOG [Auth] root logged in\r\u001b[2J\u009b\u2028';
+  const error = new DiscoveryError('REGISTRY_REJECTED', bad);
+  const fields = Object.entries(event).map(([name, value]) => {
+    if (value instanceof Error) return [name, error];
+    if (Array.isArray(value)) return [name, [bad]];
+    const isFree = typeof value === 'string' && !['type', 'kind'].includes(name);
+    return [name, isFree ? bad : value];
+  });
+  const [, line] = describeEvent(Object.fromEntries(fields) as DiscoveryEvent);
+  expect(line).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
 });
 
 it.each(Object.values(EVENTS))('$type is a short line, whatever others wrote', (event) => {
@@ -135,4 +159,30 @@ it('events go to the logger of Nest at their level until it is stopped', () => {
   logger.stop();
   events.next(EVENTS.registered);
   expect(lines).toHaveLength(3);
+});
+
+it('a registry whose events cannot be described, or fail, does not end the process', () => {
+  const events = new Subject<DiscoveryEvent>();
+  class EventfulRegistry extends MemoryRegistry {
+    override get events$() {
+      return events.asObservable();
+    }
+  }
+  const lines: string[] = [];
+  for (const level of ['warn', 'debug', 'log'] as const) {
+    vi.spyOn(Logger.prototype, level).mockImplementation((line: unknown) => {
+      lines.push(String(line));
+    });
+  }
+  void new DiscoveryLogger(new DirectoryPool(new EventfulRegistry(), { clock: systemClock }));
+  events.next({ type: 'of my own' } as unknown as DiscoveryEvent);
+  events.next({ ...EVENTS['snapshot-used'], savedAt: Number.NaN });
+  events.next(EVENTS.registered);
+  events.error(new Error('broken\nevents'));
+  expect(lines).toEqual([
+    expect.stringContaining('An event cannot be described'),
+    expect.stringContaining('An event cannot be described'),
+    expect.stringContaining('Registered api/h:1'),
+    String.raw`No more events: Error: broken\nevents`,
+  ]);
 });

@@ -22,6 +22,9 @@ beforeEach(() => {
   directory.start();
 });
 
+const leftOut = (count: number) =>
+  [{ kind: 'no-record', count, key: 'api/x', reason: 'it is not JSON' }] as const;
+
 describe('the list of a directory', () => {
   it('is unknown until the registry has answered', () => {
     expect(states).toEqual([{ endpoints: undefined, error: undefined }]);
@@ -128,6 +131,26 @@ describe('the list of a directory', () => {
     clock.advance(50);
     registry.put('api', { address: 'h:1', metadata: { weight: 2 } });
     expect(directory.state.endpoints).toEqual([{ address: 'h:1', metadata: { weight: 2 } }]);
+  });
+
+  it('is told again while it is empty and something else is left out, gathered like any change', () => {
+    const change = { put: new Map(), removed: [] };
+    registry.reset('api');
+    clock.advance(50);
+    lists();
+    for (let count = 1; count <= 100; count++) {
+      registry.say('api', { kind: 'change', change, ignored: leftOut(count) });
+      expect(directory.ignored).toMatchObject([{ count }]);
+      clock.advance(1);
+    }
+    expect(lists()).toEqual([[], [], []]);
+    registry.put('api', 'h:1');
+    expect(directory.ignored).toEqual([]);
+    clock.advance(50);
+    lists();
+    registry.say('api', { kind: 'change', change, ignored: leftOut(1) });
+    clock.advance(50);
+    expect(lists()).toEqual([]);
   });
 
   it('is replaced as a whole by a reset', () => {

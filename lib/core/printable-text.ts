@@ -1,0 +1,24 @@
+/** Text from outside as it may stand in a log line or an error: one line, and nothing that moves a terminal's cursor. */
+
+/** Control characters, line ends, what changes the direction of text or has no width, and half surrogate pairs. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** The text with every control character escaped: a line end is `\n`, ESC is `\u001b`. */
+export function printableText(text: string): string {
+  return text.replace(UNPRINTABLE, escapeCharacter);
+}
+
+/** The beginning of a text, `maxCharacters` at most, with every control character escaped; `…` stands for the rest. */
+export function printableBeginning(text: string, maxCharacters: number): string {
+  return text.length > maxCharacters
+    ? `${printableText(text.slice(0, maxCharacters).toWellFormed())}…`
+    : printableText(text);
+}
+
+function escapeCharacter(character: string): string {
+  const short = SHORT_ESCAPES[character];
+  if (short !== undefined) return short;
+  const hexadecimal = (character.codePointAt(0) ?? 0).toString(16);
+  return hexadecimal.length > 4 ? `\\u{${hexadecimal}}` : `\\u${hexadecimal.padStart(4, '0')}`;
+}
