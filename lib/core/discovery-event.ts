@@ -102,8 +102,8 @@ export type DirectoryEvent =
       readonly type: 'removals-held';
       readonly service: string;
       readonly addresses: readonly string[];
-      /** The registry had been away, or many went at once. */
-      readonly reason: 'registry-returned' | 'many-at-once';
+      /** The registry had been away; many went at once; the last one went, and did not say that it leaves. */
+      readonly reason: 'registry-returned' | 'many-at-once' | 'list-emptied';
     }
   /** Held endpoints are held no longer. */
   | {

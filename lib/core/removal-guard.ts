@@ -3,11 +3,15 @@
  * is held for as long as the connection to the endpoint is ready, and no longer than a bounded time. So neither does an empty list
  * wipe out the clients of servers that are alive, nor are dead servers kept: a dead one has no ready connection. A server that said
  * itself that it leaves is never held: a call to it could meet the end of its connection.
- * Pure: a step takes a state and an input and returns the next state and what to tell.
+ * Pure: a step depends on the state, its input and its context alone. It changes the state in place, because one copy of a list of
+ * thousands per changed record costs more than all else; so a guard has one owner, its directory.
  */
+import { EndpointStore } from './endpoint-store.js';
 import type { Endpoint } from './endpoint.js';
+import { HeldEndpoints } from './held-endpoints.js';
 import type { RegistryUpdate } from './registry-update.js';
-import { applyChange, EMPTY_SNAPSHOT, type Snapshot } from './snapshot.js';
+import { SizeHistory } from './size-history.js';
+import type { Snapshot, SnapshotChange } from './snapshot.js';
 
 /** When removals are held, and how long. */
 export interface RemovalGuardPolicy {
@@ -32,38 +36,24 @@ export const DEFAULT_REMOVAL_GUARD: RemovalGuardPolicy = {
   recoveryMs: 30_000,
 };
 
-/** An endpoint that the registry no longer lists. */
-export interface HeldEndpoint {
-  readonly endpoint: Endpoint;
-  /** When the hold began, or when the registry was back last, if that is later. */
-  readonly since: number;
-}
-
-/** The whole state. */
-export interface RemovalGuard {
-  /** What the registry says. */
-  readonly listed: Snapshot;
-  /** What is used beside it, by key. */
-  readonly held: ReadonlyMap<string, HeldEndpoint>;
-  /** The registry has not answered since it failed. */
-  readonly away: boolean;
-  readonly returnedAt: number | undefined;
-  /** How many endpoints were listed, and since when; the last one is the current. */
-  readonly sizes: readonly { readonly at: number; readonly size: number }[];
-}
-
 /** What can happen. */
 export type RemovalGuardInput =
   | { readonly type: 'update'; readonly update: RegistryUpdate }
   /** Connections were lost, or a hold's time has come. */
   | { readonly type: 'look' };
 
+/**
+ * Why removals may be the registry's fault: it had been away; many went at once; the last went without a word, and every call would
+ * fail without it.
+ */
+export type HoldReason = 'registry-returned' | 'many-at-once' | 'list-emptied';
+
 /** What to tell. */
 export type RemovalGuardEvent =
   | {
       readonly type: 'held';
       readonly addresses: readonly string[];
-      readonly reason: 'registry-returned' | 'many-at-once';
+      readonly reason: HoldReason;
     }
   | {
       readonly type: 'released';
@@ -81,170 +71,164 @@ export interface RemovalGuardContext {
   isReady(address: string): boolean;
 }
 
-/** A next state and what to tell on the way into it. */
+/** What a step leads to. */
 export interface RemovalGuardStep {
-  readonly guard: RemovalGuard;
   readonly events: readonly RemovalGuardEvent[];
   /** In how many milliseconds a hold's time comes, `undefined` if none does. */
   readonly lookInMs: number | undefined;
 }
 
-/** The guard before the registry has said anything; with a list from elsewhere, as if the registry had said that and then failed. */
-export function createRemovalGuard(remembered?: Snapshot): RemovalGuard {
-  return {
-    listed: remembered ?? EMPTY_SNAPSHOT,
-    held: new Map(),
-    away: remembered !== undefined,
-    returnedAt: undefined,
-    sizes: [],
-  };
-}
+/** The guard of one service's list. */
+export class RemovalGuard {
+  /** What the registry says. */
+  private readonly listed: EndpointStore;
+  /** What is used beside it: none of it has a key or an address that is listed. */
+  private readonly held = new HeldEndpoints();
+  private readonly sizes = new SizeHistory();
+  /** The registry has not answered since it failed. */
+  private away: boolean;
+  private returnedAt: number | undefined;
 
-/** What clients are to use: what is listed, and what is held beside it. */
-export function guardedSnapshot({ listed, held }: RemovalGuard): Snapshot {
-  if (held.size === 0) return listed;
-  const snapshot = new Map(listed);
-  for (const [key, { endpoint }] of held) snapshot.set(key, endpoint);
-  return snapshot;
-}
-
-/** One step. */
-export function stepRemovalGuard(
-  guard: RemovalGuard,
-  input: RemovalGuardInput,
-  context: RemovalGuardContext,
-): RemovalGuardStep {
-  if (input.type === 'look') return release(guard, [], context);
-  const { update } = input;
-  if (update.kind === 'failure') return finish({ ...guard, away: true }, [], context);
-  const before = withoutLeft(guard, update.left ?? []);
-  if (update.kind === 'reset') {
-    const gone = [...before.listed.keys()].filter((key) => !update.snapshot.has(key));
-    return onListed(before, update.snapshot, gone, context);
+  /** @param remembered a list from elsewhere: as if the registry had said that, and then failed */
+  constructor(remembered?: Snapshot) {
+    this.listed = new EndpointStore(remembered);
+    this.away = remembered !== undefined;
   }
-  const gone = update.change.removed.filter((key) => !update.change.put.has(key));
-  return onListed(before, applyChange(before.listed, update.change), gone, context);
-}
 
-/** As if those who left in order had never been listed: nothing about them is suspicious, whatever goes beside them. */
-function withoutLeft(guard: RemovalGuard, left: readonly string[]): RemovalGuard {
-  if (left.length === 0) return guard;
-  const listed = new Map(guard.listed);
-  const held = new Map(guard.held);
-  for (const key of left) {
-    listed.delete(key);
-    held.delete(key);
+  /** Whether the registry has not answered since it failed. */
+  get isAway(): boolean {
+    return this.away;
   }
-  const count = guard.listed.size - listed.size;
-  const sizes = guard.sizes.map(({ at, size }) => ({ at, size: size - count }));
-  return { ...guard, listed, held, sizes };
-}
 
-function onListed(
-  before: RemovalGuard,
-  listed: Snapshot,
-  gone: readonly string[],
-  context: RemovalGuardContext,
-): RemovalGuardStep {
-  const { now, policy } = context;
-  const returnedAt = before.away ? now : before.returnedAt;
-  const sizes = recentSizes(before, listed.size, context);
-  const guard: RemovalGuard = { ...before, listed, away: false, returnedAt, sizes };
-  if (policy === undefined) return finish(guard, [], context);
+  /** What clients are to use: what is listed, and what is held beside it. O(n) after a change. */
+  get usable(): readonly Endpoint[] {
+    const { listed, held } = this;
+    return held.size === 0 ? listed.usable : [...listed.usable, ...held.usable];
+  }
 
-  const events: RemovalGuardEvent[] = [];
-  const held = new Map(before.held);
-  const isListed = listedAddresses(listed, held.size + gone.length > 0);
-  const again = [...held].filter(([key, { endpoint }]) => listed.has(key) || isListed(endpoint));
-  for (const [key] of again) held.delete(key);
-  if (again.length > 0) {
-    const addresses = again.map(([, { endpoint }]) => endpoint.address);
-    events.push({ type: 'released', addresses, reason: 'listed' });
+  /** Everything that is listed or held by key, as it is at this moment. O(n). */
+  get snapshot(): Snapshot {
+    return new Map([...this.listed.entries(), ...this.held.entries()]);
   }
-  if (before.away) {
-    for (const [key, { endpoint }] of held) held.set(key, { endpoint, since: now });
+
+  /** The addresses that are held, in the order in which the holds began. */
+  get heldAddresses(): readonly string[] {
+    return this.held.addresses;
   }
-  const reason = suspicion(guard, policy, now);
-  if (reason !== undefined) {
-    const addresses: string[] = [];
-    for (const key of gone) {
-      const endpoint = before.listed.get(key);
-      if (endpoint === undefined || isListed(endpoint) || !context.isReady(endpoint.address)) {
-        continue;
-      }
-      held.set(key, { endpoint, since: now });
-      addresses.push(endpoint.address);
+
+  /** Whether an address is held. */
+  isHeld(address: string): boolean {
+    return this.held.has(address);
+  }
+
+  /** One step. A change costs what it changes, a whole list O(n). */
+  step(input: RemovalGuardInput, context: RemovalGuardContext): RemovalGuardStep {
+    const events = input.type === 'look' ? this.release(context) : this.take(input.update, context);
+    const { firstSince } = this.held;
+    const dueMs = (firstSince ?? 0) + (context.policy?.maxHoldMs ?? 0) - context.now;
+    const isDue = firstSince !== undefined && !this.away;
+    return { events, lookInMs: isDue ? Math.max(0, dueMs) : undefined };
+  }
+
+  private take(update: RegistryUpdate, context: RemovalGuardContext): readonly RemovalGuardEvent[] {
+    if (update.kind === 'failure') {
+      this.away = true;
+      return [];
     }
-    if (addresses.length > 0) events.push({ type: 'held', addresses, reason });
+    this.forget(update.left ?? []);
+    const sizeBefore = this.listed.size;
+    const { put, removed } =
+      update.kind === 'change' ? update.change : this.changeTo(update.snapshot);
+    const gone = new Map<string, Endpoint>();
+    for (const key of removed) {
+      const endpoint = put.has(key) ? undefined : this.listed.delete(key);
+      if (endpoint !== undefined) gone.set(key, endpoint);
+    }
+    const again: string[] = [];
+    for (const [key, endpoint] of put) {
+      this.listed.put(key, endpoint);
+      again.push(...this.held.dropListed(key, endpoint.address));
+    }
+    const events: RemovalGuardEvent[] = [];
+    if (again.length > 0) events.push({ type: 'released', addresses: again, reason: 'listed' });
+    return [...events, ...this.judge(gone, sizeBefore, context)];
   }
-  return finish({ ...guard, held }, events, context);
-}
 
-/** Why removals look like the registry's fault, if they do. */
-function suspicion(
-  { returnedAt, sizes }: RemovalGuard,
-  policy: RemovalGuardPolicy,
-  now: number,
-): 'registry-returned' | 'many-at-once' | undefined {
-  if (returnedAt !== undefined && now - returnedAt <= policy.recoveryMs) return 'registry-returned';
-  const peak = Math.max(...sizes.map(({ size }) => size));
-  const lost = peak - (sizes.at(-1)?.size ?? 0);
-  // One server that leaves is a deploy, whatever its share.
-  return lost >= 2 && lost >= peak * policy.minShare ? 'many-at-once' : undefined;
-}
-
-/** The sizes within the window, with the one it began with. */
-function recentSizes(
-  { sizes, listed }: RemovalGuard,
-  size: number,
-  { now, policy }: RemovalGuardContext,
-): RemovalGuard['sizes'] {
-  if (policy === undefined) return [];
-  const known = sizes.length === 0 ? [{ at: now, size: listed.size }] : sizes;
-  if (known.at(-1)?.size === size) return known;
-  const isOld = known.map(({ at }) => now - at > policy.windowMs);
-  // Growth of thousands, one by one, is no history that anybody asks for: only what was more than now is.
-  const kept = known.filter((entry, index) => {
-    const begins = isOld[index] === true && isOld[index + 1] !== true;
-    return (begins || isOld[index] === false) && entry.size > size;
-  });
-  return [...kept, { at: now, size }];
-}
-
-function listedAddresses(listed: Snapshot, needed: boolean): (endpoint: Endpoint) => boolean {
-  if (!needed) return () => false;
-  const addresses = new Set([...listed.values()].map(({ address }) => address));
-  return ({ address }) => addresses.has(address);
-}
-
-/** Lets go of what has no ready connection any more, or was held for long enough. */
-function release(
-  guard: RemovalGuard,
-  before: readonly RemovalGuardEvent[],
-  context: RemovalGuardContext,
-): RemovalGuardStep {
-  const { now, policy } = context;
-  const held = new Map(guard.held);
-  const events = [...before];
-  const drop = (reason: 'disconnected' | 'expired', isOver: (entry: HeldEndpoint) => boolean) => {
-    const over = [...held].filter(([, entry]) => isOver(entry));
-    for (const [key] of over) held.delete(key);
-    const addresses = over.map(([, { endpoint }]) => endpoint.address);
-    if (addresses.length > 0) events.push({ type: 'released', addresses, reason });
-  };
-  drop('disconnected', ({ endpoint }) => !context.isReady(endpoint.address));
-  if (!guard.away) {
-    drop('expired', ({ since }) => policy === undefined || now - since >= policy.maxHoldMs);
+  /** As if those who left in order had never been listed: nothing about them is suspicious, whatever goes beside them. */
+  private forget(left: readonly string[]): void {
+    for (const key of left) {
+      if (this.listed.delete(key) !== undefined) this.sizes.discount(1);
+      this.held.drop(key);
+    }
   }
-  return finish({ ...guard, held }, events, context);
-}
 
-function finish(
-  guard: RemovalGuard,
-  events: readonly RemovalGuardEvent[],
-  { now, policy }: RemovalGuardContext,
-): RemovalGuardStep {
-  const due = [...guard.held.values()].map(({ since }) => since + (policy?.maxHoldMs ?? 0) - now);
-  const lookInMs = guard.away || due.length === 0 ? undefined : Math.max(0, Math.min(...due));
-  return { guard, events, lookInMs };
+  private changeTo(snapshot: Snapshot): SnapshotChange {
+    const known = this.listed;
+    let stay = 0;
+    for (const key of snapshot.keys()) if (known.has(key)) stay++;
+    // As a rule nothing is gone.
+    const removed =
+      stay === known.size ? [] : [...known.keys()].filter((key) => !snapshot.has(key));
+    return { put: snapshot, removed };
+  }
+
+  /** The registry has answered: holds what went and may be alive. */
+  private judge(
+    gone: ReadonlyMap<string, Endpoint>,
+    sizeBefore: number,
+    context: RemovalGuardContext,
+  ): readonly RemovalGuardEvent[] {
+    const { listed, held, sizes } = this;
+    const { now, policy } = context;
+    if (this.away) {
+      this.returnedAt = now;
+      held.restart(now);
+    }
+    this.away = false;
+    if (policy === undefined) return [];
+    sizes.record(sizeBefore, now, policy.windowMs);
+    sizes.record(listed.size, now, policy.windowMs);
+    const reason = gone.size === 0 ? undefined : this.suspicion(policy, now);
+    if (reason === undefined) return [];
+    const addresses: string[] = [];
+    for (const [key, endpoint] of gone) {
+      const { address } = endpoint;
+      if (listed.hasAddress(address) || !context.isReady(address)) continue;
+      held.hold(key, endpoint, now);
+      addresses.push(address);
+    }
+    return addresses.length === 0 ? [] : [{ type: 'held', addresses, reason }];
+  }
+
+  /** Why removals look like the registry's fault, if they do. */
+  private suspicion(policy: RemovalGuardPolicy, now: number): HoldReason | undefined {
+    const { returnedAt, sizes } = this;
+    if (returnedAt !== undefined && now - returnedAt <= policy.recoveryMs) {
+      return 'registry-returned';
+    }
+    // One server that leaves is a deploy, whatever its share.
+    const { lost, peak } = sizes;
+    if (lost >= 2 && lost >= peak * policy.minShare) return 'many-at-once';
+    // Unless nothing is left that could be called: to hold it costs nothing, because every call fails without it.
+    return this.listed.isUnusable ? 'list-emptied' : undefined;
+  }
+
+  /** Ends the holds of those that have no ready connection any more, or were held for long enough. */
+  private release(context: RemovalGuardContext): readonly RemovalGuardEvent[] {
+    const { held } = this;
+    const { now, policy } = context;
+    const events: RemovalGuardEvent[] = [];
+    const tell = (reason: 'disconnected' | 'expired', addresses: readonly string[]): void => {
+      if (addresses.length > 0) events.push({ type: 'released', addresses, reason });
+    };
+    tell(
+      'disconnected',
+      held.dropUnless(({ address }) => context.isReady(address)),
+    );
+    if (!this.away) {
+      const heldLongEnough = policy === undefined ? Infinity : now - policy.maxHoldMs;
+      tell('expired', held.dropUntil(heldLongEnough));
+    }
+    return events;
+  }
 }

@@ -1,8 +1,7 @@
 /** The endpoints of one service as a registry has them, and the steps by which they change. */
 import { sameDiscovery } from './discovery-fields.js';
-import { endpointAddress } from './endpoint-address.js';
 import type { Endpoint } from './endpoint.js';
-import { encodeEndpoint } from './endpoint-codec.js';
+import { sameJson } from './same-json.js';
 
 /** Every endpoint of a service (or whatever else is read, `Value`) by its key in the registry. */
 export type Snapshot<Value = Endpoint> = ReadonlyMap<string, Value>;
@@ -33,44 +32,17 @@ export function isEmptyChange(change: SnapshotChange): boolean {
   return change.put.size === 0 && change.removed.length === 0;
 }
 
-/** The snapshot after a change. An endpoint whose record changed keeps its place. */
-export function applyChange<Value>(
-  snapshot: Snapshot<Value>,
-  change: SnapshotChange<Value>,
-): Snapshot<Value> {
-  const next = new Map(snapshot);
-  for (const key of change.removed) next.delete(key);
-  for (const [key, endpoint] of change.put) next.set(key, endpoint);
-  return next;
-}
-
-/** The endpoints a client can use: one per address (the first of several keys counts), none that it could not dial. */
-export function usableEndpoints(snapshot: Snapshot): readonly Endpoint[] {
-  const seen = new Set<string>();
-  const usable: Endpoint[] = [];
-  for (const endpoint of snapshot.values()) {
-    if (!isDialable(endpoint) || seen.has(endpoint.address)) continue;
-    seen.add(endpoint.address);
-    usable.push(endpoint);
-  }
-  return usable;
-}
-
-function isDialable(endpoint: Endpoint): boolean {
-  return endpointAddress(endpoint) !== undefined;
-}
-
 /** Whether two endpoints are the same by value. */
 export function sameEndpoint(left: Endpoint, right: Endpoint): boolean {
   if (left === right) return true;
   if (left.address !== right.address || left.incarnation !== right.incarnation) return false;
   if (!sameDiscovery(left.discovery, right.discovery)) return false;
-  if (left.metadata === right.metadata) return true;
-  return encodeEndpoint(left) === encodeEndpoint(right);
+  return sameJson(left.metadata, right.metadata);
 }
 
 /** Whether two lists hold the same endpoints in the same order. */
 export function sameEndpoints(left: readonly Endpoint[], right: readonly Endpoint[]): boolean {
+  if (left === right) return true;
   return (
     left.length === right.length &&
     left.every((endpoint, index) => {

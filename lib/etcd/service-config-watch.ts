@@ -1,11 +1,9 @@
 /** Follows what services ask of their clients: one watch for all services of a registry, while anybody wants to know. */
 import { distinctUntilChanged, map, Observable, share, ReplaySubject } from 'rxjs';
 import type { RegistryUpdate } from '../core/registry-update.js';
-import { applyChange, type Snapshot } from '../core/snapshot.js';
+import type { Snapshot } from '../core/snapshot.js';
 import type { EtcdEntry } from './prefix-requests.js';
 import type { DecodedEntry } from './prefix-watch.js';
-
-const NO_CONFIGS: Snapshot<string> = new Map();
 
 /** Every service config by its key. */
 export class ServiceConfigWatch {
@@ -14,13 +12,18 @@ export class ServiceConfigWatch {
   /** @param open starts the watch on the prefix of all service configs; returns what ends it */
   constructor(open: (onUpdate: (update: RegistryUpdate<string>) => void) => () => void) {
     this.configs$ = new Observable<Snapshot<string>>((subscriber) => {
-      let configs: Snapshot<string> | undefined;
+      // Changed in place: what is passed on is looked at, and not kept.
+      const configs = new Map<string, string>();
       return open((update) => {
-        if (update.kind === 'reset' && update.isPart === true) return;
         // What was said last holds while etcd is away. Who waits for a first word need not wait for that.
-        if (update.kind === 'failure') configs ??= NO_CONFIGS;
-        else if (update.kind === 'reset') configs = update.snapshot;
-        else configs = applyChange(configs ?? NO_CONFIGS, update.change);
+        if (update.kind === 'reset') {
+          if (update.isPart === true) return;
+          configs.clear();
+          for (const [key, text] of update.snapshot) configs.set(key, text);
+        } else if (update.kind === 'change') {
+          for (const key of update.change.removed) configs.delete(key);
+          for (const [key, text] of update.change.put) configs.set(key, text);
+        }
         subscriber.next(configs);
       });
     }).pipe(share({ connector: () => new ReplaySubject(1) }));

@@ -102,7 +102,7 @@ function describe(event: DiscoveryEvent): [Level, string] {
     case 'removals-held':
       return [
         'warn',
-        `${event.service}: the registry no longer lists ${many(event.addresses)}, ${event.reason === 'many-at-once' ? 'many at once' : 'just after it was away'}. They stay in use while their connections are ready, for a bounded time.`,
+        `${event.service}: the registry no longer lists ${many(event.addresses)}, ${HOLD_REASONS[event.reason]}. They stay in use while their connections are ready, for a bounded time.`,
       ];
     case 'removals-released':
       return event.reason === 'listed'
@@ -128,6 +128,13 @@ function describe(event: DiscoveryEvent): [Level, string] {
       ];
   }
 }
+
+/** Why removals are held, as the end of a clause. */
+const HOLD_REASONS = {
+  'registry-returned': 'just after it was away',
+  'many-at-once': 'many at once',
+  'list-emptied': 'and with that no endpoint at all',
+} as const;
 
 function many(addresses: readonly string[]): string {
   const shown = addresses.slice(0, 5).join(', ');

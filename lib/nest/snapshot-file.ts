@@ -1,14 +1,15 @@
 /** The last good lists in a file, so that a client starts and serves while the registry is away. */
 import { readFileSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Subject, type Observable } from 'rxjs';
 import type { DirectoryEvent } from '../core/discovery-event.js';
-import { decodeEndpoint, encodeEndpoint } from '../core/endpoint-codec.js';
+import { decodeEndpoint } from '../core/endpoint-codec.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Snapshot } from '../core/snapshot.js';
 import type { StoredSnapshot } from '../core/stored-snapshot.js';
 import type { SnapshotStore } from '../registry/snapshot-store.js';
+import { type KeptList, snapshotText, type StoredRecord } from './snapshot-text.js';
 
 /** The form of the file. A file of another version is not read. */
 const VERSION = 1;
@@ -17,12 +18,7 @@ const WRITE_DELAY_MS = 1_000;
 /** How long confirmations, which change no more than the age, are gathered, in milliseconds. */
 const CONFIRM_DELAY_MS = 60_000;
 
-interface StoredService {
-  readonly savedAt: number;
-  /** Go's JSON of every endpoint by key, as in the registry, with its incarnation. */
-  readonly records: Readonly<Record<string, { readonly value: string; readonly lease?: string }>>;
-}
-
+/** What stands in the file. */
 interface SnapshotDocument {
   readonly version: number;
   /** Where the lists are from: those of another registry are not used. */
@@ -30,9 +26,14 @@ interface SnapshotDocument {
   readonly services: Readonly<Record<string, StoredService>>;
 }
 
+interface StoredService {
+  readonly savedAt: number;
+  readonly records: Readonly<Record<string, StoredRecord>>;
+}
+
 /** Keeps lists in one file: JSON, replaced as a whole, so that a crash leaves the old one or the new one. */
 export class SnapshotFile implements SnapshotStore {
-  private readonly services = new Map<string, StoredService>();
+  private readonly services = new Map<string, KeptList>();
   private readonly events = new Subject<DirectoryEvent>();
   private readonly failures = new Set<string>();
   private loaded = false;
@@ -60,6 +61,8 @@ export class SnapshotFile implements SnapshotStore {
     this.read();
     const stored = this.services.get(service);
     if (stored === undefined) return undefined;
+    const { savedAt } = stored;
+    if ('current' in stored) return { snapshot: stored.current(), savedAt };
     const snapshot = new Map<string, Endpoint>();
     for (const [key, { value, lease }] of Object.entries(stored.records)) {
       const decoded = decodeEndpoint(Buffer.from(value));
@@ -69,19 +72,12 @@ export class SnapshotFile implements SnapshotStore {
         ...(lease === undefined ? {} : { incarnation: lease }),
       });
     }
-    return { snapshot, savedAt: stored.savedAt };
+    return { snapshot, savedAt };
   }
 
-  save(service: string, snapshot: Snapshot): void {
+  save(service: string, current: () => Snapshot): void {
     this.read();
-    const records = Object.fromEntries(
-      [...snapshot].map(([key, endpoint]) => {
-        const { incarnation: lease } = endpoint;
-        const value = encodeEndpoint(endpoint);
-        return [key, { value, ...(lease === undefined ? {} : { lease }) }];
-      }),
-    );
-    this.services.set(service, { savedAt: this.now(), records });
+    this.services.set(service, { savedAt: this.now(), current });
     this.schedule(WRITE_DELAY_MS);
   }
 
@@ -114,17 +110,15 @@ export class SnapshotFile implements SnapshotStore {
 
   private async write(): Promise<void> {
     const { file, registry } = this;
-    const document: SnapshotDocument = {
-      version: VERSION,
-      registry,
-      services: Object.fromEntries(this.services),
-    };
     const draft = `${file}.${process.pid}.tmp`;
     try {
       await mkdir(dirname(file), { recursive: true });
       const handle = await open(draft, 'w', 0o600);
       try {
-        await handle.writeFile(JSON.stringify(document));
+        await writeFile(
+          handle,
+          snapshotText({ version: VERSION, registry }, new Map(this.services)),
+        );
         await handle.sync();
       } finally {
         await handle.close();

@@ -4,11 +4,11 @@ import type { DiscoveryEvent } from '../core/discovery-event.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
 import {
-  applyChange,
   diffSnapshots,
-  EMPTY_SNAPSHOT,
   isEmptyChange,
+  sameEndpoint,
   type Snapshot,
+  type SnapshotChange,
 } from '../core/snapshot.js';
 import { recordKey } from '../core/record-key.js';
 import { checkRegistration } from './check-registration.js';
@@ -97,31 +97,41 @@ export class MemoryRegistry extends Registry {
 }
 
 class MemoryService {
-  current: Snapshot = EMPTY_SNAPSHOT;
+  /** Changed in place; watchers get copies. */
+  private readonly endpoints = new Map<string, Endpoint>();
   private readonly changes = new Subject<RegistryUpdate>();
+
+  get current(): Snapshot {
+    return this.endpoints;
+  }
 
   watch(): Observable<RegistryUpdate> {
     return defer(() =>
-      this.changes.pipe(startWith<RegistryUpdate>({ kind: 'reset', snapshot: this.current })),
+      this.changes.pipe(
+        startWith<RegistryUpdate>({ kind: 'reset', snapshot: new Map(this.endpoints) }),
+      ),
     );
   }
 
   put(key: string, endpoint: Endpoint): void {
-    this.replace(
-      applyChange(this.current, {
-        put: new Map([[key, endpoint]]),
-        removed: [],
-      }),
-    );
+    const known = this.endpoints.get(key);
+    if (known !== undefined && sameEndpoint(known, endpoint)) return;
+    this.apply({ put: new Map([[key, endpoint]]), removed: [] });
   }
 
   remove(key: string): void {
-    this.replace(applyChange(this.current, { put: new Map(), removed: [key] }));
+    if (this.endpoints.has(key)) this.apply({ put: new Map(), removed: [key] });
   }
 
+  /** O(n). Who stays keeps its place. */
   replace(next: Snapshot): void {
-    const change = diffSnapshots(this.current, next);
-    this.current = next;
-    if (!isEmptyChange(change)) this.changes.next({ kind: 'change', change });
+    const change = diffSnapshots(this.endpoints, next);
+    if (!isEmptyChange(change)) this.apply(change);
+  }
+
+  private apply(change: SnapshotChange): void {
+    for (const key of change.removed) this.endpoints.delete(key);
+    for (const [key, endpoint] of change.put) this.endpoints.set(key, endpoint);
+    this.changes.next({ kind: 'change', change });
   }
 }

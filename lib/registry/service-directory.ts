@@ -11,15 +11,11 @@ import type { DirectoryEvent } from '../core/discovery-event.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { IgnoredGroup } from '../core/ignored-records.js';
 import type { RegistryUpdate } from '../core/registry-update.js';
-import {
-  createRemovalGuard,
-  guardedSnapshot,
-  type RemovalGuardInput,
-  type RemovalGuardPolicy,
-  stepRemovalGuard,
-} from '../core/removal-guard.js';
-import { sameEndpoints, usableEndpoints } from '../core/snapshot.js';
-import { ConnectionReports } from './connection-reports.js';
+import type { RemovalGuardPolicy } from '../core/removal-guard.js';
+import { EndpointStore } from '../core/endpoint-store.js';
+import { sameEndpoints } from '../core/snapshot.js';
+import type { ConnectionReports } from './connection-reports.js';
+import { GuardedList } from './guarded-list.js';
 import { KeptWatch } from './kept-watch.js';
 import type { Registry } from './registry.js';
 import { ServiceConfigFeed } from './service-config-feed.js';
@@ -45,7 +41,10 @@ export interface DirectoryState {
 /** What a directory needs besides its registry. */
 export interface DirectoryOptions {
   readonly clock: Clock;
-  /** How long changes are gathered after one was passed on, in milliseconds. Default 50. */
+  /**
+   * How long changes are gathered after one was passed on, in milliseconds; longer where passing it on took long
+   * ({@link GATHER_PER_PUBLISH}). Default 50.
+   */
   readonly debounceMs?: number;
   /** When removals are held. Default: never. */
   readonly removalGuard?: RemovalGuardPolicy;
@@ -56,8 +55,11 @@ export interface DirectoryOptions {
 
 /** The default of {@link DirectoryOptions.debounceMs}. */
 export const DEFAULT_DEBOUNCE_MS = 50;
-/** How long a connection may be gone until the endpoint counts as lost, in milliseconds: servers end old ones on purpose. */
-export const RECONNECT_GRACE_MS = 1_000;
+/**
+ * Changes are gathered for at least so many times what it took to pass the last ones on: a list that changes all the time, whatever its
+ * length, costs its clients a small part of their time.
+ */
+export const GATHER_PER_PUBLISH = 10;
 /** How long the registry may take before the kept list is used, in milliseconds; a failure uses it at once. */
 export const SNAPSHOT_WAIT_MS = 500;
 
@@ -66,18 +68,16 @@ const NOTHING_IGNORED: readonly IgnoredGroup[] = [];
 /** One service's list. Follows its registry from `start` to `stop`. */
 export class ServiceDirectory {
   /** Which addresses its channels are connected to. */
-  readonly connections = new ConnectionReports((address) => this.onLost(address));
+  readonly connections: ConnectionReports;
   /** What the service asks of its clients. */
   readonly serviceConfig: ServiceConfigFeed;
   private readonly subject = new BehaviorSubject<DirectoryState>({
     endpoints: undefined,
     error: undefined,
   });
-  private guard = createRemovalGuard();
+  private readonly list: GuardedList;
   private watch: KeptWatch | undefined;
   private cancelDebounce: CancelTimer | undefined;
-  private cancelLook: CancelTimer | undefined;
-  private cancelGrace: CancelTimer | undefined;
   private cancelSnapshot: CancelTimer | undefined;
   /** The registry has answered since the start. */
   private answered = false;
@@ -94,7 +94,16 @@ export class ServiceDirectory {
     readonly service: string,
     private readonly options: DirectoryOptions,
   ) {
-    this.serviceConfig = new ServiceConfigFeed(registry, service, options.onEvent);
+    const { clock, removalGuard, onEvent } = options;
+    this.serviceConfig = new ServiceConfigFeed(registry, service, onEvent);
+    this.list = new GuardedList({
+      service,
+      clock,
+      policy: registry.removalsAreFinal ? undefined : removalGuard,
+      onEvent,
+      onReleased: () => this.changed(),
+    });
+    this.connections = this.list.connections;
   }
 
   get state(): DirectoryState {
@@ -117,6 +126,7 @@ export class ServiceDirectory {
     if (snapshots !== undefined && this.state.endpoints === undefined) {
       this.cancelSnapshot = clock.setTimer(SNAPSHOT_WAIT_MS, () => this.remember());
     }
+    this.list.start();
     const keep = (update: RegistryUpdate): void => this.apply(update);
     this.watch = new KeptWatch(this.registry, this.service, clock, keep);
   }
@@ -124,15 +134,10 @@ export class ServiceDirectory {
   stop(): void {
     this.watch?.stop();
     this.watch = undefined;
-    for (const cancel of [
-      this.cancelDebounce,
-      this.cancelLook,
-      this.cancelGrace,
-      this.cancelSnapshot,
-    ]) {
-      cancel?.();
-    }
-    this.cancelDebounce = this.cancelLook = this.cancelGrace = this.cancelSnapshot = undefined;
+    this.list.stop();
+    this.cancelDebounce?.();
+    this.cancelSnapshot?.();
+    this.cancelDebounce = this.cancelSnapshot = undefined;
   }
 
   /** Passes on a hint that the list may be stale. */
@@ -142,12 +147,12 @@ export class ServiceDirectory {
 
   private apply(update: RegistryUpdate): void {
     if (update.kind === 'reset' && update.isPart === true) {
-      this.begin(usableEndpoints(update.snapshot));
+      this.begin(new EndpointStore(update.snapshot).usable);
       return;
     }
     if (update.kind === 'failure') {
       if (!this.answered) this.remember();
-      this.step({ type: 'update', update });
+      this.list.apply(update);
       this.subject.next({ ...this.state, error: update.error });
       return;
     }
@@ -155,7 +160,7 @@ export class ServiceDirectory {
     this.cancelSnapshot?.();
     if (update.kind === 'reset') this.listed = true;
     this.leftOut = update.ignored ?? NOTHING_IGNORED;
-    this.step({ type: 'update', update });
+    this.list.apply(update);
     this.changed();
   }
 
@@ -170,41 +175,6 @@ export class ServiceDirectory {
     return this.state.endpoints !== undefined && this.state.isPart === undefined;
   }
 
-  private step(input: RemovalGuardInput): void {
-    const { clock, removalGuard, onEvent } = this.options;
-    const policy = this.registry.removalsAreFinal ? undefined : removalGuard;
-    const { guard, events, lookInMs } = stepRemovalGuard(this.guard, input, {
-      now: clock.now(),
-      policy,
-      isReady: (address) => this.connections.isReady(address),
-    });
-    this.guard = guard;
-    this.cancelLook?.();
-    this.cancelLook =
-      lookInMs === undefined ? undefined : clock.setTimer(lookInMs, () => this.look());
-    for (const { type, ...what } of events) {
-      onEvent?.({
-        type: type === 'held' ? 'removals-held' : 'removals-released',
-        service: this.service,
-        ...what,
-      } as DirectoryEvent);
-    }
-  }
-
-  private look(): void {
-    const before = this.guard.held.size;
-    this.step({ type: 'look' });
-    if (this.guard.held.size !== before) this.changed();
-  }
-
-  /** Not at once: the channel is in the middle of something, and it may connect again. */
-  private onLost(address: string): void {
-    const isHeld = [...this.guard.held.values()].some((held) => held.endpoint.address === address);
-    if (!isHeld || this.watch === undefined) return;
-    this.cancelGrace?.();
-    this.cancelGrace = this.options.clock.setTimer(RECONNECT_GRACE_MS, () => this.look());
-  }
-
   /** Uses the kept list, where the registry has not said anything yet. */
   private remember(): void {
     this.cancelSnapshot?.();
@@ -213,8 +183,8 @@ export class ServiceDirectory {
     const stored = snapshots.load(this.service);
     if (stored === undefined) return;
     const { snapshot, savedAt } = stored;
-    this.guard = createRemovalGuard(snapshot);
-    const endpoints = usableEndpoints(snapshot);
+    this.list.remember(snapshot);
+    const endpoints = this.list.usable;
     this.subject.next({ endpoints, error: this.state.error, savedAt });
     onEvent?.({ type: 'snapshot-used', service: this.service, total: endpoints.length, savedAt });
   }
@@ -228,14 +198,16 @@ export class ServiceDirectory {
     this.cancelDebounce = undefined;
     if (!this.pending) return;
     this.pending = false;
+    const { clock, snapshots } = this.options;
+    const startedMs = clock.now();
     const { endpoints, error, held: heldBefore = [], savedAt, isPart } = this.state;
     const before = isPart === true ? undefined : endpoints;
-    const snapshot = guardedSnapshot(this.guard);
-    const listed = usableEndpoints(snapshot);
+    const { list } = this;
+    const listed = list.usable;
     const same = before !== undefined && sameEndpoints(before, listed);
-    const held = [...this.guard.held.values()].map(({ endpoint }) => endpoint.address);
+    const { held } = list;
     // A look while the registry is away changes the list, and not that it is away.
-    const failure = this.guard.away ? error : undefined;
+    const failure = list.isAway ? error : undefined;
     const isNews = !same || failure !== error || savedAt !== undefined;
     // What calls are told, while there is no endpoint.
     const isExplained = listed.length > 0 || this.leftOut === this.leftOutBefore;
@@ -247,22 +219,24 @@ export class ServiceDirectory {
         ...(held.length === 0 ? {} : { held }),
       });
     }
-    const { snapshots } = this.options;
     const isConfirmed = this.listed && held.length === 0;
     this.listed = false;
     if (same) {
       if (isConfirmed) snapshots?.confirm(this.service);
-      if (!isExplained) this.gather();
+      if (!isExplained) this.gather(startedMs);
       return;
     }
-    snapshots?.save(this.service, snapshot);
+    snapshots?.save(this.service, () => list.snapshot);
     this.tell(before ?? [], listed);
-    this.gather();
+    this.gather(startedMs);
   }
 
-  private gather(): void {
+  /** @param startedMs when passing on began */
+  private gather(startedMs: number): void {
     const { clock, debounceMs = DEFAULT_DEBOUNCE_MS } = this.options;
-    this.cancelDebounce = clock.setTimer(debounceMs, () => this.publish());
+    const tookMs = clock.now() - startedMs;
+    const delayMs = Math.max(debounceMs, GATHER_PER_PUBLISH * tookMs);
+    this.cancelDebounce = clock.setTimer(delayMs, () => this.publish());
   }
 
   private tell(before: readonly Endpoint[], after: readonly Endpoint[]): void {

@@ -8,8 +8,12 @@ import type { StoredSnapshot } from '../core/stored-snapshot.js';
 export interface SnapshotStore {
   /** The list of a service as it was kept, `undefined` where there is none that can be used. */
   load(service: string): StoredSnapshot | undefined;
-  /** Keeps a list, sooner or later. */
-  save(service: string, snapshot: Snapshot): void;
+  /**
+   * Keeps a list, sooner or later.
+   *
+   * @param current reads the list as it then is, O(n): called when it is written, once for many changes
+   */
+  save(service: string, current: () => Snapshot): void;
   /** The registry says the kept list again: from now on it is as old as that. */
   confirm(service: string): void;
   /** What goes wrong, each kind once. */

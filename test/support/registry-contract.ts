@@ -16,7 +16,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { DiscoveryError } from '../../lib/core/discovery-error.js';
 import type { Endpoint, JsonValue } from '../../lib/core/endpoint.js';
 import type { RegistryUpdate } from '../../lib/core/registry-update.js';
-import { applyChange, type Snapshot } from '../../lib/core/snapshot.js';
+import type { Snapshot } from '../../lib/core/snapshot.js';
 import type { Registration } from '../../lib/registry/registration.js';
 import type { Registry } from '../../lib/registry/registry.js';
 
@@ -115,7 +115,10 @@ export class Follower {
     this.updates.push(update);
     if (update.kind === 'reset') this.subject.next(update.snapshot);
     if (update.kind === 'change') {
-      this.subject.next(applyChange(this.subject.value ?? new Map(), update.change));
+      const next = new Map(this.subject.value);
+      for (const key of update.change.removed) next.delete(key);
+      for (const [key, endpoint] of update.change.put) next.set(key, endpoint);
+      this.subject.next(next);
     }
   }
 }

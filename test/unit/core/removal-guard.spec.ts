@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
 import {
-  createRemovalGuard,
   DEFAULT_REMOVAL_GUARD,
-  guardedSnapshot,
+  RemovalGuard,
   type RemovalGuardInput,
   type RemovalGuardPolicy,
-  stepRemovalGuard,
 } from '../../../lib/core/removal-guard.js';
+import type { Endpoint } from '../../../lib/core/endpoint.js';
+import type { RegistryUpdate } from '../../../lib/core/registry-update.js';
 import type { Snapshot } from '../../../lib/core/snapshot.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
@@ -31,16 +31,16 @@ class Driver {
     private readonly policy: RemovalGuardPolicy | undefined = DEFAULT_REMOVAL_GUARD,
     remembered?: string,
   ) {
-    this.guard = createRemovalGuard(remembered === undefined ? undefined : snapshotOf(remembered));
+    this.guard = new RemovalGuard(remembered === undefined ? undefined : snapshotOf(remembered));
   }
 
   /** The endpoints to use. */
   get used(): string {
-    return [...guardedSnapshot(this.guard).values()].map(({ address }) => address[0]).join('');
+    return this.guard.usable.map(({ address }) => address[0]).join('');
   }
 
   get held(): string {
-    return [...this.guard.held.values()].map(({ endpoint }) => endpoint.address[0]).join('');
+    return this.guard.heldAddresses.map(([name]) => name).join('');
   }
 
   reset(names: string): this {
@@ -79,12 +79,11 @@ class Driver {
   }
 
   feed(input: RemovalGuardInput): this {
-    const step = stepRemovalGuard(this.guard, input, {
+    const step = this.guard.step(input, {
       now: this.now,
       policy: this.policy,
       isReady: (address) => this.ready.has(address),
     });
-    this.guard = step.guard;
     this.lookInMs = step.lookInMs;
     for (const { type, reason, addresses } of step.events) {
       this.told.push(`${type} ${addresses.map(([name]) => name).join('')} ${reason}`);
@@ -99,7 +98,6 @@ describe('removals while the registry is well', () => {
   it.each([
     ['one of three', 'abc', 'a'],
     ['one of two', 'ab', 'a'],
-    ['the only one', 'a', 'a'],
   ])('%s act at once', (_, before, gone) => {
     const driver = new Driver().reset(before).connect(before).change('', gone);
     expect(driver.used).toBe([...before].filter((name) => name !== gone).join(''));
@@ -113,8 +111,8 @@ describe('removals while the registry is well', () => {
 
   it('act at once one by one, with time between them', () => {
     const driver = new Driver().reset('abc').connect('abc').change('', 'a');
-    driver.after(10_001).change('', 'b').after(10_001).change('', 'c');
-    expect(driver.used).toBe('');
+    driver.after(10_001).change('', 'b');
+    expect(driver.used).toBe('c');
   });
 
   it('of all at once are held where the connections are ready', () => {
@@ -140,6 +138,56 @@ describe('removals while the registry is well', () => {
     off.change('', 'abc');
     expect(off.lookInMs).toBe(0);
     expect(off.look().used).toBe('');
+  });
+});
+
+describe('a list that becomes empty', () => {
+  it('keeps the last endpoint while its connection is ready, if the server said nothing', () => {
+    const driver = new Driver().reset('a').connect('a').after(MINUTE).change('', 'a');
+    expect(driver.used).toBe('a');
+    expect(driver.told).toEqual(['held a list-emptied']);
+    expect(driver.lookInMs).toBe(300_000);
+    expect(driver.connect('').look().used).toBe('');
+    expect(driver.told.at(-1)).toBe('released a disconnected');
+  });
+
+  it('keeps the last one that a whole list no longer has', () => {
+    expect(new Driver().reset('a').connect('a').after(MINUTE).reset('').used).toBe('a');
+  });
+
+  it('keeps the last of several that go one by one', () => {
+    const driver = new Driver().reset('abc').connect('abc').change('', 'a');
+    driver.after(10_001).change('', 'b').after(10_001).change('', 'c');
+    expect(driver.used).toBe('c');
+  });
+
+  it('keeps the one that said nothing, and not the one that leaves beside it', () => {
+    const driver = new Driver().reset('ab').connect('ab').leave('a').after(MINUTE).change('', 'b');
+    expect(driver.used).toBe('b');
+  });
+
+  it('keeps the last one that can be dialled', () => {
+    const driver = new Driver().reset('a').connect('a').after(MINUTE);
+    const junk = new Map([['api/junk', { address: 'nonsense', metadata: null }]]);
+    driver.feed({
+      type: 'update',
+      update: { kind: 'change', change: { put: junk, removed: ['api/a'] } },
+    });
+    expect(driver.used).toBe('a');
+  });
+
+  it('keeps none whose connection is not ready', () => {
+    expect(new Driver().reset('a').after(MINUTE).change('', 'a').used).toBe('');
+  });
+
+  it('keeps none that said that it leaves', () => {
+    expect(new Driver().reset('a').connect('a').leave('a').used).toBe('');
+  });
+
+  it('gives the last one back to the registry once that lists it again', () => {
+    const driver = new Driver().reset('a').connect('a').after(MINUTE).change('', 'a');
+    expect(driver.change('a', '').held).toBe('');
+    expect(driver.told.at(-1)).toBe('released a listed');
   });
 });
 
@@ -225,6 +273,64 @@ describe('a hold', () => {
     expect(driver.reset('').lookInMs).toBe(300_000);
     expect(driver.after(300_000).look().used).toBe('');
     expect(driver.told.at(-1)).toBe('released abc expired');
+  });
+});
+
+describe('the guard of a list that changes all the time', () => {
+  /** How often endpoints were looked at: what a copy of the list, a set of its addresses or a comparison would do. */
+  let looks = 0;
+  const counted = (port: number): Endpoint => ({
+    get address() {
+      looks++;
+      return `h:${port}`;
+    },
+    metadata: null,
+  });
+  const context = { now: 0, policy: DEFAULT_REMOVAL_GUARD, isReady: () => true };
+
+  /** The looks of one flap of one record, beside so many others of which some are held. */
+  function looksPerFlap(size: number): number {
+    const all = Array.from({ length: size }, (_, port) => [`api/${port}`, counted(port)] as const);
+    const guard = new RemovalGuard();
+    const step = (update: RegistryUpdate) => guard.step({ type: 'update', update }, context);
+    step({ kind: 'reset', snapshot: new Map(all) });
+    const half = all.slice(0, size / 2).map(([key]) => key);
+    step({ kind: 'change', change: { put: new Map(), removed: half } });
+    expect(guard.heldAddresses).toHaveLength(size / 2);
+    looks = 0;
+    for (let flap = 0; flap < 100; flap++) {
+      step({ kind: 'change', change: { put: new Map([['api/x', counted(60_000)]]), removed: [] } });
+      step({ kind: 'change', change: { put: new Map(), removed: ['api/x'] } });
+    }
+    return looks / 100;
+  }
+
+  it('looks at what changes, however many endpoints there are', () => {
+    const few = looksPerFlap(10);
+    expect(few).toBeGreaterThan(0);
+    expect(looksPerFlap(10_000)).toBe(few);
+  });
+
+  it('looks at each endpoint a few times in a deploy that replaces all of them one by one', () => {
+    const size = 2_000;
+    const guard = new RemovalGuard();
+    const step = (update: RegistryUpdate) =>
+      guard.step({ type: 'update', update }, { ...context, isReady: () => false });
+    const list = (from: number) =>
+      Array.from(
+        { length: size },
+        (_, port) => [`api/${from + port}`, counted(from + port)] as const,
+      );
+    step({ kind: 'reset', snapshot: new Map(list(0)) });
+    looks = 0;
+    for (const [index, [key, endpoint]] of list(size).entries()) {
+      step({ kind: 'change', change: { put: new Map([[key, endpoint]]), removed: [] } });
+      const removed = [`api/${index}`];
+      const left = index % 2 === 0 ? {} : { left: removed };
+      step({ kind: 'change', change: { put: new Map(), removed }, ...left });
+    }
+    expect(looks).toBeLessThan(20 * size);
+    expect(guard.usable).toHaveLength(size);
   });
 });
 

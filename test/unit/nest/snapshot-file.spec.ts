@@ -53,7 +53,7 @@ async function withStore(
 
 async function write(registry?: string): Promise<void> {
   const { store } = open(registry);
-  store.save('api', LIST);
+  store.save('api', () => LIST);
   await store.flush();
 }
 
@@ -84,7 +84,7 @@ it('reads the lists of versions whose records had weight and zone in their metad
 it('keeps the services it did not hear of', async () => {
   await write();
   const { store } = open();
-  store.save('other', new Map());
+  store.save('other', () => new Map());
   await store.flush();
   expect(open().store.load('api')?.snapshot.size).toBe(2);
 });
@@ -109,7 +109,7 @@ describe('a list that the registry says again', () => {
     const savedAt = () => JSON.parse(readFileSync(file, 'utf8')).services.api.savedAt as number;
     let now = 0;
     const store = new SnapshotFile(file, 'etcd ', () => now);
-    store.save('api', LIST);
+    store.save('api', () => LIST);
     store.confirm('api');
     vi.advanceTimersByTime(1_000);
     await store.flush();
@@ -124,7 +124,7 @@ describe('a list that the registry says again', () => {
     expect(savedAt()).toBe(60_000);
     now = 61_000;
     store.confirm('api');
-    store.save('api', LIST);
+    store.save('api', () => LIST);
     vi.advanceTimersByTime(1_000);
     await store.flush();
     expect(savedAt()).toBe(61_000);
@@ -143,7 +143,9 @@ it('does not mix up registries', async () => {
 });
 
 it('is of the etcd whose hosts it was made with, in whichever order', async () => {
-  await withStore({ hosts: ['http://a:1', 'http://b:1'] }, (store) => store.save('api', LIST));
+  await withStore({ hosts: ['http://a:1', 'http://b:1'] }, (store) =>
+    store.save('api', () => LIST),
+  );
   const kept: boolean[] = [];
   for (const etcd of [
     { hosts: ['http://b:1', 'http://a:1'] },
@@ -187,7 +189,7 @@ it('goes on where the file cannot be written, and says so once', async () => {
   writeFileSync(join(folder, 'below'), 'a file where the folder should be');
   const { store, told } = open();
   for (let attempt = 0; attempt < 2; attempt++) {
-    store.save('api', LIST);
+    store.save('api', () => LIST);
     await store.flush();
   }
   const writes = told.filter((event) => 'reason' in event && event.reason.includes('written'));

@@ -4,11 +4,8 @@ import type { DirectoryEvent } from '../../../lib/core/discovery-event.js';
 import { DEFAULT_REMOVAL_GUARD } from '../../../lib/core/removal-guard.js';
 import type { Snapshot } from '../../../lib/core/snapshot.js';
 import type { ConnectionReporter } from '../../../lib/registry/connection-reports.js';
-import {
-  RECONNECT_GRACE_MS,
-  ServiceDirectory,
-  SNAPSHOT_WAIT_MS,
-} from '../../../lib/registry/service-directory.js';
+import { RECONNECT_GRACE_MS } from '../../../lib/registry/guarded-list.js';
+import { ServiceDirectory, SNAPSHOT_WAIT_MS } from '../../../lib/registry/service-directory.js';
 import type { SnapshotStore } from '../../../lib/registry/snapshot-store.js';
 import { FakeClock } from '../../../lib/testing/fake-clock.js';
 import { ScriptedRegistry } from './scripted-registry.js';
@@ -28,7 +25,7 @@ const snapshots: SnapshotStore = {
     const snapshot = kept.get(service);
     return snapshot && { snapshot, savedAt: 77 };
   },
-  save: (service, snapshot) => kept.set(service, snapshot),
+  save: (service, current) => kept.set(service, current()),
   confirm: (service) => confirmed.push(service),
   events$: EMPTY,
 };
@@ -104,6 +101,21 @@ describe('a directory whose registry forgot everything', () => {
     directory.stop();
     expect(clock.pendingTimers).toBe(0);
   });
+});
+
+it('a directory keeps the last endpoint that its registry drops without a word, while it is connected', () => {
+  directory.start();
+  registry.reset('api', 'h:1');
+  channel.report('h:1', true);
+  clock.advance(60_000);
+  told();
+  registry.remove('api', 'h:1');
+  expect(used()).toEqual(['h:1']);
+  expect(directory.state.held).toEqual(['h:1']);
+  expect(told()).toEqual(['removals-held']);
+  channel.report('h:1', false);
+  clock.advance(RECONNECT_GRACE_MS);
+  expect(used()).toEqual([]);
 });
 
 it('a registry whose removals are final is taken at its word', () => {

@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type DirectoryState, ServiceDirectory } from '../../../lib/registry/service-directory.js';
+import {
+  type DirectoryState,
+  GATHER_PER_PUBLISH,
+  ServiceDirectory,
+} from '../../../lib/registry/service-directory.js';
 import { FakeClock } from '../../../lib/testing/fake-clock.js';
 import { ScriptedRegistry } from './scripted-registry.js';
 
@@ -172,6 +176,25 @@ describe('the list of a directory', () => {
       ]),
     });
     expect(lists()).toEqual([undefined, ['h:1']]);
+  });
+
+  it('gathers for ten times as long as the last list took its clients', () => {
+    registry.reset('api', 'h:1');
+    clock.advance(50);
+    const cost = directory.state$.subscribe(({ endpoints }) => {
+      if (endpoints?.length === 2) clock.advance(30);
+    });
+    registry.put('api', 'h:2');
+    lists();
+    registry.put('api', 'h:3');
+    clock.advance(GATHER_PER_PUBLISH * 30 - 1);
+    expect(lists()).toEqual([]);
+    clock.advance(1);
+    expect(lists()).toEqual([['h:1', 'h:2', 'h:3']]);
+    registry.put('api', 'h:4');
+    clock.advance(50);
+    expect(lists()).toHaveLength(1);
+    cost.unsubscribe();
   });
 
   it('gathers for as long as it was told to', () => {
