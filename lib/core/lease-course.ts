@@ -81,6 +81,7 @@ export function pause(machine: LeaseMachine, context: LeaseContext): LeaseStep {
   return backOff(machine, { name: 'backing-off', lease: undefined, attempt: 1 }, delayMs, context);
 }
 
-function hasWanted(machine: LeaseMachine): boolean {
+/** Whether any record is to be in the registry. */
+export function hasWanted(machine: LeaseMachine): boolean {
   return [...machine.records.values()].some((record) => record.wanted);
 }

@@ -23,8 +23,8 @@ export function onFailed(
   if (phase.name !== 'granting' && phase.name !== 'syncing' && phase.name !== 'revoking') {
     return stay(machine);
   }
-  // Nobody waits for the lease any more; it runs out by itself.
-  if (phase.name === 'revoking' && phase.final) return stay(stopped(machine));
+  // Nothing waits for the lease any more; it runs out by itself.
+  if ('final' in phase && phase.final === true) return stay(stopped(machine));
 
   let delayMs = backoffDelayMs(context.backoff, phase.attempt, context.random);
   let lease = 'lease' in phase ? phase.lease : undefined;

@@ -3,9 +3,9 @@
  * the registry answers, the next state leads back to "every wanted record is there, with our value, under our lease".
  * Pure: a step takes a state and an event and returns the next state and the effects as data; one runner performs them.
  */
-import { pause, proceed, retry, withdraw } from './lease-course.js';
+import { hasWanted, pause, proceed, retry, withdraw } from './lease-course.js';
 import { onFailed } from './lease-failure.js';
-import { type LeaseRecord, recordsAfterLease, wantedRecord } from './lease-record.js';
+import { recordsAfterLease, unwantedRecords, wantedRecord } from './lease-record.js';
 import { endsWithLease, type RecordObservation } from './record-observation.js';
 import { onRefused, onSynced } from './lease-sync.js';
 import type {
@@ -30,19 +30,19 @@ export function stepLease(
       return onWish({ ...machine, records: new Map(records).set(event.key, record) }, context);
     }
     case 'unwant': {
-      const known = records.get(event.key);
-      if (known === undefined) return stay(machine);
-      const record: LeaseRecord = { ...known, wanted: false };
-      const after = { ...machine, records: new Map(records).set(event.key, record) };
+      const known = event.keys.filter((key) => records.has(key));
+      if (known.length === 0) return stay(machine);
+      const after = { ...machine, records: unwantedRecords(records, known) };
       return phase.name === 'backing-off'
         ? withdraw(after, phase, context)
         : onWish(after, context);
     }
     case 'stop':
-      if (phase.name === 'stopped' || !('lease' in phase) || phase.lease === undefined) {
-        return stay({ ...machine, phase: { name: 'stopped' } });
+      if (phase.name === 'granting' && phase.final !== true) {
+        return stay({ ...machine, phase: { ...phase, final: true } });
       }
-      if (phase.name === 'revoking' && phase.final) return stay(machine);
+      if (phase.name === 'revoking') return stay({ ...machine, phase: { ...phase, final: true } });
+      if (!('lease' in phase) || phase.lease === undefined) return stay(stopped(machine));
       return revoke(machine, phase.lease, 0, true);
     case 'timer':
     case 'registry-back':
@@ -66,7 +66,14 @@ export function stepLease(
       const { leaseId, ttlMs, at } = event;
       const effects = [emit({ type: 'lease-granted', leaseId, ttlMs })];
       const lease = { id: leaseId, ttlMs, renewedAt: at };
-      return prepend(effects, proceed({ ...machine, expired: false }, lease, context));
+      const after = { ...machine, expired: false };
+      const isFinal = phase.final === true;
+      // Nothing was written under it yet, so nothing has to be announced.
+      const isUseless = isFinal || !hasWanted(machine);
+      return prepend(
+        effects,
+        isUseless ? revoke(after, lease, 0, isFinal, []) : proceed(after, lease, context),
+      );
     }
     case 'synced':
       return phase.name === 'syncing' ? onSynced(machine, phase, event, context) : stay(machine);

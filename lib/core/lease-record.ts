@@ -48,6 +48,9 @@ export interface RecordRequest {
   readonly mode: 'verify' | 'claim' | 'remove';
 }
 
+/** A request that leaves the record in the registry. */
+export type HoldRequest = RecordRequest & { readonly mode: 'verify' | 'claim' };
+
 /** What a sync asks about each record. */
 export function recordRequests(records: LeaseRecords, now: number): RecordRequest[] {
   return [...records].map(([key, { value, wanted, standing }]) => {
@@ -115,6 +118,16 @@ export function recordsPresumedGone(records: LeaseRecords): LeaseRecords {
 export function wantedRecord(known: LeaseRecord | undefined, value: string): LeaseRecord {
   if (known === undefined) return { value, wanted: true, standing: { name: 'unwritten' } };
   return { value, wanted: true, standing: known.wanted ? known.standing : missing(known) };
+}
+
+/** The records once some of them, by key, are to be taken out. */
+export function unwantedRecords(records: LeaseRecords, keys: readonly string[]): LeaseRecords {
+  const after = new Map(records);
+  for (const key of keys) {
+    const known = records.get(key);
+    if (known !== undefined) after.set(key, { ...known, wanted: false });
+  }
+  return after;
 }
 
 function missing({ standing }: LeaseRecord): RecordStanding {

@@ -19,7 +19,8 @@ export interface HeldLease {
 export type LeasePhase =
   /** No record wanted and no lease held. */
   | { readonly name: 'idle' }
-  | { readonly name: 'granting'; readonly attempt: number }
+  /** `final`: the lease is given back as soon as it is granted, and nothing comes after that. */
+  | { readonly name: 'granting'; readonly attempt: number; readonly final?: true }
   /** Renewing the lease (`renew`), and verifying, writing or removing records. */
   | {
       readonly name: 'syncing';
@@ -58,8 +59,8 @@ export interface LeaseMachine {
 export type LeaseEvent =
   /** Have this record, or have it with this value. */
   | { readonly type: 'want'; readonly key: string; readonly value: string }
-  | { readonly type: 'unwant'; readonly key: string }
-  /** Take everything out and revoke the lease, for good. */
+  | { readonly type: 'unwant'; readonly keys: readonly string[] }
+  /** Take everything out and revoke the lease, for good. Once more: do not wait for a lease that is being granted. */
   | { readonly type: 'stop' }
   | { readonly type: 'timer' }
   /** A sign that the registry answers again: do not wait any longer. */

@@ -1,6 +1,6 @@
 /** The single moves of the lease machine (`lease-machine.ts`): into each phase, with the request or the timer that belongs to it. */
 import type { RegistrationEvent } from './discovery-event.js';
-import { recordRequests, removalRequests } from './lease-record.js';
+import { type RecordRequest, recordRequests, removalRequests } from './lease-record.js';
 import type {
   HeldLease,
   LeaseContext,
@@ -62,6 +62,7 @@ export function revoke(
   lease: HeldLease,
   attempt: number,
   final: boolean,
+  records: readonly RecordRequest[] = removalRequests(machine.records),
 ): LeaseStep {
   return {
     machine: {
@@ -69,7 +70,7 @@ export function revoke(
       phase: { name: 'revoking', lease, attempt, final },
       dirty: false,
     },
-    effects: [{ type: 'revoke', leaseId: lease.id, records: removalRequests(machine.records) }],
+    effects: [{ type: 'revoke', leaseId: lease.id, records }],
   };
 }
 

@@ -74,12 +74,14 @@ export class EtcdConnection {
    * @param what names the request in errors
    * @param mode `always`: ask even while no member answers; `last`: besides, with one deadline for all members, `withdrawalTimeoutMs`,
    *   for what has no second chance and must not hold up an exit
+   * @param totalMs another deadline than that in mode `last`, in milliseconds
    * @throws DiscoveryError `REGISTRY_UNAVAILABLE`, `REGISTRY_REJECTED`, `CLOSED`; LeaseGoneError
    */
   async request<T>(
     what: string,
     run: (member: Etcd3, options: EtcdCallOptions) => Promise<T>,
     mode: 'unless-down' | 'always' | 'last' = 'unless-down',
+    totalMs = this.withdrawalTimeoutMs,
   ): Promise<T> {
     const { reachability } = this;
     if (reachability.isDown && mode === 'unless-down' && !this.closed) {
@@ -87,7 +89,6 @@ export class EtcdConnection {
     }
     let failure: unknown;
     const isLast = mode === 'last';
-    const totalMs = this.withdrawalTimeoutMs;
     const endMs = performance.now() + totalMs;
     for (let attempt = 0; attempt < this.members.length && !this.closed; attempt++) {
       const member = this.member();
@@ -127,9 +128,9 @@ export class EtcdConnection {
     return this.requestTimeoutMs * (this.reachability.isSilent ? 0.1 : 0.4);
   }
 
-  /** Something was waited for in vain. Any answer of any member dispels it. */
-  doubt(): void {
-    this.reachability.doubt();
+  /** Something was waited for since then (on the clock of this connection), and was not answered in time. */
+  doubt(sinceMs: number): void {
+    this.reachability.doubt(sinceMs);
   }
 
   /** The member in use. */

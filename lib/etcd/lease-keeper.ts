@@ -1,9 +1,7 @@
 /** Runs one lease machine against etcd: performs its effects one at a time and feeds the answers back. */
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
-import type { DiscoveryError } from '../core/discovery-error.js';
 import type { RegistrationEvent } from '../core/discovery-event.js';
 import { stepLease } from '../core/lease-machine.js';
-import type { RecordObservation } from '../core/record-observation.js';
 import {
   INITIAL_LEASE_MACHINE,
   type LeaseEffect,
@@ -11,10 +9,10 @@ import {
   type LeaseMachine,
 } from '../core/lease-state.js';
 import type { EtcdConnection } from './etcd-connection.js';
-import { isUnavailable, LeaseGoneError, toDiscoveryError } from './etcd-error.js';
+import { LeaseGoneError, toDiscoveryError } from './etcd-error.js';
 import { type ResolvedTimings, timedBackoff } from './etcd-timings.js';
-import { grantLease, renewLease, revokeLease } from './lease-requests.js';
-import { announceRemoval, syncRecord } from './record-requests.js';
+import { revokeRecords, syncRecords } from './lease-effects.js';
+import { grantLease } from './lease-requests.js';
 
 /** What a lease keeper needs. */
 export interface LeaseKeeperOptions {
@@ -34,35 +32,46 @@ export class LeaseKeeper {
   private machine: LeaseMachine = INITIAL_LEASE_MACHINE;
   private cancelTimer: CancelTimer | undefined;
   private readonly waiting = new Set<() => void>();
+  /** Records to be taken out as soon as the caller has named all of them. */
+  private leaving: string[] = [];
   private requests = 0;
 
   constructor(private readonly options: LeaseKeeperOptions) {}
 
   /** Has this record in etcd, with this value. */
   want(key: string, value: string): void {
+    this.takeOut();
     this.feed({ type: 'want', key, value });
   }
 
   /**
-   * Takes a record out. Resolves when it is out or wanted again, once the attempt at it has failed, or after the time that a withdrawal
-   * may take.
+   * Takes a record out, together with all others that are taken out in the same breath: they have one deadline. Resolves when it is out
+   * or wanted again, once the attempt at it has failed, or after the time that a withdrawal may take.
    */
   async unwant(key: string): Promise<void> {
-    const { connection } = this.options;
-    this.feed({ type: 'unwant', key });
+    const { connection, clock } = this.options;
+    const sinceMs = clock.now();
+    this.leaving.push(key);
+    await Promise.resolve();
+    this.takeOut();
     const isAnswered = await this.until(({ phase, records }) => {
       const isLeaving = records.get(key)?.wanted === false;
       return !isLeaving || phase.name === 'backing-off' || phase.name === 'stopped';
     }, connection.withdrawalTimeoutMs);
-    if (!isAnswered) connection.doubt();
+    if (!isAnswered) connection.doubt(sinceMs);
   }
 
   /** Takes every record out by revoking the lease. Resolves when that is answered or has failed. */
   async stop(): Promise<void> {
-    const settleMs = this.options.connection.withdrawalTimeoutMs * SETTLE_SHARE;
+    const { withdrawalTimeoutMs } = this.options.connection;
+    this.takeOut();
     // What etcd is about to have can be announced only once it is there.
+    const settleMs = withdrawalTimeoutMs * SETTLE_SHARE;
     await this.until(({ phase }) => phase.name !== 'syncing', settleMs);
     this.feed({ type: 'stop' });
+    // A lease can be revoked only once its id is known.
+    const isKnown = await this.until(({ phase }) => phase.name !== 'granting', withdrawalTimeoutMs);
+    if (!isKnown) this.feed({ type: 'stop' });
     await this.until(({ phase }) => phase.name === 'stopped');
     this.cancelTimer?.();
   }
@@ -75,6 +84,12 @@ export class LeaseKeeper {
   /** etcd was away and answers again: do not wait, see at once that everything is still there. */
   verify(): void {
     this.feed({ type: 'registry-was-away' });
+  }
+
+  private takeOut(): void {
+    const keys = this.leaving;
+    this.leaving = [];
+    if (keys.length > 0) this.feed({ type: 'unwant', keys });
   }
 
   /** Resolves with whether the condition came true in time. */
@@ -130,11 +145,14 @@ export class LeaseKeeper {
       case 'revoke':
         this.answer(
           'lease revoke',
-          this.revoke(effect).then((observations) => ({ type: 'revoked', observations })),
+          revokeRecords(connection, clock, effect).then((observations) => ({
+            type: 'revoked',
+            observations,
+          })),
         );
         return;
       case 'sync':
-        this.answer('registration', this.sync(effect, at));
+        this.answer('registration', syncRecords(connection, effect, at));
     }
   }
 
@@ -150,58 +168,5 @@ export class LeaseKeeper {
         // Overtaken by the revocation at stop: that one's answer is what is waited for.
         if (request === this.requests) this.feed(event);
       });
-  }
-
-  private async revoke({ leaseId, records }: Extract<LeaseEffect, { type: 'revoke' }>) {
-    const { connection } = this.options;
-    const observations = new Map<string, RecordObservation>();
-    const announced = await Promise.allSettled(
-      records.map(async (request) => {
-        const observation = await announceRemoval(connection, leaseId, request);
-        if (observation !== undefined) observations.set(request.key, observation);
-      }),
-    );
-    for (const outcome of announced) {
-      // What etcd refuses to announce goes with the lease all the same; etcd that does not answer is not asked twice.
-      if (outcome.status === 'rejected' && isUnavailable(outcome.reason)) throw outcome.reason;
-    }
-    await revokeLease(connection, leaseId);
-    return observations;
-  }
-
-  /**
-   * Renewal and records go out together: a record that etcd refuses must not let the lease run out, and an expired token,
-   * which a keepalive stream cannot refresh, is refreshed by the others.
-   */
-  private async sync(
-    effect: Extract<LeaseEffect, { type: 'sync' }>,
-    at: number,
-  ): Promise<LeaseEvent> {
-    const { connection } = this.options;
-    const { leaseId, renew, records } = effect;
-    const observations = new Map<string, RecordObservation>();
-    const refusals = new Map<string, DiscoveryError>();
-    const [renewal, ...outcomes] = await Promise.allSettled([
-      renew ? renewLease(connection, leaseId) : undefined,
-      ...records.map(async (request) => {
-        observations.set(request.key, await syncRecord(connection, leaseId, request));
-      }),
-    ]);
-    let failure = renewal.status === 'rejected' ? renewal.reason : undefined;
-    for (const [index, outcome] of outcomes.entries()) {
-      if (outcome.status === 'fulfilled') continue;
-      const { reason } = outcome;
-      if (reason instanceof LeaseGoneError) return { type: 'lease-gone' };
-      if (isUnavailable(reason)) failure ??= reason;
-      else refusals.set(records[index]?.key ?? '', toDiscoveryError('registration', reason));
-    }
-    if (failure instanceof LeaseGoneError) return { type: 'lease-gone' };
-    if (failure !== undefined) {
-      const renewed = renew && renewal.status === 'fulfilled';
-      const error = toDiscoveryError('registration', failure);
-      return { type: 'failed', error, observations, ...(renewed ? { renewedAt: at } : {}) };
-    }
-    if (refusals.size > 0) return { type: 'refused', refusals, observations, at };
-    return { type: 'synced', observations, at };
   }
 }

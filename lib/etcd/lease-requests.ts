@@ -36,13 +36,22 @@ export async function renewLease(connection: EtcdConnection, leaseId: string): P
   if (ttlSeconds <= 0) throw new LeaseGoneError(`lease ${leaseId} has run out`);
 }
 
-/** Revokes a lease; its keys go with it. A lease that is gone already counts as revoked. */
-export async function revokeLease(connection: EtcdConnection, leaseId: string): Promise<void> {
+/**
+ * Revokes a lease; its keys go with it. A lease that is gone already counts as revoked.
+ *
+ * @param totalMs how long this may take, in milliseconds
+ */
+export async function revokeLease(
+  connection: EtcdConnection,
+  leaseId: string,
+  totalMs?: number,
+): Promise<void> {
   try {
     await connection.request(
       'lease revoke',
       (member, options) => member.leaseClient.leaseRevoke({ ID: leaseId }, options),
       'last',
+      totalMs,
     );
   } catch (error) {
     if (!(error instanceof LeaseGoneError)) throw error;

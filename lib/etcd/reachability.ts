@@ -23,7 +23,8 @@ export class Reachability {
   private down = false;
   private silent = false;
   private lastFailure: unknown;
-  private answeredAt = -Infinity;
+  private returnedAt = -Infinity;
+  private answeredAt: number | undefined;
   /** How often was looked since etcd was lost. */
   private probes = 0;
   private closed = false;
@@ -53,18 +54,25 @@ export class Reachability {
 
   /** A member answered, be it with a refusal. */
   answered(): void {
+    const { clock, random, timings } = this.options;
     this.silent = false;
+    this.answeredAt = clock.now();
     if (!this.down || this.closed) return;
     this.down = false;
-    const { clock, random, timings } = this.options;
-    this.answeredAt = clock.now();
+    this.returnedAt = this.answeredAt;
     this.cancelTimer?.();
     // Thousands of processes that lost etcd together must not come back to it in one moment.
     this.cancelTimer = clock.setTimer(random() * timings.returnSpreadMs, () => this.back.next());
   }
 
-  /** Something was waited for in vain. Any answer of any member dispels it. */
-  doubt(): void {
+  /**
+   * Something was waited for without an answer. Any answer of any member dispels it.
+   *
+   * @param sinceMs when the waiting began: what was answered since then was not meant, and a network is slow rather than silent. Nor is
+   *   one silent that has not answered at all so far: the connection is being opened. Default: nothing of that counts
+   */
+  doubt(sinceMs = Infinity): void {
+    if (sinceMs < Infinity && (this.answeredAt ?? Infinity) >= sinceMs && !this.down) return;
     this.silent = true;
   }
 
@@ -74,7 +82,7 @@ export class Reachability {
     if (this.down) return;
     this.down = true;
     // One that answers and fails in turn is looked at no more often than one that is gone.
-    if (this.options.clock.now() - this.answeredAt > STEADY_MS) this.probes = 0;
+    if (this.options.clock.now() - this.returnedAt > STEADY_MS) this.probes = 0;
     this.scheduleProbe();
   }
 

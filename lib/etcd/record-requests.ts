@@ -1,13 +1,7 @@
-/** The requests that bring one record to where it should be. */
-import { drainingEndpoint } from '../core/endpoint.js';
-import { decodeEndpoint, encodeEndpoint } from '../core/endpoint-codec.js';
-import type { RecordRequest } from '../core/lease-record.js';
+/** The requests that bring one record to where it should be. Those that take records out are in `record-removal.ts`. */
+import type { HoldRequest } from '../core/lease-record.js';
 import type { RecordObservation } from '../core/record-observation.js';
 import type { EtcdConnection } from './etcd-connection.js';
-import { isUnavailable, LeaseGoneError } from './etcd-error.js';
-
-type Member = Parameters<Parameters<EtcdConnection['request']>[1]>[0];
-type Operations = NonNullable<Parameters<Member['kv']['txn']>[0]['success']>;
 
 /** What stands under a key that is not exactly ours. */
 interface FoundRecord {
@@ -17,7 +11,7 @@ interface FoundRecord {
 }
 
 /**
- * Verifies, claims or removes one record (`RecordRequest.mode`). Every write is conditional on what was seen just before,
+ * Verifies or claims one record (`HoldRequest.mode`). Every write is conditional on what was seen just before,
  * so that two processes never overwrite each other unseen.
  *
  * @throws DiscoveryError; LeaseGoneError
@@ -25,11 +19,8 @@ interface FoundRecord {
 export async function syncRecord(
   connection: EtcdConnection,
   leaseId: string,
-  request: RecordRequest,
+  request: HoldRequest,
 ): Promise<RecordObservation> {
-  if (request.mode === 'remove') {
-    return remove(connection, leaseId, request);
-  }
   const found = await inspect(connection, request, leaseId);
   if (found === 'ours') return { name: 'held' };
   const foreign = found !== undefined && found.leaseId !== leaseId ? found : undefined;
@@ -51,7 +42,7 @@ export async function syncRecord(
 
 async function inspect(
   connection: EtcdConnection,
-  request: RecordRequest,
+  request: HoldRequest,
   leaseId: string,
 ): Promise<FoundRecord | 'ours' | undefined> {
   const key = Buffer.from(request.key);
@@ -81,7 +72,7 @@ async function inspect(
 /** Writes if the key stands as it did at `modRevision`; `'0'`: if it is not there. */
 async function write(
   connection: EtcdConnection,
-  request: RecordRequest,
+  request: HoldRequest,
   leaseId: string,
   modRevision: string,
 ): Promise<boolean> {
@@ -98,59 +89,4 @@ async function write(
     ),
   );
   return reply.succeeded;
-}
-
-/**
- * Says of a record of ours that its server leaves. A deletion alone looks the same whoever did it; one that was announced is
- * never taken for the registry's fault, so that clients follow it at once, however many servers leave together.
- *
- * @returns what will be known of it once it is out; `undefined` where it is not there, or cannot say so
- */
-export async function announceRemoval(
-  connection: EtcdConnection,
-  leaseId: string,
-  request: RecordRequest,
-): Promise<RecordObservation | undefined> {
-  const decoded = decodeEndpoint(request.value);
-  if (!decoded.ok) return undefined;
-  const key = Buffer.from(request.key);
-  const value = Buffer.from(encodeEndpoint(drainingEndpoint(decoded.endpoint)));
-  const put = { request_put: { key, value, lease: leaseId } };
-  return ifOurs(connection, leaseId, request.key, [put]);
-}
-
-async function remove(
-  connection: EtcdConnection,
-  leaseId: string,
-  request: RecordRequest,
-): Promise<RecordObservation> {
-  try {
-    await announceRemoval(connection, leaseId, request);
-  } catch (error) {
-    // An etcd that is full refuses to write, and still deletes.
-    if (isUnavailable(error) || error instanceof LeaseGoneError) throw error;
-  }
-  const deletion = { request_delete_range: { key: Buffer.from(request.key) } };
-  const found = await ifOurs(connection, leaseId, request.key, [deletion]);
-  return found ?? { name: 'removed' };
-}
-
-/** Does this where the key is ours, and says whether it was; `undefined` where it is not there. */
-async function ifOurs(
-  connection: EtcdConnection,
-  leaseId: string,
-  name: string,
-  success: Operations,
-): Promise<RecordObservation | undefined> {
-  const key = Buffer.from(name);
-  const isOurs = { result: 'Equal', target: 'Lease', key, lease: leaseId } as const;
-  const failure = [{ request_range: { key, keys_only: true } }];
-  const reply = await connection.request(
-    'record removal',
-    (member, options) => member.kv.txn({ compare: [isOurs], success, failure }, options),
-    'last',
-  );
-  if (reply.succeeded) return { name: 'removed' };
-  const isThere = (reply.responses[0]?.response_range.kvs.length ?? 0) > 0;
-  return isThere ? { name: 'spared' } : undefined;
 }

@@ -73,7 +73,7 @@ const PHASES = {
 
 const EVENTS = {
   want: { type: 'want', key: 'api/b', value: '2' },
-  unwant: { type: 'unwant', key: 'api/a' },
+  unwant: { type: 'unwant', keys: ['api/a'] },
   stop: { type: 'stop' },
   timer: { type: 'timer' },
   'registry-back': { type: 'registry-back' },
@@ -130,7 +130,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
   granting: {
     want: 'granting:',
     unwant: 'granting:',
-    stop: 'stopped:',
+    stop: 'granting:',
     timer: IGNORED,
     'registry-back': IGNORED,
     'registry-was-away': IGNORED,
@@ -200,7 +200,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
   revoking: {
     want: 'revoking:',
     unwant: 'revoking:',
-    stop: 'revoking: revoke L',
+    stop: 'revoking:',
     timer: IGNORED,
     'registry-back': IGNORED,
     'registry-was-away': IGNORED,
@@ -302,7 +302,7 @@ class Driver {
   }
 
   unwant(key: string): this {
-    return this.feed({ type: 'unwant', key });
+    return this.feed({ type: 'unwant', keys: [key] });
   }
 
   granted(leaseId = 'L'): this {
@@ -348,6 +348,16 @@ class Driver {
 function lose(driver: Driver): Driver {
   if (driver.machine.phase.name === 'resting') driver.due();
   return driver.synced({ 'api/a': foreign('theirs') });
+}
+
+/** Stopped while its lease is being granted. */
+function granting(): Driver {
+  return new Driver().want('api/a').feed({ type: 'stop' });
+}
+
+/** Stopped while its lease is being revoked, as nothing is wanted any more. */
+function revoking(): Driver {
+  return Driver.registered().unwant('api/a').feed({ type: 'stop' });
 }
 
 /** Two records under one lease, everything told so far forgotten. */
@@ -989,6 +999,26 @@ describe('stop', () => {
     const driver = Driver.registered().feed({ type: 'stop' }).failed();
     expect(driver.machine.phase.name).toBe('stopped');
     expect(driver.news()).toEqual([]);
+  });
+
+  it('revokes a lease that is being granted as soon as its id is known, and writes nothing', () => {
+    const driver = new Driver().want('api/a').feed({ type: 'stop' }).granted();
+    expect(driver.asked).toEqual(['revoke L']);
+    driver.feed({ type: 'revoked' });
+    expect(driver.machine.phase.name).toBe('stopped');
+  });
+
+  it('ends with a grant that fails, or that is not waited for any longer', () => {
+    expect(granting().failed().machine.phase.name).toBe('stopped');
+    const given = granting().feed({ type: 'stop' });
+    expect(given.machine.phase.name).toBe('stopped');
+    expect(given.granted().asked).toEqual([]);
+  });
+
+  it('ends with a revocation that is under way, whichever way that ends', () => {
+    expect(revoking().asked).toEqual([]);
+    expect(revoking().feed({ type: 'revoked' }).machine.phase.name).toBe('stopped');
+    expect(revoking().failed().machine.phase.name).toBe('stopped');
   });
 
   it('takes the answer that a lease is gone as revoked', () => {

@@ -107,8 +107,7 @@ class Walk {
     const busy = name === 'granting' || name === 'syncing' || name === 'revoking';
     const waits = name === 'resting' || name === 'backing-off';
     const waitMs = (this.timerAt ?? Infinity) - this.now;
-    // A grant in flight at stop is not waited for.
-    const allowed = busy || (name === 'stopped' && this.requests[0]?.type === 'grant') ? 1 : 0;
+    const allowed = busy ? 1 : 0;
     if (this.requests.length !== allowed || (waits && waitMs > 30_000)) {
       throw new Error(`${name}: ${this.requests.length} requests in flight, timer in ${waitMs} ms`);
     }
@@ -186,7 +185,7 @@ class Walk {
   unwant(key: string): void {
     this.wanted.delete(key);
     this.told.delete(key);
-    this.feed({ type: 'unwant', key });
+    this.feed({ type: 'unwant', keys: [key] });
   }
 
   stop(): void {
@@ -264,8 +263,11 @@ describe('the lease machine, whatever happens', () => {
       for (let step = 0; step < steps; step++) walk.stumble();
       stoppedIn.add(walk.machine.phase.name);
       walk.stop();
+      // A grant, and the revocation of what it granted.
+      walk.answer();
       walk.answer();
       expect(walk.machine.phase.name).toBe('stopped');
+      expect(walk.requests).toEqual([]);
       const left = [...walk.registry.records.values()].filter(({ value }) => value !== 'theirs');
       // What a grant or a write without an answer left runs out with its lease.
       walk.registry.expire(walk.now + TTL_MS + 1);

@@ -44,6 +44,8 @@ export class FakeEtcd {
 
   /** How often it was said that it does not answer. */
   doubts = 0;
+  /** The most operations, or comparisons, that one transaction had. */
+  largestTransaction = 0;
 
   /** What the requests of this library take. */
   get connection(): EtcdConnection {
@@ -95,6 +97,8 @@ export class FakeEtcd {
   };
 
   private transact({ compare, success, failure }: FakeTransaction): object {
+    const sizes = [compare, success, failure].map(({ length }) => length);
+    this.largestTransaction = Math.max(this.largestTransaction, ...sizes);
     const succeeded = compare.every((condition) => this.holds(condition));
     const responses = (succeeded ? success : failure).map((operation) => this.perform(operation));
     return { succeeded, responses };

@@ -29,11 +29,9 @@ function hold(held: string): (error: Error) => void {
   };
 }
 
-beforeEach(async () => {
-  etcd = new FakeEtcd();
-  clock = new FakeClock();
-  events = [];
-  keeper = new LeaseKeeper({
+function freshKeeper(): LeaseKeeper {
+  etcd.log.length = 0;
+  return new LeaseKeeper({
     connection: etcd.connection,
     clock,
     random: () => 0.5,
@@ -41,6 +39,13 @@ beforeEach(async () => {
     ttlSeconds: 9,
     onEvent: (event) => events.push(event.type),
   });
+}
+
+beforeEach(async () => {
+  etcd = new FakeEtcd();
+  clock = new FakeClock();
+  events = [];
+  keeper = freshKeeper();
   keeper.want(KEY, 'v1');
   await settled();
 });
@@ -150,6 +155,7 @@ describe('taking out', () => {
     const out = keeper.unwant(KEY).then(() => {
       isOut = true;
     });
+    await settled();
     clock.advance(WITHDRAWAL_MS - 1);
     await settled();
     expect([isOut, etcd.doubts]).toEqual([false, 0]);
@@ -235,5 +241,59 @@ describe('stop', () => {
     };
     await keeper.stop();
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('revokes the lease also where the announcement is not answered', async () => {
+    etcd.before = (what) => {
+      if (what === 'record removal') throw AWAY;
+    };
+    keeper.want('api/h:2', '{"Op":0,"Addr":"h:2","Metadata":null}');
+    await settled();
+    await keeper.stop();
+    expect([...etcd.leases, ...etcd.records.keys()]).toEqual([]);
+  });
+
+  it('revokes a lease that etcd is about to grant', async () => {
+    const fresh = freshKeeper();
+    let answer: (() => void) | undefined;
+    etcd.before = (what) => {
+      if (what !== 'lease grant') return undefined;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    };
+    fresh.want('api/h:2', 'v');
+    const done = fresh.stop();
+    await settled();
+    answer?.();
+    await done;
+    expect([...etcd.leases]).toEqual(['lease-1']);
+    expect(etcd.log).not.toContain('record write');
+  });
+
+  it('does not wait longer for a grant than a withdrawal may take', async () => {
+    const fresh = freshKeeper();
+    hold('lease grant');
+    fresh.want('api/h:2', 'v');
+    const done = fresh.stop();
+    await settled();
+    clock.advance(WITHDRAWAL_MS);
+    await done;
+    expect(etcd.log).not.toContain('lease revoke');
+  });
+});
+
+describe('500 records', () => {
+  it('that are taken out one by one in one breath are announced in four transactions and revoked', async () => {
+    const keys = Array.from({ length: 500 }, (_, index) => `s${index}/h:1`);
+    for (const key of keys) keeper.want(key, '{"Op":0,"Addr":"h:1","Metadata":null}');
+    await settled();
+    expect(etcd.records.size).toBe(501);
+    etcd.log.length = 0;
+    await Promise.all([KEY, ...keys].map((key) => keeper.unwant(key)));
+    expect(etcd.records.size).toBe(0);
+    expect(etcd.log).toEqual([...Array<string>(4).fill('record removal'), 'lease revoke']);
+    await keeper.stop();
+    expect(etcd.log).toHaveLength(5);
   });
 });

@@ -101,3 +101,25 @@ it('one that is doubted is silent and not down, until it answers', () => {
   reachability.answered();
   expect([reachability.isSilent, clock.pendingTimers]).toEqual([false, 0]);
 });
+
+describe('one that is doubted since a moment', () => {
+  it('is silent where it has not answered since then', () => {
+    reachability.answered();
+    clock.advance(1);
+    reachability.doubt(clock.now());
+    expect(reachability.isSilent).toBe(true);
+  });
+
+  it('is slow, and not silent, where it has answered something since then', () => {
+    const since = clock.now();
+    clock.advance(1);
+    reachability.answered();
+    reachability.doubt(since);
+    expect(reachability.isSilent).toBe(false);
+  });
+
+  it('is not silent while the connection to it is being opened', () => {
+    reachability.doubt(clock.now());
+    expect(reachability.isSilent).toBe(false);
+  });
+});

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { RecordRequest } from '../../../lib/core/lease-record.js';
+import type { HoldRequest } from '../../../lib/core/lease-record.js';
 import type { RecordObservation } from '../../../lib/core/record-observation.js';
 import { LeaseGoneError } from '../../../lib/etcd/etcd-error.js';
-import { announceRemoval, syncRecord } from '../../../lib/etcd/record-requests.js';
+import { syncRecord } from '../../../lib/etcd/record-requests.js';
 import { FakeEtcd } from './fake-etcd.js';
 
 const KEY = 'api/h:1';
@@ -14,7 +14,7 @@ beforeEach(() => {
   ours = etcd.grant();
 });
 
-function sync(mode: RecordRequest['mode'], value = 'new'): Promise<RecordObservation> {
+function sync(mode: HoldRequest['mode'], value = 'new'): Promise<RecordObservation> {
   return syncRecord(etcd.connection, ours, { key: KEY, value, mode });
 }
 
@@ -63,52 +63,6 @@ describe('what is under the key, and what each request makes of it', () => {
     etcd.put(KEY, 'new');
     expect(await sync('verify')).toEqual({ name: 'foreign', value: 'new', contested: false });
   });
-
-  it('remove takes out what is ours, whatever its value', async () => {
-    etcd.put(KEY, 'old', ours);
-    expect(await sync('remove')).toEqual({ name: 'removed' });
-    expect(etcd.records.has(KEY)).toBe(false);
-  });
-
-  it("remove spares what is another's, and says so", async () => {
-    etcd.put(KEY, 'new', etcd.grant());
-    expect(await sync('remove')).toEqual({ name: 'spared' });
-    expect(etcd.records.has(KEY)).toBe(true);
-  });
-
-  it('remove of what is not there counts as done', async () => {
-    expect(await sync('remove')).toEqual({ name: 'removed' });
-  });
-
-  it('a removal is announced where the record is ours, and only there', async () => {
-    const value = '{"Op":0,"Addr":"h:1","Metadata":null}';
-    const announce = () =>
-      announceRemoval(etcd.connection, ours, { key: KEY, value, mode: 'remove' });
-    expect(await announce()).toBeUndefined();
-    etcd.put(KEY, value, ours);
-    expect(await announce()).toEqual({ name: 'removed' });
-    expect(etcd.records.get(KEY)?.value).toBe(
-      '{"Op":0,"Addr":"h:1","Metadata":null,"Discovery":{"draining":true}}',
-    );
-    etcd.put(KEY, value, etcd.grant());
-    expect(await announce()).toEqual({ name: 'spared' });
-    expect(etcd.records.get(KEY)?.value).toBe(value);
-  });
-});
-
-it.each([
-  ['{"a":{"b":[1]},"draining":false}', ''],
-  ['"text"', ''],
-  ['[1]', ''],
-  ['null', ',"Discovery":{"weight":2,"version":"1","zone":"a","maxConnectionAgeMs":400}'],
-])('the announcement of a removal leaves metadata %s as it is', async (metadata, discovery) => {
-  const value = `{"Op":0,"Addr":"h:1","Metadata":${metadata}${discovery}}`;
-  etcd.put(KEY, value, ours);
-  await announceRemoval(etcd.connection, ours, { key: KEY, value, mode: 'remove' });
-  const added = discovery === '' ? ',"Discovery":{' : `${discovery.slice(0, -1)},`;
-  expect(etcd.records.get(KEY)?.value).toBe(
-    `{"Op":0,"Addr":"h:1","Metadata":${metadata}${added}"draining":true}}`,
-  );
 });
 
 describe('when somebody writes between our look and our write', () => {
