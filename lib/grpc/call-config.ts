@@ -2,8 +2,11 @@
 import { type MethodConfig, type ServiceConfig, status } from '@grpc/grpc-js';
 import { STREAM_MARK } from './endpoint-picker.js';
 import type { ConfigSelector } from './grpc-experimental.js';
+import { OWN_CALL, type OwnCallMark } from './grpc-private-attempts.js';
+import { retriedCodes } from './retry-policy.js';
 import type { PublishedConfig } from './service-config-json.js';
 import { setWaitForReady } from './wait-for-ready.js';
+import { WHOLE_ANSWER, type WholeAnswerMark } from './whole-answer.js';
 
 /** What the service may decide for calls, because the client did not. */
 export interface OpenChoices {
@@ -12,6 +15,23 @@ export interface OpenChoices {
   readonly waitForReady: boolean;
 }
 
+/** Paths of methods by their kind, `/package.Service/Method`; of a method in neither nothing is known. */
+export interface MethodKinds {
+  /** One request, one response. */
+  readonly unaries: ReadonlySet<string>;
+  /** A stream on either side. */
+  readonly streams: ReadonlySet<string>;
+}
+
+/** What is known of a method. */
+interface KnownMethod {
+  readonly config: MethodConfig;
+  /** What every pick of one of its calls is given. */
+  readonly pickInformation: Readonly<Record<string, string>> & WholeAnswerMark;
+}
+
+type CallConfig = ReturnType<ConfigSelector['invoke']>;
+
 /** Methods looked up so far that are remembered; one client has few. */
 const MOST_REMEMBERED = 1_000;
 
@@ -19,37 +39,49 @@ const MOST_REMEMBERED = 1_000;
  * A config selector (gRFC A31) over the client's own method configs and those the service published.
  *
  * @param own the client's; its retries hold where the service says nothing about a method
- * @param streams paths of methods with a stream on either side, `/package.Service/Method`
  */
 export function createCallConfigSelector(
   own: readonly MethodConfig[],
   published: PublishedConfig | undefined,
   open: OpenChoices,
-  streams: ReadonlySet<string>,
+  kinds: MethodKinds,
 ): ConfigSelector {
-  const known = new Map<string, MethodConfig>();
-  const configOf = (path: string): MethodConfig => {
-    const config = known.get(path) ?? merge(path, own, published?.methodConfig ?? [], open);
-    if (known.size < MOST_REMEMBERED) known.set(path, config);
-    return config;
+  const known = new Map<string, KnownMethod>();
+  const lookUp = (path: string): KnownMethod => {
+    const found = known.get(path);
+    if (found !== undefined) return found;
+    const config = merge(path, own, published?.methodConfig ?? [], open);
+    const method = { config, pickInformation: pickInformation(path, config, kinds) };
+    if (known.size < MOST_REMEMBERED) known.set(path, method);
+    return method;
   };
   return {
     invoke(path, metadata) {
-      const methodConfig = configOf(path);
+      const method = lookUp(path);
       // grpc-js reads it from the call alone. The metadata is the call's own copy here.
-      if (methodConfig.waitForReady === true) setWaitForReady(metadata);
-      // A fresh object for each call: the picker remembers on it where the call was.
-      const pickInformation: Record<string, string> = {};
-      if (streams.has(path)) pickInformation[STREAM_MARK] = 'yes';
-      return {
-        methodConfig,
-        pickInformation,
+      if (method.config.waitForReady === true) setWaitForReady(metadata);
+      const config: CallConfig & OwnCallMark = {
+        methodConfig: method.config,
+        // A fresh object for each call: the picker remembers on it where the call was.
+        pickInformation: { ...method.pickInformation },
         status: status.OK,
         dynamicFilterFactories: [],
+        [OWN_CALL]: true,
       };
+      return config;
     },
     unref() {},
   };
+}
+
+function pickInformation(
+  path: string,
+  config: MethodConfig,
+  { unaries, streams }: MethodKinds,
+): KnownMethod['pickInformation'] {
+  if (streams.has(path)) return { [STREAM_MARK]: 'yes' };
+  const codes = unaries.has(path) ? retriedCodes(config) : undefined;
+  return codes === undefined ? {} : { [WHOLE_ANSWER]: codes };
 }
 
 function merge(

@@ -1,7 +1,7 @@
 /** One channel's service config: what its client chose, and for the rest what the service publishes, as it changes. */
 import type { ServiceConfig } from '@grpc/grpc-js';
 import { type BalancingChoice, fillBalancing } from './balancing-choice.js';
-import { createCallConfigSelector, type OpenChoices } from './call-config.js';
+import { createCallConfigSelector, type MethodKinds, type OpenChoices } from './call-config.js';
 import type { ConfigSelector } from './grpc-experimental.js';
 import { present } from './json-reader.js';
 import {
@@ -14,13 +14,11 @@ import { createServiceConfig } from './service-config.js';
 import { parseServiceConfig, type PublishedConfig } from './service-config-json.js';
 
 /** What a channel needs to combine the two. */
-export interface ChannelChoices extends OpenChoices {
+export interface ChannelChoices extends OpenChoices, MethodKinds {
   /** What the balancer is to know; `undefined` where the service has no say in it at all. */
   readonly balancing: ClientTraits | undefined;
   /** What the client says about balancing itself. Default: nothing. */
   readonly chosen?: LoadBalancingOptions;
-  /** Paths of methods with a stream on either side. */
-  readonly streams: ReadonlySet<string>;
 }
 
 /** The config of one channel. Its parts are the same objects until something changes. */
@@ -64,7 +62,7 @@ export class ChannelConfig {
 
   private selectorFor(published: PublishedConfig | undefined): ConfigSelector {
     const { own, choices } = this;
-    return createCallConfigSelector(own.methodConfig, published, choices, choices.streams);
+    return createCallConfigSelector(own.methodConfig, published, choices, choices);
   }
 
   private combine(published: PublishedConfig): ServiceConfig {

@@ -11,7 +11,9 @@ import {
   type GrpcPicker,
   type GrpcPickResult,
   PickResultType,
+  type Subchannel,
 } from './grpc-experimental.js';
+import { WHOLE_ANSWER, type WholeAnswerMark, withWholeAnswer } from './whole-answer.js';
 
 /** What a picker tells its balancer, and what it asks it for. */
 export interface PickerHost {
@@ -68,11 +70,12 @@ export class EndpointPicker implements GrpcPicker {
     if (connection.state !== 'ready') return QUEUED;
     // Bound here: by the time the call ends, the endpoint may be another process with statistics of its own.
     const { load } = connection;
-    if (!host.measures) return completed(connection, load.enter, load.leave);
+    const subchannel = subchannelFor(extraPickInfo, connection);
+    if (!host.measures) return completed(subchannel, load.enter, load.leave);
     const isTimed = extraPickInfo[STREAM_MARK] === undefined;
     let startedMs = 0;
     return completed(
-      connection,
+      subchannel,
       () => {
         startedMs = host.now();
         load.started(startedMs, isTimed);
@@ -120,14 +123,23 @@ export class EndpointPicker implements GrpcPicker {
   }
 }
 
+function subchannelFor(
+  call: WholeAnswerMark,
+  { subchannel }: EndpointConnection,
+): Subchannel | undefined {
+  const retried = call[WHOLE_ANSWER];
+  if (retried === undefined || subchannel === undefined) return subchannel;
+  return withWholeAnswer(subchannel, retried);
+}
+
 function completed(
-  connection: EndpointConnection,
+  subchannel: Subchannel | undefined,
   onCallStarted: GrpcPickResult['onCallStarted'],
   onCallEnded: GrpcPickResult['onCallEnded'],
 ): GrpcPickResult {
   return {
     pickResultType: PickResultType.COMPLETE,
-    subchannel: connection.subchannel ?? null,
+    subchannel: subchannel ?? null,
     status: null,
     onCallStarted,
     onCallEnded,

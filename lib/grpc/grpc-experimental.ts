@@ -4,6 +4,7 @@
  */
 import { type ChannelOptions, experimental } from '@grpc/grpc-js';
 import { DiscoveryError } from '../core/discovery-error.js';
+import { missingFromAttempts } from './grpc-private-attempts.js';
 
 export type GrpcUri = experimental.GrpcUri;
 export type GrpcEndpoint = experimental.Endpoint;
@@ -50,10 +51,12 @@ export function assertSupportedGrpc(
   available: Readonly<Record<string, unknown>> = experimental,
 ): void {
   const missing = REQUIRED.filter((name) => available[name] === undefined);
-  if (missing.length === 0) return;
+  const inside = missingFromAttempts();
+  if (missing.length + inside.length === 0) return;
+  const what = missing.length > 0 ? `experimental ${missing.join(', ')}` : inside.join(', ');
   throw new DiscoveryError(
     'UNSUPPORTED_VERSION',
-    `the @grpc/grpc-js that is loaded has no experimental ${missing.join(', ')}; allowed: ~1.14.0, one copy per process`,
+    `the @grpc/grpc-js that is loaded has no ${what}; allowed: ~1.14.0, one copy per process`,
   );
 }
 

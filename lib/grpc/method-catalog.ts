@@ -43,8 +43,15 @@ export function catalogMethods(packages: readonly unknown[]): CatalogedMethod[] 
   return [...methods.values()];
 }
 
+/** The paths of methods, by their kind. */
+export function methodKinds(methods: readonly CatalogedMethod[]) {
+  const paths = (isStreaming: boolean) =>
+    new Set(methods.filter((method) => method.isStreaming === isStreaming).map(methodPath));
+  return { unaries: paths(false), streams: paths(true) };
+}
+
 /** The path of a method, as it stands in the request. */
-export function methodPath({ service, method }: CatalogedMethod): string {
+function methodPath({ service, method }: CatalogedMethod): string {
   return `/${service}/${method}`;
 }
 

@@ -30,12 +30,14 @@ import { createServiceConfig } from './service-config.js';
  */
 const PLAIN_TRAITS = { clientId: crypto.randomUUID(), subsetSize: undefined, zone: undefined };
 const DEFAULT_CONFIG = createServiceConfig(createBalancerSettings({}, PLAIN_TRAITS));
+/** A plain channel has no proto. */
+const UNKNOWN_METHODS = { unaries: new Set<string>(), streams: new Set<string>() };
 const ALL_CHOICES: ChannelChoices = {
   balancing: PLAIN_TRAITS,
   retries: true,
   timeouts: true,
   waitForReady: true,
-  streams: new Set(),
+  ...UNKNOWN_METHODS,
 };
 /** A channel that decides everything itself. */
 const NO_CHOICES: ChannelChoices = {
@@ -43,7 +45,7 @@ const NO_CHOICES: ChannelChoices = {
   retries: false,
   timeouts: false,
   waitForReady: false,
-  streams: new Set(),
+  ...UNKNOWN_METHODS,
 };
 
 /** How long a list waits for the service's config, in milliseconds: it comes from the same place at the same time. */

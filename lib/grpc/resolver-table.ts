@@ -14,6 +14,7 @@ import {
   registerResolver,
   type ResolverListener,
 } from './grpc-experimental.js';
+import { governAttempts } from './grpc-private-attempts.js';
 import { installBalancer } from './install-balancer.js';
 import { RegistryResolver } from './registry-resolver.js';
 
@@ -48,6 +49,7 @@ export function installResolver(scheme: string): void {
     );
   }
   assertSupportedGrpc();
+  governAttempts();
   installBalancer();
   // grpc-js compares schemes by case, URIs do not: the spellings that somebody may use.
   const capitalised = scheme.charAt(0).toUpperCase() + scheme.slice(1);

@@ -84,17 +84,19 @@ function isRetried(wanted: NonNullable<RetryOptions['methods']>, method: Catalog
   );
 }
 
-/** Which calls a retry config has tried again: by path, and by the status they ended with. */
-export function retriedCalls({
-  methodConfig,
-}: RetryConfig): (path: string, code: status) => boolean {
-  const codes = new Map<string, ReadonlySet<string>>();
-  for (const { name, retryPolicy, hedgingPolicy } of methodConfig) {
-    const list = retryPolicy?.retryableStatusCodes ?? hedgingPolicy?.nonFatalStatusCodes ?? [];
-    const known = new Set(list.map((code) => (typeof code === 'number' ? status[code] : code)));
-    for (const { service = '', method = '' } of name) codes.set(`/${service}/${method}`, known);
-  }
-  return (path, code) => codes.get(path)?.has(status[code]) === true;
+/** The status codes after which another attempt of a call may be made; `undefined` where there is only one. */
+export function retriedCodes({
+  retryPolicy,
+  hedgingPolicy,
+}: MethodConfig): ReadonlySet<status> | undefined {
+  if (retryPolicy === undefined && hedgingPolicy === undefined) return undefined;
+  const list = retryPolicy?.retryableStatusCodes ?? hedgingPolicy?.nonFatalStatusCodes ?? [];
+  return new Set(list.flatMap((code) => (typeof code === 'number' ? code : codeOf(code))));
+}
+
+/** gRPC takes names of any case. */
+function codeOf(name: string): status | [] {
+  return (status as unknown as Readonly<Record<string, status>>)[name.toUpperCase()] ?? [];
 }
 
 /** A duration as a service config writes it. */

@@ -9,15 +9,14 @@ import {
 import { ClientGrpcProxy, type GrpcOptions } from '@nestjs/microservices';
 import { DiscoveryError } from '../core/discovery-error.js';
 import { formatTarget } from '../core/target.js';
-import { createBrokenAnswerRetry } from '../grpc/broken-answer-retry.js';
 import { withCallPromises } from '../grpc/call-interceptors.js';
 import { withChannelDiscovery } from '../grpc/channel-discovery.js';
 import { SPARING_PINGS_OPTION } from '../grpc/connection-context.js';
 import { createHashKeyInterceptor } from '../grpc/hash-key.js';
-import { type CatalogedMethod, catalogMethods, methodPath } from '../grpc/method-catalog.js';
+import { type CatalogedMethod, catalogMethods, methodKinds } from '../grpc/method-catalog.js';
 import { createBalancerSettings } from '../grpc/policies.js';
 import { installResolver } from '../grpc/resolver-table.js';
-import { createRetryConfig, retriedCalls } from '../grpc/retry-policy.js';
+import { createRetryConfig } from '../grpc/retry-policy.js';
 import { createServiceConfig } from '../grpc/service-config.js';
 import { waitForReady } from '../grpc/wait-for-ready.js';
 import { warmUp } from '../grpc/warm-up.js';
@@ -106,10 +105,6 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     const interceptors = [
       ...(typeof options.hashKey === 'function' ? [createHashKeyInterceptor(options.hashKey)] : []),
       ...(client.waitForReady === true ? [waitForReady] : []),
-      // The last is the nearest to the wire: to the others it is one call.
-      ...(retries.methodConfig.length === 0
-        ? []
-        : [createBrokenAnswerRetry(retriedCalls(retries))]),
     ];
     return withChannelDiscovery(
       {
@@ -127,7 +122,7 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
           retries: retry === undefined,
           timeouts: timeoutMs === undefined,
           waitForReady: client.waitForReady === undefined,
-          streams: new Set(methods.filter(({ isStreaming }) => isStreaming).map(methodPath)),
+          ...methodKinds(methods),
         },
       },
     );

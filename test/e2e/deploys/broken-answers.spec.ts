@@ -1,4 +1,4 @@
-/** Servers that die while they answer: the headers are there, perhaps the message too, and the status never comes. */
+/** Servers that die or freeze while they answer: the headers are there, perhaps the message too, and the status never comes. */
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { InterceptingCall, type Interceptor, Metadata, status } from '@grpc/grpc-js';
@@ -20,14 +20,17 @@ let dyingAddress = '';
 let client: UserClient;
 /** Calls that the dying server has begun to answer. */
 let begun = 0;
+/** Whether it only falls silent, and its connection stays. */
+let freezes = false;
 const sockets = new Set<Socket>();
 
-/** Answers with headers, and every other time with a message, and is gone. */
+/** Answers with headers, and every other time with a message, and is gone, or frozen. */
 function breakOff(stream: ServerHttp2Stream): void {
   begun++;
   stream.on('error', () => {});
   stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto' });
   if (begun % 2 === 0) stream.write(Buffer.of(0, 0, 0, 0, 0));
+  if (freezes) return;
   // Later: the headers have to be on their way.
   setImmediate(() => setImmediate(() => [...sockets].forEach((socket) => socket.destroy())));
 }
@@ -39,6 +42,7 @@ async function start(definition: Partial<ClientDefinition> = {}): Promise<Users>
 
 beforeEach(async () => {
   begun = 0;
+  freezes = false;
   registry = new MemoryRegistry();
   dying = createServer().on('stream', breakOff);
   dying.on('connection', (socket: Socket) => {
@@ -54,10 +58,17 @@ beforeEach(async () => {
 afterEach(async () => {
   await client.close();
   await good.close();
+  for (const socket of sockets) socket.destroy();
   dying.close();
 });
 
 const passing: Interceptor = (options, next) => new InterceptingCall(next(options));
+
+async function failureOf(call: () => Observable<unknown>): Promise<{ readonly details: string }> {
+  const [ended] = await Promise.allSettled([lastValueFrom(call())]);
+  if (ended.status === 'fulfilled') throw new Error('the call did not fail');
+  return ended.reason as { readonly details: string };
+}
 
 const hasMetBoth = (): boolean => begun >= 2;
 
@@ -77,6 +88,23 @@ it('an idempotent call is answered by another server', async () => {
   expect(ended).toEqual(ended.map(() => expect.objectContaining({ status: 'fulfilled' })));
 });
 
+it('a hedged call is answered by another server where one freezes behind its headers', async () => {
+  freezes = true;
+  const users = await start({ retry: { hedgingDelayMs: 20 }, timeoutMs: 10_000 });
+  const ended = await callAll(() => users.find({ name: 'a' }));
+  expect(ended).toEqual(ended.map(() => expect.objectContaining({ status: 'fulfilled' })));
+});
+
+it('a hedged call that passes its deadline says how many attempts there were', async () => {
+  freezes = true;
+  registry.setEndpoints('api', [dyingAddress]);
+  const retry = { hedgingDelayMs: 10, maxAttempts: 3 };
+  const users = await start({ retry, timeoutMs: 1_000, waitForReady: true });
+  const { details } = await failureOf(() => users.find({ name: 'a' }));
+  const peers = Array.from({ length: 3 }, () => dyingAddress).join(' ');
+  expect(details).toContain(`attempts: 3 of 3 (${peers})`);
+});
+
 it('any other call fails, and is not sent again', async () => {
   const users = await start();
   const ended = await callAll(() => users.login({ name: 'a' }));
@@ -92,21 +120,21 @@ it('without retries an idempotent call fails too', async () => {
   expect(ended.filter((one) => one.status === 'rejected')).toHaveLength(begun);
 });
 
-it('where all servers die that way the call fails after it was sent twice', async () => {
+it('where all servers die that way the call fails after as many attempts as it may have', async () => {
   registry.setEndpoints('api', [dyingAddress]);
-  const users = await start();
+  const users = await start({ retry: { maxAttempts: 3 }, waitForReady: true });
   await expect(lastValueFrom(users.find({ name: 'a' }))).rejects.toMatchObject({
     code: status.UNAVAILABLE,
   });
-  expect(begun).toBe(2);
+  expect(begun).toBe(3);
 });
 
-it('a call with interceptors of its own is sent twice too', async () => {
+it('a call with interceptors of its own has as many attempts', async () => {
   registry.setEndpoints('api', [dyingAddress]);
-  const users = await start();
+  const users = await start({ retry: { maxAttempts: 3 }, waitForReady: true });
   const options = { interceptors: [passing] };
   await expect(
     lastValueFrom(users.find({ name: 'a' }, new Metadata(), options)),
   ).rejects.toMatchObject({ code: status.UNAVAILABLE });
-  expect(begun).toBe(2);
+  expect(begun).toBe(3);
 });

@@ -1,11 +1,12 @@
 /** What a client chose and what its service asks for, combined. */
-import { Metadata, type MethodConfig } from '@grpc/grpc-js';
+import { Metadata, type MethodConfig, status } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import { BalancerConfig, type BalancerSettings } from '../../../lib/grpc/balancer-config.js';
 import { ChannelConfig, type ChannelChoices } from '../../../lib/grpc/channel-config.js';
 import { STREAM_MARK } from '../../../lib/grpc/endpoint-picker.js';
 import { createBalancerSettings, type LoadBalancingOptions } from '../../../lib/grpc/policies.js';
 import { createServiceConfig } from '../../../lib/grpc/service-config.js';
+import { WHOLE_ANSWER } from '../../../lib/grpc/whole-answer.js';
 import { settingsOf } from './fake-channel.js';
 
 const LOGIN = '/user.User/Login';
@@ -39,6 +40,7 @@ function channel(choices: Partial<ChannelChoices> = {}): ChannelConfig {
     retries: true,
     timeouts: true,
     waitForReady: true,
+    unaries: new Set([LOGIN]),
     streams: new Set(['/user.User/Watch']),
     ...choices,
   });
@@ -174,7 +176,13 @@ const HASHED = WRAPPED({ consistent_hash: { hashKey: 'x-user', loadFactor: 2 } }
 function choosing(chosen: LoadBalancingOptions, subsetSize?: number): ChannelConfig {
   const traits = { clientId: 'one', subsetSize, zone: undefined };
   const own = createServiceConfig(createBalancerSettings(chosen, traits));
-  const choices = { retries: true, timeouts: true, waitForReady: true, streams: new Set<string>() };
+  const choices = {
+    retries: true,
+    timeouts: true,
+    waitForReady: true,
+    unaries: new Set<string>(),
+    streams: new Set<string>(),
+  };
   return new ChannelConfig(own, { balancing: traits, chosen, ...choices });
 }
 
@@ -234,6 +242,19 @@ it('marks streams, and gives every call an object of its own', () => {
   const config = channel();
   const [one, other] = [call(config), call(config)];
   expect(one.pickInformation).not.toBe(other.pickInformation);
-  expect(one.pickInformation).toEqual({});
+  expect(one.pickInformation).not.toHaveProperty(STREAM_MARK);
   expect(call(config, '/user.User/Watch').pickInformation).toHaveProperty(STREAM_MARK);
+});
+
+it('the answer of a unary call that may be tried again counts as a whole', () => {
+  const config = channel();
+  const codes = (path: string) => Reflect.get(call(config, path).pickInformation, WHOLE_ANSWER);
+  expect(codes(LOGIN)).toEqual(new Set([status.UNAVAILABLE]));
+  expect(codes('/user.User/Other')).toBeUndefined();
+  const all = { maxAttempts: 2, nonFatalStatusCodes: ['internal', 8] };
+  config.follow(JSON.stringify({ methodConfig: [{ name: [{}], hedgingPolicy: all }] }));
+  expect(codes(LOGIN)).toEqual(new Set([status.INTERNAL, status.RESOURCE_EXHAUSTED]));
+  // A stream has to be heard as it comes; and of a method without a proto it is not known whether it is one.
+  expect(codes('/user.User/Watch')).toBeUndefined();
+  expect(codes('/user.User/Other')).toBeUndefined();
 });
