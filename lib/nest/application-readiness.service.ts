@@ -31,6 +31,11 @@ export class ApplicationReadiness {
     return !this.ended && this.gates.every((gate) => gate.isReady);
   }
 
+  /** Why it is not ready: what the first gate says that is closed. */
+  get reason(): string {
+    return this.gates.find((gate) => !gate.isReady)?.reason ?? 'it is shutting down';
+  }
+
   /** What is missing for the `health` option fails the start, also of an application whose servers come later. */
   onModuleInit(): Promise<void> {
     return this.prepare();

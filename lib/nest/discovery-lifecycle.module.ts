@@ -4,7 +4,13 @@
  * the root itself, is the last to hear of the bootstrap and the first to hear of the shutdown: records go in when
  * everything is up, and come out before anything goes down.
  */
-import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import {
+  Inject,
+  Module,
+  type NestModule,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ServiceRegistrar } from './grpc-registrar.service.js';
 import { rejectOption } from './option-reader.js';
@@ -19,7 +25,9 @@ const ONCE = 'once in an application, in its root module; clients elsewhere come
  * @throws DiscoveryError `INVALID_OPTION` at start, where more than one `forRoot` is in the application
  */
 @Module({})
-export class DiscoveryLifecycleModule implements OnApplicationBootstrap, OnModuleDestroy {
+export class DiscoveryLifecycleModule
+  implements NestModule, OnApplicationBootstrap, OnModuleDestroy
+{
   constructor(
     @Inject(ServiceRegistrar) private readonly registrar: ServiceRegistrar,
     @Inject(ModulesContainer) modules: ModulesContainer,
@@ -32,6 +40,11 @@ export class DiscoveryLifecycleModule implements OnApplicationBootstrap, OnModul
       const roots = all.filter(({ imports }) => imports.has(module)).length;
       if (roots > 1) rejectOption('forRoot', `imported ${roots} times`, ONCE);
     }
+  }
+
+  /** Nest asks for middleware, and there is none: it does so in `init()`, before any hook of an HTTP application. */
+  configure(): void {
+    this.registrar.onInitializing();
   }
 
   async onApplicationBootstrap(): Promise<void> {

@@ -22,6 +22,7 @@ import { lateRegistrations } from './late-registrations.js';
 import { type RegistrarState, type RegistrarStatus, stateOf } from './registrar-status.js';
 import { ServiceAddresses } from './service-addresses.js';
 import { checkPlacement, isOfferedAt } from './service-placement.js';
+import { UnregisteredReminder } from './unregistered-reminder.js';
 import type { ResolvedOptions } from './validate-options.js';
 import { DEFAULT_DRAIN_TIMEOUT_MS, type RecordUpdate } from './validate-service.js';
 
@@ -40,6 +41,7 @@ export class ServiceRegistrar implements GrpcServersListener {
   private readonly maxConnectionAgeMs: number | undefined;
   private readonly bound = new Set<BoundServer>();
   private readonly closing = new Map<BoundServer, Promise<void>>();
+  private readonly reminder: UnregisteredReminder;
   private bootstrapped = false;
   private draining: Promise<void> | undefined;
 
@@ -54,6 +56,12 @@ export class ServiceRegistrar implements GrpcServersListener {
     this.maxConnectionAgeMs = ages.length === 0 ? undefined : Math.min(...ages);
     this.announcements = new Announcements(registry, this.maxConnectionAgeMs, () => this.publish());
     this.addresses = new ServiceAddresses(this.options, (text) => this.logger.warn(text));
+    this.reminder = new UnregisteredReminder(
+      this.options.services,
+      this.readiness,
+      systemClock,
+      (text) => this.logger.warn(text),
+    );
     this.readiness.onChange(() => this.onReadiness());
     if (this.options.services.length > 0 || this.options.health) this.servers.follow(this);
   }
@@ -74,6 +82,7 @@ export class ServiceRegistrar implements GrpcServersListener {
    */
   drain(): Promise<void> {
     if (this.draining !== undefined) return this.draining;
+    this.reminder.stop();
     this.draining = this.announcements
       .withdraw(this.announcements.list())
       .then(() => this.untilNoticed())
@@ -119,10 +128,16 @@ export class ServiceRegistrar implements GrpcServersListener {
     for (const one of affected) this.announcements.update(one, partial);
   }
 
+  /** The application has begun to initialize its modules: the bootstrap comes when they are done. */
+  onInitializing(): void {
+    this.reminder.onInitializing();
+  }
+
   /** Every bootstrap hook of the application has run. May come more than once. */
   async onBootstrapped(): Promise<void> {
     this.checkPlacement();
     this.bootstrapped = true;
+    this.reminder.onBootstrapped();
     await this.readiness.start();
     await this.announce('start');
   }
@@ -143,6 +158,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     // Before the bootstrap others may still be connected.
     if (this.bootstrapped) this.checkPlacement();
     this.bound.add(server);
+    this.reminder.onBound(server.addresses[0] ?? server.url);
     if (this.bootstrapped) await this.readiness.start();
     await this.announce('start');
   }
@@ -203,6 +219,7 @@ export class ServiceRegistrar implements GrpcServersListener {
         // Asked only now: anything may have changed while the address was looked up.
         if (!this.mayAnnounce()) return;
         if (!this.bound.has(server) || this.announcements.has(service, server, address)) continue;
+        this.reminder.stop();
         fresh.push(this.announcements.add(service, server, address).registration);
       }
     }

@@ -22,6 +22,7 @@ const DEFAULT_TIMEOUT_MS = 5_000;
 /** A running gate. Closed until the first check has passed. */
 export class ReadinessGate {
   private ready = false;
+  private why = 'it was not asked yet';
   private stopped = false;
   private first: Promise<void> | undefined;
   private cancelTimer: CancelTimer | undefined;
@@ -39,6 +40,11 @@ export class ReadinessGate {
     return this.ready;
   }
 
+  /** Why it is not ready, by the last check that said so. */
+  get reason(): string {
+    return this.why;
+  }
+
   /** Checks now, and from now on. Resolves after the first check; further calls return the same promise. */
   start(): Promise<void> {
     this.first ??= this.check();
@@ -53,6 +59,7 @@ export class ReadinessGate {
   private async check(): Promise<void> {
     const [ready, reason] = await this.ask();
     if (this.stopped) return;
+    if (!ready) this.why = reason;
     const { intervalMs = DEFAULT_INTERVAL_MS } = this.options;
     this.cancelTimer = this.clock.setTimer(intervalMs, () => void this.check());
     if (ready === this.ready) return;

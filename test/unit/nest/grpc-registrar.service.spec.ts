@@ -288,3 +288,61 @@ describe('two gRPC servers', () => {
     expect(registrar.status.registrations).toMatchObject([{ key: 'api/127.0.0.1:2' }]);
   });
 });
+
+// The registrar of these tests knows of no server before it is bound, and says so.
+const reminders = () => warnings.filter((text) => text.includes('and clients cannot find it'));
+
+describe('a bound server that is not registered', () => {
+  const service = { name: 'api', drainDelayMs: 0 };
+  const notInitialized = expect.stringMatching(
+    /^Service "api" is not registered, .*127\.0\.0\.1:1 .*Call "await app\.init\(\)" or "await app\.listen\(port\)"/,
+  );
+
+  it('is warned about after 5 s and each minute, where nothing initializes the application', async () => {
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBound(boundServer(1));
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(reminders()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(reminders()).toEqual([notInitialized]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(reminders()).toHaveLength(2);
+    await registrar.onBootstrapped();
+    expect(registrar.status.state).toBe('registered');
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(reminders()).toHaveLength(2);
+  });
+
+  it('is not warned about while the application initializes, however long that takes', async () => {
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBound(boundServer(1));
+    registrar.onInitializing();
+    await vi.advanceTimersByTimeAsync(600_000);
+    await registrar.onBootstrapped();
+    expect(reminders()).toEqual([]);
+  });
+
+  it('is not warned about where the application offers no service, or has shut down', async () => {
+    await createRegistrar({ health: true }).registrar.onBound(boundServer(1));
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBound(boundServer(1));
+    await registrar.shutDown();
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(reminders()).toEqual([]);
+  });
+
+  it('is warned about with what the readiness check says, where it is not ready from the start', async () => {
+    const readiness = {
+      check: () => Promise.reject(new Error('database away')),
+      intervalMs: 1_000,
+    };
+    const { registrar } = createRegistrar({ service, readiness });
+    await registrar.onBootstrapped();
+    await registrar.onBound(boundServer(1));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(reminders()).toEqual([
+      'Service "api" is not registered, and clients cannot find it: the application is not ready to serve (database away). It is registered as soon as it is.',
+    ]);
+    await registrar.shutDown();
+  });
+});
