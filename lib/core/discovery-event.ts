@@ -123,5 +123,11 @@ export type DirectoryEvent =
     }
   /** What the service asks of its clients is no gRPC service config; the one before stays in use. */
   | { readonly type: 'service-config-ignored'; readonly service: string; readonly reason: string }
+  /** The service's config is used, but for names of methods or services that a client's proto does not have. */
+  | {
+      readonly type: 'service-config-names-unknown';
+      readonly service: string;
+      readonly names: string;
+    }
   /** The kept lists cannot be read or written; everything else goes on. */
   | { readonly type: 'snapshot-failed'; readonly file: string; readonly reason: string };

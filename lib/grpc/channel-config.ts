@@ -4,6 +4,8 @@ import { type BalancingChoice, fillBalancing } from './balancing-choice.js';
 import { createCallConfigSelector, type MethodKinds, type OpenChoices } from './call-config.js';
 import type { ConfigSelector } from './grpc-experimental.js';
 import { present } from './json-reader.js';
+import type { CatalogedMethod } from './method-catalog.js';
+import { unknownConfigNames } from './method-names.js';
 import {
   type ClientTraits,
   createBalancerSettings,
@@ -19,6 +21,8 @@ export interface ChannelChoices extends OpenChoices, MethodKinds {
   readonly balancing: ClientTraits | undefined;
   /** What the client says about balancing itself. Default: nothing. */
   readonly chosen?: LoadBalancingOptions;
+  /** The methods of the client's proto, where they are known: published names are compared with them. */
+  readonly methods?: readonly CatalogedMethod[];
 }
 
 /** The config of one channel. Its parts are the same objects until something changes. */
@@ -27,6 +31,8 @@ export class ChannelConfig {
   serviceConfig: ServiceConfig;
   /** For each call. */
   selector: ConfigSelector;
+  /** Names in what the service publishes that mean nothing to this client; `undefined`: none. */
+  unknownNames: string | undefined;
   /** What `own` balances by. */
   private readonly chosen: BalancingChoice;
   /** What the service last asked for, and the client did not choose anyway. */
@@ -54,7 +60,11 @@ export class ChannelConfig {
   follow(text: string | undefined): string | undefined {
     const parsed = text === undefined ? undefined : parseServiceConfig(text);
     if (parsed?.ok === false) return parsed.reason;
-    const { own } = this;
+    const { own, choices } = this;
+    this.unknownNames =
+      parsed === undefined || choices.methods === undefined
+        ? undefined
+        : unknownConfigNames(parsed.config.methodConfig, choices.methods);
     this.selector = this.selectorFor(parsed?.config);
     this.serviceConfig = parsed === undefined ? own : this.combine(parsed.config);
     return undefined;

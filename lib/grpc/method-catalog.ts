@@ -5,6 +5,8 @@ export interface CatalogedMethod {
   /** Full name of the service, e.g. `user.User`. */
   readonly service: string;
   readonly method: string;
+  /** What Nest and grpc-js call it in JavaScript: `findOne` for `FindOne`. */
+  readonly callName: string;
   /** The request, the response or both are streams. */
   readonly isStreaming: boolean;
   /** Declared with `option idempotency_level = NO_SIDE_EFFECTS` or `IDEMPOTENT`. */
@@ -13,6 +15,7 @@ export interface CatalogedMethod {
 
 interface LoadedMethod {
   readonly path: string;
+  readonly originalName?: string;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
   readonly options?: { readonly idempotency_level?: string };
@@ -50,8 +53,19 @@ export function methodKinds(methods: readonly CatalogedMethod[]) {
   return { unaries: paths(false), streams: paths(true) };
 }
 
+/** Names of the proto packages that have services, in a loaded proto; the empty text for one without a package. */
+export function packageNames(root: unknown, name = ''): string[] {
+  if (typeof root !== 'object' || root === null || 'format' in root) return [];
+  const members = Object.entries(root) as [string, unknown][];
+  const hasService = members.some(([, one]) => typeof one === 'function' && 'service' in one);
+  const inner = members.flatMap(([key, one]) =>
+    packageNames(one, name === '' ? key : `${name}.${key}`),
+  );
+  return hasService ? [name, ...inner] : inner;
+}
+
 /** The path of a method, as it stands in the request. */
-function methodPath({ service, method }: CatalogedMethod): string {
+export function methodPath({ service, method }: CatalogedMethod): string {
   return `/${service}/${method}`;
 }
 
@@ -61,6 +75,7 @@ function toMethod(definition: LoadedMethod): CatalogedMethod {
   return {
     service,
     method,
+    callName: definition.originalName ?? method.charAt(0).toLowerCase() + method.slice(1),
     isStreaming: definition.requestStream || definition.responseStream,
     isIdempotent: level === 'NO_SIDE_EFFECTS' || level === 'IDEMPOTENT',
   };

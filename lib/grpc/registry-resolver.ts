@@ -142,6 +142,9 @@ export class RegistryResolver implements Resolver {
       serviceConfig.text$.subscribe((text) => {
         const reason = config.follow(text);
         if (reason !== undefined) serviceConfig.reject(text ?? '', reason);
+        else if (config.unknownNames !== undefined) {
+          serviceConfig.question(text ?? '', config.unknownNames);
+        }
         if (reason === undefined || !begun) begin();
       }),
     );

@@ -4,6 +4,7 @@
  */
 import { type ServiceConfig, status } from '@grpc/grpc-js';
 import type { CatalogedMethod } from './method-catalog.js';
+import { isNameOf } from './method-names.js';
 
 type MethodConfig = ServiceConfig['methodConfig'][number];
 
@@ -11,7 +12,8 @@ type MethodConfig = ServiceConfig['methodConfig'][number];
 export interface RetryOptions {
   /**
    * `idempotent`: methods declared with `idempotency_level` `NO_SIDE_EFFECTS` or `IDEMPOTENT`. `all`: every method. Or a
-   * list of `Method`, `Service/Method` or `package.Service/Method`. Default `idempotent`.
+   * list of `Method`, `Service/Method` or `package.Service/Method`; Nest's spelling, `method`, is understood. A name that means
+   * no method of the client's proto fails the start. Default `idempotent`.
    */
   readonly methods?: 'idempotent' | 'all' | readonly string[];
   /** Attempts in all, the first included, 2–5. Default 4. */
@@ -78,10 +80,7 @@ function attemptPolicy(options: RetryOptions): Pick<MethodConfig, 'retryPolicy' 
 function isRetried(wanted: NonNullable<RetryOptions['methods']>, method: CatalogedMethod): boolean {
   if (wanted === 'all') return true;
   if (wanted === 'idempotent') return method.isIdempotent;
-  const service = method.service.split('.').at(-1) ?? '';
-  return [method.method, `${service}/${method.method}`, `${method.service}/${method.method}`].some(
-    (name) => wanted.includes(name),
-  );
+  return wanted.some((name) => isNameOf(name, method));
 }
 
 /** The status codes after which another attempt of a call may be made; `undefined` where there is only one. */

@@ -121,6 +121,11 @@ function describe(event: DiscoveryEvent): [Level, string] {
         'warn',
         `${event.service}: the published service config is not used: ${clip(event.reason)}. The one before stays in use.`,
       ];
+    case 'service-config-names-unknown':
+      return [
+        'warn',
+        `${event.service}: the published service config names what is not in the proto of a client here: ${clip(event.names)}. The rest of it is used.`,
+      ];
     case 'snapshot-failed':
       return [
         'warn',

@@ -1,5 +1,5 @@
 /** The options of `DiscoveryModule`, as users write them. */
-import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
+import type { ChannelCredentials, ChannelOptions, loadPackageDefinition } from '@grpc/grpc-js';
 import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { GrpcOptions } from '@nestjs/microservices';
 import type { JsonValue } from '../core/endpoint.js';
@@ -58,6 +58,9 @@ export interface ServiceOptions {
   readonly maxConnectionAgeGraceMs?: number;
 }
 
+/** A proto as `loadSync` of `@grpc/proto-loader` returns it. */
+export type PackageDefinition = Parameters<typeof loadPackageDefinition>[0];
+
 /** What all clients have in common unless they say otherwise. */
 export interface ClientDefaults {
   /** How calls are spread: a policy's name, or a policy with options and modifiers. Default `round_robin`. */
@@ -87,6 +90,14 @@ export interface ClientDefaults {
   readonly channelOptions?: ChannelOptions;
   /** Options of the proto loader, in Nest's own form. */
   readonly loader?: GrpcOptions['options']['loader'];
+  /** The package that loads protos. Default `@grpc/proto-loader`. */
+  readonly protoLoader?: string;
+  /** The largest answer, in bytes, 1 or more; -1: any. Default 4 MiB (grpc-js). */
+  readonly maxReceiveMessageLength?: number;
+  /** The largest request, in bytes, 1 or more; -1: any. Default: any. */
+  readonly maxSendMessageLength?: number;
+  /** Nest's option of that name. grpc-js 1.14 passes it over: Node's own limit for metadata holds. */
+  readonly maxMetadataSize?: number;
 }
 
 /** One client to inject: `@InjectGrpcClient(name)`. */
@@ -95,10 +106,12 @@ export interface ClientDefinition extends ClientDefaults {
   readonly name: string;
   /** The service it dials. Default: its name. */
   readonly service?: string;
-  /** The proto package, or packages. */
+  /** The proto package, or packages; the empty text for a proto without one. */
   readonly package: string | string[];
-  /** The proto file, or files. */
-  readonly protoPath: string | string[];
+  /** The proto file, or files. Required, unless `packageDefinition` takes its place. */
+  readonly protoPath?: string | string[];
+  /** A proto that is loaded already, in place of `protoPath`, `loader` and `protoLoader`. */
+  readonly packageDefinition?: PackageDefinition;
 }
 
 /** What `DiscoveryModule.forRoot` takes; everything is optional. */

@@ -27,7 +27,7 @@ import { GrpcClientFactory } from './grpc-client.factory.js';
 import { ServiceRegistrar } from './grpc-registrar.service.js';
 import { GrpcServers } from './grpc-servers.service.js';
 import { getGrpcClientToken } from './inject-grpc-client.decorator.js';
-import { rejectOption } from './option-reader.js';
+import { rejectOption, requireObject } from './option-reader.js';
 import { SnapshotFile } from './snapshot-file.js';
 import { validateClients } from './validate-clients.js';
 import { type ResolvedOptions, validateOptions } from './validate-options.js';
@@ -157,7 +157,13 @@ function clientProvider(definition: ClientDefinition): Provider {
   };
 }
 
+const ASYNC_WAYS = ['useFactory', 'useClass', 'useExisting'] as const;
+
 function asyncOptions(options: DiscoveryModuleAsyncOptions): Provider[] {
+  requireObject('forRootAsync', options, ['imports', 'inject', ...ASYNC_WAYS]);
+  if (ASYNC_WAYS.filter((way) => options[way] !== undefined).length > 1) {
+    rejectOption('forRootAsync', Object.keys(options), `one of ${ASYNC_WAYS.join(', ')}`);
+  }
   const { useFactory, useClass, useExisting } = options;
   if (useFactory !== undefined) {
     const factory = useFactory as (

@@ -1,12 +1,13 @@
 /** Makes Nest's gRPC clients out of service names. */
-import type { ChannelOptions, Client } from '@grpc/grpc-js';
+import type { ChannelOptions } from '@grpc/grpc-js';
 import {
   Inject,
   Injectable,
+  Logger,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { ClientGrpcProxy, type GrpcOptions } from '@nestjs/microservices';
+import type { ClientGrpcProxy } from '@nestjs/microservices';
 import { DiscoveryError } from '../core/discovery-error.js';
 import { formatTarget } from '../core/target.js';
 import { withCallPromises } from '../grpc/call-interceptors.js';
@@ -20,9 +21,12 @@ import { createRetryConfig } from '../grpc/retry-policy.js';
 import { createServiceConfig } from '../grpc/service-config.js';
 import { waitForReady } from '../grpc/wait-for-ready.js';
 import { warmUp } from '../grpc/warm-up.js';
-import { type DirectoryLease, DirectoryPool } from '../registry/directory-pool.js';
+import { DirectoryPool } from '../registry/directory-pool.js';
+import { DiscoveredClient } from './discovered-client.js';
 import type { ClientDefinition } from './discovery-options.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
+import { givenChannelOptions, idleOptions, nestClientOptions } from './nest-client-options.js';
+import { RetriedMethods } from './retried-methods.js';
 import { validateClient } from './validate-clients.js';
 import { validateLoadBalancing } from './validate-load-balancing.js';
 import type { ResolvedOptions } from './validate-options.js';
@@ -43,12 +47,16 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
   private readonly clients = new Set<DiscoveredClient>();
   /** What tells this process from the other clients of a service, for subsets. */
   private readonly clientId = crypto.randomUUID();
+  private readonly logger = new Logger('DiscoveryModule');
+  private readonly retriedMethods: RetriedMethods;
   private closed = false;
 
   constructor(
     @Inject(DISCOVERY_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(DirectoryPool) private readonly pool: DirectoryPool,
-  ) {}
+  ) {
+    this.retriedMethods = new RetriedMethods(options.clientDefaults);
+  }
 
   /**
    * A client for a service. Its list of endpoints is followed from now on; connections are made at
@@ -58,25 +66,26 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
    * @throws DiscoveryError `INVALID_OPTION`, `CLOSED`
    */
   create(definition: ClientDefinition): ClientGrpcProxy {
-    const client = { ...this.options.clientDefaults, ...validateClient('client', definition) };
+    const { clientDefaults } = this.options;
+    const own = validateClient('client', definition);
+    const client = {
+      ...clientDefaults,
+      ...own,
+      channelOptions: givenChannelOptions(clientDefaults, own),
+    };
     if (this.closed) {
       throw new DiscoveryError('CLOSED', `client "${client.name}": the application has shut down`);
     }
     const service = client.service ?? client.name;
     const { scheme } = this.pool.registry;
     installResolver(scheme);
-    const { keepalive, credentials, loader } = client;
-    const options: GrpcOptions['options'] = {
-      url: formatTarget(scheme, service),
-      package: client.package,
-      protoPath: client.protoPath,
-      ...(keepalive === undefined ? {} : { keepalive }),
-      ...(credentials === undefined ? {} : { credentials }),
-      ...(loader === undefined ? {} : { loader }),
-    };
+    const options = nestClientOptions(formatTarget(scheme, service), client);
     const proxy = new DiscoveredClient(options, (closed) => this.clients.delete(closed));
+    const methods = catalogMethods(proxy.packages);
+    this.retriedMethods.check(own, methods);
+    this.warn(`Client "${own.name}"`, idleOptions(own));
     // Known only now that the proto is loaded, and read by Nest only when the first channel is made.
-    options.channelOptions = this.channelOptions(client, catalogMethods(proxy.packages));
+    options.channelOptions = this.channelOptions(client, methods);
     proxy.hold(this.pool.acquire(service));
     this.clients.add(proxy);
     return proxy;
@@ -84,6 +93,10 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
 
   /** Connects the clients that are in use already, so that the first call finds a connection. */
   async onApplicationBootstrap(): Promise<void> {
+    this.warn('clientDefaults', [
+      ...idleOptions(this.options.clientDefaults),
+      ...this.retriedMethods.unmatched.map((name) => `no client has a method "${name}" to retry`),
+    ]);
     const channels = [...this.clients].flatMap((client) => client.openChannels);
     await Promise.all(channels.map((channel) => warmUp(channel, WARM_UP_TIMEOUT_MS)));
   }
@@ -91,6 +104,10 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
   onApplicationShutdown(): void {
     this.closed = true;
     for (const client of this.clients) client.close();
+  }
+
+  private warn(where: string, texts: readonly string[]): void {
+    for (const text of texts) this.logger.warn(`${where}: ${text}.`);
   }
 
   private channelOptions(
@@ -123,41 +140,9 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
           timeouts: timeoutMs === undefined,
           waitForReady: client.waitForReady === undefined,
           ...methodKinds(methods),
+          methods,
         },
       },
     );
-  }
-}
-
-/** Nest's client, with a look at what it has loaded and opened; its list is followed for as long as it is open. */
-class DiscoveredClient extends ClientGrpcProxy {
-  private lease: DirectoryLease | undefined;
-
-  constructor(
-    options: GrpcOptions['options'],
-    private readonly onClose: (client: DiscoveredClient) => void,
-  ) {
-    super(options);
-  }
-
-  /** The proto packages, as grpc-js loaded them. */
-  get packages(): readonly unknown[] {
-    return this.grpcClients;
-  }
-
-  /** The channels opened so far: one per proto service in use. */
-  get openChannels(): ReturnType<Client['getChannel']>[] {
-    return [...this.clients.values()].map((client: Client) => client.getChannel());
-  }
-
-  /** Has a list followed until this client is closed. */
-  hold(lease: DirectoryLease): void {
-    this.lease = lease;
-  }
-
-  override close(): void {
-    super.close();
-    this.lease?.release();
-    this.onClose(this);
   }
 }

@@ -1,4 +1,5 @@
 /** Checks of single option values. Each failure names the option, the value and what is allowed. */
+import { didYouMean } from '../core/closest-name.js';
 import { DiscoveryError } from '../core/discovery-error.js';
 
 /** Options whose values are never shown, the misspelt ones among them. */
@@ -27,9 +28,16 @@ export function requireObject<Field extends string>(
   const unknown = Object.keys(value).find((field) => !fields.some((known) => known === field));
   if (unknown !== undefined) {
     const given: unknown = Reflect.get(value, unknown);
-    return rejectOption(`${option}.${unknown}`, given, `none; ${option} has ${fields.join(', ')}`);
+    const allowed = `none; ${option} has ${fields.join(', ')}${didYouMean(unknown, fields)}`;
+    return rejectOption(`${option}.${unknown}`, given, allowed);
   }
   return value;
+}
+
+/** One of some names. */
+export function requireName(option: string, value: unknown, names: readonly string[]): string {
+  const found = names.find((name) => name === value);
+  return found ?? rejectOption(option, value, `${names.join(', ')}${didYouMean(value, names)}`);
 }
 
 export function requireString(

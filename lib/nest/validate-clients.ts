@@ -1,6 +1,6 @@
 /** Checks client definitions. */
 import { ChannelCredentials } from '@grpc/grpc-js';
-import type { ClientDefaults, ClientDefinition } from './discovery-options.js';
+import type { ClientDefaults, ClientDefinition, PackageDefinition } from './discovery-options.js';
 import {
   optionalBoolean,
   optionalInteger,
@@ -10,6 +10,7 @@ import {
   requireObject,
   requireString,
 } from './option-reader.js';
+import { checkChannelOptions, checkKeepalive, checkLoader } from './validate-channel.js';
 import { validateLoadBalancing } from './validate-load-balancing.js';
 import { validateRetry } from './validate-retry.js';
 import { validateServiceName } from './validate-service.js';
@@ -25,11 +26,31 @@ const DEFAULT_FIELDS = [
   'credentials',
   'channelOptions',
   'loader',
+  'protoLoader',
+  'maxReceiveMessageLength',
+  'maxSendMessageLength',
+  'maxMetadataSize',
 ] as const;
-const CLIENT_FIELDS = ['name', 'service', 'package', 'protoPath', ...DEFAULT_FIELDS] as const;
+const CLIENT_FIELDS = [
+  'name',
+  'service',
+  'package',
+  'protoPath',
+  'packageDefinition',
+  ...DEFAULT_FIELDS,
+] as const;
 
-/** The channel option by which plain grpc-js clients balance and retry. */
-const SERVICE_CONFIG = 'grpc.service_config';
+/** Nest's own default. */
+const DEFAULT_PROTO_LOADER = '@grpc/proto-loader';
+
+/** Nest's own names for limits that are channel options too. A limit of -1 is none. */
+export const SIZE_OPTIONS = {
+  maxReceiveMessageLength: 'grpc.max_receive_message_length',
+  maxSendMessageLength: 'grpc.max_send_message_length',
+  maxMetadataSize: 'grpc.max_metadata_size',
+} as const;
+const SIZE_FIELDS = Object.keys(SIZE_OPTIONS) as (keyof typeof SIZE_OPTIONS)[];
+const LARGEST_SIZE = 2 ** 31 - 1;
 
 /** @throws DiscoveryError `INVALID_OPTION` */
 export function validateClients(option: string, value: unknown): readonly ClientDefinition[] {
@@ -54,9 +75,34 @@ export function validateClient(option: string, value: unknown): ClientDefinition
     ...checkDefaults(option, given),
     name,
     service,
-    package: oneOrMore(`${option}.package`, given.package),
-    protoPath: oneOrMore(`${option}.protoPath`, given.protoPath),
+    package: packages(`${option}.package`, given.package),
+    ...proto(option, given),
   });
+}
+
+/** Nest's word for declarations outside any package is the empty text. */
+function packages(option: string, value: unknown): string | string[] {
+  const allowed = 'a non-empty string, or an array of them; "" for a proto without a package';
+  const list = Array.isArray(value) ? value : [value];
+  const fits = list.length > 0 && list.every((name) => typeof name === 'string');
+  return fits ? (value as string | string[]) : rejectOption(option, value, allowed);
+}
+
+function proto(
+  option: string,
+  { protoPath, packageDefinition }: Partial<Record<(typeof CLIENT_FIELDS)[number], unknown>>,
+): Pick<ClientDefinition, 'protoPath' | 'packageDefinition'> {
+  const path =
+    protoPath === undefined && packageDefinition !== undefined
+      ? {}
+      : { protoPath: oneOrMore(`${option}.protoPath`, protoPath) };
+  if (packageDefinition === undefined) return path;
+  const name = `${option}.packageDefinition`;
+  const definition = requireFields(name, packageDefinition) as PackageDefinition;
+  if (Object.keys(definition).length === 0) {
+    rejectOption(name, definition, 'what loadSync of @grpc/proto-loader returns, not empty');
+  }
+  return { ...path, packageDefinition: definition };
 }
 
 /** @throws DiscoveryError `INVALID_OPTION` */
@@ -65,10 +111,9 @@ export function validateClientDefaults(option: string, value: unknown): ClientDe
   return Object.freeze(checkDefaults(option, given));
 }
 
-function checkDefaults(
-  option: string,
-  given: Partial<Record<(typeof DEFAULT_FIELDS)[number], unknown>>,
-): ClientDefaults {
+type GivenDefaults = Partial<Record<(typeof DEFAULT_FIELDS)[number], unknown>>;
+
+function checkDefaults(option: string, given: GivenDefaults): ClientDefaults {
   const { loadBalancing, credentials } = given;
   if (loadBalancing !== undefined) {
     validateLoadBalancing(`${option}.loadBalancing`, loadBalancing);
@@ -81,24 +126,49 @@ function checkDefaults(
     rejectOption(`${option}.credentials`, credentials, 'ChannelCredentials of @grpc/grpc-js');
   }
   optionalInteger(`${option}.timeoutMs`, given.timeoutMs, 1, 3_600_000);
-  for (const field of ['keepalive', 'channelOptions', 'loader'] as const) {
-    const value = given[field];
-    if (value === undefined) continue;
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      rejectOption(`${option}.${field}`, value, 'an object');
-    }
-  }
-  checkChannelOptions(`${option}.channelOptions`, given.channelOptions);
+  optionalString(`${option}.protoLoader`, given.protoLoader);
+  if (given.keepalive !== undefined) checkKeepalive(`${option}.keepalive`, given.keepalive);
+  checkLoading(option, given);
+  checkChannel(option, given);
   const present = DEFAULT_FIELDS.filter((field) => given[field] !== undefined);
   return Object.fromEntries(present.map((field) => [field, given[field]]));
 }
 
-/** The resolver's service config wins over the channel's own, which would be passed over without a word. */
-function checkChannelOptions(option: string, value: unknown): void {
-  const own: unknown = Reflect.get((value ?? {}) as object, SERVICE_CONFIG);
-  if (own === undefined) return;
-  const instead = 'none; use loadBalancing, retry and timeoutMs, or publish it for all clients';
-  rejectOption(`${option}["${SERVICE_CONFIG}"]`, own, instead);
+/** A loader of the user's own has options of its own. */
+function checkLoading(option: string, { loader, protoLoader }: GivenDefaults): void {
+  if (loader === undefined) return;
+  const isOurs = protoLoader === undefined || protoLoader === DEFAULT_PROTO_LOADER;
+  if (isOurs) checkLoader(`${option}.loader`, loader);
+  else requireFields(`${option}.loader`, loader);
+}
+
+function checkChannel(option: string, given: GivenDefaults): void {
+  const { channelOptions = {} } = given;
+  const name = `${option}.channelOptions`;
+  const options = requireFields(name, channelOptions);
+  checkChannelOptions(name, options);
+  for (const field of SIZE_FIELDS) {
+    checkSize(`${option}.${field}`, given[field]);
+    const other = Reflect.get(options, SIZE_OPTIONS[field]) as unknown;
+    if (given[field] === undefined || other === undefined) continue;
+    rejectOption(
+      `${option}.${field}`,
+      given[field],
+      `one of it and ${name}["${SIZE_OPTIONS[field]}"]`,
+    );
+  }
+}
+
+function checkSize(option: string, value: unknown): void {
+  if (value === undefined || value === -1) return;
+  const fits = Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= LARGEST_SIZE;
+  const allowed = `a whole number of bytes from 1 to ${LARGEST_SIZE}, or -1 for no limit`;
+  if (!fits) rejectOption(option, value, allowed);
+}
+
+function requireFields(option: string, value: unknown): object {
+  const fits = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return fits ? value : rejectOption(option, value, 'an object');
 }
 
 // Another copy of grpc-js has another class, and its credentials would not work: `instanceof` is meant.
@@ -110,5 +180,6 @@ function oneOrMore(option: string, value: unknown): string | string[] {
   if (Array.isArray(value) && value.length > 0) {
     return value.map((entry) => requireString(option, entry));
   }
-  return requireString(option, value, 'a non-empty string, or an array of them');
+  const allowed = 'a non-empty string, or an array of them; or packageDefinition in its place';
+  return requireString(option, value, allowed);
 }

@@ -6,6 +6,7 @@ import {
   optionalNumber,
   optionalString,
   rejectOption,
+  requireName,
   requireObject,
   requireString,
 } from './option-reader.js';
@@ -41,7 +42,7 @@ const OWN_FIELDS = {
  */
 export function validateLoadBalancing(option: string, value: unknown): LoadBalancingOptions {
   if (typeof value === 'string') {
-    checkPolicy(option, value);
+    requireName(option, value, knownPolicies());
     if (value === 'consistent_hash') {
       rejectOption(option, value, 'an object with policy and hashKey, which this policy needs');
     }
@@ -51,16 +52,10 @@ export function validateLoadBalancing(option: string, value: unknown): LoadBalan
     return rejectOption(option, value, `${knownPolicies().join(', ')}, or an object`);
   }
   const given: Given = requireObject<(typeof FIELDS)[number]>(option, value, FIELDS);
-  if (given.policy !== undefined) checkPolicy(`${option}.policy`, given.policy);
+  if (given.policy !== undefined) requireName(`${option}.policy`, given.policy, knownPolicies());
   checkOwnFields(option, given);
   checkModifiers(option, given);
   return value;
-}
-
-function checkPolicy(option: string, value: unknown): void {
-  if (!knownPolicies().some((name) => name === value)) {
-    rejectOption(option, value, knownPolicies().join(', '));
-  }
 }
 
 function checkOwnFields(option: string, given: Given): void {

@@ -5,6 +5,7 @@ import {
   optionalNumber,
   rejectOption,
   requireArray,
+  requireName,
   requireObject,
   requireString,
 } from './option-reader.js';
@@ -53,7 +54,5 @@ function checkStatusCodes(option: string, value: unknown): void {
   const names = Object.keys(status).filter((name) => Number.isNaN(Number(name)) && name !== 'OK');
   const list = requireArray(option, value, 'status codes');
   if (list.length === 0) rejectOption(option, list, `at least one of ${names.join(', ')}`);
-  for (const name of list) {
-    if (!names.some((known) => known === name)) rejectOption(option, name, names.join(', '));
-  }
+  for (const name of list) requireName(option, name, names);
 }

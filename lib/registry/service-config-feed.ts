@@ -8,6 +8,7 @@ export class ServiceConfigFeed {
   /** The config's JSON, and every change; `undefined` while there is none. Never completes and never errors. */
   readonly text$: Observable<string | undefined>;
   private rejected: string | undefined;
+  private questioned = '';
 
   constructor(
     registry: Registry,
@@ -24,5 +25,12 @@ export class ServiceConfigFeed {
     if (this.rejected === text) return;
     this.rejected = text;
     this.onEvent?.({ type: 'service-config-ignored', service: this.service, reason });
+  }
+
+  /** A config is used, but names in it mean nothing to a client. Told once for each config and names. */
+  question(text: string, names: string): void {
+    if (this.questioned === `${text} ${names}`) return;
+    this.questioned = `${text} ${names}`;
+    this.onEvent?.({ type: 'service-config-names-unknown', service: this.service, names });
   }
 }

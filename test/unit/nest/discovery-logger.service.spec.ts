@@ -48,6 +48,11 @@ const EVENTS: {
     service: 'api',
     reason: 'it is not JSON',
   },
+  'service-config-names-unknown': {
+    type: 'service-config-names-unknown',
+    service: 'api',
+    names: 'method "user.User/find" (did you mean Find?)',
+  },
   'removals-held': {
     type: 'removals-held',
     service: 'api',
@@ -87,6 +92,7 @@ const LINES: { readonly [Type in DiscoveryEvent['type']]: readonly [string, ...s
   ],
   'endpoints-changed': ['debug', 'api', '5 endpoints', '+2', '−1'],
   'service-config-ignored': ['warn', 'api', 'it is not JSON', 'before stays in use'],
+  'service-config-names-unknown': ['warn', 'api', 'did you mean Find?', 'The rest of it is used'],
   'removals-held': ['warn', 'api', 'h:1, h:2, h:3, h:4, h:5 and 2 more', 'at once', 'stay in use'],
   'removals-released': ['warn', 'api', 'h:1', 'no longer used', 'removalGuard'],
   'snapshot-used': ['warn', 'api', '3 endpoints', '1970-01-01T00:00:00.000Z', 'until it does'],

@@ -225,6 +225,80 @@ const BAD: readonly BadInput[] = [
     '"{}"',
     'none; use loadBalancing, retry and timeoutMs',
   ],
+  [client({ package: ['user', 7] }), 'clients[0].package', '["user",7]', '"" for a proto without'],
+  [client({ protoPath: undefined }), 'clients[0].protoPath', 'undefined', 'or packageDefinition'],
+  [client({ packageDefinition: [] }), 'clients[0].packageDefinition', '[]', 'an object'],
+  [
+    client({ packageDefinition: {} }),
+    'clients[0].packageDefinition',
+    '{}',
+    'what loadSync of @grpc/proto-loader returns',
+  ],
+  [client({ protoLoader: '' }), 'clients[0].protoLoader', '""', 'a non-empty string'],
+  ...(['maxReceiveMessageLength', 'maxSendMessageLength', 'maxMetadataSize'] as const).flatMap(
+    (field): BadInput[] => [
+      [client({ [field]: 0 }), `clients[0].${field}`, '0', 'or -1 for no limit'],
+      [
+        client({ [field]: '8mb' }),
+        `clients[0].${field}`,
+        '"8mb"',
+        'a whole number of bytes from 1',
+      ],
+    ],
+  ),
+  [
+    client({
+      maxReceiveMessageLength: 1,
+      channelOptions: { 'grpc.max_receive_message_length': 2 },
+    }),
+    'clients[0].maxReceiveMessageLength',
+    '1',
+    'one of it and clients[0].channelOptions["grpc.max_receive_message_length"]',
+  ],
+  [
+    client({ keepalive: { keepaliveTime: 1 } }),
+    'clients[0].keepalive.keepaliveTime',
+    '1',
+    'did you mean keepaliveTimeMs?',
+  ],
+  [
+    client({ loader: { keepcase: 1 } }),
+    'clients[0].loader.keepcase',
+    '1',
+    'did you mean keepCase?',
+  ],
+  [
+    client({ channelOptions: { 'grpc.keepalive_time': 1 } }),
+    'clients[0].channelOptions["grpc.keepalive_time"]',
+    '1',
+    'did you mean grpc.keepalive_time_ms?',
+  ],
+  [
+    { clientDefaults: { keepalive: { x: 1 } } },
+    'clientDefaults.keepalive.x',
+    '1',
+    'none; clientDefaults.keepalive has keepaliveTimeMs',
+  ],
+  [
+    client({ loadBalancing: 'roundRobin' }),
+    'clients[0].loadBalancing',
+    '"roundRobin"',
+    'did you mean round_robin?',
+  ],
+  [
+    client({ retry: { statusCodes: ['unavailable'] } }),
+    'clients[0].retry.statusCodes',
+    '"unavailable"',
+    'did you mean UNAVAILABLE?',
+  ],
+  [service({ ttlSecond: 5 }), 'service.ttlSecond', '5', 'did you mean ttlSeconds?'],
+  [{ removalGuard: { maxholdMs: 5 } }, 'removalGuard.maxholdMs', '5', 'did you mean maxHoldMs?'],
+  [
+    etcd({ timings: { backoffCap: 5 } }),
+    'etcd.timings.backoffCap',
+    '5',
+    'did you mean backoffCapMs?',
+  ],
   ...['', 'X-User', 'x user', 'ä', 'grpc-user', 'x-user-bin'].map(
     (hashKey): [unknown, string, string, string] => [
       client({ loadBalancing: { policy: 'consistent_hash', hashKey } }),
@@ -298,6 +372,15 @@ describe('bad options fail at once, before anything is dialled', () => {
     expect(rejection(() => resolve({})).message).toMatch(
       /^\[INVALID_OPTION\] option ETCD_HOSTS is "h"; allowed: http:\/\/host:port/,
     );
+  });
+
+  it.each([
+    [{ usefactory: () => ({}) }, 'forRootAsync.usefactory', 'did you mean useFactory?'],
+    [{ useFactory: () => ({}), useClass: Object }, 'forRootAsync', 'one of useFactory, useClass'],
+  ])('in forRootAsync too: %o', (options, option, allowed) => {
+    const { message } = rejection(() => DiscoveryModule.forRootAsync(options as never));
+    expect(message).toContain(`option ${option} is`);
+    expect(message).toContain(allowed);
   });
 
   it('in forRootAsync, where none of the ways to make options is given', () => {
@@ -471,10 +554,32 @@ describe('good options', () => {
       credentials,
       channelOptions: { 'grpc.max_send_message_length': 1 },
       loader: { keepCase: true },
+      protoLoader: '@grpc/proto-loader',
+      maxReceiveMessageLength: -1,
+      maxMetadataSize: 1,
     };
     expect(resolve({ clients: [definition] }).clients[0]).toMatchObject(definition);
     const { name: _, package: __, protoPath: ___, ...defaults } = definition;
     expect(resolve({ clientDefaults: defaults }).clientDefaults).toEqual(defaults);
+  });
+
+  it('a client of a proto without a package, or of one that is loaded already', () => {
+    const packageDefinition = { 'a.B': {} };
+    const { clients } = resolve({
+      clients: [
+        { ...CLIENT, package: '' },
+        { name: 'b', package: 'user', packageDefinition },
+      ],
+    });
+    expect(clients).toMatchObject([
+      { package: '', protoPath: 'user.proto' },
+      { packageDefinition },
+    ]);
+  });
+
+  it('a loader of the user may have options of its own', () => {
+    const loading = { protoLoader: 'own-loader', loader: { anything: 1 } };
+    expect(resolve({ clients: [{ ...CLIENT, ...loading }] }).clients[0]).toMatchObject(loading);
   });
 
   it.each(['x-user', 'user_id.v2', '7', String])('a hash key may be %s', (hashKey) => {

@@ -1,0 +1,53 @@
+/** Which known name was meant by one that does not exist. */
+
+/** The share of the longer name's letters that may differ. */
+const MOST_DIFFERENT = 0.34;
+
+/**
+ * The known name that is most like a given one: the same but for case and separators, or a few letters away (Levenshtein's
+ * distance, up to a third of the longer name).
+ *
+ * @returns `undefined` where none is like it
+ */
+export function closestName(given: string, known: readonly string[]): string | undefined {
+  const plain = lettersOf(given);
+  let closest: string | undefined;
+  let least = Infinity;
+  for (const name of known) {
+    const letters = lettersOf(name);
+    const bound = Math.max(1, Math.floor(Math.max(plain.length, letters.length) * MOST_DIFFERENT));
+    if (Math.abs(plain.length - letters.length) > bound) continue;
+    const distance = editDistance(plain, letters);
+    if (distance > bound || distance >= least || distance >= letters.length) continue;
+    closest = name;
+    least = distance;
+  }
+  return closest;
+}
+
+/** The question that ends an error's text, `; did you mean …?`; empty where no known name is like the given one. */
+export function didYouMean(given: unknown, known: readonly string[]): string {
+  const name = typeof given === 'string' ? closestName(given, known) : undefined;
+  return name === undefined ? '' : `; did you mean ${name}?`;
+}
+
+function lettersOf(name: string): string {
+  return name
+    .slice(0, 100)
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '');
+}
+
+/** Levenshtein's distance, row by row. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let at = 0; at < from.length; at++) {
+    const next = [at + 1];
+    for (let column = 0; column < to.length; column++) {
+      const replaced = (row[column] ?? 0) + (from[at] === to[column] ? 0 : 1);
+      next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}
