@@ -14,13 +14,25 @@ import type { RegistrationEvent } from './discovery-event.js';
  */
 export type RecordStanding =
   | { readonly name: 'unwritten' }
-  | { readonly name: 'held'; readonly contests: number; readonly since: number }
-  | { readonly name: 'missing'; readonly contests: number }
+  | {
+      readonly name: 'held';
+      readonly contests: number;
+      readonly since: number;
+      readonly rival?: Rival;
+    }
+  | { readonly name: 'missing'; readonly contests: number; readonly rival?: Rival }
   | {
       readonly name: 'contested';
       readonly contests: number;
       readonly contestAt: number;
+      readonly rival?: Rival;
     };
+
+/** Another process that claims our key: what it wrote there while we held it, and the lease it wrote that under. */
+export interface Rival {
+  readonly leaseId: string;
+  readonly value: string;
+}
 
 /** A record as the machine knows it. */
 export interface LeaseRecord {
@@ -46,6 +58,8 @@ export interface RecordRequest {
    * - `remove`: delete it when it is ours.
    */
   readonly mode: 'verify' | 'claim' | 'remove';
+  /** Which process the record goes to instead of being deleted, in mode `remove`: one that claims the key too. */
+  readonly heir?: Rival;
 }
 
 /** A request that leaves the record in the registry. */
@@ -53,8 +67,9 @@ export type HoldRequest = RecordRequest & { readonly mode: 'verify' | 'claim' };
 
 /** What a sync asks about each record. */
 export function recordRequests(records: LeaseRecords, now: number): RecordRequest[] {
-  return [...records].map(([key, { value, wanted, standing }]) => {
-    if (!wanted) return { key, value, mode: 'remove' };
+  return [...records].map(([key, record]) => {
+    const { value, wanted, standing } = record;
+    if (!wanted) return removalRequest(key, record);
     return { key, value, mode: isClaimDue(standing, now) ? 'claim' : 'verify' };
   });
 }
@@ -64,7 +79,17 @@ export function recordRequests(records: LeaseRecords, now: number): RecordReques
  * not ours.
  */
 export function removalRequests(records: LeaseRecords): RecordRequest[] {
-  return [...records].map(([key, { value }]) => ({ key, value, mode: 'remove' }));
+  return [...records].map(([key, record]) => removalRequest(key, record));
+}
+
+function removalRequest(key: string, { value, standing }: LeaseRecord): RecordRequest {
+  const heir = rivalOf(standing);
+  return { key, value, mode: 'remove', ...(heir === undefined ? {} : { heir }) };
+}
+
+/** The other process that claims the key, as far as is known. */
+export function rivalOf(standing: RecordStanding): Rival | undefined {
+  return standing.name === 'unwritten' ? undefined : standing.rival;
 }
 
 /** Whether a record needs a request before the next keepalive. */
@@ -131,7 +156,9 @@ export function unwantedRecords(records: LeaseRecords, keys: readonly string[]):
 }
 
 function missing({ standing }: LeaseRecord): RecordStanding {
-  return standing.name === 'held' ? { name: 'missing', contests: standing.contests } : standing;
+  if (standing.name !== 'held') return standing;
+  const { contests, rival } = standing;
+  return { name: 'missing', contests, ...(rival === undefined ? {} : { rival }) };
 }
 
 /** The records when their lease is gone: the registry deleted them with it. */

@@ -22,3 +22,11 @@ export function serviceConfigPrefix(namespace: string): string {
 export function recordKey(namespace: string, service: string, suffix: string): string {
   return servicePrefix(namespace, service) + suffix;
 }
+
+/**
+ * The part of a record's key behind the service for one of several processes that serve the same address. Clients read the address from
+ * the record, and count it once.
+ */
+export function workerKey(address: string, workerId: number): string {
+  return `${address}#${workerId}`;
+}

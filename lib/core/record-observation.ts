@@ -2,7 +2,15 @@
 import { type BackoffPolicy, backoffDelayMs } from './backoff.js';
 import type { Random } from './clock.js';
 import type { RegistrationEvent } from './discovery-event.js';
-import type { LeaseRecord, LeaseRecords, RecordStanding } from './lease-record.js';
+import { isDraining } from './endpoint.js';
+import { decodeEndpoint } from './endpoint-codec.js';
+import {
+  type LeaseRecord,
+  type LeaseRecords,
+  type RecordStanding,
+  type Rival,
+  rivalOf,
+} from './lease-record.js';
 
 /** What a request found for one key. */
 export type RecordObservation =
@@ -17,6 +25,8 @@ export type RecordObservation =
   | {
       readonly name: 'foreign';
       readonly value: string;
+      /** The lease it stands under; absent where it was gone again. */
+      readonly leaseId?: string;
       /** It came between a look at the key and our write; else the key was only looked at. */
       readonly contested: boolean;
     }
@@ -55,6 +65,7 @@ export function observeRecord(
   }
   const before = record.standing;
   const contests = before.name === 'unwritten' ? 0 : before.contests;
+  const known = rivalOf(before);
   const become = (standing: RecordStanding, events: readonly RegistrationEvent[]) => ({
     record: { value, wanted, standing },
     events,
@@ -72,6 +83,7 @@ export function observeRecord(
         name: 'held',
         contests: settled ? 0 : contests,
         since,
+        ...withRival(settled ? undefined : known),
       };
       return become(standing, before.name === 'held' ? [] : [registered]);
     }
@@ -86,13 +98,15 @@ export function observeRecord(
         key,
         foreignValue: observation.value,
       };
-      return become({ name: 'contested', contests: contests + 1, contestAt }, [conflict]);
+      const rival = withRival(rivalFrom(observation) ?? known);
+      return become({ name: 'contested', contests: contests + 1, contestAt, ...rival }, [conflict]);
     }
     case 'written': {
       const standing: RecordStanding = {
         name: 'held',
         contests,
         since: context.now,
+        ...withRival(known),
       };
       if (before.name === 'held') {
         return become(standing, observation.updated ? [] : [{ type: 'record-restored', key }]);
@@ -108,6 +122,23 @@ export function observeRecord(
     }
   }
 }
+
+function withRival(rival: Rival | undefined): { readonly rival?: Rival } {
+  return rival === undefined ? {} : { rival };
+}
+
+/** The process that wrote a foreign record, unless the record has no lease, or it says itself that its server leaves. */
+function rivalFrom({
+  value,
+  leaseId = NO_LEASE,
+}: Extract<RecordObservation, { name: 'foreign' }>): Rival | undefined {
+  const decoded = decodeEndpoint(value);
+  if (leaseId === NO_LEASE || !decoded.ok || isDraining(decoded.endpoint)) return undefined;
+  return { leaseId, value };
+}
+
+/** How etcd writes that a key has no lease. */
+const NO_LEASE = '0';
 
 /**
  * How long a record has to be held until an old conflict is over, in milliseconds: longer than a rival takes to find out that it lost,

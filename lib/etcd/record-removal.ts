@@ -34,7 +34,9 @@ export function announceRemovals(
   records: readonly RecordRequest[],
   totalMs?: number,
 ): Promise<readonly RecordOutcome[]> {
-  return inBatches(records, (batch) => announce(connection, leaseId, batch, totalMs));
+  return handOver(connection, leaseId, records, totalMs, (rest) =>
+    inBatches(rest, (batch) => announce(connection, leaseId, batch, totalMs)),
+  );
 }
 
 /** Announces the removal of records and deletes them, where they are ours. */
@@ -43,7 +45,41 @@ export function removeRecords(
   leaseId: string,
   records: readonly RecordRequest[],
 ): Promise<readonly RecordOutcome[]> {
-  return inBatches(records, (batch) => remove(connection, leaseId, batch));
+  return handOver(connection, leaseId, records, undefined, (rest) =>
+    inBatches(rest, (batch) => remove(connection, leaseId, batch)),
+  );
+}
+
+/**
+ * Gives the records that other processes claim too to those, so that no client loses an address at which another process serves; the
+ * rest, and those whose heirs are gone, go the usual way.
+ */
+async function handOver(
+  connection: EtcdConnection,
+  leaseId: string,
+  records: readonly RecordRequest[],
+  totalMs: number | undefined,
+  takeOut: (records: readonly RecordRequest[]) => Promise<readonly RecordOutcome[]>,
+): Promise<readonly RecordOutcome[]> {
+  const handedOver = await Promise.all(
+    records.map(async (record): Promise<RecordOutcome | undefined> => {
+      const { key, heir } = record;
+      if (heir === undefined) return undefined;
+      const value = Buffer.from(heir.value);
+      const put = { request_put: { key: Buffer.from(key), value, lease: heir.leaseId } };
+      const given = ifOurs(connection, leaseId, new Map([[key, put]]), totalMs);
+      const [result] = await Promise.allSettled([given]);
+      const isTheirs = result.status === 'fulfilled' && result.value.has(key);
+      if (isTheirs) {
+        const found = new Map<string, RecordObservation>([[key, { name: 'spared' }]]);
+        return { records: [record], result: { status: 'fulfilled', value: found } };
+      }
+      const isSilent = result.status === 'rejected' && isUnavailable(result.reason);
+      return isSilent ? { records: [record], result } : undefined;
+    }),
+  );
+  const rest = records.filter((_, index) => handedOver[index] === undefined);
+  return [...handedOver.filter((outcome) => outcome !== undefined), ...(await takeOut(rest))];
 }
 
 async function announce(

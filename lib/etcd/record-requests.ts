@@ -25,7 +25,8 @@ export async function syncRecord(
   if (found === 'ours') return { name: 'held' };
   const foreign = found !== undefined && found.leaseId !== leaseId ? found : undefined;
   if (foreign !== undefined && request.mode === 'verify') {
-    return { name: 'foreign', value: foreign.value, contested: false };
+    const { value } = foreign;
+    return { name: 'foreign', value, leaseId: foreign.leaseId, contested: false };
   }
   const written = await write(connection, request, leaseId, found?.modRevision ?? '0');
   const updated = found !== undefined && foreign === undefined;
@@ -37,7 +38,10 @@ export async function syncRecord(
   // A write of an older value came late.
   if (now?.leaseId === leaseId) return syncRecord(connection, leaseId, request);
   // Somebody wrote in between: it is theirs until looked at again.
-  return { name: 'foreign', value: (now ?? foreign)?.value ?? '', contested: true };
+  const theirs = now ?? foreign;
+  return theirs === undefined
+    ? { name: 'foreign', value: '', contested: true }
+    : { name: 'foreign', value: theirs.value, leaseId: theirs.leaseId, contested: true };
 }
 
 async function inspect(

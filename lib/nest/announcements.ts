@@ -11,6 +11,7 @@ import {
   type ResolvedService,
   updatedRecord,
 } from './validate-service.js';
+import { defaultKey } from './worker-key.js';
 
 /** One service at one server. */
 export interface Announcement {
@@ -64,11 +65,12 @@ export class Announcements {
 
   /** Announces a service. Returns at once; the registration goes on until it succeeds. */
   add(service: ResolvedService, server: BoundServer, address: string): Announcement {
+    const key = service.key ?? defaultKey(address);
     const registration = this.registry.register({
       service: service.name,
       endpoint: this.endpoint(service, address),
       ttlSeconds: service.ttlSeconds,
-      ...(service.key === undefined ? {} : { key: service.key }),
+      ...(key === undefined ? {} : { key }),
     });
     const announcement = { service, server, address, registration };
     this.entries.set(

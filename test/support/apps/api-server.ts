@@ -88,3 +88,5 @@ process.on('SIGHUP', () => {
 });
 await start();
 emit('listening');
+// As a worker of api-cluster.
+process.send?.('listening');

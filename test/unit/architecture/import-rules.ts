@@ -41,6 +41,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'node:path',
       // Whether what was given for a certificate is one.
       'node:crypto',
+      // Which worker of several that share an address this process is.
+      'node:cluster',
       // The address of the interface that routes to etcd, and the list of interfaces.
       'node:dgram',
       // Of node:net only what tells an address from a name: nest opens no connection.

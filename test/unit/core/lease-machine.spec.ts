@@ -350,6 +350,12 @@ function lose(driver: Driver): Driver {
   return driver.synced({ 'api/a': foreign('theirs') });
 }
 
+/** What a stop now would ask about the records. */
+function removal({ machine, now }: Driver): unknown {
+  const [effect] = stepLease(machine, { type: 'stop' }, contextAt(now)).effects;
+  return effect?.type === 'revoke' ? effect.records : undefined;
+}
+
 /** Stopped while its lease is being granted. */
 function granting(): Driver {
   return new Driver().want('api/a').feed({ type: 'stop' });
@@ -603,6 +609,51 @@ describe('a conflict', () => {
     driver.synced({ 'api/a': HELD, 'api/b': WRITTEN }).news();
     driver.due().synced({ 'api/a': foreign('theirs'), 'api/b': HELD });
     expect(driver.asked).toEqual(['sync claim api/a=1 verify api/b=2']);
+  });
+});
+
+describe('a record that another process claims too', () => {
+  const THEIRS = '{"Op":0,"Addr":"h:1","Metadata":null}';
+  const theirs = (value = THEIRS, leaseId = 'R'): RecordObservation => ({
+    name: 'foreign',
+    value,
+    leaseId,
+    contested: false,
+  });
+  /** Ours again, after another process wrote it. */
+  const contested = (found = theirs()): Driver =>
+    Driver.registered().due().synced({ 'api/a': found }).synced({ 'api/a': WRITTEN });
+  const plain = { key: 'api/a', value: '1', mode: 'remove' };
+
+  it('goes to that process instead of being deleted', () => {
+    const heir = { leaseId: 'R', value: THEIRS };
+    expect(removal(contested())).toEqual([{ ...plain, heir }]);
+    expect(removal(contested().due().synced({ 'api/a': HELD }))).toEqual([{ ...plain, heir }]);
+    const leaving = two().due().synced({ 'api/a': theirs(), 'api/b': HELD });
+    leaving.synced({ 'api/a': WRITTEN, 'api/b': HELD });
+    const step = stepLease(
+      leaving.machine,
+      { type: 'unwant', keys: ['api/a'] },
+      contextAt(leaving.now),
+    );
+    expect(step.effects).toMatchObject([{ type: 'sync', records: [{ ...plain, heir }, {}] }]);
+  });
+
+  it('is deleted where nothing else ever claimed it, or what did leaves, or has no lease', () => {
+    const draining = `${THEIRS.slice(0, -1)},"Discovery":{"draining":true}}`;
+    expect(removal(Driver.registered())).toEqual([plain]);
+    expect(removal(contested(theirs(draining)))).toEqual([plain]);
+    expect(removal(contested(theirs(THEIRS, '0')))).toEqual([plain]);
+    expect(removal(contested(theirs('no record')))).toEqual([plain]);
+  });
+
+  it('is deleted once the other process has not written it for longer than it would wait', () => {
+    const driver = contested();
+    const { now } = driver;
+    while (driver.now - now < 2 * REGISTRY_BACKOFF.capMs + TTL_MS) {
+      driver.due().synced({ 'api/a': HELD });
+    }
+    expect(removal(driver)).toEqual([plain]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { recordKey, servicePrefix } from '../../../lib/core/record-key.js';
+import { recordKey, servicePrefix, workerKey } from '../../../lib/core/record-key.js';
 
 it('the prefix of one service is no prefix of another whose name only begins alike', () => {
   expect(servicePrefix('', 'api')).toBe('api/');
@@ -10,4 +10,8 @@ it('the prefix of one service is no prefix of another whose name only begins ali
 it('a namespace stands before the service, verbatim', () => {
   expect(recordKey('prod/', 'a/b', '[::1]:9')).toBe('prod/a/b/[::1]:9');
   expect(recordKey('prod-', 'api', '')).toBe('prod-api/');
+});
+
+it('workers that share an address have keys of their own under the prefix of the service', () => {
+  expect(recordKey('', 'api', workerKey('10.0.0.1:1', 3))).toBe('api/10.0.0.1:1#3');
 });

@@ -111,6 +111,46 @@ describe('announceRemovals', () => {
   });
 });
 
+describe('a record that another process claims too', () => {
+  const value = record(1).value.replace('null', '{"of":"theirs"}');
+
+  it.each([
+    ['announceRemovals', announceRemovals],
+    ['removeRecords', removeRecords],
+  ])('goes to that process, and is neither marked nor deleted: %s', async (_, run) => {
+    const theirs = etcd.grant();
+    const [first, ...others] = held(3) as [RecordRequest, ...RecordRequest[]];
+    const records = [{ ...first, heir: { leaseId: theirs, value } }, ...others];
+    expect(found(await run(etcd.connection, ours, records))).toEqual({
+      'api/h:1': 'spared',
+      'api/h:2': 'removed',
+      'api/h:3': 'removed',
+    });
+    expect(etcd.records.get('api/h:1')).toMatchObject({ value, lease: theirs });
+  });
+
+  it('stays with that process where it is there already', async () => {
+    const theirs = etcd.grant();
+    etcd.put('api/h:1', 'newer', theirs);
+    const records = [{ ...record(1), heir: { leaseId: theirs, value } }];
+    expect(found(await removeRecords(etcd.connection, ours, records))).toEqual({
+      'api/h:1': 'spared',
+    });
+    expect(etcd.records.get('api/h:1')).toMatchObject({ value: 'newer', lease: theirs });
+  });
+
+  it('is deleted where the lease of that process is gone', async () => {
+    const theirs = etcd.grant();
+    etcd.drop(theirs);
+    const [first] = held(1) as [RecordRequest];
+    const records = [{ ...first, heir: { leaseId: theirs, value } }];
+    expect(found(await removeRecords(etcd.connection, ours, records))).toEqual({
+      'api/h:1': 'removed',
+    });
+    expect(etcd.records.size).toBe(0);
+  });
+});
+
 describe('removeRecords', () => {
   it('takes out what is ours, whatever its value', async () => {
     const records = held(2);

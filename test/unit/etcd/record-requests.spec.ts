@@ -49,7 +49,8 @@ describe('what is under the key, and what each request makes of it', () => {
   it.each(['old', 'new'])('%s of another lease: verify reports it and leaves it', async (value) => {
     const theirs = etcd.grant();
     etcd.put(KEY, value, theirs);
-    expect(await sync('verify')).toEqual({ name: 'foreign', value, contested: false });
+    const found = { name: 'foreign', value, leaseId: theirs, contested: false };
+    expect(await sync('verify')).toEqual(found);
     expect(etcd.records.get(KEY)).toMatchObject({ value, lease: theirs });
   });
 
@@ -61,7 +62,8 @@ describe('what is under the key, and what each request makes of it', () => {
 
   it('a record without a lease is not ours either', async () => {
     etcd.put(KEY, 'new');
-    expect(await sync('verify')).toEqual({ name: 'foreign', value: 'new', contested: false });
+    const found = { name: 'foreign', value: 'new', leaseId: '0', contested: false };
+    expect(await sync('verify')).toEqual(found);
   });
 });
 
@@ -71,16 +73,19 @@ describe('when somebody writes between our look and our write', () => {
     etcd.before = (what) => {
       if (what === 'record write') etcd.put(KEY, 'theirs', theirs);
     };
-    expect(await sync(mode)).toEqual({ name: 'foreign', value: 'theirs', contested: true });
+    const found = { name: 'foreign', value: 'theirs', leaseId: theirs, contested: true };
+    expect(await sync(mode)).toEqual(found);
     expect(etcd.records.get(KEY)).toMatchObject({ value: 'theirs', lease: theirs });
   });
 
   it('a removal in between is not overwritten unseen either', async () => {
-    etcd.put(KEY, 'theirs', etcd.grant());
+    const theirs = etcd.grant();
+    etcd.put(KEY, 'theirs', theirs);
     etcd.before = (what) => {
       if (what === 'record write') etcd.records.delete(KEY);
     };
-    expect(await sync('claim')).toEqual({ name: 'foreign', value: 'theirs', contested: true });
+    const found = { name: 'foreign', value: 'theirs', leaseId: theirs, contested: true };
+    expect(await sync('claim')).toEqual(found);
     expect(etcd.records.has(KEY)).toBe(false);
   });
 });

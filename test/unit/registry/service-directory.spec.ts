@@ -178,6 +178,35 @@ describe('the list of a directory', () => {
     expect(lists()).toEqual([undefined, ['h:1']]);
   });
 
+  it.each([
+    ['deleted', undefined],
+    ['announced as leaving, and deleted', ['h:1#1']],
+  ])('keeps an address until its last key is gone: one key is %s', (_, left) => {
+    const same = { address: 'h:1', metadata: null };
+    const remove = (key: string) =>
+      registry.say('api', {
+        kind: 'change',
+        change: { put: new Map(), removed: [key] },
+        ...(left === undefined ? {} : { left: [key] }),
+      });
+    registry.say('api', {
+      kind: 'reset',
+      snapshot: new Map([
+        ['h:1#1', { ...same, incarnation: '1' }],
+        ['h:1#2', { ...same, incarnation: '2' }],
+      ]),
+    });
+    lists();
+    clock.advance(1_000);
+    remove('h:1#1');
+    clock.advance(1_000);
+    expect(directory.state.endpoints?.map(({ address }) => address)).toEqual(['h:1']);
+    expect(lists().every((list) => list?.length === 1)).toBe(true);
+    remove('h:1#2');
+    clock.advance(1_000);
+    expect(directory.state.endpoints).toEqual([]);
+  });
+
   it('gathers for ten times as long as the last list took its clients', () => {
     registry.reset('api', 'h:1');
     clock.advance(50);

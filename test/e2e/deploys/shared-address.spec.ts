@@ -1,0 +1,85 @@
+/** Several processes behind one address: workers of node:cluster, and others that claim one key. */
+import { Etcd3 } from 'etcd3';
+import { filter, firstValueFrom } from 'rxjs';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { encodeEndpoint } from '../../../lib/core/endpoint-codec.js';
+import { EtcdRegistry } from '../../../lib/etcd/etcd-registry.js';
+import { finalTally, startClient } from '../../interop/fleet.js';
+import { compileApps, startApp } from '../../support/child-app.js';
+import { describeEtcd } from '../../support/describe-etcd.js';
+import { EtcdProcess, freePort } from '../../support/etcd-process.js';
+import { stopEventProcesses } from '../../support/event-process.js';
+import { announce, endpointAt, Follower } from '../../support/registry-contract.js';
+
+describeEtcd('one address, several processes', (binary) => {
+  let etcd: EtcdProcess;
+  let admin: Etcd3;
+  beforeAll(async () => {
+    await compileApps();
+    etcd = await EtcdProcess.start({ binary });
+    admin = new Etcd3({ hosts: etcd.hosts });
+  });
+  afterEach(stopEventProcesses);
+  afterAll(async () => {
+    admin?.close();
+    await etcd?.stop();
+  });
+
+  async function keys(prefix: string): Promise<string[]> {
+    return (await admin.getAll().prefix(prefix).keys()).toSorted();
+  }
+
+  it('four workers of node:cluster that share a port are replaced one by one under load: no call fails', async () => {
+    const port = await freePort();
+    const address = `127.0.0.1:${port}`;
+    const url = etcd.hosts[0] ?? '';
+    const settings = { ETCD_HOSTS: url, SERVICE: 'clustered', URL: address };
+    const primary = await startApp('api-cluster', settings);
+    await primary.waitForEvent('up', { timeoutMs: 60_000 });
+    const own = (id: number): string => `clustered/${address}#${id}`;
+    expect(await keys('clustered/')).toEqual([1, 2, 3, 4].map(own));
+    const load = { forever: true, concurrency: 8, intervalMs: 0, warm: 1, holdMs: 5 };
+    const client = await startClient('nest', url, 'clustered', load);
+    await client.waitForEvent('warm');
+    primary.kill('SIGUSR2');
+    await primary.waitForEvent('rolled', { timeoutMs: 100_000 });
+    expect(await keys('clustered/')).toEqual([5, 6, 7, 8].map(own));
+    await client.nextEvent('tick');
+    client.kill('SIGTERM');
+    expect(await finalTally(client)).toMatchObject({ failed: 0 });
+  }, 200_000);
+
+  it('a process that leaves hands its record to one that claims it too: no client loses the address', async () => {
+    const options = { hosts: etcd.hosts };
+    const [first, second, observer] = [
+      new EtcdRegistry(options),
+      new EtcdRegistry(options),
+      new EtcdRegistry(options),
+    ];
+    const endpoint = endpointAt('10.0.0.1:1');
+    const request = { service: 'virtual', endpoint, ttlSeconds: 2 };
+    const [staying] = await announce(first, 'virtual', endpoint);
+    const follower = new Follower(observer, 'virtual');
+    await follower.lists('10.0.0.1:1');
+    const isClaimed = firstValueFrom(
+      second.events$.pipe(filter(({ type }) => type === 'conflict')),
+    );
+    const leaving = second.register(request);
+    await isClaimed;
+    // As the two go on, the record is the one's and the other's in turn; each may leave whenever it likes.
+    await leaving.close();
+    await second.close();
+    expect(await keys('virtual/')).toEqual(['virtual/10.0.0.1:1']);
+    expect(await admin.get('virtual/10.0.0.1:1').string()).toBe(encodeEndpoint(endpoint));
+    expect(follower.updates.flatMap((update) => ('left' in update ? update.left : []))).toEqual([]);
+    const removed = follower.updates.flatMap((update) =>
+      update.kind === 'change' ? update.change.removed : [],
+    );
+    expect(removed).toEqual([]);
+    await staying?.close();
+    await follower.lists();
+    follower.stop();
+    await Promise.all([first.close(), observer.close()]);
+    expect(await keys('virtual/')).toEqual([]);
+  });
+});
