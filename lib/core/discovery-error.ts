@@ -10,7 +10,7 @@ import { printableText } from './printable-text.js';
  * | `INVALID_TARGET` | a dial target names no service |
  * | `INVALID_RECORD` | a value in the registry is not an endpoint record |
  * | `REGISTRY_UNAVAILABLE` | the registry did not answer, in time or at all |
- * | `REGISTRY_REJECTED` | the registry answered and refused: permission, authentication, quota, size |
+ * | `REGISTRY_REJECTED` | the registry answered and refused: permission, authentication, quota, size; or its answer makes no sense |
  * | `CONFLICT` | another process holds our key |
  * | `NO_ENDPOINTS` | a service has no live endpoint |
  * | `UNSUPPORTED_VERSION` | a package this library builds on is loaded in a version it does not work with |

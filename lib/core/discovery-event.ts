@@ -3,7 +3,7 @@ import type { DiscoveryError } from './discovery-error.js';
 import type { IgnoredKind } from './ignored-records.js';
 
 /** A change of state. Never emitted per call or per keepalive. */
-export type DiscoveryEvent = RegistrationEvent | WatchEvent | DirectoryEvent;
+export type DiscoveryEvent = RegistrationEvent | WatchEvent | ConnectionEvent | DirectoryEvent;
 
 /** Events of the lease and the records held under it. */
 export type RegistrationEvent =
@@ -87,6 +87,21 @@ export type WatchEvent =
       /** What is wrong with that one. */
       readonly reason: string;
     };
+
+/** Events of the connection to the registry. */
+export type ConnectionEvent =
+  /** A user and password are set, and the registry asks for none: requests go out without, until it does. */
+  | { readonly type: 'auth-unused' }
+  /** The registry named its members, and they are others than before. */
+  | {
+      readonly type: 'members-changed';
+      /** Those that are asked from now on, as URLs; where there are none, those of the options stay. */
+      readonly members: readonly string[];
+      /** URLs that are left out: they cannot be dialled in the way of the options, with TLS or without. */
+      readonly ignored: readonly string[];
+    }
+  /** The registry refuses to name its members; those known stay in use. */
+  | { readonly type: 'members-unknown'; readonly error: DiscoveryError };
 
 /** Events of the list that clients use. */
 export type DirectoryEvent =

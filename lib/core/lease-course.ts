@@ -75,10 +75,12 @@ export function backOff(
   return isWaiting ? { machine: step.machine, effects: [timer] } : step;
 }
 
-/** A lease that is gone as soon as it is granted: the next one is not asked for in the same breath. */
+/** Leases that are gone before they were renewed once: the next one is not asked for in the same breath, and each time later. */
 export function pause(machine: LeaseMachine, context: LeaseContext): LeaseStep {
-  const delayMs = backoffDelayMs(context.backoff, 0, context.random);
-  return backOff(machine, { name: 'backing-off', lease: undefined, attempt: 1 }, delayMs, context);
+  const { losses } = machine;
+  const delayMs = backoffDelayMs(context.backoff, losses - 1, context.random);
+  const phase = { name: 'backing-off', lease: undefined, attempt: losses } as const;
+  return backOff(machine, phase, delayMs, context);
 }
 
 /** Whether any record is to be in the registry. */

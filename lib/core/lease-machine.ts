@@ -83,9 +83,11 @@ export function stepLease(
       if (phase.name === 'revoking') return onRevoked(machine, phase, new Map(), context);
       if (phase.name !== 'syncing') return stay(machine);
       const effects = [emit({ type: 'lease-lost', leaseId: phase.lease.id })];
-      const after = { ...machine, records: recordsAfterLease(records) };
+      const losses = machine.losses + 1;
+      const after = { ...machine, losses, records: recordsAfterLease(records) };
       const isFresh = context.now - phase.lease.renewedAt < context.backoff.floorMs;
-      return prepend(effects, isFresh ? pause(after, context) : proceed(after, undefined, context));
+      const isHasty = isFresh || losses > 1;
+      return prepend(effects, isHasty ? pause(after, context) : proceed(after, undefined, context));
     }
     case 'revoked':
       return phase.name === 'revoking'

@@ -53,6 +53,8 @@ export interface LeaseMachine {
   readonly expired: boolean;
   /** It was told that the registry does not answer, and not yet that it does again. */
   readonly interrupted: boolean;
+  /** How many leases in a row were gone before they were renewed once. */
+  readonly losses: number;
 }
 
 /** What can happen to the machine. `at` is when the request that is answered was sent. */
@@ -142,4 +144,5 @@ export const INITIAL_LEASE_MACHINE: LeaseMachine = {
   dirty: false,
   expired: false,
   interrupted: false,
+  losses: 0,
 };

@@ -66,5 +66,7 @@ function answered(
   const { records, events } = observeRecords(machine.records, event.observations, lease, context);
   const effects = events.map(emit);
   if (machine.interrupted) effects.unshift(emit({ type: 'lease-recovered', leaseId: lease.id }));
-  return { after: { ...machine, records, expired: false, interrupted: false }, lease, effects };
+  const losses = phase.renew ? 0 : machine.losses;
+  const after = { ...machine, records, losses, expired: false, interrupted: false };
+  return { after, lease, effects };
 }

@@ -78,6 +78,8 @@ export interface WatchContext {
   readonly relistIntervalMs: number;
   /** Makes the error for a confirmation that did not come. */
   readonly createTimedOut: () => DiscoveryError;
+  /** Makes the error for a watch that is not on the history which was listed. */
+  readonly disagreed: (listed: RegistryPosition, watched: RegistryPosition) => DiscoveryError;
 }
 
 /** A next state and what to do on the way into it. */
@@ -179,7 +181,7 @@ function onCreated(
 ): WatchStep {
   // Another history than the one that was listed: its events would never come.
   if (machine.position !== undefined && isReset(machine.position, position)) {
-    return list(machine, phase.attempt);
+    return backOff(machine, context.disagreed(machine.position, position), context);
   }
   const delayMs = context.relistIntervalMs * (0.5 + context.random());
   const effects: WatchEffect[] = [{ type: 'timer', delayMs }];
@@ -201,7 +203,13 @@ function onCreated(
 
 /** Whether `after` cannot come from the history that `before` was read from. */
 function isReset(before: RegistryPosition, after: RegistryPosition): boolean {
-  return after.clusterId !== before.clusterId || after.revision < before.revision;
+  if (after.revision < before.revision) return true;
+  return after.clusterId !== before.clusterId && isNamed(before) && isNamed(after);
+}
+
+/** etcd's own proxy confirms all watches on a prefix but the first by itself, and names no cluster then. */
+function isNamed({ clusterId }: RegistryPosition): boolean {
+  return clusterId !== '0';
 }
 
 function backOff(machine: WatchMachine, error: DiscoveryError, context: WatchContext): WatchStep {

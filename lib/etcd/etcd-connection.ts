@@ -2,64 +2,95 @@
  * Clients for the members of an etcd cluster: every request gets a fresh deadline and is tried on each member in turn, and
  * a member that fails is left. The only file that imports etcd3.
  */
-import { Etcd3, EtcdLeaseInvalidError, type IOptions } from 'etcd3';
-import type { Observable } from 'rxjs';
+import { Etcd3 } from 'etcd3';
+import { merge, type Observable } from 'rxjs';
 import type { Clock, Random } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
-import { type EtcdCallOptions, within } from './call-options.js';
+import type { ConnectionEvent } from '../core/discovery-event.js';
+import { authorized, type EtcdCallOptions, within } from './call-options.js';
 import {
+  isAnothersTurn,
+  isForeignServer,
+  isLeaseGone,
   isStaleToken,
   isUnavailable,
   LeaseGoneError,
-  StaleTokenError,
   toDiscoveryError,
 } from './etcd-error.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS, type EtcdOptions } from './etcd-options.js';
 import { resolveTimings } from './etcd-timings.js';
+import { memberOptions } from './member-options.js';
+import { MemberRing } from './member-ring.js';
+import { MemberSync, readMembers } from './member-sync.js';
 import { Reachability } from './reachability.js';
-
-type FaultPolicy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
+import { textField } from './reply-fields.js';
+import { TokenSource } from './token-source.js';
 
 /** What a connection needs besides its options. */
 export interface EtcdConnectionPorts {
   readonly clock: Clock;
   readonly random: Random;
+  readonly onEvent?: (event: ConnectionEvent) => void;
 }
 
 /** A connection to an etcd cluster: one client per member, so that a bad member is left and a good one kept. */
 export class EtcdConnection {
   private readonly requestTimeoutMs: number;
-  private readonly members: Etcd3[];
-  private readonly ownsMembers: boolean;
+  private readonly ring: MemberRing<Etcd3>;
   private readonly reachability: Reachability;
-  private current: number;
+  private readonly tokens: TokenSource<Etcd3> | undefined;
+  private readonly sync: MemberSync | undefined;
   private closed = false;
 
   constructor(
     private readonly options: EtcdOptions,
     ports: EtcdConnectionPorts,
   ) {
+    const { client, hosts, auth, syncIntervalMs } = options;
+    const onEvent = ports.onEvent ?? (() => {});
     this.requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.reachability = new Reachability({
       ...ports,
       timings: resolveTimings(options.timings),
       probe: () => this.request('probe', (member, call) => member.kv.range(PROBE, call), 'always'),
     });
-    this.ownsMembers = options.client === undefined;
-    this.members =
-      options.client === undefined
-        ? options.hosts.map((host) => createMember(host, options, this.requestTimeoutMs))
-        : [options.client];
-    // Processes that start together spread over the members.
-    this.current = Math.floor(ports.random() * this.members.length);
+    this.ring = new MemberRing(
+      client === undefined ? hosts : ['etcd.client'],
+      (url) => client ?? new Etcd3(memberOptions(url, options)),
+      ports.random(),
+    );
+    if (auth !== undefined && client === undefined) {
+      this.tokens = new TokenSource({
+        ...ports,
+        authenticate: (member) => this.authenticate(member),
+        member: () => this.member(),
+        onUnused: () => onEvent({ type: 'auth-unused' }),
+      });
+    }
+    if (syncIntervalMs !== undefined && client === undefined) {
+      const isSecure = hosts.some((host) => host.startsWith('https://'));
+      this.sync = new MemberSync({
+        ...ports,
+        intervalMs: syncIntervalMs,
+        hosts,
+        list: () =>
+          this.request('member list', async (member, call) =>
+            readMembers(await member.cluster.memberList({ linearizable: true }, call), isSecure),
+          ),
+        onMembers: (urls) => this.ring.replace(urls),
+        onEvent,
+      });
+    }
   }
 
   /**
    * Fires when etcd answers again after a request had found no member that did, within `returnSpreadMs`. While etcd is away
    * one small read, after 100 ms at first and every `probeIntervalMs` later, finds that out, however long everybody backs off.
+   * Fires as well when etcd takes a password that it had refused.
    */
   get back$(): Observable<void> {
-    return this.reachability.back$;
+    const { back$ } = this.reachability;
+    return this.tokens === undefined ? back$ : merge(back$, this.tokens.accepted$);
   }
 
   /** Whether no member answered when last asked. */
@@ -87,26 +118,27 @@ export class EtcdConnection {
     if (reachability.isDown && mode === 'unless-down' && !this.closed) {
       throw toDiscoveryError(what, reachability.failure);
     }
+    this.sync?.start();
     let failure: unknown;
     const isLast = mode === 'last';
     const endMs = performance.now() + totalMs;
-    for (let attempt = 0; attempt < this.members.length && !this.closed; attempt++) {
+    for (let attempt = 0; attempt < this.ring.size && !this.closed; attempt++) {
       const member = this.member();
       try {
-        const shareMs = (endMs - performance.now()) / (this.members.length - attempt);
+        const shareMs = (endMs - performance.now()) / (this.ring.size - attempt);
         const timeoutMs = isLast ? Math.max(0, shareMs) : this.requestTimeoutMs;
         const deadline = Date.now() + timeoutMs;
-        const reply = await within(timeoutMs, run(member, { deadline }));
+        const reply = await within(timeoutMs, this.send(member, { deadline }, run));
         reachability.answered();
         return reply;
       } catch (error) {
-        if (error instanceof EtcdLeaseInvalidError) {
+        if (isLeaseGone(error)) {
           reachability.answered();
-          throw new LeaseGoneError(error.message, { cause: error });
+          throw new LeaseGoneError('requested lease not found', { cause: error });
         }
-        failure = error;
+        failure = weightier(failure, error);
         // Another member would refuse it for the same reason.
-        if (!isUnavailable(error)) break;
+        if (!isAnothersTurn(error)) break;
         this.leave(member);
       }
     }
@@ -116,8 +148,34 @@ export class EtcdConnection {
     if (!isUnavailable(failure)) reachability.answered();
     else if (isGone) reachability.lost(failure);
     else reachability.doubt();
-    if (isStaleToken(failure)) this.renew(this.member());
     throw toDiscoveryError(what, failure);
+  }
+
+  /**
+   * Runs something on one member under a token that is good, without a word about those that are not: they expire, and are forgotten.
+   *
+   * @throws what it failed with
+   */
+  async send<T>(
+    member: Etcd3,
+    options: EtcdCallOptions,
+    run: (member: Etcd3, options: EtcdCallOptions) => Promise<T>,
+  ): Promise<T> {
+    const { tokens } = this;
+    for (let attempt = 1; ; attempt++) {
+      const token = await tokens?.get(member);
+      // A client of the user's own has call options of its own, too.
+      const isOwn = this.options.client === undefined;
+      try {
+        return await run(member, isOwn ? authorized(options, token) : options);
+      } catch (error) {
+        if (!isStaleToken(error) || attempt === TOKEN_ATTEMPTS) throw error;
+        if (tokens !== undefined) tokens.discard(token);
+        else if (isOwn) throw error;
+        // It gets a new token by itself, with requests that are answered once.
+        else await member.kv.range({ ...PROBE }, options);
+      }
+    }
   }
 
   /**
@@ -135,16 +193,12 @@ export class EtcdConnection {
 
   /** The member in use. */
   member(): Etcd3 {
-    const member = this.members[this.current];
-    if (member === undefined) throw new DiscoveryError('INVALID_OPTION', 'etcd.hosts is empty');
-    return member;
+    return this.ring.member;
   }
 
-  /** Another member from now on, unless somebody has left this one already. */
+  /** Another member from now on, unless another request has left this one already. */
   leave(member: Etcd3): void {
-    if (this.members[this.current] === member) {
-      this.current = (this.current + 1) % this.members.length;
-    }
+    this.ring.leave(member);
   }
 
   /**
@@ -153,79 +207,41 @@ export class EtcdConnection {
    */
   distrust(member: Etcd3): void {
     this.leave(member);
-    this.renew(member);
+    if (this.options.client === undefined && !this.closed) this.ring.renew(member);
   }
 
   /** Closes every client this connection made. Requests still in flight fail. */
   close(): void {
     this.closed = true;
     this.reachability.close();
-    if (this.ownsMembers) for (const member of this.members) member.close();
+    this.tokens?.close();
+    this.sync?.stop();
+    if (this.options.client === undefined) this.ring.close();
   }
 
-  /** A fresh client for a member, with nothing remembered of the old one's connections and token. */
-  private renew(member: Etcd3): void {
-    const index = this.members.indexOf(member);
-    const host = this.options.hosts[index];
-    if (!this.ownsMembers || host === undefined || this.closed) return;
-    member.close();
-    this.members[index] = createMember(host, this.options, this.requestTimeoutMs);
+  private async authenticate(member: Etcd3): Promise<string> {
+    const { username: name, password } = this.options.auth ?? { username: '', password: '' };
+    const options = authorized({ deadline: Date.now() + this.requestTimeoutMs }, undefined);
+    const reply = await member.auth.authenticate({ name, password }, options);
+    return textField(reply, 'token');
   }
 }
 
 /** One key that nobody has, read by quorum: only a member that is part of a working cluster answers. */
 const PROBE = { key: Buffer.from([0]), limit: 1, keys_only: true };
 
-function createMember(host: string, options: EtcdOptions, requestTimeoutMs: number): Etcd3 {
-  const { auth, tls } = options;
-  const { probeIntervalMs, pingIntervalMs, pingTimeoutMs } = resolveTimings(options.timings);
-  const attempts = new WeakMap<object, number>();
-  return new Etcd3({
-    hosts: host,
-    ...(auth === undefined ? {} : { auth: { ...auth } }),
-    ...(tls === undefined
-      ? {}
-      : {
-          credentials: {
-            rootCertificate: Buffer.from(tls.ca),
-            ...(tls.cert === undefined ? {} : { certChain: Buffer.from(tls.cert) }),
-            ...(tls.key === undefined ? {} : { privateKey: Buffer.from(tls.key) }),
-          },
-        }),
-    grpcOptions: {
-      'grpc.keepalive_time_ms': pingIntervalMs,
-      'grpc.keepalive_timeout_ms': pingTimeoutMs,
-      // Without a stream etcd takes any ping for abuse; the watch is a stream, and all else has deadlines.
-      'grpc.keepalive_permit_without_calls': 0,
-      // Without it a peer that accepts and says nothing blocks every client of the process for good.
-      'grpc.use_local_subchannel_pool': 1,
-      // Tried by whoever asks, which is the probe while nobody answers: no slower than it looks.
-      'grpc.initial_reconnect_backoff_ms': Math.min(500, probeIntervalMs),
-      'grpc.max_reconnect_backoff_ms': probeIntervalMs,
-      // A list of many records is more than the default of 4 MiB.
-      'grpc.max_receive_message_length': -1,
-      'grpc.enable_http_proxy': 0,
-    },
-    // Covers the request for a token too, which is made before a call with our own deadline is.
-    defaultCallOptions: ({ isStream, params }: { isStream: boolean; params?: unknown }) => {
-      if (isStream) return {};
-      // The package gets a new token and calls again for as long as etcd calls its tokens invalid.
-      if (typeof params === 'object' && params !== null) {
-        const attempt = (attempts.get(params) ?? 0) + 1;
-        if (attempt > TOKEN_ATTEMPTS) throw new StaleTokenError('etcd: invalid auth token');
-        attempts.set(params, attempt);
-      }
-      return { deadline: Date.now() + requestTimeoutMs };
-    },
-    faultHandling: { host: () => noPolicy, global: noPolicy },
-  });
-}
-
 /** How often one request is sent with ever new tokens. */
 const TOKEN_ATTEMPTS = 3;
 
-/** Retries and breakers off: the machines decide when to try again, this connection decides where. */
-const noPolicy = {
-  execute: async (run: (context: { signal: AbortSignal }) => unknown) =>
-    run({ signal: new AbortController().signal }),
-} as unknown as FaultPolicy;
+/**
+ * Which of two failures on two members says more about the cluster: a refusal that makes sense of it, then a member that did not
+ * answer, and last a server that is no etcd.
+ */
+function weightier(before: unknown, after: unknown): unknown {
+  return weightOf(after) >= weightOf(before) ? after : before;
+}
+
+function weightOf(failure: unknown): number {
+  if (failure === undefined || isForeignServer(failure)) return 0;
+  return isUnavailable(failure) ? 1 : 2;
+}

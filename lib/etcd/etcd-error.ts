@@ -1,4 +1,4 @@
-/** What etcd3's many errors mean to this library: no answer, or an answer that refuses. */
+/** What the many errors of etcd3 mean to this library: no answer, an answer that refuses, or one that makes no sense. */
 import { DiscoveryError } from '../core/discovery-error.js';
 
 /** Thrown where etcd says that a lease does not exist, any more or at all. */
@@ -6,41 +6,95 @@ export class LeaseGoneError extends Error {
   override readonly name = 'LeaseGoneError';
 }
 
-/** Thrown where etcd refuses every token it has just given. */
+/** Thrown where etcd3 sends a request again that etcd has refused for its token: this library gets the new one. */
 export class StaleTokenError extends Error {
   override readonly name = 'StaleTokenError';
 }
 
+/** Thrown where a reply lacks what etcd's API promises, or contradicts the request. */
+export class MalformedReplyError extends Error {
+  override readonly name = 'MalformedReplyError';
+}
+
+/** gRPC's status codes by number, as Go spells them in the reasons of cancelled watches. */
+const CODES = [
+  'OK Canceled Unknown InvalidArgument DeadlineExceeded NotFound AlreadyExists PermissionDenied ResourceExhausted',
+  'FailedPrecondition Aborted OutOfRange Unimplemented Internal Unavailable DataLoss Unauthenticated',
+].flatMap((names) => names.split(' '));
+
+/** Codes that say "etcd did not answer, or not in a state to": worth another member and another attempt. */
+const UNAVAILABLE = new Set([
+  'Canceled',
+  'Unknown',
+  'DeadlineExceeded',
+  'Aborted',
+  'Internal',
+  'Unavailable',
+  'DataLoss',
+]);
+
 /**
- * Whether etcd refuses the token for what it is, and a new one may help: tokens of the JWT kind are refused after every change of
- * users or roles, and the package gets a new one for other refusals only.
+ * The gRPC status code of an error, by its message: etcd3 gives the errors of unary calls classes of its own and those of streams
+ * none, and keeps the message of either. `undefined` where the message names no code.
  */
-export function isStaleToken(error: unknown): boolean {
-  if (error instanceof StaleTokenError) return true;
-  return error instanceof Error && error.message.includes('revision of auth store is old');
+function codeOf(error: Error): string | undefined {
+  const [, number] = /(?:^|Error: |Lease )(\d{1,2}) [A-Z_]+: /.exec(error.message) ?? [];
+  if (number !== undefined) return CODES[Number(number)];
+  return /rpc error: code = (\w+) desc = /.exec(error.message)?.[1];
+}
+
+/** Whether another member, or the same one later, may well answer: no member did, or one that does not take part yet. */
+export function isUnavailable(error: unknown): boolean {
+  if (error instanceof DiscoveryError) return error.code === 'REGISTRY_UNAVAILABLE';
+  if (!(error instanceof Error) || isMalformed(error)) return false;
+  // From 3.6 on a learner refuses what it may not answer, before that it calls itself unavailable.
+  if (error.message.includes('rpc not supported for learner')) return true;
+  const code = codeOf(error);
+  if (code !== undefined) return UNAVAILABLE.has(code);
+  return PLAIN.has(error.constructor.name);
+}
+
+/** Errors without a status code that mean the same: a stream that ended, a channel that was closed. */
+const PLAIN = new Set(['Error', 'EtcdWatchStreamEnded', 'GRPCGenericError']);
+
+/** Whether the reply made no sense, or could not even be read. */
+export function isMalformed(error: unknown): boolean {
+  if (error instanceof MalformedReplyError) return true;
+  return error instanceof Error && error.message.includes('Response message parsing error');
+}
+
+/** Whether what answered does not know etcd's API at all. */
+export function isForeignServer(error: unknown): boolean {
+  return error instanceof Error && codeOf(error) === 'Unimplemented';
+}
+
+/** Whether this is the fault of one member, or of its state: another one may serve. Else all would refuse for the same reason. */
+export function isAnothersTurn(error: unknown): boolean {
+  if (isUnavailable(error) || isMalformed(error) || isForeignServer(error)) return true;
+  return error instanceof Error && codeOf(error) === 'FailedPrecondition';
+}
+
+/** Whether etcd says of a lease that it does not exist. */
+export function isLeaseGone(error: unknown): boolean {
+  if (error instanceof LeaseGoneError) return true;
+  return error instanceof Error && error.message.includes('requested lease not found');
 }
 
 /**
- * Errors that say "etcd did not answer, or not in a state to": worth another member and another attempt. By name, since
- * the package makes its error classes from gRPC codes.
+ * Whether etcd refuses the token for what it is, and a new one may help: it expired or was forgotten, users or roles have changed
+ * since it was given (JWT), or none was sent because authentication was off.
  */
-const UNAVAILABLE = new Set([
-  'GRPCUnavailableError',
-  'GRPCDeadlineExceededError',
-  'GRPCCancelledError',
-  'GRPCInternalError',
-  'GRPCUnknownError',
-  'GRPCAbortedError',
-  'GRPCDataLossError',
-  'GRPCGenericError',
-  'EtcdWatchStreamEnded',
-  'Error',
-]);
+export function isStaleToken(error: unknown): boolean {
+  if (error instanceof StaleTokenError) return true;
+  return error instanceof Error && STALE_TOKEN.test(error.message);
+}
 
-/** Whether another member, or the same one later, may well answer. */
-export function isUnavailable(error: unknown): boolean {
-  if (error instanceof DiscoveryError) return error.code === 'REGISTRY_UNAVAILABLE';
-  return error instanceof Error && UNAVAILABLE.has(error.constructor.name);
+const STALE_TOKEN =
+  /etcdserver: (invalid auth token|revision of auth store is old|user name is empty)/;
+
+/** Whether etcd gives no tokens because its authentication is switched off. */
+export function isAuthOff(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('authentication is not enabled');
 }
 
 /**

@@ -23,7 +23,7 @@ import { EtcdRegistration } from './etcd-registration.js';
 import { type ResolvedTimings, resolveTimings } from './etcd-timings.js';
 import { areAlike, MEMBER_URL_ALLOWED, parseMemberUrl } from './member-url.js';
 import { LeaseKeeper } from './lease-keeper.js';
-import type { EtcdEntry } from './prefix-requests.js';
+import type { EtcdEntry } from './prefix-replies.js';
 import { type DecodedEntry, PrefixWatch, type PrefixWatchOptions } from './prefix-watch.js';
 import { decodeServiceConfig, ServiceConfigWatch } from './service-config-watch.js';
 
@@ -69,7 +69,11 @@ export class EtcdRegistry extends Registry {
     this.clock = ports.clock ?? systemClock;
     this.random = ports.random ?? Math.random;
     this.timings = resolveTimings(options.timings);
-    this.connection = new EtcdConnection(options, { clock: this.clock, random: this.random });
+    this.connection = new EtcdConnection(options, {
+      clock: this.clock,
+      random: this.random,
+      onEvent: (event) => this.events.next(event),
+    });
     this.back = this.connection.back$.subscribe(() => {
       for (const keeper of this.keepers.values()) keeper.verify();
       for (const watch of this.watches.keys()) watch.verify();

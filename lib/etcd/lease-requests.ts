@@ -3,37 +3,55 @@ import { requireLeader } from './call-options.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import { LeaseGoneError } from './etcd-error.js';
 import { closeStream } from './close-stream.js';
+import { integerField, malformed, textField } from './reply-fields.js';
 
-/** A new lease. etcd may grant a longer time to live than asked for. */
+/** A longest time to live that is counted with, in milliseconds: a lease that lives longer is renewed as one that lives a day. */
+const LONGEST_TTL_MS = 86_400_000;
+
+/**
+ * A new lease. etcd may grant a longer time to live than asked for.
+ *
+ * @throws DiscoveryError, also where what is granted is no lease that could be kept
+ */
 export async function grantLease(
   connection: EtcdConnection,
   ttlSeconds: number,
 ): Promise<{ readonly leaseId: string; readonly ttlMs: number }> {
-  const reply = await connection.request('lease grant', (member, options) =>
-    member.leaseClient.leaseGrant({ TTL: ttlSeconds }, options),
-  );
-  return { leaseId: reply.ID, ttlMs: Number(reply.TTL) * 1_000 };
+  return connection.request('lease grant', async (member, options) => {
+    const reply: unknown = await member.leaseClient.leaseGrant({ TTL: ttlSeconds }, options);
+    const leaseId = textField(reply, 'ID');
+    const granted = integerField(reply, 'TTL');
+    if (leaseId === '0') malformed('the lease has no ID');
+    if (granted <= 0n) malformed(`the lease lives for ${granted} s`);
+    return { leaseId, ttlMs: Math.min(Number(granted) * 1_000, LONGEST_TTL_MS) };
+  });
 }
 
 /**
  * Renews a lease once, on a stream of its own, so that nothing is left behind by a broken one.
  *
- * @throws LeaseGoneError
+ * @throws DiscoveryError; LeaseGoneError
  */
 export async function renewLease(connection: EtcdConnection, leaseId: string): Promise<void> {
   const ttlSeconds = await connection.request('lease keepalive', async (member, options) => {
     const stream = await member.leaseClient.leaseKeepAlive(requireLeader(options));
-    return new Promise<number>((resolve, reject) => {
+    return new Promise<bigint>((resolve, reject) => {
       stream.on('error', reject);
       stream.on('end', () => reject(new Error('the keepalive stream ended without a reply')));
       stream.on('data', (reply) => {
-        resolve(Number(reply.TTL));
         closeStream(stream);
+        try {
+          const found = textField(reply, 'ID');
+          if (found !== leaseId) malformed(`it is about lease ${found}`);
+          resolve(integerField(reply, 'TTL'));
+        } catch (error) {
+          reject(error);
+        }
       });
       stream.write({ ID: leaseId });
     });
   });
-  if (ttlSeconds <= 0) throw new LeaseGoneError(`lease ${leaseId} has run out`);
+  if (ttlSeconds <= 0n) throw new LeaseGoneError(`lease ${leaseId} has run out`);
 }
 
 /**

@@ -1,24 +1,18 @@
 /** Listing and watching a prefix on etcd's raw API. */
-import type { IKeyValue, IWatchResponse } from 'etcd3';
 import type { DiscoveryError } from '../core/discovery-error.js';
 import type { RegistryPosition } from '../core/watch-machine.js';
 import { requireLeader } from './call-options.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import { closeStream } from './close-stream.js';
-import { toDiscoveryError } from './etcd-error.js';
-
-/** A key with its value, and the lease it lives under (`'0'`: none). */
-export interface EtcdEntry {
-  readonly key: string;
-  readonly value: Uint8Array;
-  readonly lease: string;
-}
-
-/** One change of a key; `entry` is `undefined` where it was deleted. */
-export interface EtcdChange {
-  readonly key: string;
-  readonly entry: EtcdEntry | undefined;
-}
+import { isAnothersTurn, MalformedReplyError, toDiscoveryError } from './etcd-error.js';
+import {
+  type EtcdChange,
+  type EtcdEntry,
+  type KeyRange,
+  readNews,
+  readPage,
+  type WatchNews,
+} from './prefix-replies.js';
 
 /** A watch that is open or being opened. After either call no handler is called any more. */
 export interface OpenWatch {
@@ -59,24 +53,26 @@ export async function listPrefix(
   onEntry: (entry: EtcdEntry) => void,
   { isWanted = () => true, onFirstPage }: ListOptions = {},
 ): Promise<RegistryPosition> {
-  const range_end = rangeEnd(Buffer.from(prefix));
-  const page = (key: Buffer, revision: string, limit = PAGE_SIZE) => {
-    const range = { key, range_end, limit, revision };
-    return connection.request('list', (member, options) => member.kv.range(range, options));
+  const end = rangeEnd(Buffer.from(prefix));
+  const page = async (start: Buffer, revision: string, limit = PAGE_SIZE) => {
+    const request = { key: start, range_end: end, limit, revision };
+    return connection.request('list', async (member, options) =>
+      readPage(await member.kv.range(request, options), { start, end }),
+    );
   };
   const firstSize = onFirstPage === undefined ? PAGE_SIZE : FIRST_PAGE_SIZE;
   const first = await page(Buffer.from(prefix), '0', firstSize);
-  const { revision, cluster_id: clusterId } = first.header;
-  for (let reply = first; ;) {
-    const last = reply.more && isWanted() ? reply.kvs.at(-1) : undefined;
+  const { position } = first;
+  for (let read = first; ;) {
+    const last = isWanted() ? read.last : undefined;
     // Asked for before the one at hand is read, and all at the revision of the first.
-    const next = last && page(Buffer.concat([last.key, Buffer.of(0)]), revision);
+    const next = last && page(Buffer.concat([last, Buffer.of(0)]), position.revision.toString());
     // If it fails before it is waited for, it still is.
     next?.catch(() => {});
-    for (const found of reply.kvs) onEntry(toEntry(found));
-    if (next === undefined) return { revision: BigInt(revision), clusterId };
-    if (reply === first) onFirstPage?.();
-    reply = await next;
+    for (const entry of read.entries) onEntry(entry);
+    if (next === undefined) return position;
+    if (read === first) onFirstPage?.();
+    read = await next;
   }
 }
 
@@ -92,33 +88,49 @@ export function watchPrefix(
 ): OpenWatch {
   const member = connection.member();
   const key = Buffer.from(prefix);
+  const range = { start: key, end: rangeEnd(key) };
+  const start_revision = fromRevision.toString();
+  const create_request = { key, range_end: range.end, start_revision, progress_notify: true };
   let over = false;
   let cancel: (() => void) | undefined;
   const end = (error: unknown): void => {
     if (over) return;
     over = true;
     cancel?.();
-    connection.leave(member);
+    // A refusal is the same everywhere.
+    if (isAnothersTurn(error)) connection.leave(member);
     handlers.onEnd(toDiscoveryError('watch', error));
   };
-  member.watchClient
-    .watch(requireLeader({}))
-    .then((stream) => {
+  // A token that is refused fails the attempt alone: the next one has another.
+  const attempt = (stream: WatchStream): Promise<void> =>
+    new Promise((confirm, refuse) => {
+      let fail = refuse;
       cancel = () => closeStream(stream);
       // Stays on after the end: cancelling makes an error of its own, and one without a listener would be thrown.
-      stream.on('error', end);
-      stream.on('end', () => end(new Error('the watch stream ended')));
-      if (over) {
-        cancel();
-        return;
-      }
+      stream.on('error', (error) => fail(error));
+      stream.on('end', () => fail(new Error('the watch stream ended')));
       stream.on('data', (reply) => {
-        if (!over) onReply(reply, handlers, end);
+        if (over) return;
+        const news = newsOf(reply, range, fail === end);
+        if (news instanceof Error) {
+          closeStream(stream);
+          fail(news);
+          return;
+        }
+        if (news.created !== undefined) {
+          fail = end;
+          confirm();
+          handlers.onCreated(news.created);
+        }
+        if (news.changes.length > 0 && !over) handlers.onChanges(news.changes);
       });
-      const start_revision = fromRevision.toString();
-      const range = { key, range_end: rangeEnd(key), start_revision, progress_notify: true };
-      stream.write({ create_request: range });
-    })
+      if (over) closeStream(stream);
+      else stream.write({ create_request });
+    });
+  connection
+    .send(member, {}, async ({ watchClient }, options) =>
+      attempt(await watchClient.watch(requireLeader(options))),
+    )
     .catch(end);
   const close = (): void => {
     over = true;
@@ -133,33 +145,30 @@ export function watchPrefix(
   };
 }
 
-function onReply(
-  reply: IWatchResponse,
-  handlers: WatchHandlers,
-  end: (error: unknown) => void,
-): void {
-  if (reply.canceled) {
-    const compacted =
-      reply.compact_revision === '0' ? '' : `compacted at ${reply.compact_revision}`;
-    const reason = [reply.cancel_reason, compacted].filter((text) => text !== '').join(', ');
-    end(new Error(`etcd cancelled the watch (${reason || 'no reason given'})`));
-    return;
-  }
-  if (reply.created) {
-    const { revision, cluster_id: clusterId } = reply.header;
-    handlers.onCreated({ revision: BigInt(revision), clusterId });
-  }
-  if (reply.events.length === 0) return;
-  handlers.onChanges(
-    reply.events.map(({ type, kv }) => ({
-      key: kv.key.toString(),
-      entry: type === 'Put' ? toEntry(kv) : undefined,
-    })),
-  );
-}
+type WatchStream = Awaited<
+  ReturnType<ReturnType<EtcdConnection['member']>['watchClient']['watch']>
+>;
 
-function toEntry({ key, value, lease }: IKeyValue): EtcdEntry {
-  return { key: key.toString(), value, lease };
+/** What a reply of a watch says, or why the watch is over. */
+function newsOf(
+  reply: unknown,
+  range: KeyRange,
+  isConfirmed: boolean,
+): Extract<WatchNews, { type: 'going-on' }> | Error {
+  try {
+    const news = readNews(reply, range);
+    if (news.type === 'cancelled') {
+      return new Error(`etcd cancelled the watch (${news.reason})`);
+    }
+    if (news.changes.length > 0 && !isConfirmed && news.created === undefined) {
+      return new MalformedReplyError(
+        'the reply makes no sense: changes come before the confirmation',
+      );
+    }
+    return news;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 /**

@@ -14,13 +14,8 @@ import {
 import type { EtcdConnection } from './etcd-connection.js';
 import { toDiscoveryError } from './etcd-error.js';
 import { type ResolvedTimings, timedBackoff } from './etcd-timings.js';
-import {
-  type EtcdChange,
-  type EtcdEntry,
-  listPrefix,
-  type OpenWatch,
-  watchPrefix,
-} from './prefix-requests.js';
+import type { EtcdChange, EtcdEntry } from './prefix-replies.js';
+import { listPrefix, type OpenWatch, watchPrefix } from './prefix-requests.js';
 
 /** A value of etcd in the form that is wanted, or why it is none. */
 export type DecodedEntry<Value> =
@@ -85,6 +80,13 @@ export class PrefixWatch<Value> {
           `etcd watch on "${prefix}" was not confirmed within ${createTimeoutMs} ms`,
         );
         this.stream?.abandon();
+        return failure;
+      },
+      disagreed: (listed, watched) => {
+        failure = new DiscoveryError(
+          'REGISTRY_UNAVAILABLE',
+          `etcd list and watch of "${prefix}" disagree: revision ${listed.revision} of cluster ${listed.clusterId}, then ${watched.revision} of ${watched.clusterId}`,
+        );
         return failure;
       },
     });

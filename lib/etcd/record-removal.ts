@@ -5,6 +5,7 @@ import type { RecordRequest } from '../core/lease-record.js';
 import type { RecordObservation } from '../core/record-observation.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import { isUnavailable, LeaseGoneError } from './etcd-error.js';
+import { booleanField, malformed, readFound, textField } from './reply-fields.js';
 
 type Member = Parameters<Parameters<EtcdConnection['request']>[1]>[0];
 type Operation = NonNullable<Parameters<Member['kv']['txn']>[0]['success']>[number];
@@ -131,10 +132,11 @@ async function ifOurs(
   for (let keys = [...operations.keys()]; keys.length > 0;) {
     const asked = keys;
     const names = asked.map((key) => Buffer.from(key));
-    const reply = await connection.request(
+    // The lease of each key that is there, or that all were ours.
+    const leases = await connection.request(
       'record removal',
-      (member, options) =>
-        member.kv.txn(
+      async (member, options) => {
+        const reply: unknown = await member.kv.txn(
           {
             compare: names.map((key) => ({
               result: 'Equal',
@@ -146,15 +148,19 @@ async function ifOurs(
             failure: names.map((key) => ({ request_range: { key, keys_only: true } })),
           },
           options,
-        ),
+        );
+        if (booleanField(reply, 'succeeded')) return 'ours';
+        const read = asked.map((_, index) => leaseOf(readFound(reply, index)));
+        if (read.every((lease) => lease === leaseId)) malformed('all keys are ours, and are not');
+        return read;
+      },
       'last',
       totalMs,
     );
-    if (reply.succeeded) {
+    if (leases === 'ours') {
       for (const key of asked) found.set(key, { name: 'removed' });
       break;
     }
-    const leases = reply.responses.map(({ response_range }) => response_range.kvs[0]?.lease);
     for (const [index, key] of asked.entries()) {
       const lease = leases[index];
       if (lease !== undefined && lease !== leaseId) found.set(key, { name: 'spared' });
@@ -162,6 +168,10 @@ async function ifOurs(
     keys = asked.filter((_, index) => leases[index] === leaseId);
   }
   return found;
+}
+
+function leaseOf(found: unknown): string | undefined {
+  return found === undefined ? undefined : textField(found, 'lease');
 }
 
 /** Batch by batch, all at once. etcd refuses a batch for one record of it: then each of them is asked for alone. */

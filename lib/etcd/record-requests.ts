@@ -2,6 +2,8 @@
 import type { HoldRequest } from '../core/lease-record.js';
 import type { RecordObservation } from '../core/record-observation.js';
 import type { EtcdConnection } from './etcd-connection.js';
+import { MalformedReplyError, toDiscoveryError } from './etcd-error.js';
+import { booleanField, bytesField, readFound, integerField, textField } from './reply-fields.js';
 
 /** What stands under a key that is not exactly ours. */
 interface FoundRecord {
@@ -21,6 +23,18 @@ export async function syncRecord(
   leaseId: string,
   request: HoldRequest,
 ): Promise<RecordObservation> {
+  return place(connection, leaseId, request, PLACE_ATTEMPTS);
+}
+
+/** How often a record is written that stands there with another value each time. */
+const PLACE_ATTEMPTS = 2;
+
+async function place(
+  connection: EtcdConnection,
+  leaseId: string,
+  request: HoldRequest,
+  attempts: number,
+): Promise<RecordObservation> {
   const found = await inspect(connection, request, leaseId);
   if (found === 'ours') return { name: 'held' };
   const foreign = found !== undefined && found.leaseId !== leaseId ? found : undefined;
@@ -36,7 +50,13 @@ export async function syncRecord(
   // The answer was lost, and the write that was sent again met the first one.
   if (now === 'ours') return outcome;
   // A write of an older value came late.
-  if (now?.leaseId === leaseId) return syncRecord(connection, leaseId, request);
+  if (now?.leaseId === leaseId) {
+    if (attempts > 1) return place(connection, leaseId, request, attempts - 1);
+    throw toDiscoveryError(
+      'record write',
+      new MalformedReplyError('it is refused without a reason'),
+    );
+  }
   // Somebody wrote in between: it is theirs until looked at again.
   const theirs = now ?? foreign;
   return theirs === undefined
@@ -50,8 +70,8 @@ async function inspect(
   leaseId: string,
 ): Promise<FoundRecord | 'ours' | undefined> {
   const key = Buffer.from(request.key);
-  const reply = await connection.request('record check', (member, options) =>
-    member.kv.txn(
+  return connection.request('record check', async (member, options) => {
+    const reply: unknown = await member.kv.txn(
       {
         compare: [
           { result: 'Equal', target: 'Lease', key, lease: leaseId },
@@ -61,16 +81,16 @@ async function inspect(
         failure: [{ request_range: { key } }],
       },
       options,
-    ),
-  );
-  if (reply.succeeded) return 'ours';
-  const found = reply.responses[0]?.response_range.kvs[0];
-  if (found === undefined) return undefined;
-  return {
-    value: found.value.toString(),
-    leaseId: found.lease,
-    modRevision: found.mod_revision,
-  };
+    );
+    if (booleanField(reply, 'succeeded')) return 'ours';
+    const found = readFound(reply, 0);
+    if (found === undefined) return undefined;
+    return {
+      value: bytesField(found, 'value').toString(),
+      leaseId: textField(found, 'lease'),
+      modRevision: integerField(found, 'mod_revision').toString(),
+    };
+  });
 }
 
 /** Writes if the key stands as it did at `modRevision`; `'0'`: if it is not there. */
@@ -82,15 +102,15 @@ async function write(
 ): Promise<boolean> {
   const key = Buffer.from(request.key);
   const value = Buffer.from(request.value);
-  const reply = await connection.request('record write', (member, options) =>
-    member.kv.txn(
+  return connection.request('record write', async (member, options) => {
+    const reply = await member.kv.txn(
       {
         compare: [{ result: 'Equal', target: 'Mod', key, mod_revision: modRevision }],
         success: [{ request_put: { key, value, lease: leaseId } }],
         failure: [],
       },
       options,
-    ),
-  );
-  return reply.succeeded;
+    );
+    return booleanField(reply, 'succeeded');
+  });
 }

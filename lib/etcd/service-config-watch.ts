@@ -2,7 +2,7 @@
 import { distinctUntilChanged, map, Observable, share, ReplaySubject } from 'rxjs';
 import type { RegistryUpdate } from '../core/registry-update.js';
 import type { Snapshot } from '../core/snapshot.js';
-import type { EtcdEntry } from './prefix-requests.js';
+import type { EtcdEntry } from './prefix-replies.js';
 import type { DecodedEntry } from './prefix-watch.js';
 
 /** Every service config by its key. */

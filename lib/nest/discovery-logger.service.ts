@@ -94,6 +94,18 @@ function describe(event: DiscoveryEvent): [Level, string] {
         'warn',
         `${event.count} ${event.count === 1 ? 'record' : 'records'} under ${clip(event.prefix)} ${describeIgnored(event)}; left out. The next line about this is written when there are ten times as many.`,
       ];
+    case 'auth-unused':
+      return [
+        'warn',
+        'etcd.auth is set, and the authentication of etcd is off; going on without it. It is used once it is on.',
+      ];
+    case 'members-changed':
+      return describeMembers(event.members, event.ignored);
+    case 'members-unknown':
+      return [
+        'warn',
+        `etcd does not name its members (${clip(event.error.message, 500)}); those known stay in use. Asking again every etcd.syncIntervalMs.`,
+      ];
     case 'endpoints-changed':
       return [
         'debug',
@@ -140,6 +152,16 @@ const HOLD_REASONS = {
   'many-at-once': 'many at once',
   'list-emptied': 'and with that no endpoint at all',
 } as const;
+
+function describeMembers(members: readonly string[], ignored: readonly string[]): [Level, string] {
+  const used =
+    members.length === 0
+      ? 'etcd names no member that can be dialled; etcd.hosts stay in use'
+      : `The members of etcd are ${clip(many(members), 500)}`;
+  if (ignored.length === 0) return ['log', `${used}.`];
+  const left = clip(many(ignored), 500);
+  return ['warn', `${used}. Left out, since etcd.hosts are of another scheme: ${left}.`];
+}
 
 function many(addresses: readonly string[]): string {
   const shown = addresses.slice(0, 5).join(', ');

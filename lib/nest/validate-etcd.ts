@@ -23,6 +23,7 @@ const ETCD_FIELDS = [
   'auth',
   'tls',
   'requestTimeoutMs',
+  'syncIntervalMs',
   'timings',
   'client',
 ] as const;
@@ -36,7 +37,9 @@ export function validateEtcd(
   const given = requireObject('etcd', value, ETCD_FIELDS);
   const client = given.client === undefined ? undefined : validateClient(given.client);
   if (client !== undefined) {
-    const beside = (['hosts', 'auth', 'tls'] as const).find((field) => given[field] !== undefined);
+    const beside = (['hosts', 'auth', 'tls', 'syncIntervalMs'] as const).find(
+      (field) => given[field] !== undefined,
+    );
     if (beside !== undefined) {
       rejectOption(`etcd.${beside}`, given[beside], 'none beside etcd.client, which has its own');
     }
@@ -47,6 +50,16 @@ export function validateEtcd(
     hosts,
     namespace: validateNamespace(given.namespace),
     requestTimeoutMs: optionalInteger('etcd.requestTimeoutMs', given.requestTimeoutMs, 100, 60_000),
+    ...(given.syncIntervalMs === undefined
+      ? {}
+      : {
+          syncIntervalMs: optionalInteger(
+            'etcd.syncIntervalMs',
+            given.syncIntervalMs,
+            1_000,
+            86_400_000,
+          ),
+        }),
     ...(given.timings === undefined ? {} : { timings: validateTimings(given.timings) }),
     ...(given.auth === undefined ? {} : { auth: validateAuth(given.auth) }),
     ...(given.tls === undefined ? {} : { tls: validateEtcdTls(given.tls, secure) }),

@@ -1,4 +1,5 @@
 /** A real etcd cluster of several members on loopback, for what one node cannot show. Whoever starts one stops it. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
 import { type EtcdBinary, EtcdProcess, freePort } from './etcd-process.js';
 
@@ -11,7 +12,9 @@ export interface EtcdClusterOptions {
 
 /** A running cluster. */
 export class EtcdCluster {
-  private constructor(readonly members: readonly EtcdProcess[]) {}
+  private added = 0;
+
+  private constructor(readonly members: EtcdProcess[]) {}
 
   /** Starts members that know each other; resolves once all are healthy, which takes a leader. */
   static async start(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
@@ -66,6 +69,63 @@ export class EtcdCluster {
       }
     }
     throw new Error('no member leads');
+  }
+
+  /** Adds a member; a learner takes part, and has neither vote nor clients. */
+  async add(isLearner = false): Promise<EtcdProcess> {
+    const [first] = this.members;
+    if (first === undefined) throw new Error('the cluster has no member');
+    const name = `added${this.added++}`;
+    const peerPort = await freePort();
+    const peerURLs = [`http://127.0.0.1:${peerPort}`];
+    const before = await this.ask(({ cluster }) => cluster.memberAdd({ peerURLs, isLearner }));
+    const all = before.members.map((member) => `${member.name || name}=${member.peerURLs[0]}`);
+    const flags = ['--initial-cluster', all.join(), '--initial-cluster-state', 'existing'];
+    const member = await EtcdProcess.start({ name, peerPort, flags, binary: first.binary });
+    this.members.push(member);
+    return member;
+  }
+
+  /** Makes a learner a member like the others. */
+  async promote(member: EtcdProcess): Promise<void> {
+    const ID = await this.idOf(member);
+    await this.ask(({ cluster }) => cluster.memberPromote({ ID }));
+  }
+
+  /** Takes a member out of the cluster, and ends it. */
+  async remove(member: EtcdProcess): Promise<void> {
+    const ID = await this.idOf(member);
+    // Not asked itself: it may end before it has answered.
+    this.members.splice(this.members.indexOf(member), 1);
+    await this.ask(async ({ cluster }) => {
+      const { members } = await cluster.memberList({});
+      if (members.some((known) => known.ID === ID)) await cluster.memberRemove({ ID });
+    });
+    await member.stop();
+  }
+
+  private async idOf({ peerUrl }: EtcdProcess): Promise<string> {
+    const { members } = await this.ask(({ cluster }) => cluster.memberList({}));
+    const found = members.find(({ peerURLs }) => peerURLs.includes(peerUrl));
+    if (found === undefined) throw new Error(`${peerUrl} is no member`);
+    return found.ID;
+  }
+
+  /** Asks until the cluster takes it: it refuses changes while a member is joining. */
+  private async ask<T>(run: (client: Etcd3) => Promise<T>): Promise<T> {
+    const client = new Etcd3({ hosts: this.members[0]?.hosts ?? [] });
+    try {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          return await run(client);
+        } catch (error) {
+          if (attempt === 100) throw error;
+          await delay(100);
+        }
+      }
+    } finally {
+      client.close();
+    }
   }
 
   async stop(): Promise<void> {

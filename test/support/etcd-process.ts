@@ -109,6 +109,11 @@ export class EtcdProcess {
     return [`${this.options.scheme ?? 'http'}://127.0.0.1:${this.port}`];
   }
 
+  /** Where other members reach it. */
+  get peerUrl(): string {
+    return `http://127.0.0.1:${this.peerPort}`;
+  }
+
   private get metricsUrl(): string {
     return `http://127.0.0.1:${this.metricsPort}`;
   }
@@ -127,7 +132,7 @@ export class EtcdProcess {
     // A test that ran out of time goes on behind its own clean-up.
     if (this.stopped) throw new Error('this etcd was stopped for good');
     const url = this.hosts[0] ?? '';
-    const peer = `http://127.0.0.1:${this.peerPort}`;
+    const peer = this.peerUrl;
     const name = this.options.name ?? 'default';
     const flags = {
       name,

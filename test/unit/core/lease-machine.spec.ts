@@ -729,6 +729,21 @@ describe('with the registry away', () => {
     expect(driver.due().asked).toEqual(['grant']);
   });
 
+  it('leases that are gone before they were renewed once are asked for ever more rarely', () => {
+    const driver = Driver.registered();
+    const startedAt = driver.now;
+    for (let lease = 0; lease < 20; lease++) {
+      driver.due().feed({ type: 'lease-gone' });
+      if (driver.machine.phase.name === 'backing-off') driver.due();
+      driver.granted().synced({ 'api/a': HELD });
+    }
+    expect(driver.now - startedAt).toBeGreaterThan(200_000);
+    // One that is renewed shows that leases live: the next loss is made good at once.
+    driver.due().synced({ 'api/a': HELD });
+    driver.due().feed({ type: 'lease-gone' });
+    expect(driver.machine.phase.name).toBe('granting');
+  });
+
   it('it is told once that it is away, once that the lease ran out, once that it is back', () => {
     const driver = Driver.registered().due();
     for (let attempt = 0; attempt < 100; attempt++) driver.failed().due();

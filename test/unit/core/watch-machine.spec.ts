@@ -16,6 +16,7 @@ import { seededRandom } from '../../support/seeded-random.js';
 
 const AWAY = new DiscoveryError('REGISTRY_UNAVAILABLE', 'away');
 const UNCONFIRMED = new DiscoveryError('REGISTRY_UNAVAILABLE', 'not confirmed');
+const DISAGREED = new DiscoveryError('REGISTRY_UNAVAILABLE', 'disagree');
 const at = (revision: number, clusterId = 'c'): RegistryPosition => ({
   revision: BigInt(revision),
   clusterId,
@@ -30,6 +31,7 @@ function contextAt(now: number, random: Random = () => 0.5): WatchContext {
     createTimeoutMs: 5_000,
     relistIntervalMs: 60_000,
     createTimedOut: () => UNCONFIRMED,
+    disagreed: () => DISAGREED,
   };
 }
 
@@ -329,15 +331,31 @@ describe('a watch', () => {
     ['a lower revision', at(6)],
     ['another cluster', at(8, 'other')],
   ])(
-    '%s in the confirmation makes it list again, for the events would never come',
+    '%s in the confirmation makes it list again after a pause, for the events would never come',
     (_, position) => {
       const driver = new Driver().feed({ type: 'start' }).listed(at(7)).created(position);
-      expect(driver.asked).toEqual(['close', 'list']);
-      expect(driver.news()).toEqual([]);
-      driver.listed(position);
+      expect(driver.asked).toEqual(['close']);
+      expect(driver.told).toEqual([
+        { type: 'watch-interrupted', prefix: 'api/', error: DISAGREED, retryInMs: 100 },
+      ]);
+      driver.news();
+      driver.due().listed(position);
       expect(driver.news()).toEqual(['registry-reset']);
     },
   );
+
+  it('a list and a watch that never agree are asked for ever more rarely, and told once', () => {
+    const driver = new Driver().feed({ type: 'start' });
+    for (let round = 0; round < 20; round++) driver.listed(at(7)).created(at(8, 'other')).due();
+    expect(driver.now).toBeGreaterThan(100_000);
+    expect(driver.news()).toEqual(['watch-interrupted']);
+  });
+
+  it('a confirmation that names no cluster, as that of a proxy, is one of the cluster that was listed', () => {
+    const driver = new Driver().feed({ type: 'start' }).listed(at(7)).created(at(8, '0'));
+    expect(driver.machine.phase.name).toBe('watching');
+    expect(driver.news()).toEqual(['watch-synced']);
+  });
 
   it('that is stopped closes its stream and stays stopped', () => {
     const driver = Driver.watching().feed({ type: 'stop' });

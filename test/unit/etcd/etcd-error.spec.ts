@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
-import { isUnavailable, toDiscoveryError } from '../../../lib/etcd/etcd-error.js';
+import {
+  isAnothersTurn,
+  isStaleToken,
+  isUnavailable,
+  toDiscoveryError,
+} from '../../../lib/etcd/etcd-error.js';
 
 /** An error of the class that etcd3 makes from a gRPC code, which is told by its name alone. */
 function named(name: string, message = 'message'): Error {
@@ -8,28 +13,79 @@ function named(name: string, message = 'message'): Error {
   return new NamedError(message);
 }
 
-describe('an error of etcd', () => {
+/** Errors as they come: of unary calls, which etcd3 makes classes for, and of streams, which are as grpc-js made them. */
+const sources = [
+  ['of a unary call', (text: string) => named('GRPCSomeError', text)],
+  [
+    'of a stream',
+    (text: string) => Object.assign(new Error(text), { code: Number.parseInt(text) }),
+  ],
+] as const;
+
+describe.each(sources)('an error of etcd, %s', (_, create) => {
   it.each([
-    'GRPCUnavailableError',
-    'GRPCDeadlineExceededError',
-    'GRPCCancelledError',
-    'GRPCInternalError',
-    'GRPCUnknownError',
-    'Error',
-  ])('%s is no answer: worth another member and another attempt', (name) => {
-    const error = name === 'Error' ? new Error('message') : named(name);
+    '1 CANCELLED: Call cancelled',
+    '2 UNKNOWN: odd',
+    '4 DEADLINE_EXCEEDED: Deadline exceeded',
+    '10 ABORTED: aborted',
+    '13 INTERNAL: Received RST_STREAM with code 2',
+    '14 UNAVAILABLE: etcdserver: no leader',
+    '15 DATA_LOSS: etcdserver: corrupt cluster',
+    // A learner: from 3.6 on, and before.
+    '9 FAILED_PRECONDITION: etcdserver: rpc not supported for learner',
+    '14 UNAVAILABLE: etcdserver: rpc not supported for learner',
+  ])('"%s" is no answer: worth another member and another attempt', (text) => {
+    const error = create(text);
     expect(isUnavailable(error)).toBe(true);
+    expect(isAnothersTurn(error)).toBe(true);
     expect(toDiscoveryError('list', error).code).toBe('REGISTRY_UNAVAILABLE');
   });
 
   it.each([
-    'EtcdPermissionDeniedError',
-    'EtcdAuthenticationFailedError',
-    'GRPCResourceExhastedError',
-    'TypeError',
-  ])('%s is a refusal, which another member would repeat', (name) => {
-    expect(isUnavailable(named(name))).toBe(false);
-    expect(toDiscoveryError('list', named(name)).code).toBe('REGISTRY_REJECTED');
+    '3 INVALID_ARGUMENT: etcdserver: authentication failed, invalid user ID or password',
+    '7 PERMISSION_DENIED: etcdserver: permission denied',
+    '8 RESOURCE_EXHAUSTED: etcdserver: mvcc: database space exceeded',
+    '11 OUT_OF_RANGE: etcdserver: mvcc: required revision has been compacted',
+    '16 UNAUTHENTICATED: etcdserver: invalid auth token',
+  ])('"%s" is a refusal, which another member would repeat', (text) => {
+    const error = create(text);
+    expect(isUnavailable(error)).toBe(false);
+    expect(isAnothersTurn(error)).toBe(false);
+    expect(toDiscoveryError('list', error).code).toBe('REGISTRY_REJECTED');
+  });
+
+  it.each([
+    '9 FAILED_PRECONDITION: etcdserver: not now',
+    '12 UNIMPLEMENTED: The server does not implement the method',
+    '13 INTERNAL: Response message parsing error: index out of range',
+  ])('"%s" is a refusal that is the fault of one member', (text) => {
+    const error = create(text);
+    expect(isUnavailable(error)).toBe(false);
+    expect(isAnothersTurn(error)).toBe(true);
+    expect(toDiscoveryError('list', error).code).toBe('REGISTRY_REJECTED');
+  });
+
+  it.each([
+    '16 UNAUTHENTICATED: etcdserver: invalid auth token',
+    '3 INVALID_ARGUMENT: etcdserver: revision of auth store is old',
+    '3 INVALID_ARGUMENT: etcdserver: user name is empty',
+  ])('"%s" calls for a new token', (text) => {
+    expect(isStaleToken(create(text))).toBe(true);
+  });
+});
+
+describe('an error of etcd', () => {
+  it('is no answer where it has no status: a stream that ended', () => {
+    expect(isUnavailable(new Error('the watch stream ended'))).toBe(true);
+    expect(isUnavailable(named('TypeError'))).toBe(false);
+  });
+
+  it('has the status that a cancelled watch has for a reason', () => {
+    const reason = 'rpc error: code = PermissionDenied desc = etcdserver: permission denied';
+    const error = new Error(`etcd cancelled the watch (${reason})`);
+    expect(toDiscoveryError('watch', error).code).toBe('REGISTRY_REJECTED');
+    const other = new Error('etcd cancelled the watch (rpc error: code = Unavailable desc = x)');
+    expect(toDiscoveryError('watch', other).code).toBe('REGISTRY_UNAVAILABLE');
   });
 
   it('says what failed and why, and keeps its cause', () => {

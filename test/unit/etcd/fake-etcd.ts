@@ -27,7 +27,7 @@ interface FakeTransaction {
   readonly failure: readonly FakeOperation[];
 }
 
-type Handler = (data: { readonly TTL: string }) => void;
+type Handler = (data: { readonly ID: string; readonly TTL: string }) => void;
 
 /** How long withdrawals from a {@link FakeEtcd} may take, in milliseconds. */
 export const WITHDRAWAL_MS = 800;
@@ -88,9 +88,10 @@ export class FakeEtcd {
         const handlers = new Map<string, Handler>();
         return {
           on: (event: string, handler: Handler) => handlers.set(event, handler),
+          end: () => {},
           cancel: () => {},
           write: ({ ID }: { ID: string }) =>
-            handlers.get('data')?.({ TTL: this.leases.has(ID) ? '10' : '0' }),
+            handlers.get('data')?.({ ID, TTL: this.leases.has(ID) ? '10' : '0' }),
         };
       },
     },

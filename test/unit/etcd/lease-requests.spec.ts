@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
-import { LeaseGoneError } from '../../../lib/etcd/etcd-error.js';
+import type { EtcdConnection } from '../../../lib/etcd/etcd-connection.js';
+import { LeaseGoneError, MalformedReplyError } from '../../../lib/etcd/etcd-error.js';
 import { grantLease, renewLease, revokeLease } from '../../../lib/etcd/lease-requests.js';
 import { FakeEtcd } from './fake-etcd.js';
 
@@ -36,3 +37,28 @@ it('a revocation that etcd does not answer is an error', async () => {
   };
   await expect(revokeLease(etcd.connection, etcd.grant())).rejects.toBe(away);
 });
+
+it.each([
+  ['has no ID', { ID: '0', TTL: '7' }],
+  ['does not live', { ID: '7', TTL: '0' }],
+  ['lived before', { ID: '7', TTL: '-1' }],
+  ['has no time to live', { ID: '7' }],
+])('a lease that %s is refused', async (_, reply) => {
+  await expect(grantLease(answering('leaseGrant', reply), 7)).rejects.toBeInstanceOf(
+    MalformedReplyError,
+  );
+});
+
+it('a lease that is granted for ever is kept as one of a day', async () => {
+  const reply = { ID: '7', TTL: '9223372036854775807' };
+  const { ttlMs } = await grantLease(answering('leaseGrant', reply), 7);
+  expect(ttlMs).toBe(86_400_000);
+});
+
+/** A connection to a member that answers this method in this way. */
+function answering(method: string, reply: object): EtcdConnection {
+  const member = { leaseClient: { [method]: async () => reply } };
+  const request = (_: string, run: (member: object, options: object) => Promise<unknown>) =>
+    run(member, {});
+  return { request } as unknown as EtcdConnection;
+}

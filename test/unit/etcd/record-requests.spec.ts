@@ -113,3 +113,12 @@ it('a write under a lease that is gone says so', async () => {
   etcd.drop(ours);
   await expect(sync('claim')).rejects.toBeInstanceOf(LeaseGoneError);
 });
+
+it('a record that etcd neither takes nor gives a reason for is not written for ever', async () => {
+  etcd.before = (what) => {
+    // What is found is gone by the time of the write, each time.
+    if (what === 'record write') etcd.put(KEY, 'old', ours);
+  };
+  await expect(sync('claim')).rejects.toMatchObject({ code: 'REGISTRY_REJECTED' });
+  expect(etcd.log.filter((what) => what === 'record write')).toHaveLength(2);
+});

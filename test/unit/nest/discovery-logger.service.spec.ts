@@ -36,6 +36,13 @@ const EVENTS: {
     key: 'api/x',
     reason: 'Addr "127.0.0.1" has no port',
   },
+  'auth-unused': { type: 'auth-unused' },
+  'members-changed': {
+    type: 'members-changed',
+    members: ['https://a:2379', 'https://b:2379'],
+    ignored: ['http://c:2379'],
+  },
+  'members-unknown': { type: 'members-unknown', error },
   'endpoints-changed': {
     type: 'endpoints-changed',
     service: 'api',
@@ -90,6 +97,18 @@ const LINES: { readonly [Type in DiscoveryEvent['type']]: readonly [string, ...s
     '3 records under api/ have no dialable address, e.g. api/x: Addr "127.0.0.1" has no port',
     'left out',
   ],
+  'auth-unused': [
+    'warn',
+    'authentication of etcd is off',
+    'going on without',
+    'used once it is on',
+  ],
+  'members-changed': [
+    'warn',
+    'are https://a:2379, https://b:2379',
+    'another scheme: http://c:2379',
+  ],
+  'members-unknown': ['warn', 'no connection', 'stay in use', 'every etcd.syncIntervalMs'],
   'endpoints-changed': ['debug', 'api', '5 endpoints', '+2', '−1'],
   'service-config-ignored': ['warn', 'api', 'it is not JSON', 'before stays in use'],
   'service-config-names-unknown': ['warn', 'api', 'did you mean Find?', 'The rest of it is used'],
@@ -113,6 +132,17 @@ it.each(Object.values(EVENTS))(
     for (const part of parts) expect(line).toContain(part);
   },
 );
+
+it('members that all can be dialled are news, and none that can a warning', () => {
+  const changed = EVENTS['members-changed'];
+  expect(describeEvent({ ...changed, ignored: [] })).toEqual([
+    'log',
+    'The members of etcd are https://a:2379, https://b:2379.',
+  ]);
+  const [level, line] = describeEvent({ ...changed, members: [] });
+  expect(level).toBe('warn');
+  expect(line).toContain('etcd.hosts stay in use');
+});
 
 it('a long foreign value is cut', () => {
   const [, line] = describeEvent({ ...EVENTS.conflict, foreignValue: 'x'.repeat(5_000) });
