@@ -44,7 +44,7 @@ describeEachEtcd('an etcd with users', (binary) => {
     writeFileSync(pub, publicKey.export({ type: 'spki', format: 'pem' }));
     writeFileSync(priv, privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
     // Tokens that carry their own end, which no use of them puts off.
-    const token = `jwt,pub-key=${pub},priv-key=${priv},sign-method=RS256,ttl=1s`;
+    const token = `jwt,pub-key=${pub},priv-key=${priv},sign-method=RS256,ttl=2s`;
     etcd = await EtcdProcess.start({ binary, flags: ['--auth-token', token] });
     admin = new Etcd3({ hosts: etcd.hosts });
     await admin.user(FLEET.username).create(FLEET.password);
@@ -89,8 +89,8 @@ describeEachEtcd('an etcd with users', (binary) => {
 
   it('gives new tokens for those that expired, without a word in the log', async () => {
     open();
-    // A keepalive every 1.3 s, with a token that lives for 1 s.
-    const registration = registry.register({ service: 'api', endpoint, ttlSeconds: 4 });
+    // A keepalive every 2.3 s, with a token that lives for 2 s.
+    const registration = registry.register({ service: 'api', endpoint, ttlSeconds: 7 });
     await until(registration, 'registered');
     const lease = await admin.leaseClient.leaseLeases();
     expect(lease.leases).toHaveLength(1);
