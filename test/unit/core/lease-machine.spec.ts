@@ -43,7 +43,7 @@ const unwritten: LeaseRecord = { value: '1', wanted: true, standing: { name: 'un
 
 function machine(phase: LeasePhase, record?: LeaseRecord): LeaseMachine {
   const records = new Map(record === undefined ? [] : [['api/a', record]]);
-  return { phase, records, dirty: false, expired: false, interrupted: false };
+  return { phase, records, dirty: false, expired: false, interrupted: false, losses: 0 };
 }
 
 /** One of each phase, as it is reached with the record `api/a`. */
