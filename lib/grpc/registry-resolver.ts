@@ -151,7 +151,7 @@ export class RegistryResolver implements Resolver {
     return following;
   }
 
-  private report({ endpoints, error, isPart }: DirectoryState): void {
+  private report({ endpoints, error, held = [], isPart }: DirectoryState): void {
     const directory = this.lease?.directory;
     if (directory === undefined) return;
     const { service, registry } = directory;
@@ -166,7 +166,7 @@ export class RegistryResolver implements Resolver {
     const list = resolvedEndpoints(endpoints);
     const note =
       list.length > 0
-        ? `${list.length} in ${place}`
+        ? `${list.length} in ${place}${held.length === 0 ? '' : `, ${held.length} of them no longer listed there`}`
         : printableText(
             `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}${whyNone(error, directory.ignored)}`,
           );

@@ -4,7 +4,7 @@ import { Controller, type INestMicroservice, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { GrpcMethod, Transport } from '@nestjs/microservices';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { DiscoveryModule } from 'nestjs-grpc-discovery';
+import { DiscoveryModule, ServiceRegistrar } from 'nestjs-grpc-discovery';
 import { EmbeddedEtcd } from 'nestjs-grpc-discovery/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AppModule, protoPath } from '../src/app.module.js';
@@ -26,7 +26,9 @@ beforeAll(async () => {
     }
   }
   @Module({
-    imports: [DiscoveryModule.forRoot({ service: { name: 'api', drainDelayMs: 0 } })],
+    imports: [
+      DiscoveryModule.forRoot({ service: { name: 'api', ttlSeconds: 2, drainDelayMs: 0 } }),
+    ],
     controllers: [UserController],
   })
   class ServerModule {}
@@ -52,7 +54,17 @@ it('greets through the server it found', async () => {
   expect(await client.get(LoginService).greet('Ada')).toBe('HELLO ADA');
 });
 
-it('goes on when the registration is lost', async () => {
-  await etcd.faults.expireLeasesNow();
-  expect(await client.get(LoginService).greet('Ada')).toBe('HELLO ADA');
+it('goes on when the registration is lost, until the server has registered again', async () => {
+  const states: string[] = [];
+  const following = server
+    .get(ServiceRegistrar)
+    .status$.subscribe(({ state }) => states.push(state));
+  expect(states).toEqual(['registered']);
+  etcd.faults.expireLeasesNow();
+  // The server notices with its next keepalive, which is due within a third of the time to live.
+  while (states.length === 1 || states.at(-1) !== 'registered') {
+    // The client keeps its last server, because the connection to it is ready.
+    expect(await client.get(LoginService).greet('Ada')).toBe('HELLO ADA');
+  }
+  following.unsubscribe();
 });
