@@ -258,3 +258,19 @@ it('the answer of a unary call that may be tried again counts as a whole', () =>
   expect(codes('/user.User/Watch')).toBeUndefined();
   expect(codes('/user.User/Other')).toBeUndefined();
 });
+
+const published = (method: string) =>
+  JSON.stringify({ methodConfig: [{ name: [{ service: 'user.User', method }], timeout: '2s' }] });
+
+it('names that the proto of the client does not have are told, and the rest is used', () => {
+  const method = { service: 'user.User', method: 'Login', callName: 'login' };
+  const config = channel({ methods: [{ ...method, isStreaming: false, isIdempotent: false }] });
+  expect(config.follow(published('login'))).toBeUndefined();
+  expect(config.unknownNames).toBe('method "user.User/login" (did you mean Login?)');
+  config.follow(published('Login'));
+  expect(config.unknownNames).toBeUndefined();
+  expect(call(config).timeout).toEqual({ seconds: 2, nanos: 0 });
+  config.follow(published('login'));
+  config.follow(undefined);
+  expect(config.unknownNames).toBeUndefined();
+});
