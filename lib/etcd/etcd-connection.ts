@@ -19,6 +19,7 @@ import {
 } from './etcd-error.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS, type EtcdOptions } from './etcd-options.js';
 import { resolveTimings } from './etcd-timings.js';
+import { MemberDialling } from './member-dialling.js';
 import { memberOptions } from './member-options.js';
 import { MemberRing } from './member-ring.js';
 import { MemberSync, readMembers } from './member-sync.js';
@@ -56,7 +57,7 @@ export class EtcdConnection {
     });
     this.ring = new MemberRing(
       client === undefined ? hosts : ['etcd.client'],
-      (url) => client ?? new Etcd3(memberOptions(url, options)),
+      (url) => client ?? createMember(url, options),
       ports.random(),
     );
     if (auth !== undefined && client === undefined) {
@@ -210,7 +211,7 @@ export class EtcdConnection {
     if (this.options.client === undefined && !this.closed) this.ring.renew(member);
   }
 
-  /** Closes every client this connection made. Requests still in flight fail. */
+  /** Closes every client this connection made. Requests under way end at their deadlines, attempts to connect at once. */
   close(): void {
     this.closed = true;
     this.reachability.close();
@@ -225,6 +226,18 @@ export class EtcdConnection {
     const reply = await member.auth.authenticate({ name, password }, options);
     return textField(reply, 'token');
   }
+}
+
+/** A client for one member, whose attempts to connect end with it. */
+function createMember(url: string, options: EtcdOptions): Etcd3 {
+  const member = new Etcd3(memberOptions(url, options));
+  const dialling = new MemberDialling(member);
+  const close = member.close.bind(member);
+  member.close = () => {
+    close();
+    dialling.end();
+  };
+  return member;
 }
 
 /** One key that nobody has, read by quorum: only a member that is part of a working cluster answers. */

@@ -3,6 +3,7 @@ import type { ChannelOptions } from '@grpc/grpc-js';
 import type { Clock, Random } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { endpointAddress } from '../core/endpoint-address.js';
+import { createSubchannel } from './connect-attempts.js';
 import type { ConnectionContext } from './endpoint-connection.js';
 import type { ChannelControlHelper } from './grpc-experimental.js';
 
@@ -37,7 +38,8 @@ export function createConnectionContext(
     random: ports.random,
     sparesPings: options[SPARING_PINGS_OPTION] === 1,
     createSubchannel: (endpoint, attempt) =>
-      helper.createSubchannel(
+      createSubchannel(
+        helper,
         dialAddress(endpoint),
         attempt === 0 ? options : { ...options, [ATTEMPT_OPTION]: attempt },
       ),

@@ -1,5 +1,6 @@
 /** The connection that is to take another's place: made first, so that no call finds none. */
 import { connectivityState } from '@grpc/grpc-js';
+import { holdSubchannel, releaseSubchannel } from './connect-attempts.js';
 import type { Subchannel } from './grpc-experimental.js';
 
 /** A connection in the making that nobody uses yet. Tells once how it went; dropped, it tells nothing. */
@@ -15,7 +16,7 @@ export class ConnectionSuccessor {
     private readonly onReady: (subchannel: Subchannel) => void,
     private readonly onFailed: () => void,
   ) {
-    subchannel.ref();
+    holdSubchannel(subchannel);
     subchannel.addConnectivityStateListener(this.onState);
     if (subchannel.getConnectivityState() === connectivityState.READY) this.settle(true);
     else subchannel.startConnecting();
@@ -25,7 +26,7 @@ export class ConnectionSuccessor {
     if (this.settled) return;
     this.settled = true;
     this.subchannel.removeConnectivityStateListener(this.onState);
-    this.subchannel.unref();
+    releaseSubchannel(this.subchannel);
   }
 
   private readonly onState = (

@@ -9,6 +9,7 @@ import type { EndpointLoad } from '../balance/endpoint-load.js';
 import type { PeakEwmaOptions } from '../balance/peak-ewma.js';
 import type { Clock, Random } from '../core/clock.js';
 import { type Endpoint, endpointConnectionAgeMs } from '../core/endpoint.js';
+import { holdSubchannel, releaseSubchannel } from './connect-attempts.js';
 import { ConnectDeadline } from './connect-deadline.js';
 import { ConnectionRenewal } from './connection-renewal.js';
 import type { Subchannel } from './grpc-experimental.js';
@@ -160,7 +161,7 @@ export class EndpointConnection implements Candidate {
 
   private createSubchannel(): Subchannel {
     const subchannel = this.context.createSubchannel(this.endpoint, this.attempt);
-    subchannel.ref();
+    holdSubchannel(subchannel);
     subchannel.addConnectivityStateListener(this.listener());
     return subchannel;
   }
@@ -280,11 +281,11 @@ export class EndpointConnection implements Candidate {
     this.deadline?.stop();
     this.renewal?.stop();
     this.stopHealth();
-    if (this.onState !== undefined) {
-      this.subchannel?.removeConnectivityStateListener(this.onState);
-    }
-    this.subchannel?.unref();
+    const { subchannel, onState } = this;
     this.subchannel = undefined;
+    if (subchannel === undefined) return;
+    if (onState !== undefined) subchannel.removeConnectivityStateListener(onState);
+    releaseSubchannel(subchannel);
   }
 
   private stopHealth(): void {

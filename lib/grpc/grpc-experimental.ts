@@ -29,17 +29,19 @@ export const {
   isLoadBalancerNameRegistered,
 } = experimental;
 
-/** What this library uses of `experimental`; a release without one of these does not fit. */
-const REQUIRED = [
+/** What this library uses of `experimental`, all of it; a release without one of these does not fit. */
+export const REQUIRED_EXPERIMENTAL = [
   'registerResolver',
   'statusOrFromValue',
   'statusOrFromError',
   'parseLoadBalancingConfig',
   'registerLoadBalancerType',
+  'isLoadBalancerNameRegistered',
   'QueuePicker',
   'UnavailablePicker',
   'PickResultType',
   'SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX',
+  'CHANNEL_ARGS_CONFIG_SELECTOR_KEY',
 ] as const;
 
 /**
@@ -50,7 +52,7 @@ const REQUIRED = [
 export function assertSupportedGrpc(
   available: Readonly<Record<string, unknown>> = experimental,
 ): void {
-  const missing = REQUIRED.filter((name) => available[name] === undefined);
+  const missing = REQUIRED_EXPERIMENTAL.filter((name) => available[name] === undefined);
   const inside = missingFromAttempts();
   if (missing.length + inside.length === 0) return;
   const what = missing.length > 0 ? `experimental ${missing.join(', ')}` : inside.join(', ');

@@ -16,6 +16,7 @@ import {
 } from './grpc-experimental.js';
 import { governAttempts } from './grpc-private-attempts.js';
 import { installBalancer } from './install-balancer.js';
+import { exemptFromProxies } from './proxy-exemption.js';
 import { RegistryResolver } from './registry-resolver.js';
 
 /** Schemes that gRPC itself gives a meaning. */
@@ -55,6 +56,7 @@ export function installResolver(scheme: string): void {
   const capitalised = scheme.charAt(0).toUpperCase() + scheme.slice(1);
   for (const spelling of [scheme, capitalised, scheme.toUpperCase()]) {
     registerResolver(spelling, TableResolver);
+    exemptFromProxies(spelling);
   }
   installed.add(scheme);
 }

@@ -62,6 +62,15 @@ export class ApplicationReadiness {
     });
   }
 
+  /**
+   * Every service of a server was added.
+   *
+   * @throws DiscoveryError `INVALID_OPTION` where its health is served twice
+   */
+  checkServices(): void {
+    this.health?.assertServedOnce();
+  }
+
   /** Begins to check what is not checked yet. Resolves after the first answers; changes are told from then on. */
   async start(): Promise<void> {
     await Promise.all(this.gates.map((gate) => gate.start()));

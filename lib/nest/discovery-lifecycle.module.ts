@@ -10,9 +10,11 @@ import {
   type NestModule,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
+  Optional,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ServiceRegistrar } from './grpc-registrar.service.js';
+import { twoCopiesOfNest } from './one-copy.js';
 import { rejectOption } from './option-reader.js';
 
 /** Nearer than any module that Nest itself places (the root module has 1). */
@@ -30,8 +32,9 @@ export class DiscoveryLifecycleModule
 {
   constructor(
     @Inject(ServiceRegistrar) private readonly registrar: ServiceRegistrar,
-    @Inject(ModulesContainer) modules: ModulesContainer,
+    @Optional() @Inject(ModulesContainer) modules: ModulesContainer | undefined,
   ) {
+    if (modules === undefined) throw twoCopiesOfNest();
     const all = [...modules.values()];
     for (const module of all) {
       if (module.metatype !== DiscoveryLifecycleModule) continue;

@@ -1,6 +1,7 @@
 /** A SIGTERM or SIGINT while the application shuts down means: now. */
+import { setMaxListeners } from 'node:events';
+import { listenToSignals, unlistenToSignals } from './shutdown-signals.js';
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /**
  * Signals this soon after the beginning count as the first one, in milliseconds: a terminal sends SIGINT to a whole process
  * group, and a package manager in it passes it on again.
@@ -15,7 +16,10 @@ export class ForceSignal {
   private begunAt = -Infinity;
 
   /** @param onForce called at most once, with the signal that came */
-  constructor(private readonly onForce: (signal: NodeJS.Signals) => void) {}
+  constructor(private readonly onForce: (signal: NodeJS.Signals) => void) {
+    // As many wait for it as the application has servers.
+    setMaxListeners(0, this.controller.signal);
+  }
 
   /** Aborted once the waiting is over. */
   get signal(): AbortSignal {
@@ -62,10 +66,10 @@ export class ForceSignal {
   private listen(): void {
     // What more can come is not for us.
     if (this.signal.aborted) return;
-    for (const signal of SIGNALS) process.on(signal, this.listener);
+    listenToSignals(this.listener);
   }
 
   private stop(): void {
-    for (const signal of SIGNALS) process.off(signal, this.listener);
+    unlistenToSignals(this.listener);
   }
 }

@@ -26,6 +26,7 @@ import { DiscoveredClient } from './discovered-client.js';
 import type { ClientDefinition } from './discovery-options.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
 import { givenChannelOptions, idleOptions, nestClientOptions } from './nest-client-options.js';
+import { assertOneGrpc } from './one-copy.js';
 import { RetriedMethods } from './retried-methods.js';
 import { validateClient } from './validate-clients.js';
 import { validateLoadBalancing } from './validate-load-balancing.js';
@@ -63,7 +64,7 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
    * bootstrap if it is in use by then, else by the first call. It is closed with the application, unless `close()` was
    * called before.
    *
-   * @throws DiscoveryError `INVALID_OPTION`, `CLOSED`
+   * @throws DiscoveryError `INVALID_OPTION`, `CLOSED`, `UNSUPPORTED_VERSION`
    */
   create(definition: ClientDefinition): ClientGrpcProxy {
     const { clientDefaults } = this.options;
@@ -78,6 +79,7 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     }
     const service = client.service ?? client.name;
     const { scheme } = this.pool.registry;
+    assertOneGrpc();
     installResolver(scheme);
     const options = nestClientOptions(formatTarget(scheme, service), client);
     const proxy = new DiscoveredClient(options, (closed) => this.clients.delete(closed));

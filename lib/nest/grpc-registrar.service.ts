@@ -155,6 +155,7 @@ export class ServiceRegistrar implements GrpcServersListener {
   }
 
   async onBound(server: BoundServer): Promise<void> {
+    this.readiness.checkServices();
     // Before the bootstrap others may still be connected.
     if (this.bootstrapped) this.checkPlacement();
     this.bound.add(server);

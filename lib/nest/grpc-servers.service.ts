@@ -3,13 +3,14 @@
  * either that holds in every start order, so `createClient`, `listen` and `close` of each server object are wrapped.
  */
 import type { Server } from '@grpc/grpc-js';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { Transport } from '@nestjs/microservices';
 import type { Subscription } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
 import { boundAddresses } from '../grpc/bound-address.js';
 import { CallTracker } from '../grpc/call-tracker.js';
+import { assertOneGrpc, twoCopiesOfNest } from './one-copy.js';
 
 /** A gRPC server as its options tell it from the others. */
 export interface GrpcServerIdentity {
@@ -58,15 +59,26 @@ export class GrpcServers {
   private readonly adopted = new Set<GrpcTransportServer>();
   private subscription: Subscription | undefined;
 
-  constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {}
+  private readonly modules: ModulesContainer;
+
+  /** @throws DiscoveryError `UNSUPPORTED_VERSION` where Nest is there twice: then its container is another class */
+  constructor(@Optional() @Inject(ModulesContainer) modules: ModulesContainer | undefined) {
+    if (modules === undefined) throw twoCopiesOfNest();
+    this.modules = modules;
+  }
 
   /** The gRPC servers the application has so far, bound or not. */
   get all(): readonly GrpcServerIdentity[] {
     return [...this.adopted].map(identify);
   }
 
-  /** Follows the servers, those added already included. */
+  /**
+   * Follows the servers, those added already included.
+   *
+   * @throws DiscoveryError `UNSUPPORTED_VERSION` where they are made of another copy of grpc-js
+   */
   follow(listener: GrpcServersListener): void {
+    assertOneGrpc();
     this.subscription ??= this.modules.getRpcTargetRegistry().subscribe((target: unknown) => {
       if (isGrpcServer(target) && !this.adopted.has(target)) this.adopt(target, listener);
     });
@@ -96,7 +108,7 @@ export class GrpcServers {
       // A copy: the object is the user's, who may use it for another server too.
       target.options = { ...options, channelOptions: { ...channelOptions, interceptors } };
       await listener.onCreating();
-      if (isClosed) throw closedAtStart(target.url);
+      if (isClosed) throw bound === undefined ? closedAtStart(target.url) : closedFor(target.url);
       const creating = createClient();
       created = creating.catch(() => {});
       const server = await creating;
@@ -137,6 +149,14 @@ function closedAtStart(url = ''): DiscoveryError {
   return new DiscoveryError(
     'CLOSED',
     `the gRPC server at "${url}" was closed before it was bound; it stays closed`,
+  );
+}
+
+/** The shutdown took down what all servers of the application share. */
+function closedFor(url = ''): DiscoveryError {
+  return new DiscoveryError(
+    'CLOSED',
+    `the gRPC server at "${url}" cannot listen again: it was closed, and its registrations with it, for good; app.close() ended the clients and the registry of the application, too. Make another application with NestFactory`,
   );
 }
 

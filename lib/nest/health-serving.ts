@@ -7,12 +7,17 @@ import type { HealthImplementation } from 'grpc-health-check';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { ReadinessCheck } from './readiness-gate.js';
 
-const CHECK_PATH = '/grpc.health.v1.Health/Check';
+const HEALTH_SERVICE = 'grpc.health.v1.Health';
+const CHECK_PATH = `/${HEALTH_SERVICE}/Check`;
 
-/** The health service of this application's servers. */
+type Implementation = typeof HealthImplementation;
+
+/** The health service of this application's servers: for each, the answer as a whole, and for every service that it has. */
 export class HealthServing {
-  private implementation: HealthImplementation | undefined;
+  private readonly served: ServedHealth[] = [];
+  private Implementation: Implementation | undefined;
   private loading: Promise<void> | undefined;
+  private serving = false;
 
   /**
    * Loads the package, which is an optional peer. Further calls return the same promise.
@@ -24,19 +29,30 @@ export class HealthServing {
     return this.loading;
   }
 
-  /** To be called after `load()`. */
+  /** Serves the health of a server. To be called after `load()`, and before services are added to it. */
   addTo(server: Server): void {
-    this.implementation?.addToServer(server);
+    if (this.Implementation === undefined) return;
+    this.served.push(new ServedHealth(new this.Implementation(), server, this.serving));
   }
 
+  /** Sets the answer of every server, for all that it serves. */
   set(serving: boolean): void {
-    this.implementation?.setStatus('', serving ? 'SERVING' : 'NOT_SERVING');
+    this.serving = serving;
+    for (const one of this.served) one.set(serving);
+  }
+
+  /**
+   * To be called when every service was added.
+   *
+   * @throws DiscoveryError `INVALID_OPTION` where the application serves its health itself, too
+   */
+  assertServedOnce(): void {
+    if (this.served.some(({ isServedTwice }) => isServedTwice)) throw servedTwice();
   }
 
   private async loadPackage(): Promise<void> {
     try {
-      const { HealthImplementation: Implementation } = await import('grpc-health-check');
-      this.implementation = new Implementation({ '': 'NOT_SERVING' });
+      ({ HealthImplementation: this.Implementation } = await import('grpc-health-check'));
     } catch (cause) {
       throw new DiscoveryError(
         'INVALID_OPTION',
@@ -45,6 +61,52 @@ export class HealthServing {
       );
     }
   }
+}
+
+/** The health of one server. */
+class ServedHealth {
+  isServedTwice = false;
+  /** `''` is the server as a whole. */
+  private readonly services = new Set(['']);
+
+  constructor(
+    private readonly implementation: HealthImplementation,
+    server: Server,
+    private serving: boolean,
+  ) {
+    this.set(serving);
+    implementation.addToServer(server);
+    beforeEachMethod(server, (path) => this.admits(path.split('/')[1] ?? ''));
+  }
+
+  set(serving: boolean): void {
+    this.serving = serving;
+    for (const service of this.services) this.publish(service);
+  }
+
+  private admits(service: string): boolean {
+    // Not thrown from here: Nest reports what is thrown from its hook for services as a broken proto file.
+    if (service === HEALTH_SERVICE) {
+      this.isServedTwice = true;
+      return false;
+    }
+    if (!this.services.has(service)) {
+      this.services.add(service);
+      this.publish(service);
+    }
+    return true;
+  }
+
+  private publish(service: string): void {
+    this.implementation.setStatus(service, this.serving ? 'SERVING' : 'NOT_SERVING');
+  }
+}
+
+function servedTwice(): DiscoveryError {
+  return new DiscoveryError(
+    'INVALID_OPTION',
+    "option health is true, and the application serves grpc.health.v1.Health itself, on the same gRPC server; allowed: one of the two. Leave the option out: the registration then follows what the application's own health service answers. Or remove that one (the package grpc.health.v1 of the microservice, or what onLoadPackageDefinition adds)",
+  );
 }
 
 type CheckHandler = (
@@ -62,20 +124,32 @@ export function noticeServedHealth(
   server: Server,
   onServed: (check: ReadinessCheck) => void,
 ): void {
+  beforeEachMethod(server, (path, handler) => {
+    if (path !== CHECK_PATH) return true;
+    const ask = handler as CheckHandler;
+    onServed(
+      () =>
+        new Promise((resolve, reject) => {
+          ask({ request: { service: '' } }, (error, reply) => {
+            if (error !== null && error !== undefined) reject(error as Error);
+            else resolve(reply?.status === 'SERVING' || reply?.status === 1);
+          });
+        }),
+    );
+    return true;
+  });
+}
+
+/**
+ * Has a server ask before it adds a method.
+ *
+ * @param admit gets the method's path, `/package.Service/Method`, and its handler; on `false` the method is left out
+ */
+function beforeEachMethod(
+  server: Server,
+  admit: (path: string, handler: unknown) => boolean,
+): void {
   const register = server.register.bind(server);
-  server.register = (name, handler, ...rest) => {
-    if (name === CHECK_PATH) {
-      const ask = handler as unknown as CheckHandler;
-      onServed(
-        () =>
-          new Promise((resolve, reject) => {
-            ask({ request: { service: '' } }, (error, reply) => {
-              if (error !== null && error !== undefined) reject(error as Error);
-              else resolve(reply?.status === 'SERVING' || reply?.status === 1);
-            });
-          }),
-      );
-    }
-    return register(name, handler, ...rest);
-  };
+  server.register = (name, handler, ...rest) =>
+    admit(name, handler) ? register(name, handler, ...rest) : true;
 }

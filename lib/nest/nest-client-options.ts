@@ -1,6 +1,7 @@
 /** A client definition as Nest's own client takes it. */
 import type { ChannelOptions } from '@grpc/grpc-js';
 import type { GrpcOptions } from '@nestjs/microservices';
+import { withoutIpServername } from '../grpc/ip-servername.js';
 import type { ClientDefaults, ClientDefinition } from './discovery-options.js';
 import { unknownChannelOptions } from './validate-channel.js';
 import { SIZE_OPTIONS } from './validate-clients.js';
@@ -13,7 +14,8 @@ export function nestClientOptions(url: string, client: ClientDefinition): GrpcOp
     package: client.package,
     // Nest takes one of them.
     ...(packageDefinition === undefined ? present({ protoPath }) : { packageDefinition }),
-    ...present({ loader, protoLoader, keepalive, credentials }),
+    ...present({ loader, protoLoader, keepalive }),
+    ...(credentials === undefined ? {} : { credentials: withoutIpServername(credentials) }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Checks client definitions. */
 import { ChannelCredentials } from '@grpc/grpc-js';
 import type { ClientDefaults, ClientDefinition, PackageDefinition } from './discovery-options.js';
+import { assertOurGrpc } from './one-copy.js';
 import {
   optionalBoolean,
   optionalInteger,
@@ -123,6 +124,7 @@ function checkDefaults(option: string, given: GivenDefaults): ClientDefaults {
   optionalBoolean(`${option}.waitForReady`, given.waitForReady);
   if (given.retry !== undefined) validateRetry(`${option}.retry`, given.retry);
   if (credentials !== undefined && !isChannelCredentials(credentials)) {
+    assertOurGrpc(`option ${option}.credentials`, credentials);
     rejectOption(`${option}.credentials`, credentials, 'ChannelCredentials of @grpc/grpc-js');
   }
   optionalInteger(`${option}.timeoutMs`, given.timeoutMs, 1, 3_600_000);

@@ -1,13 +1,27 @@
 /** A server is in the registry only while it is ready, and says so to those who ask by grpc.health.v1. */
-import { credentials, loadPackageDefinition, type Server, type ServiceError } from '@grpc/grpc-js';
+import {
+  credentials,
+  loadPackageDefinition,
+  type Server,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { Controller } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { GrpcMethod } from '@nestjs/microservices';
 import { HealthImplementation, protoPath } from 'grpc-health-check';
 import { MemoryRegistry, ServiceRegistrar } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterEach, expect, it } from 'vitest';
 import { freePort } from '../support/etcd-process.js';
-import { createHybrid, grpcOptions, startUserServer, userModule } from '../support/user-apps.js';
+import {
+  createHybrid,
+  grpcOptions,
+  startUserServer,
+  userModule,
+  userProtoPath,
+} from '../support/user-apps.js';
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -15,6 +29,15 @@ afterEach(async () => {
 });
 
 const service = { name: 'api', drainDelayMs: 0 };
+
+/** A health service of the application's own. */
+@Controller()
+class HealthController {
+  @GrpcMethod('Health', 'Check')
+  check(): { status: number } {
+    return { status: 1 };
+  }
+}
 
 async function start(options: Parameters<typeof startUserServer>[0]['discovery']) {
   const app = await startUserServer({ discovery: options });
@@ -82,6 +105,45 @@ it('the health option serves grpc.health.v1, which follows readiness and ends wi
   await drained;
 });
 
+it('the health option answers for each service that the server has, and for no other', async () => {
+  const registry = new MemoryRegistry();
+  let ready = true;
+  const { reaches } = await start({
+    registry,
+    service,
+    health: true,
+    readiness: { check: () => ready, intervalMs: 10 },
+  });
+  const check = healthCheck(registry.endpoints('api')[0]?.address ?? '');
+  expect(await check('user.User')).toBe('SERVING');
+  await expect(check('user.Nothing')).rejects.toMatchObject({ code: status.NOT_FOUND });
+  ready = false;
+  await reaches('idle');
+  expect(await check('user.User')).toBe('NOT_SERVING');
+});
+
+it.each(['onLoadPackageDefinition', 'a controller'])(
+  'the health option beside a health service of the application, from %s, fails the start and says what clashes',
+  async (how) => {
+    const own = new HealthImplementation({ '': 'SERVING' });
+    const { options } = grpcOptions();
+    const others =
+      how === 'a controller'
+        ? { package: ['user', 'grpc.health.v1'], protoPath: [userProtoPath, protoPath] }
+        : { onLoadPackageDefinition: (_: unknown, server: Server) => own.addToServer(server) };
+    const discovery = { registry: new MemoryRegistry(), service, health: true };
+    const app = await NestFactory.createMicroservice(
+      userModule({ discovery, controllers: [HealthController] }),
+      { ...grpcOptions(), options: { ...options, ...others }, logger: false },
+    );
+    closers.push(() => app.close());
+    await expect(app.listen()).rejects.toThrow(
+      /^\[INVALID_OPTION\] option health is true, and the application serves grpc\.health\.v1\.Health itself.*Leave the option out/,
+    );
+    expect(discovery.registry.endpoints('api')).toEqual([]);
+  },
+);
+
 it.each(['microservices first', 'HTTP first'])(
   'the health option serves both gRPC servers of a hybrid that starts its %s',
   async (order) => {
@@ -137,7 +199,7 @@ it("an application's own grpc.health.v1 gates its registration", async () => {
   expect(registry.endpoints('api')).toHaveLength(1);
 });
 
-function healthCheck(address: string): () => Promise<string> {
+function healthCheck(address: string): (service?: string) => Promise<string> {
   const loaded = loadPackageDefinition(
     loadSync(protoPath, { enums: String, defaults: true }),
   ) as unknown as {
@@ -160,8 +222,10 @@ function healthCheck(address: string): () => Promise<string> {
   };
   const client = new loaded.grpc.health.v1.Health(address, credentials.createInsecure());
   closers.push(() => Promise.resolve(client.close()));
-  return () =>
+  return (name = '') =>
     new Promise((resolve, reject) =>
-      client.check({}, (error, reply) => (error ? reject(error) : resolve(reply?.status ?? ''))),
+      client.check({ service: name }, (error, reply) =>
+        error ? reject(error) : resolve(reply?.status ?? ''),
+      ),
     );
 }

@@ -1,4 +1,6 @@
 /** Targets resolve in plain grpc-js and in Nest's own ClientsModule; registries in one process stay apart. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { ChannelCredentials, credentials, loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { NestFactory } from '@nestjs/core';
@@ -11,7 +13,7 @@ import {
   StaticRegistry,
 } from 'nestjs-grpc-discovery';
 import { firstValueFrom, type Observable } from 'rxjs';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startTestEtcd, type TestEtcd } from '../support/test-etcd.js';
 import {
   countByServer,
@@ -56,6 +58,30 @@ async function server(id: string, discovery: Parameters<typeof startUserServer>[
 }
 
 describe('plain grpc-js', () => {
+  it.each(['http_proxy', 'grpc_proxy', 'https_proxy'])(
+    'dials endpoints and no proxy, whatever %s says',
+    async (variable) => {
+      let visits = 0;
+      const proxy = createServer((socket) => {
+        visits++;
+        socket.destroy();
+      });
+      await once(proxy.listen(0, '127.0.0.1'), 'listening');
+      const { port } = proxy.address() as AddressInfo;
+      vi.stubEnv(variable, `http://127.0.0.1:${port}`);
+      for (const name of ['no_proxy', 'no_grpc_proxy']) vi.stubEnv(name, '');
+      closers.push(() => {
+        vi.unstubAllEnvs();
+        proxy.close();
+      });
+      const registry = new MemoryRegistry();
+      await server('direct', { registry, service: { name: 'api' } });
+      closers.push(registerDiscoveryResolver(registry));
+      expect(await plainLogin('memory:///api')).toBe('direct');
+      expect(visits).toBe(0);
+    },
+  );
+
   it.each([
     ['etcd:///api', 'api'],
     ['etcd:/api', 'api'],

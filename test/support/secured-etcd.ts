@@ -39,11 +39,23 @@ export class Certificates {
     return ['--cert-file', this.path('cert.pem'), '--key-file', this.path('key.pem')];
   }
 
-  /** Writes another certificate, with another key, over the one before. */
-  issue(): void {
+  /** The certificate and its key. */
+  get pair(): { readonly cert: string; readonly key: string } {
+    const [cert = '', key = ''] = ['cert.pem', 'key.pem'].map((name) =>
+      readFileSync(this.path(name), 'utf8'),
+    );
+    return { cert, key };
+  }
+
+  /**
+   * Writes another certificate, with another key, over the one before.
+   *
+   * @param names whom it is for, in OpenSSL's words
+   */
+  issue(names = 'IP:127.0.0.1'): void {
     const request = ['-keyout', this.path('key.pem'), '-out', this.path('csr.pem')];
     openssl('req', ...this.subject, ...request);
-    writeFileSync(this.path('extensions'), 'subjectAltName=IP:127.0.0.1');
+    writeFileSync(this.path('extensions'), `subjectAltName=${names}`);
     const authority = ['-CA', this.path('ca.pem'), '-CAkey', this.path('ca.key')];
     const output = ['-out', this.path('cert.pem'), '-days', '1', '-extfile'];
     const from = ['-req', '-in', this.path('csr.pem'), ...authority, '-CAcreateserial'];

@@ -32,13 +32,15 @@ export interface UserServerOptions {
   readonly id?: string;
   readonly delayMs?: number;
   readonly providers?: ModuleMetadata['providers'];
+  /** Beside that of the test service. */
+  readonly controllers?: ModuleMetadata['controllers'];
 }
 
 /** The module of a server of the test service. */
 export function userModule(options: UserServerOptions): new () => object {
   @Module({
     imports: [DiscoveryModule.forRoot(options.discovery)],
-    controllers: [UserController],
+    controllers: [UserController, ...(options.controllers ?? [])],
     providers: [
       {
         provide: USER_CONTROLLER_OPTIONS,

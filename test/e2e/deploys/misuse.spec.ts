@@ -123,6 +123,15 @@ it.each([0, 1, 5, 20])(
   },
 );
 
+it('listen() after close() says that it is another application that has to be made', async () => {
+  const app = await startUserServer({ discovery: discovery() });
+  await app.close();
+  await expect(app.listen()).rejects.toThrow(
+    /^\[CLOSED\] the gRPC server at "127\.0\.0\.1:0" cannot listen again: it was closed.*Make another application with NestFactory$/,
+  );
+  expect(await keys()).toEqual([]);
+});
+
 it('close() while the registration waits for etcd ends the start', async () => {
   const proxy = await FaultProxy.start({ targetPort: Number(new URL(etcd.hosts[0] ?? '').port) });
   closers.push(() => proxy.stop());

@@ -19,11 +19,16 @@ const ROOMS: Readonly<Record<string, Room>> = {
   core: { rooms: [], packages: [], pure: true },
   balance: { rooms: ['core'], packages: [], pure: true },
   registry: { rooms: ['core'], packages: ['rxjs'] },
-  etcd: { rooms: ['core', 'registry'], packages: ['etcd3', 'rxjs'] },
+  etcd: {
+    rooms: ['core', 'registry'],
+    // Of node:module what finds etcd3's own grpc-js, of node:net only what tells an address from a name.
+    packages: ['etcd3', 'rxjs', 'node:module', 'node:net'],
+  },
   grpc: {
     rooms: ['core', 'balance', 'registry'],
-    // Of node:http2 the types alone: connections of grpc-js's server are sessions of it.
-    packages: ['@grpc/grpc-js', 'rxjs', 'node:http2'],
+    // Of node:http2 the types alone: connections of grpc-js's server are sessions of it. Of node:module what finds
+    // files of grpc-js, of node:net only what tells an address from a name.
+    packages: ['@grpc/grpc-js', 'rxjs', 'node:http2', 'node:module', 'node:net'],
   },
   nest: {
     rooms: ['core', 'balance', 'registry', 'etcd', 'grpc'],
@@ -43,6 +48,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'node:crypto',
       // Which worker of several that share an address this process is.
       'node:cluster',
+      // Which copies of a package are loaded.
+      'node:module',
+      // How many may wait for a signal.
+      'node:events',
       // The address of the interface that routes to etcd, and the list of interfaces.
       'node:dgram',
       // Of node:net only what tells an address from a name: nest opens no connection.

@@ -1,0 +1,69 @@
+/**
+ * Packages that may be loaded only once in a process. A linked library (`npm link`, `file:`) and some workspaces bring second copies,
+ * and what one copy of grpc-js made, or has in its tables of resolvers and balancers, does not exist for the other. etcd3's copy is
+ * private to it, and does not count.
+ */
+import { createRequire } from 'node:module';
+import { DiscoveryError } from '../core/discovery-error.js';
+
+const GRPC = '@grpc/grpc-js';
+const GRPC_ENTRY = /[\\/]@grpc[\\/]grpc-js[\\/]build[\\/]src[\\/]index\.js$/;
+const REMEDY =
+  'allowed: one copy per process, at the place of the application. Install this library as a package (npm pack) instead of a link, or take the copy beside it away';
+
+/**
+ * Checks that Nest's gRPC servers and clients are made of the grpc-js that this library extends.
+ *
+ * @throws DiscoveryError `UNSUPPORTED_VERSION`
+ */
+export function assertOneGrpc(): void {
+  const ours = placeOf(GRPC);
+  const nests = placeOf(GRPC, placeOf('@nestjs/microservices'));
+  if (ours === undefined || nests === undefined || ours === nests) return;
+  throw twoCopies(GRPC, `@nestjs/microservices loads ${nests}`, ours);
+}
+
+/**
+ * Checks that an object is not made of another copy of grpc-js.
+ *
+ * @param what names it
+ * @throws DiscoveryError `UNSUPPORTED_VERSION`
+ */
+export function assertOurGrpc(what: string, value: unknown): void {
+  const ours = placeOf(GRPC);
+  for (const [place, module] of Object.entries(requireFrom().cache)) {
+    if (place === ours || module === undefined || !GRPC_ENTRY.test(place)) continue;
+    const { ChannelCredentials } = module.exports as { ChannelCredentials?: unknown };
+    if (typeof ChannelCredentials !== 'function' || !(value instanceof ChannelCredentials))
+      continue;
+    throw twoCopies(GRPC, `${what} was made by ${place}`, ours ?? 'another one');
+  }
+}
+
+/** The error for an application that was made by another copy of Nest than this library imports. */
+export function twoCopiesOfNest(): DiscoveryError {
+  const ours = placeOf('@nestjs/core') ?? 'another one';
+  const theirs = placeOf('@nestjs/core', process.argv[1]);
+  const place = theirs === undefined || theirs === ours ? 'another copy' : theirs;
+  return twoCopies('@nestjs/core', `the application is made by ${place}`, ours);
+}
+
+function twoCopies(name: string, theirs: string, ours: string): DiscoveryError {
+  return new DiscoveryError(
+    'UNSUPPORTED_VERSION',
+    `${name} is there twice: ${theirs}, and this library loads ${ours}; ${REMEDY}`,
+  );
+}
+
+/** The file that a package is loaded from; `undefined` where that cannot be told, as in a bundle. */
+function placeOf(name: string, from?: string): string | undefined {
+  try {
+    return requireFrom(from).resolve(name);
+  } catch {
+    return undefined;
+  }
+}
+
+function requireFrom(from: string = import.meta.url): NodeJS.Require {
+  return createRequire(from);
+}

@@ -1,0 +1,67 @@
+/** Addresses that answer nothing, in a list or as etcd, do not keep a process that has closed its applications. */
+import { MemoryRegistry } from 'nestjs-grpc-discovery';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { compileApps, startApp } from '../support/child-app.js';
+import { type DeadAddress, startBlackHole, startSilence } from '../support/dead-address.js';
+import { stopEventProcesses } from '../support/event-process.js';
+import { startUserServer } from '../support/user-apps.js';
+
+/** How long a process may take to end after it has closed its applications, in milliseconds; the system alone takes 127,000. */
+const END_MS = 15_000;
+
+let hole: DeadAddress;
+let silence: DeadAddress;
+const closers: (() => Promise<unknown>)[] = [];
+let live = '';
+
+beforeAll(async () => {
+  await compileApps();
+  hole = await startBlackHole();
+  silence = await startSilence();
+  closers.push(hole.stop, silence.stop);
+  const registry = new MemoryRegistry();
+  const discovery = { registry, service: { name: 'api', drainDelayMs: 0 } };
+  const server = await startUserServer({ id: 'live', discovery });
+  closers.push(() => server.close());
+  live = registry.endpoints('api')[0]?.address ?? '';
+}, 120_000);
+afterAll(async () => {
+  for (const close of closers.toReversed()) await close();
+  await stopEventProcesses();
+});
+
+it('connections under way to endpoints, with TLS and without, end with their applications', async () => {
+  const dead = [hole.address, silence.address];
+  await endsByItself(
+    [
+      { endpoints: [live, ...dead] },
+      { endpoints: [hole.address], isSecure: true },
+      { endpoints: [silence.address], isSecure: true },
+      { endpoints: [silence.address] },
+    ],
+    ['live', undefined, undefined, undefined],
+  );
+});
+
+it('connections under way to etcd, with TLS and without, end with their applications', async () => {
+  const clients = [hole.address, silence.address].flatMap((address) => [
+    { etcd: `http://${address}` },
+    { etcd: `https://${address}` },
+  ]);
+  await endsByItself(
+    clients,
+    clients.map(() => undefined),
+  );
+});
+
+async function endsByItself(
+  clients: readonly object[],
+  servers: readonly (string | undefined)[],
+): Promise<void> {
+  const app = await startApp('closing-clients', { CLIENTS: JSON.stringify(clients) });
+  await app.waitForEvent('closed');
+  const called = app.events.filter(({ event }) => event === 'called');
+  expect(called.map(({ server }) => server).toSorted()).toEqual(servers.toSorted());
+  await app.waitForEvent('ended', { timeoutMs: END_MS });
+  expect(await app.exit).toEqual({ code: 0, signal: null });
+}
