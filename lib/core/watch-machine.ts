@@ -22,6 +22,8 @@ export type WatchPhase =
       readonly name: 'watching';
       readonly attempt: number;
       readonly since: number;
+      /** When it lists again for certainty. */
+      readonly relistAt: number;
     }
   | { readonly name: 'backing-off'; readonly attempt: number }
   | { readonly name: 'stopped' };
@@ -53,7 +55,7 @@ export type WatchInput =
   | { readonly type: 'timer' }
   /** A sign that the registry answers again: do not wait any longer. */
   | { readonly type: 'registry-back' }
-  /** The registry was away for everybody and answers again: a watch that did not notice may have been deaf. */
+  /** The registry was away for all of this process and answers again: a watch that did not notice may have been deaf. */
   | { readonly type: 'registry-was-away' };
 
 /** What the runner is to do. */
@@ -98,6 +100,12 @@ export const INITIAL_WATCH_MACHINE: WatchMachine = {
 /** A watch that lived this long, in milliseconds, has shown that it works: the next backoff starts anew. */
 const PROVEN_AFTER_MS = 10_000;
 
+/** How many failed attempts count at most once the registry is back: with the default backoff the next delay is 3.2 s at most. */
+const ATTEMPTS_AFTER_RETURN = 4;
+
+/** Within this a watch that may be deaf lists again after the registry was away, in milliseconds. */
+const CHECK_SPREAD_MS = 30_000;
+
 /** One step. Inputs that answer nothing in flight are ignored. */
 export function stepWatch(
   machine: WatchMachine,
@@ -133,11 +141,34 @@ export function stepWatch(
     case 'registry-back':
       return phase.name === 'backing-off' ? list(machine, phase.attempt) : stay(machine);
     case 'registry-was-away':
-      // How long it was away says nothing about how the next attempt ends.
-      return phase.name === 'backing-off' || phase.name === 'watching'
-        ? list(machine, 0)
-        : stay('attempt' in phase ? { ...machine, phase: { ...phase, attempt: 0 } } : machine);
+      if (phase.name === 'watching') return check(machine, phase, context);
+      // How long it was away says little about how the next attempt ends, and it may be back only until all have asked.
+      if (phase.name === 'backing-off') return list(machine, soon(phase.attempt));
+      return 'attempt' in phase
+        ? stay({ ...machine, phase: { ...phase, attempt: soon(phase.attempt) } })
+        : stay(machine);
   }
+}
+
+function soon(attempt: number): number {
+  return Math.min(attempt, ATTEMPTS_AFTER_RETURN);
+}
+
+/**
+ * A watch that is confirmed is most likely right: one request that was not answered says little about it, and thousands of processes
+ * that list everything at once keep etcd from answering. It lists at a random moment soon, once however often the registry returns.
+ */
+function check(
+  machine: WatchMachine,
+  phase: Extract<WatchPhase, { name: 'watching' }>,
+  { now, random }: WatchContext,
+): WatchStep {
+  if (phase.relistAt - now <= CHECK_SPREAD_MS) return stay(machine);
+  const delayMs = random() * CHECK_SPREAD_MS;
+  return {
+    machine: { ...machine, phase: { ...phase, relistAt: now + delayMs } },
+    effects: [{ type: 'timer', delayMs }],
+  };
 }
 
 /** The running watch ends first: an event that overtook the list would be undone by it. */
@@ -197,6 +228,7 @@ function onCreated(
     name: 'watching',
     attempt: phase.attempt,
     since: context.now,
+    relistAt: context.now + delayMs,
   };
   return { machine: { ...machine, phase: watching, synced: true }, effects };
 }

@@ -26,7 +26,8 @@ export interface EtcdTimings {
    */
   readonly probeIntervalMs?: number;
   /**
-   * Once etcd is back, processes turn to it within this time, each at its own moment, in milliseconds, 0–60,000. Default 500.
+   * Once etcd is back, processes turn to it within this time, each at its own moment, in milliseconds, 0–60,000. Grows up to 10,000 the
+   * longer etcd was away, and where it is lost again soon. Default 500.
    */
   readonly returnSpreadMs?: number;
   /**

@@ -14,6 +14,12 @@ export interface ReachabilityOptions {
 
 /** Mean time until the first look after etcd was lost, in milliseconds; doubles with each up to `probeIntervalMs`. */
 const FIRST_PROBE_MS = 100;
+/** The time over which processes return grows by this with each look that found no answer, */
+const GROWTH_PER_PROBE = 1.5;
+/** and by this where etcd was lost again soon after they had returned to it. */
+const GROWTH_PER_RELAPSE = 4;
+/** The longest time over which processes return, in milliseconds; `returnSpreadMs` where that is more. */
+const MAX_SPREAD_MS = 10_000;
 /** How long etcd has to answer until the next loss counts as a new one, in milliseconds. */
 const STEADY_MS = 10_000;
 
@@ -25,6 +31,8 @@ export class Reachability {
   private lastFailure: unknown;
   private returnedAt = -Infinity;
   private answeredAt: number | undefined;
+  /** How often etcd was lost again before it was steady. */
+  private relapses = 0;
   /** How often was looked since etcd was lost. */
   private probes = 0;
   private closed = false;
@@ -32,7 +40,10 @@ export class Reachability {
 
   constructor(private readonly options: ReachabilityOptions) {}
 
-  /** Fires when etcd answers again after it was lost, within `returnSpreadMs`. */
+  /**
+   * Fires when etcd answers again after it was lost, within `returnSpreadMs`. That grows up to 10 s the longer etcd was away, and where
+   * it is lost again within 10 s, as by too many processes that return at once.
+   */
   get back$(): Observable<void> {
     return this.back.asObservable();
   }
@@ -59,10 +70,11 @@ export class Reachability {
     this.answeredAt = clock.now();
     if (!this.down || this.closed) return;
     this.down = false;
-    this.returnedAt = this.answeredAt;
     this.cancelTimer?.();
     // Thousands of processes that lost etcd together must not come back to it in one moment.
-    this.cancelTimer = clock.setTimer(random() * timings.returnSpreadMs, () => this.back.next());
+    const delayMs = random() * this.spreadMs(timings.returnSpreadMs);
+    this.returnedAt = this.answeredAt + delayMs;
+    this.cancelTimer = clock.setTimer(delayMs, () => this.back.next());
   }
 
   /**
@@ -82,7 +94,9 @@ export class Reachability {
     if (this.down) return;
     this.down = true;
     // One that answers and fails in turn is looked at no more often than one that is gone.
-    if (this.options.clock.now() - this.returnedAt > STEADY_MS) this.probes = 0;
+    const isRelapse = this.options.clock.now() - this.returnedAt <= STEADY_MS;
+    this.relapses = isRelapse ? this.relapses + 1 : 0;
+    if (!isRelapse) this.probes = 0;
     this.scheduleProbe();
   }
 
@@ -91,6 +105,12 @@ export class Reachability {
     this.closed = true;
     this.cancelTimer?.();
     this.back.complete();
+  }
+
+  private spreadMs(firstMs: number): number {
+    const byProbes = GROWTH_PER_PROBE ** Math.max(0, this.probes - 1);
+    const grownMs = firstMs * byProbes * GROWTH_PER_RELAPSE ** this.relapses;
+    return Math.max(firstMs, Math.min(grownMs, MAX_SPREAD_MS));
   }
 
   private scheduleProbe(): void {

@@ -40,7 +40,11 @@ const PHASES = {
   idle: INITIAL_WATCH_MACHINE,
   listing: { ...INITIAL_WATCH_MACHINE, phase: { name: 'listing', attempt: 0 } },
   opening: { ...LISTED, phase: { name: 'opening', attempt: 0, revision: 7n } },
-  watching: { ...LISTED, synced: true, phase: { name: 'watching', attempt: 0, since: 0 } },
+  watching: {
+    ...LISTED,
+    synced: true,
+    phase: { name: 'watching', attempt: 0, relistAt: 60_000, since: 0 },
+  },
   'backing-off': { ...LISTED, synced: false, phase: { name: 'backing-off', attempt: 1 } },
   stopped: { ...LISTED, synced: true, phase: { name: 'stopped' } },
 } satisfies Record<string, WatchMachine>;
@@ -109,7 +113,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     failed: 'backing-off: close, timer 100, watch-interrupted',
     timer: 'listing: close, list',
     'registry-back': IGNORED,
-    'registry-was-away': 'listing: close, list',
+    'registry-was-away': 'watching: timer 15000',
   },
   'backing-off': {
     start: IGNORED,
@@ -298,11 +302,21 @@ describe('a watch', () => {
     driver.random = () => 1;
     for (let attempt = 0; attempt < 20; attempt++) driver.failed().due();
     driver.failed().feed({ type: 'registry-was-away' });
-    expect(driver.listed(at(9)).failed().delayMs).toBe(200);
+    expect(driver.listed(at(9)).failed().delayMs).toBe(3_200);
     // Also where a list was still under way.
     for (let attempt = 0; attempt < 20; attempt++) driver.due().failed();
     driver.due().feed({ type: 'registry-was-away' });
-    expect(driver.listed(at(9)).failed().delayMs).toBe(200);
+    expect(driver.listed(at(9)).failed().delayMs).toBe(3_200);
+  });
+
+  it('a confirmed watch lists once within 30 s of the return, however often the registry returns', () => {
+    const driver = Driver.watching();
+    driver.random = () => 1;
+    expect(driver.feed({ type: 'registry-was-away' }).delayMs).toBe(30_000);
+    driver.random = () => 0;
+    expect(driver.feed({ type: 'registry-was-away' }).asked).toEqual([]);
+    expect(driver.delayMs).toBe(30_000);
+    expect(driver.due().asked).toEqual(['close', 'list']);
   });
 
   it('a sign that the registry is back cuts the wait short', () => {

@@ -86,6 +86,30 @@ describe('an etcd that is lost', () => {
     expect(probedAt.map((at) => at - laterAt)).toEqual([100, 300]);
   });
 
+  it('is returned to later the longer it was away, and the sooner it was lost again, up to 10 s', async () => {
+    reachability.lost(gone);
+    // Seven looks, the eighth is answered: 500 ms, seven times half as much again.
+    await pass(5_000);
+    isThere = true;
+    await pass(20_000);
+    expect(returned[0]).toBeCloseTo(5_500 + (500 * 1.5 ** 7) / 2, 3);
+    isThere = false;
+    clock.advance(1_000);
+    reachability.answered();
+    const lostAt = clock.now();
+    reachability.lost(gone);
+    isThere = true;
+    await pass(350);
+    expect(returned[1]).toBe(lostAt + 100 + 250);
+    // Lost again at once: the next look comes after 200 ms, then after 400 ms.
+    reachability.lost(gone);
+    await pass(200 + 1_500);
+    expect(returned[2]).toBe(clock.now());
+    reachability.lost(gone);
+    await pass(400 + 5_000);
+    expect(returned[3]).toBe(clock.now());
+  });
+
   it('is not looked for once nobody needs it', async () => {
     reachability.lost(gone);
     reachability.close();

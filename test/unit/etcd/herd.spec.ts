@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest';
+import { simulateHerd } from '../../support/herd-model.js';
+
+// 50 processes on an etcd of one core that is 50 times slower than measured: as much work for each core as 10,000 on four.
+const SMALL = { processes: 50, services: 10, awayMs: 20_000, cores: 1, slowness: 50, seed: 1 };
+
+it.each(['killed', 'wiped', 'stalled'] as const)(
+  'a herd whose etcd was %s is back within 30 s, with at most 2.5 times the least requests',
+  async (fault) => {
+    const { backMs = Infinity, requests, least } = await simulateHerd({ ...SMALL, fault });
+    expect(backMs).toBeLessThanOrEqual(30_000);
+    expect(requests).toBeLessThanOrEqual(2.5 * least);
+  },
+);
