@@ -24,7 +24,8 @@ import { type ResolvedTimings, resolveTimings } from './etcd-timings.js';
 import { areAlike, MEMBER_URL_ALLOWED, parseMemberUrl } from './member-url.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { EtcdEntry } from './prefix-replies.js';
-import { type DecodedEntry, PrefixWatch, type PrefixWatchOptions } from './prefix-watch.js';
+import type { DecodedEntry } from './decoded-records.js';
+import { PrefixWatch, type PrefixWatchOptions } from './prefix-watch.js';
 import { decodeServiceConfig, ServiceConfigWatch } from './service-config-watch.js';
 
 /** Time and randomness, for tests. */

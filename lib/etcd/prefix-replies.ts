@@ -10,11 +10,12 @@ import {
   textField,
 } from './reply-fields.js';
 
-/** A key with its value, and the lease it lives under (`'0'`: none). */
+/** A key with its value, the lease it lives under (`'0'`: none) and the revision of its last change. */
 export interface EtcdEntry {
   readonly key: string;
   readonly value: Uint8Array;
   readonly lease: string;
+  readonly revision: string;
 }
 
 /** One change of a key; `entry` is `undefined` where it was deleted. */
@@ -60,7 +61,8 @@ export function readPage(reply: unknown, range: KeyRange): ListPage {
 
 function readEntry(found: unknown, range: KeyRange): EtcdEntry {
   const key = keyOf(found, range).toString();
-  return { key, value: bytesField(found, 'value'), lease: textField(found, 'lease') };
+  const [lease, revision] = [textField(found, 'lease'), textField(found, 'mod_revision')];
+  return { key, value: bytesField(found, 'value'), lease, revision };
 }
 
 /** @throws MalformedReplyError */

@@ -37,6 +37,8 @@ const FIRST_PAGE_SIZE = 256;
 export interface ListOptions {
   /** Asked between pages: no more are read once nobody waits for them. */
   readonly isWanted?: () => boolean;
+  /** Called once before the first key, with the position that will be returned. */
+  readonly onPosition?: (position: RegistryPosition) => void;
   /** Called once where more follows after the first page, which then is a short one. */
   readonly onFirstPage?: (() => void) | undefined;
 }
@@ -44,14 +46,14 @@ export interface ListOptions {
 /**
  * Reads every key under a prefix with its value, all as of one revision.
  *
- * @param onEntry called with one key after the other, as the pages come
+ * @param onEntry called with one key after the other, as the pages come; the next one waits for the promise it may return
  * @returns the position of the list in etcd's history
  */
 export async function listPrefix(
   connection: EtcdConnection,
   prefix: string,
-  onEntry: (entry: EtcdEntry) => void,
-  { isWanted = () => true, onFirstPage }: ListOptions = {},
+  onEntry: (entry: EtcdEntry) => Promise<void> | undefined,
+  { isWanted = () => true, onPosition, onFirstPage }: ListOptions = {},
 ): Promise<RegistryPosition> {
   const end = rangeEnd(Buffer.from(prefix));
   const page = async (start: Buffer, revision: string, limit = PAGE_SIZE) => {
@@ -63,13 +65,17 @@ export async function listPrefix(
   const firstSize = onFirstPage === undefined ? PAGE_SIZE : FIRST_PAGE_SIZE;
   const first = await page(Buffer.from(prefix), '0', firstSize);
   const { position } = first;
+  onPosition?.(position);
   for (let read = first; ;) {
     const last = isWanted() ? read.last : undefined;
     // Asked for before the one at hand is read, and all at the revision of the first.
     const next = last && page(Buffer.concat([last, Buffer.of(0)]), position.revision.toString());
     // If it fails before it is waited for, it still is.
     next?.catch(() => {});
-    for (const entry of read.entries) onEntry(entry);
+    for (const entry of read.entries) {
+      const pause = onEntry(entry);
+      if (pause !== undefined) await pause;
+    }
     if (next === undefined) return position;
     if (read === first) onFirstPage?.();
     read = await next;

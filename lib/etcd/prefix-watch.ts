@@ -6,20 +6,20 @@ import { type IgnoredGroup, type IgnoredRecord, IgnoredRecords } from '../core/i
 import type { RegistryUpdate } from '../core/registry-update.js';
 import {
   INITIAL_WATCH_MACHINE,
+  isReset,
+  type RegistryPosition,
   stepWatch,
   type WatchEffect,
   type WatchInput,
   type WatchMachine,
 } from '../core/watch-machine.js';
+import { type DecodedEntry, DecodedRecords } from './decoded-records.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import { toDiscoveryError } from './etcd-error.js';
 import { type ResolvedTimings, timedBackoff } from './etcd-timings.js';
 import type { EtcdChange, EtcdEntry } from './prefix-replies.js';
 import { listPrefix, type OpenWatch, watchPrefix } from './prefix-requests.js';
-
-/** A value of etcd in the form that is wanted, or why it is none. */
-export type DecodedEntry<Value> =
-  { readonly ok: true; readonly value: Value } | ({ readonly ok: false } & IgnoredRecord);
+import { WorkSlices } from './work-slices.js';
 
 /** What a prefix watch needs. */
 export interface PrefixWatchOptions<Value> {
@@ -41,8 +41,11 @@ export class PrefixWatch<Value> {
   private cancelTimer: CancelTimer | undefined;
   private stream: OpenWatch | undefined;
   private readonly ignored = new IgnoredRecords();
+  private readonly records: DecodedRecords<Value>;
 
-  constructor(private readonly options: PrefixWatchOptions<Value>) {}
+  constructor(private readonly options: PrefixWatchOptions<Value>) {
+    this.records = new DecodedRecords(options.decode);
+  }
 
   start(): void {
     this.feed({ type: 'start' });
@@ -121,27 +124,39 @@ export class PrefixWatch<Value> {
   }
 
   private async list(): Promise<WatchInput> {
-    const { connection, prefix, onUpdate, isLeaving } = this.options;
+    const { connection, prefix, clock, onUpdate, isLeaving } = this.options;
+    const { records } = this;
+    const slices = new WorkSlices(clock);
     const snapshot = new Map<string, Value>();
     const left: string[] = [];
     const ignored = new Map<string, IgnoredRecord>();
     const isListing = (): boolean => this.machine.phase.name === 'listing';
-    const onEntry = (entry: EtcdEntry): void => {
-      if (!isListing()) return;
-      const decoded = this.options.decode(entry);
+    const onEntry = (entry: EtcdEntry): Promise<void> | undefined => {
+      if (!isListing()) return undefined;
+      const decoded = records.read(entry);
       if (!decoded.ok) ignored.set(entry.key, decoded);
       else if (isLeaving?.(decoded.value) === true) left.push(entry.key);
       else snapshot.set(entry.key, decoded.value);
+      return slices.rest();
+    };
+    const onPosition = (position: RegistryPosition): void => {
+      const before = this.machine.position;
+      if (before !== undefined && isReset(before, position)) records.clear();
     };
     const onFirstPage = (): void => {
       if (isListing()) onUpdate({ kind: 'reset', snapshot: new Map(snapshot), isPart: true });
     };
     const position = await listPrefix(connection, prefix, onEntry, {
       isWanted: isListing,
+      onPosition,
       // Later lists only confirm or correct what is known.
       onFirstPage: this.machine.position === undefined ? onFirstPage : undefined,
     });
     if (!isListing()) return { type: 'listed', position };
+    if (records.size > snapshot.size + left.length + ignored.size) {
+      const leaving = new Set(left);
+      records.retain((key) => snapshot.has(key) || ignored.has(key) || leaving.has(key));
+    }
     this.ignored.replace(ignored);
     onUpdate({
       kind: 'reset',
@@ -169,7 +184,8 @@ export class PrefixWatch<Value> {
     const removed = new Set<string>();
     const left = new Set<string>();
     for (const { key, entry } of changes) {
-      const decoded = entry === undefined ? undefined : this.options.decode(entry);
+      const decoded = entry === undefined ? undefined : this.records.read(entry);
+      if (entry === undefined) this.records.delete(key);
       const value = decoded?.ok === true ? decoded.value : undefined;
       if (decoded?.ok === false) this.ignored.set(key, decoded);
       else this.ignored.delete(key);

@@ -3,7 +3,7 @@ import { distinctUntilChanged, map, Observable, share, ReplaySubject } from 'rxj
 import type { RegistryUpdate } from '../core/registry-update.js';
 import type { Snapshot } from '../core/snapshot.js';
 import type { EtcdEntry } from './prefix-replies.js';
-import type { DecodedEntry } from './prefix-watch.js';
+import type { DecodedEntry } from './decoded-records.js';
 
 /** Every service config by its key. */
 export class ServiceConfigWatch {
