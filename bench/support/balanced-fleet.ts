@@ -107,7 +107,7 @@ export async function openClients(hosts: readonly string[]): Promise<Clients> {
 
 /** A client as `DiscoveryModule` makes it. */
 export function clientOf(
-  { app }: Clients,
+  { app }: Pick<Clients, 'app'>,
   service: string,
   definition: Partial<ClientDefinition>,
 ): BalancedClient {

@@ -1,0 +1,165 @@
+/**
+ * What one record that changes all the time costs a client, and what a whole list that changed nothing does: CPU and longest stall.
+ *
+ * `npm run bench -- flapping [ENDPOINTS...]`, by default 2,000, 10,000 and 50,000. The client is a process of its own with a subset of 8;
+ * one key is put and deleted 1,000 times a second. References are the bounds of docs/operations.md. A stall is a stretch of the process's
+ * own CPU time in which its event loop did not come round: what the machine gives to others is none.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Etcd3 } from 'etcd3';
+import { EventProcess, stopEventProcesses } from '../test/support/event-process.js';
+import { EtcdProcess } from '../test/support/etcd-process.js';
+import { user } from './support/balanced-fleet.js';
+import { type BenchResult, type BenchRow, benchRow } from './support/bench-result.js';
+import { median } from './support/statistics.js';
+
+const SERVICE = 'api';
+const CHANGES_PER_SECOND = 1_000;
+/** How many seconds are measured, after how many that are not. */
+const SECONDS = 8;
+const SETTLE_SECONDS = 4;
+/** A whole list in each of the measured seconds. */
+const RELIST_MS = 1_000;
+/** How many records one transaction writes: etcd's own bound is 128. */
+const BATCH = 100;
+
+export async function run(parameters: readonly string[]): Promise<BenchResult> {
+  const sizes = parameters.length > 0 ? parameters.map(Number) : [2_000, 10_000, 50_000];
+  const rows: BenchRow[] = [];
+  const notes: string[] = [];
+  let version = '';
+  for (const size of sizes) {
+    const etcd = await EtcdProcess.start();
+    version = `etcd ${etcd.binary.version}`;
+    const writer = new Etcd3({ hosts: etcd.hosts });
+    const server = new Server();
+    try {
+      await fill(writer, await listen(server), size);
+      const flapping = await measure(etcd, 3_600_000, async (isOver) => {
+        notes.push(
+          `${size} endpoints: ${await flap(writer, isOver)} changes a second were written`,
+        );
+      });
+      const what = `${size} endpoints, ${CHANGES_PER_SECOND} changes/s`;
+      rows.push(
+        row(
+          `${what}: CPU of the client`,
+          '%',
+          median(flapping.map(({ cpuPercent }) => cpuPercent)),
+          5,
+        ),
+        row(`${what}: longest stall`, 'ms', longest(flapping), size > 10_000 ? 150 : 50),
+      );
+      const listing = await measure(etcd, RELIST_MS, () => Promise.resolve());
+      rows.push(
+        row(
+          `a list of ${size} that changed nothing: longest stall`,
+          'ms',
+          longest(listing),
+          size > 10_000 ? 100 : 20,
+        ),
+      );
+    } finally {
+      writer.close();
+      server.forceShutdown();
+      await stopEventProcesses();
+      await etcd.stop();
+    }
+  }
+  return { bench: 'flapping', node: process.version, etcd: version, rows, notes };
+}
+
+interface Tick {
+  readonly cpuPercent: number;
+  readonly stallMs: number;
+}
+
+/** What a client says of the measured seconds, while something goes on. */
+async function measure(
+  etcd: EtcdProcess,
+  relistIntervalMs: number,
+  goOn: (isOver: () => boolean) => Promise<void>,
+): Promise<Tick[]> {
+  const entry = fileURLToPath(new URL('./support/stall-client.js', import.meta.url));
+  const args = [entry, etcd.hosts[0] ?? '', SERVICE, String(relistIntervalMs)];
+  const client = new EventProcess(process.execPath, args, { name: 'the client' });
+  const ticks: Tick[] = [];
+  for (let second = 0; second < SETTLE_SECONDS; second++) await client.nextEvent('tick', 120_000);
+  let isOver = false;
+  const going = goOn(() => isOver);
+  for (let second = 0; second <= SECONDS; second++) {
+    const tick = (await client.nextEvent('tick', 120_000)) as unknown as Tick;
+    // The first begins before what goes on does.
+    if (second > 0) ticks.push(tick);
+  }
+  isOver = true;
+  await going;
+  await client.stop();
+  return ticks;
+}
+
+function login(_call: unknown, answer: (error: null, value: object) => void): void {
+  answer(null, { message: '', server: '' });
+}
+
+/** Starts a server that answers on every loopback address; returns its port. */
+function listen(server: Server): Promise<number> {
+  server.addService(user.User.service, { login });
+  return new Promise((resolve, reject) => {
+    server.bindAsync('0.0.0.0:0', ServerCredentials.createInsecure(), (error, port) =>
+      error === null ? resolve(port) : reject(error),
+    );
+  });
+}
+
+/** Writes so many records: each of them is the one server, by another of its loopback addresses. */
+async function fill(writer: Etcd3, port: number, size: number): Promise<void> {
+  for (let from = 0; from < size; from += BATCH) {
+    const puts = Array.from({ length: Math.min(BATCH, size - from) }, (_, offset) => {
+      const place = from + offset;
+      const address = `127.${1 + (place >> 16)}.${(place >> 8) & 255}.${place & 255}:${port}`;
+      return writer.put(`${SERVICE}/${address}`).value(record(address));
+    });
+    await writer
+      .if('none', 'Version', '==', 0)
+      .then(...puts)
+      .commit();
+  }
+}
+
+function record(address: string): string {
+  const metadata = { version: '1.2.3', region: 'eu-1' };
+  return JSON.stringify({ Op: 0, Addr: address, Metadata: metadata });
+}
+
+/** Puts and deletes one key in turn; returns how many changes a second were written. */
+async function flap(writer: Etcd3, isOver: () => boolean): Promise<number> {
+  const key = `${SERVICE}/flapping`;
+  const value = record('127.0.0.9:1');
+  const everyMs = 20;
+  const started = performance.now();
+  let asked = 0;
+  let written = 0;
+  while (!isOver()) {
+    const due = ((performance.now() - started) / 1_000) * CHANGES_PER_SECOND;
+    for (; asked < due && asked < written + CHANGES_PER_SECOND; asked++) {
+      const change = asked % 2 === 0 ? writer.put(key).value(value) : writer.delete().key(key);
+      void change.exec().then(
+        () => written++,
+        () => {},
+      );
+    }
+    await pause(everyMs);
+  }
+  return Math.round((written * 1_000) / (performance.now() - started));
+}
+
+function longest(ticks: readonly Tick[]): number {
+  return Math.max(...ticks.map(({ stallMs }) => stallMs));
+}
+
+function row(name: string, unit: string, ours: number, bound: number): BenchRow {
+  return benchRow({ name, unit, ours, reference: bound, referenceName: 'the bound' });
+}
