@@ -1,5 +1,13 @@
 /** A workspace in which this library has a copy of grpc-js of its own beside the application's: the start says so. */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -13,7 +21,7 @@ let folder: string;
 
 /** The library with a grpc-js of its own; Nest, and the grpc-js that it has loaded, are the project's. */
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'two-copies-'));
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'two-copies-')));
   cpSync(await compileApps(), folder, { recursive: true });
   const modules = join(folder, 'node_modules');
   mkdirSync(join(modules, '@grpc'), { recursive: true });

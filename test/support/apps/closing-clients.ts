@@ -33,7 +33,10 @@ async function start({ endpoints, etcd = '', isSecure }: ClientPlace) {
   };
   @Module({ imports: [DiscoveryModule.forRoot({ ...registry, clients: [client] })] })
   class ClientModule {}
-  const app = await NestFactory.createApplicationContext(ClientModule, { logger: false });
+  const app = await NestFactory.createApplicationContext(ClientModule, {
+    logger: false,
+    abortOnError: false,
+  });
   const users = app
     .get<ClientGrpc>(getGrpcClientToken('api'))
     .getService<{ login(request: object, options: object): Observable<{ server: string }> }>(
