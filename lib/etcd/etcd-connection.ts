@@ -27,6 +27,9 @@ import { Reachability } from './reachability.js';
 import { textField } from './reply-fields.js';
 import { TokenSource } from './token-source.js';
 
+/** What Node's `util.inspect` calls. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
 /** What a connection needs besides its options. */
 export interface EtcdConnectionPorts {
   readonly clock: Clock;
@@ -209,6 +212,16 @@ export class EtcdConnection {
   distrust(member: Etcd3): void {
     this.leave(member);
     if (this.options.client === undefined && !this.closed) this.ring.renew(member);
+  }
+
+  /** What is printed of it, and of all that holds it: neither the password nor the key, which options and clients hold. */
+  toJSON(): string {
+    return `etcd connection to ${this.options.client === undefined ? this.options.hosts.join() : 'a given client'}`;
+  }
+
+  /** For `util.inspect` and `console.log`. */
+  [INSPECT](): string {
+    return this.toJSON();
   }
 
   /** Closes every client this connection made. Requests under way end at their deadlines, attempts to connect at once. */

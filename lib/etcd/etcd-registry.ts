@@ -21,7 +21,7 @@ import { EtcdConnection } from './etcd-connection.js';
 import type { EtcdOptions } from './etcd-options.js';
 import { EtcdRegistration } from './etcd-registration.js';
 import { type ResolvedTimings, resolveTimings } from './etcd-timings.js';
-import { areAlike, MEMBER_URL_ALLOWED, parseMemberUrl } from './member-url.js';
+import { areAlike, describeMemberUrls, MEMBER_URL_ALLOWED, parseMemberUrl } from './member-url.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { EtcdEntry } from './prefix-replies.js';
 import type { DecodedEntry } from './decoded-records.js';
@@ -207,7 +207,7 @@ function memberUrls({ hosts, client }: EtcdOptions): readonly string[] {
   if (known.length > 0 && known.length === urls.length && areAlike(known)) return known;
   throw new DiscoveryError(
     'INVALID_OPTION',
-    `hosts is ${JSON.stringify(hosts)}; allowed: an array with at least one ${MEMBER_URL_ALLOWED}`,
+    `hosts is ${describeMemberUrls(hosts)}; allowed: an array with at least one ${MEMBER_URL_ALLOWED}`,
   );
 }
 

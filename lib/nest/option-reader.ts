@@ -1,18 +1,19 @@
 /** Checks of single option values. Each failure names the option, the value and what is allowed. */
 import { didYouMean } from '../core/closest-name.js';
 import { DiscoveryError } from '../core/discovery-error.js';
-
-/** Options whose values are never shown, the misspelt ones among them. */
-const SECRET =
-  /pass|secret|token|credentials|auth$|auth\.(?!username$)|tls\.(?!ca$|cert$)|etcd\.\w*key|privatekey/i;
-/** Fields that are never shown inside a value. */
-const SECRET_FIELD = /pass|secret|token|credentials|auth|tls|cert|key$/i;
-/** A user and password before a host, as in `http://user:password@host`. */
-const USER_INFO = /(\w+:\/\/)?[^\s",]*@/g;
+import { describeUnknown, describeValue } from './option-value.js';
 
 /** @throws DiscoveryError `INVALID_OPTION`, always */
 export function rejectOption(option: string, value: unknown, allowed: string): never {
-  const shown = SECRET.test(option) ? 'a value that is not shown' : describe(value);
+  return refuseOption(option, describeValue(option, value), allowed);
+}
+
+/**
+ * As {@link rejectOption}, in words of the caller's own, which must not hold what may be a secret.
+ *
+ * @throws DiscoveryError `INVALID_OPTION`, always
+ */
+export function refuseOption(option: string, shown: string, allowed: string): never {
   throw new DiscoveryError('INVALID_OPTION', `option ${option} is ${shown}; allowed: ${allowed}`);
 }
 
@@ -23,13 +24,18 @@ export function requireObject<Field extends string>(
   fields: readonly Field[],
 ): Partial<Record<Field, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return rejectOption(option, value, `an object with ${fields.join(', ')}`);
+    return refuseOption(
+      option,
+      describeUnknown(option, value),
+      `an object with ${fields.join(', ')}`,
+    );
   }
   const unknown = Object.keys(value).find((field) => !fields.some((known) => known === field));
   if (unknown !== undefined) {
-    const given: unknown = Reflect.get(value, unknown);
+    const name = `${option}.${unknown}`;
+    const shown = describeUnknown(name, Reflect.get(value, unknown));
     const allowed = `none; ${option} has ${fields.join(', ')}${didYouMean(unknown, fields)}`;
-    return rejectOption(`${option}.${unknown}`, given, allowed);
+    return refuseOption(name, shown, allowed);
   }
   return value;
 }
@@ -68,7 +74,7 @@ export function optionalInteger(
   const fits = Number.isSafeInteger(value) && Number(value) >= minimum && Number(value) <= maximum;
   return fits
     ? Number(value)
-    : rejectOption(option, value, `a whole number from ${minimum} to ${maximum}`);
+    : rejectNumber(option, value, `a whole number from ${minimum} to ${maximum}`);
 }
 
 /** A finite number within bounds, both included; an infinite one where the bound is. */
@@ -80,24 +86,17 @@ export function optionalNumber(
 ): number | undefined {
   if (value === undefined) return undefined;
   const fits = typeof value === 'number' && value >= minimum && value <= maximum;
-  return fits ? value : rejectOption(option, value, `a number from ${minimum} to ${maximum}`);
+  return fits ? value : rejectNumber(option, value, `a number from ${minimum} to ${maximum}`);
+}
+
+/** A number in a number's place is shown, whichever option it is. */
+function rejectNumber(option: string, value: unknown, allowed: string): never {
+  return typeof value === 'number'
+    ? refuseOption(option, String(value), allowed)
+    : rejectOption(option, value, allowed);
 }
 
 export function requireArray(option: string, value: unknown, of: string): readonly unknown[] {
   if (Array.isArray(value)) return value;
-  return rejectOption(option, value, `an array of ${of}`);
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.replace(USER_INFO, '$1…@'));
-  if (typeof value === 'function') return 'a function';
-  if (value === null || typeof value !== 'object') return String(value);
-  try {
-    const shown = (field: string, inner: unknown): unknown =>
-      SECRET_FIELD.test(field) ? '…' : inner;
-    const text = (JSON.stringify(value, shown) ?? 'an object').replace(USER_INFO, '$1…@');
-    return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  } catch {
-    return 'an object';
-  }
+  return refuseOption(option, describeUnknown(option, value), `an array of ${of}`);
 }

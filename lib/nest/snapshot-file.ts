@@ -1,5 +1,5 @@
 /** The last good lists in a file, so that a client starts and serves while the registry is away. */
-import { readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Subject, type Observable } from 'rxjs';
@@ -9,6 +9,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { Snapshot } from '../core/snapshot.js';
 import type { StoredSnapshot } from '../core/stored-snapshot.js';
 import type { SnapshotStore } from '../registry/snapshot-store.js';
+import { readRegularFile, replaceablePath } from './snapshot-path.js';
 import { type KeptList, snapshotText, type StoredRecord } from './snapshot-text.js';
 
 /** The form of the file. A file of another version is not read. */
@@ -110,10 +111,15 @@ export class SnapshotFile implements SnapshotStore {
 
   private async write(): Promise<void> {
     const { file, registry } = this;
-    const draft = `${file}.${process.pid}.tmp`;
+    let draft: string | undefined;
     try {
       await mkdir(dirname(file), { recursive: true });
-      const handle = await open(draft, 'w', 0o600);
+      const path = await replaceablePath(file);
+      // Beside what it replaces, under a name that cannot be foreseen, and made by this very call: nothing that others put there
+      // is written to.
+      const name = `${path}.${randomUUID()}.tmp`;
+      const handle = await open(name, 'wx', 0o600);
+      draft = name;
       try {
         await writeFile(
           handle,
@@ -123,9 +129,9 @@ export class SnapshotFile implements SnapshotStore {
       } finally {
         await handle.close();
       }
-      await rename(draft, file);
+      await rename(draft, path);
     } catch (error) {
-      await rm(draft, { force: true }).catch(() => {});
+      if (draft !== undefined) await rm(draft, { force: true }).catch(() => {});
       this.fail(`it cannot be written (${reasonOf(error)})`);
     }
   }
@@ -134,7 +140,7 @@ export class SnapshotFile implements SnapshotStore {
     if (this.loaded) return;
     this.loaded = true;
     try {
-      const document = parseDocument(readFileSync(this.file, 'utf8'));
+      const document = parseDocument(readRegularFile(this.file));
       // Lists of another registry would send calls to strangers.
       if (document.registry !== this.registry) return;
       for (const [service, stored] of Object.entries(document.services)) {
@@ -164,7 +170,7 @@ function parseDocument(text: string): SnapshotDocument {
   const { registry, services } = document;
   if (typeof registry !== 'string' || !isRecord(services)) throw new Error('fields are missing');
   for (const stored of Object.values(services)) {
-    if (!isRecord(stored) || typeof stored.savedAt !== 'number' || !isRecord(stored.records)) {
+    if (!isRecord(stored) || !isDate(stored.savedAt) || !isRecord(stored.records)) {
       throw new Error('a service in it is malformed');
     }
     for (const record of Object.values(stored.records)) {
@@ -176,6 +182,13 @@ function parseDocument(text: string): SnapshotDocument {
     }
   }
   return { version: VERSION, registry, services };
+}
+
+/** The furthest that a `Date` reaches from 1970, in milliseconds (ECMA-262, time values). */
+const LATEST_DATE_MS = 8.64e15;
+
+function isDate(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && Math.abs(value) <= LATEST_DATE_MS;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import type { EtcdTls } from '../etcd/etcd-options.js';
-import { rejectOption, requireObject, requireString } from './option-reader.js';
+import { refuseOption, requireObject, requireString } from './option-reader.js';
 
 const CERTIFICATE =
   'PEM text or bytes of a certificate (-----BEGIN CERTIFICATE-----), not the name of a file';
@@ -15,13 +15,10 @@ const KEY =
  */
 export function validateEtcdTls(value: unknown, secure: boolean): EtcdTls {
   const { ca, cert, key } = requireObject('etcd.tls', value, ['ca', 'cert', 'key']);
-  if (!secure) rejectOption('etcd.tls', 'given with http:// hosts', 'https:// hosts');
+  if (!secure) refuseOption('etcd.tls', 'given with http:// hosts', 'https:// hosts');
   if ((cert === undefined) !== (key === undefined)) {
-    rejectOption(
-      'etcd.tls.cert',
-      cert === undefined ? undefined : 'given',
-      'cert and key together',
-    );
+    const shown = cert === undefined ? 'undefined' : 'given';
+    refuseOption('etcd.tls.cert', shown, 'cert and key together');
   }
   const authority = certificate('etcd.tls.ca', ca);
   if (cert === undefined) return Object.freeze({ ca: authority });
@@ -35,13 +32,14 @@ export function validateEtcdTls(value: unknown, secure: boolean): EtcdTls {
     ChannelCredentials.createSsl(rootCertificates, privateKey, chain);
   } catch (error) {
     const shown = `refused beside its key (${error instanceof Error ? error.message : 'unknown'})`;
-    rejectOption(
+    refuseOption(
       'etcd.tls.cert',
       shown,
       'a certificate, and with it the private key it was made for',
     );
   }
-  return Object.freeze(tls);
+  // Not seen by whoever prints the options, or what holds them.
+  return Object.freeze(Object.defineProperty(tls, 'key', { enumerable: false }));
 }
 
 function certificate(option: string, value: unknown): string | Uint8Array {
@@ -51,7 +49,7 @@ function certificate(option: string, value: unknown): string | Uint8Array {
     void new X509Certificate(given);
     return given;
   } catch {
-    return rejectOption(option, 'PEM that holds no certificate', CERTIFICATE);
+    return refuseOption(option, 'PEM that holds no certificate', CERTIFICATE);
   }
 }
 
@@ -60,9 +58,9 @@ function pem(option: string, value: unknown, allowed: string): string | Uint8Arr
     value instanceof Uint8Array && value.length > 0 ? value : requireString(option, value, allowed);
   const text = typeof given === 'string' ? given : Buffer.from(given).toString('latin1');
   if (text.includes('-----BEGIN ')) return given;
-  // Anything else may be a key that was put in the wrong place.
+  // Whatever it is, it may be a key that was put in the wrong place.
   const isFileName = /^[^\n]{1,200}\.(pem|crt|cer|key)$/i.test(text);
-  return rejectOption(option, isFileName ? text : 'no PEM', allowed);
+  return refuseOption(option, isFileName ? 'the name of a file' : 'no PEM', allowed);
 }
 
 function toBuffer(given: string | Uint8Array): Buffer {

@@ -1,12 +1,18 @@
 /** Checks the `etcd` options. */
 import type { EtcdOptions } from '../etcd/etcd-options.js';
-import { areAlike, MEMBER_URL_ALLOWED, parseMemberUrl } from '../etcd/member-url.js';
+import {
+  areAlike,
+  describeMemberUrl,
+  describeMemberUrls,
+  MEMBER_URL_ALLOWED,
+  parseMemberUrl,
+} from '../etcd/member-url.js';
 import { DEFAULT_TIMINGS, type EtcdTimings, resolveTimings } from '../etcd/etcd-timings.js';
 import {
   optionalInteger,
   optionalNumber,
+  refuseOption,
   rejectOption,
-  requireArray,
   requireObject,
   requireString,
 } from './option-reader.js';
@@ -41,7 +47,8 @@ export function validateEtcd(
       (field) => given[field] !== undefined,
     );
     if (beside !== undefined) {
-      rejectOption(`etcd.${beside}`, given[beside], 'none beside etcd.client, which has its own');
+      const shown = beside === 'hosts' ? describeMemberUrls(given.hosts) : 'given';
+      refuseOption(`etcd.${beside}`, shown, 'none beside etcd.client, which has its own');
     }
   }
   const hosts = client === undefined ? validateHosts(given.hosts, environment) : [];
@@ -79,13 +86,17 @@ function validateHosts(
 }
 
 function checkHosts(option: string, value: unknown): readonly string[] {
-  const list = requireArray(option, value, MEMBER_URL_ALLOWED);
-  if (list.length === 0) rejectOption(option, list, `at least one of ${MEMBER_URL_ALLOWED}`);
+  if (!Array.isArray(value)) {
+    return refuseOption(option, describeMemberUrls(value), `an array of ${MEMBER_URL_ALLOWED}`);
+  }
+  const list: readonly unknown[] = value;
+  if (list.length === 0) refuseOption(option, '[]', `at least one of ${MEMBER_URL_ALLOWED}`);
+  const whole = list.filter((entry) => typeof entry === 'string').join();
   const hosts = list.map((entry) => {
-    const url = parseMemberUrl(requireString(option, entry, MEMBER_URL_ALLOWED));
-    return url ?? rejectOption(option, entry, MEMBER_URL_ALLOWED);
+    const url = typeof entry === 'string' ? parseMemberUrl(entry) : undefined;
+    return url ?? refuseOption(option, describeMemberUrl(entry, whole), MEMBER_URL_ALLOWED);
   });
-  if (!areAlike(hosts)) rejectOption(option, hosts, MEMBER_URL_ALLOWED);
+  if (!areAlike(hosts)) refuseOption(option, describeMemberUrls(hosts), MEMBER_URL_ALLOWED);
   return Object.freeze(hosts);
 }
 
@@ -121,17 +132,19 @@ function validateTimings(value: unknown): EtcdTimings {
   const timings = resolveTimings(Object.fromEntries(read));
   if (timings.backoffCapMs < timings.backoffBaseMs) {
     const allowed = `at least etcd.timings.backoffBaseMs (${timings.backoffBaseMs})`;
-    rejectOption('etcd.timings.backoffCapMs', timings.backoffCapMs, allowed);
+    refuseOption('etcd.timings.backoffCapMs', String(timings.backoffCapMs), allowed);
   }
   return Object.freeze(timings);
 }
 
 function validateAuth(value: unknown): EtcdOptions['auth'] {
   const { username, password } = requireObject('etcd.auth', value, ['username', 'password']);
-  return Object.freeze({
+  const auth = {
     username: requireString('etcd.auth.username', username),
     password: requireString('etcd.auth.password', password),
-  });
+  };
+  // Not seen by whoever prints the options, or what holds them.
+  return Object.freeze(Object.defineProperty(auth, 'password', { enumerable: false }));
 }
 
 /** The parts of a client that are used, by their methods. */
@@ -151,8 +164,8 @@ function validateClient(value: unknown): EtcdClient {
   const prefix = field(value, 'prefix');
   if (prefix instanceof Uint8Array && prefix.length > 0) {
     // It would not apply: records are read and written by requests that know no prefix.
-    const shown = `a namespace, ${Buffer.from(prefix).toString()}`;
-    return rejectOption('etcd.client', shown, 'the Etcd3 client itself, and etcd.namespace');
+    const shown = 'a namespace of an Etcd3 client';
+    return refuseOption('etcd.client', shown, 'the Etcd3 client itself, and etcd.namespace');
   }
   return value as EtcdClient;
 }

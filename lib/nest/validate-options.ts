@@ -13,10 +13,12 @@ import {
   optionalInteger,
   optionalNumber,
   optionalString,
+  refuseOption,
   rejectOption,
   requireObject,
 } from './option-reader.js';
 import type { ReadinessCheck, ReadinessOptions } from './readiness-gate.js';
+import { obstacleAt } from './snapshot-path.js';
 import { type ResolvedService, validateServices } from './validate-service.js';
 
 /** Checked options. Exactly one of `registry` and `etcd` is there. */
@@ -58,7 +60,7 @@ export function validateOptions(
 ): ResolvedOptions {
   const given = requireObject('forRoot', options, ROOT_FIELDS);
   if (given.registry !== undefined && given.etcd !== undefined) {
-    rejectOption('etcd', 'given beside registry', 'one of etcd and registry');
+    refuseOption('etcd', 'given beside registry', 'one of etcd and registry');
   }
   if (given.registry !== undefined && !(given.registry instanceof Registry)) {
     rejectOption('registry', given.registry, 'an instance of Registry');
@@ -73,7 +75,7 @@ export function validateOptions(
     readiness: given.readiness === undefined ? undefined : validateReadiness(given.readiness),
     health: optionalBoolean('health', given.health) ?? false,
     removalGuard: validateRemovalGuard(given.removalGuard),
-    snapshotFile: optionalString('snapshotFile', given.snapshotFile),
+    snapshotFile: validateSnapshotFile(given.snapshotFile),
   });
 }
 
@@ -109,6 +111,15 @@ function validateRemovalGuard(value: unknown): RemovalGuardPolicy | undefined {
     windowMs: milliseconds('windowMs', 3_600_000) ?? windowMs,
     recoveryMs: milliseconds('recoveryMs', 3_600_000) ?? recoveryMs,
   });
+}
+
+/** What is no file could not be replaced by one, or only by taking its place from whoever needs it. */
+function validateSnapshotFile(value: unknown): string | undefined {
+  const path = optionalString('snapshotFile', value);
+  const obstacle = path === undefined ? undefined : obstacleAt(path);
+  if (path === undefined || obstacle === undefined) return path;
+  const shown = `${JSON.stringify(path)}, where ${obstacle} is`;
+  return refuseOption('snapshotFile', shown, 'the path of a regular file, or of one to be made');
 }
 
 function validateReadiness(value: unknown): ReadinessOptions {

@@ -31,13 +31,19 @@ describe('the times of etcd', () => {
       { keepaliveJitter: 0.6 },
       'option etcd.timings.keepaliveJitter is 0.6; allowed: a number from',
     ],
-    [{ probeIntervalMs: '1s' }, 'option etcd.timings.probeIntervalMs is "1s"; allowed: a whole'],
+    [
+      { probeIntervalMs: '1s' },
+      'option etcd.timings.probeIntervalMs is a string; allowed: a whole',
+    ],
     [
       { pingIntervalMs: 4_999 },
       'option etcd.timings.pingIntervalMs is 4999; allowed: a whole number from 5000',
     ],
     [{ backoffCapMs: 100 }, 'option etcd.timings.backoffCapMs is 100; allowed: at least'],
-    [{ relist: 1 }, 'option etcd.timings.relist is 1; allowed: none; etcd.timings has keepalives'],
+    [
+      { relist: 1 },
+      'option etcd.timings.relist is a number; allowed: none; etcd.timings has keepalives',
+    ],
   ])('%o is refused', (timings, message) => {
     expect(() => validate(timings)).toThrow(message);
   });

@@ -1,5 +1,18 @@
 import 'reflect-metadata';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
@@ -174,6 +187,22 @@ it.each([
     'a malformed record',
     '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":1,"records":{"k":1}}}}',
   ],
+  [
+    'an age that is no number',
+    '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":"now","records":{}}}}',
+  ],
+  [
+    'an age that is infinite',
+    '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":1e400,"records":{}}}}',
+  ],
+  [
+    'an age past all dates',
+    '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":8.64e15001,"records":{}}}}',
+  ],
+  [
+    'an age that is one millisecond past all dates',
+    '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":8640000000000001,"records":{}}}}',
+  ],
   ['nothing', ''],
   ['null', 'null'],
 ])('ignores %s, and says so once', async (_, text) => {
@@ -183,6 +212,97 @@ it.each([
   expect(store.load('api')).toBeUndefined();
   expect(store.load('api')).toBeUndefined();
   expect(told).toMatchObject([{ type: 'snapshot-failed', file }]);
+});
+
+describe('the draft', () => {
+  it('is not written through a link, whatever stands beside the file', async () => {
+    const victim = join(folder, 'victim');
+    writeFileSync(victim, 'precious');
+    mkdirSync(join(folder, 'below'));
+    // Where drafts were once, and where one might be guessed to be.
+    for (const name of [`${file}.${process.pid}.tmp`, `${file}.tmp`]) symlinkSync(victim, name);
+    await write();
+    expect(readFileSync(victim, 'utf8')).toBe('precious');
+    expect(lstatSync(file).isSymbolicLink()).toBe(false);
+    expect(open().store.load('api')?.snapshot).toEqual(LIST);
+  });
+
+  it('has a name of its own each time, and makes a file that its owner alone may read', async () => {
+    mkdirSync(join(folder, 'below'));
+    writeFileSync(file, '{}');
+    chmodSync(file, 0o666);
+    writeFileSync(`${file}.${process.pid}.tmp`, '');
+    chmodSync(`${file}.${process.pid}.tmp`, 0o666);
+    await write();
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe('a file that is a symbolic link', () => {
+  it.each([
+    ['to a file', true],
+    ['to a file that is not there yet', false],
+  ])('%s stays one, and what it points to is replaced', async (_, exists) => {
+    const volume = join(folder, 'volume');
+    mkdirSync(volume);
+    mkdirSync(join(folder, 'below'));
+    if (exists) writeFileSync(join(volume, 'lists.json'), '{}');
+    // Over two links, the second of which is relative.
+    symlinkSync(join(folder, 'second'), file);
+    symlinkSync('volume/lists.json', join(folder, 'second'));
+    await write();
+    expect(readlinkSync(file)).toBe(join(folder, 'second'));
+    expect(readlinkSync(join(folder, 'second'))).toBe('volume/lists.json');
+    expect(readdirSync(volume)).toEqual(['lists.json']);
+    expect(lstatSync(join(volume, 'lists.json')).isFile()).toBe(true);
+    expect(open().store.load('api')?.snapshot).toEqual(LIST);
+  });
+
+  it('to itself is neither read nor written, and that is said', async () => {
+    mkdirSync(join(folder, 'below'));
+    symlinkSync(file, file);
+    const { store, told } = open();
+    store.save('api', LIST);
+    await store.flush();
+    expect(told.map((event) => 'reason' in event && event.reason)).toEqual([
+      expect.stringContaining('it is ignored'),
+      expect.stringContaining('it cannot be written (too many symbolic links)'),
+    ]);
+  });
+});
+
+const refusal = (snapshotFile: string) => () => validateOptions({ snapshotFile }, {});
+
+describe('what is no regular file', () => {
+  it('is refused at the start', () => {
+    const fifo = join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    symlinkSync(fifo, join(folder, 'link'));
+    const allowed = 'allowed: the path of a regular file, or of one to be made';
+    expect(refusal(folder)).toThrow(`"${folder}", where a directory is; ${allowed}`);
+    expect(refusal(fifo)).toThrow(`"${fifo}", where a FIFO is; ${allowed}`);
+    expect(refusal(join(folder, 'link'))).toThrow('where a FIFO is');
+    expect(refusal('/dev/null')).toThrow('where a device is');
+    expect(refusal(file)).not.toThrow();
+    writeFileSync(join(folder, 'regular'), '');
+    expect(refusal(join(folder, 'regular'))).not.toThrow();
+    expect(refusal(join(folder, 'regular', 'below a file'))).not.toThrow();
+  });
+
+  it('is neither waited for nor replaced where it comes later', async () => {
+    mkdirSync(join(folder, 'below'));
+    execFileSync('mkfifo', [file]);
+    const { store, told } = open();
+    expect(store.load('api')).toBeUndefined();
+    store.save('api', LIST);
+    await store.flush();
+    expect(lstatSync(file).isFIFO()).toBe(true);
+    expect(readdirSync(join(folder, 'below'))).toEqual(['lists.json']);
+    expect(told).toMatchObject([
+      { reason: 'it is ignored (it is a FIFO)' },
+      { reason: 'it cannot be written (it is a FIFO)' },
+    ]);
+  });
 });
 
 it('goes on where the file cannot be written, and says so once', async () => {

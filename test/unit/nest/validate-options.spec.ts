@@ -61,7 +61,7 @@ const etcd = (fields: object): object => ({ etcd: fields });
 const client = (fields: object): object => ({ clients: [{ ...CLIENT, ...fields }] });
 
 const BAD: readonly BadInput[] = [
-  ['nonsense', 'forRoot', '"nonsense"', 'an object with etcd, registry, service'],
+  ['nonsense', 'forRoot', 'a string', 'an object with etcd, registry, service'],
   [null, 'forRoot', 'null', 'an object with etcd'],
   [[], 'forRoot', '[]', 'an object with etcd'],
   [{ services: [] }, 'forRoot.services', '[]', 'none; forRoot has etcd, registry, service'],
@@ -71,28 +71,38 @@ const BAD: readonly BadInput[] = [
   [
     { registry: new MemoryRegistry(), etcd: {} },
     'etcd',
-    '"given beside registry"',
+    'given beside registry',
     'one of etcd and registry',
   ],
 
-  [{ etcd: 'http://h:2379' }, 'etcd', '"http://h:2379"', 'an object with hosts'],
-  [etcd({ host: 'h:2379' }), 'etcd.host', '"h:2379"', 'none; etcd has hosts, namespace'],
+  [{ etcd: 'http://h:2379' }, 'etcd', 'a string', 'an object with hosts'],
+  [etcd({ host: 'h:2379' }), 'etcd.host', 'a string', 'none; etcd has hosts, namespace'],
   [etcd({ hosts: [] }), 'etcd.hosts', '[]', 'at least one of http://host:port'],
   [etcd({ hosts: 'h:2379' }), 'etcd.hosts', '"h:2379"', 'an array of http://host:port'],
-  [etcd({ hosts: [2379] }), 'etcd.hosts', '2379', 'http://host:port or https://host:port'],
+  [
+    etcd({ hosts: [2379] }),
+    'etcd.hosts',
+    'a value of type number',
+    'http://host:port or https://host:port',
+  ],
   [etcd({ hosts: [''] }), 'etcd.hosts', '""', 'http://host:port'],
   [etcd({ hosts: ['http://h'] }), 'etcd.hosts', '"http://h"', 'http://host:port'],
   [etcd({ hosts: ['h:0'] }), 'etcd.hosts', '"h:0"', 'http://host:port'],
   [etcd({ hosts: ['h:65536'] }), 'etcd.hosts', '"h:65536"', 'http://host:port'],
   [etcd({ hosts: ['ftp://h:1'] }), 'etcd.hosts', '"ftp://h:1"', 'http://host:port'],
-  [etcd({ hosts: ['h:1/path'] }), 'etcd.hosts', '"h:1/path"', 'http://host:port'],
+  [etcd({ hosts: ['h:1/path'] }), 'etcd.hosts', '"h:1/…"', 'http://host:port'],
   [etcd({ hosts: ['h:1', 'https://h:2'] }), 'etcd.hosts', '["http://h:1"', 'all members alike'],
-  [etcd({ namespace: 7 }), 'etcd.namespace', '7', 'a string that is put before every key'],
+  [etcd({ namespace: 7 }), 'etcd.namespace', 'a number', 'a string that is put before every key'],
   [etcd({ syncIntervalMs: 999 }), 'etcd.syncIntervalMs', '999', 'from 1000 to 86400000'],
   [etcd({ syncIntervalMs: 86_400_001 }), 'etcd.syncIntervalMs', '86400001', 'to 86400000'],
   [etcd({ syncIntervalMs: false }), 'etcd.syncIntervalMs', 'false', 'a whole number from 1000'],
   [etcd({ requestTimeoutMs: 99 }), 'etcd.requestTimeoutMs', '99', 'from 100 to 60000'],
-  [etcd({ requestTimeoutMs: '2s' }), 'etcd.requestTimeoutMs', '"2s"', 'a whole number from 100'],
+  [
+    etcd({ requestTimeoutMs: '2s' }),
+    'etcd.requestTimeoutMs',
+    'a string',
+    'a whole number from 100',
+  ],
   [etcd({ auth: 'root' }), 'etcd.auth', 'a value that is not shown', 'an object with username'],
   [etcd({ auth: { username: '' } }), 'etcd.auth.username', '""', 'a non-empty string'],
   [
@@ -101,12 +111,12 @@ const BAD: readonly BadInput[] = [
     'a value that is not shown',
     'a non-empty string',
   ],
-  [etcd({ tls: { ca: 'x' } }), 'etcd.tls', '"given with http:// hosts"', 'https:// hosts'],
+  [etcd({ tls: { ca: 'x' } }), 'etcd.tls', 'given with http:// hosts', 'https:// hosts'],
   [etcd({ hosts: ['https://h:1'], tls: { ca: '' } }), 'etcd.tls.ca', '""', 'PEM text or bytes'],
   [
     etcd({ hosts: ['https://h:1'], tls: { ca: 'x', cert: 'y' } }),
     'etcd.tls.cert',
-    '"given"',
+    'given',
     'cert and key together',
   ],
   [
@@ -117,15 +127,15 @@ const BAD: readonly BadInput[] = [
   ],
   ...(
     [
-      [{ ca: '/etc/ssl/ca.pem' }, 'ca', '"/etc/ssl/ca.pem"', 'not the name of a file'],
-      [{ ca: 'rubbish' }, 'ca', '"no PEM"', 'BEGIN CERTIFICATE'],
-      [{ ca: new Uint8Array([1]) }, 'ca', '"no PEM"', 'BEGIN CERTIFICATE'],
-      [{ ca: tlsFile('client-key') }, 'ca', '"PEM that holds no certificate"', 'BEGIN CERTIFICATE'],
-      [{ ca: tlsFile('ca').slice(0, 300) }, 'ca', '"PEM that holds no', 'BEGIN CERTIFICATE'],
-      [{ ...TLS, cert: 'client.pem' }, 'cert', '"client.pem"', 'not the name of a file'],
-      [{ ...TLS, key: 'key.pem' }, 'key', 'a value that is not shown', 'not the name of a file'],
-      [{ ...TLS, key: '-----BEGIN JUNK-----' }, 'cert', '"refused beside its key (', 'private key'],
-      [{ ...TLS, key: tlsFile('server-key') }, 'cert', '"refused beside its key (', 'private key'],
+      [{ ca: '/etc/ssl/ca.pem' }, 'ca', 'the name of a file', 'not the name of a file'],
+      [{ ca: 'rubbish' }, 'ca', 'no PEM', 'BEGIN CERTIFICATE'],
+      [{ ca: new Uint8Array([1]) }, 'ca', 'no PEM', 'BEGIN CERTIFICATE'],
+      [{ ca: tlsFile('client-key') }, 'ca', 'PEM that holds no certificate', 'BEGIN CERTIFICATE'],
+      [{ ca: tlsFile('ca').slice(0, 300) }, 'ca', 'PEM that holds no', 'BEGIN CERTIFICATE'],
+      [{ ...TLS, cert: 'client.pem' }, 'cert', 'the name of a file', 'not the name of a file'],
+      [{ ...TLS, key: 'key.pem' }, 'key', 'the name of a file', 'not the name of a file'],
+      [{ ...TLS, key: '-----BEGIN JUNK-----' }, 'cert', 'refused beside its key (', 'private key'],
+      [{ ...TLS, key: tlsFile('server-key') }, 'cert', 'refused beside its key (', 'private key'],
     ] as const
   ).map(([tls, field, shown, allowed]): BadInput => [
     etcd({ hosts: ['https://h:1'], tls }),
@@ -134,16 +144,16 @@ const BAD: readonly BadInput[] = [
     allowed,
   ]),
   [etcd({ client: {} }), 'etcd.client', '{}', 'an Etcd3 client'],
-  [etcd({ client: { kv: 1 } }), 'etcd.client', '{"kv":1}', 'an Etcd3 client'],
+  [etcd({ client: { kv: 1 } }), 'etcd.client', 'an object with kv', 'an Etcd3 client'],
   [
     etcd({ client: ownClient.namespace('nsx/') }),
     'etcd.client',
-    '"a namespace, nsx/"',
+    'a namespace of an Etcd3 client',
     'etcd.namespace',
   ],
   [etcd({ client: ownClient, hosts: ['h:1'] }), 'etcd.hosts', '["h:1"]', 'none beside etcd.client'],
 
-  [{ service: 'api' }, 'service', '"api"', 'an object with name, ttlSeconds'],
+  [{ service: 'api' }, 'service', 'a string', 'an object with name, ttlSeconds'],
   [{ service: {} }, 'service.name', 'undefined', 'a non-empty string'],
   [service({ name: '' }), 'service.name', '""', 'a non-empty string'],
   [service({ name: 'api/' }), 'service.name', '"api/"', 'without a slash at its end'],
@@ -210,14 +220,19 @@ const BAD: readonly BadInput[] = [
   ],
   [{ service: [{ name: 'a' }, {}] }, 'service[1].name', 'undefined', 'a non-empty string'],
 
-  [{ clients: CLIENT }, 'clients', '{"name":"api"', 'an array of client definitions'],
+  [
+    { clients: CLIENT },
+    'clients',
+    'an object with name, package, protoPath',
+    'an array of client definitions',
+  ],
   [{ clients: [CLIENT, CLIENT] }, 'clients', '"api"', 'each client name once'],
   [client({ name: '' }), 'clients[0].name', '""', 'a non-empty string'],
   [client({ service: 'api/' }), 'clients[0].service', '"api/"', 'without a slash at its end'],
   [client({ package: undefined }), 'clients[0].package', 'undefined', 'a non-empty string'],
   [client({ package: [] }), 'clients[0].package', '[]', 'or an array of them'],
   [client({ protoPath: 7 }), 'clients[0].protoPath', '7', 'a non-empty string'],
-  [client({ url: 'h:1' }), 'clients[0].url', '"h:1"', 'none; clients[0] has name, service'],
+  [client({ url: 'h:1' }), 'clients[0].url', 'a string', 'none; clients[0] has name, service'],
   [client({ loadBalancing: 'fastest' }), 'clients[0].loadBalancing', '"fastest"', 'round_robin'],
   [client({ timeoutMs: 0 }), 'clients[0].timeoutMs', '0', 'a whole number from 1 to 3600000'],
   [client({ keepalive: 20 }), 'clients[0].keepalive', '20', 'an object'],
@@ -228,7 +243,12 @@ const BAD: readonly BadInput[] = [
     '"{}"',
     'none; use loadBalancing, retry and timeoutMs',
   ],
-  [client({ package: ['user', 7] }), 'clients[0].package', '["user",7]', '"" for a proto without'],
+  [
+    client({ package: ['user', 7] }),
+    'clients[0].package',
+    'an array of 2',
+    '"" for a proto without',
+  ],
   [client({ protoPath: undefined }), 'clients[0].protoPath', 'undefined', 'or packageDefinition'],
   [client({ packageDefinition: [] }), 'clients[0].packageDefinition', '[]', 'an object'],
   [
@@ -299,7 +319,7 @@ const BAD: readonly BadInput[] = [
   [
     etcd({ timings: { backoffCap: 5 } }),
     'etcd.timings.backoffCap',
-    '5',
+    'a number',
     'did you mean backoffCapMs?',
   ],
   ...['', 'X-User', 'x user', 'ä', 'grpc-user', 'x-user-bin'].map(
@@ -329,7 +349,7 @@ const BAD: readonly BadInput[] = [
   [
     { clientDefaults: { name: 'api' } },
     'clientDefaults.name',
-    '"api"',
+    'a string',
     'none; clientDefaults has loadBalancing',
   ],
 ];
@@ -373,7 +393,7 @@ describe('bad options fail at once, before anything is dialled', () => {
   it('in ETCD_HOSTS too, which is named', () => {
     vi.stubEnv('ETCD_HOSTS', 'h:1,h');
     expect(rejection(() => resolve({})).message).toMatch(
-      /^\[INVALID_OPTION\] option ETCD_HOSTS is "h"; allowed: http:\/\/host:port/,
+      /^\[INVALID_OPTION\] option ETCD_HOSTS is "…" \(a name without a port\); allowed: http:\/\/host:port/,
     );
   });
 

@@ -1,0 +1,68 @@
+/** Where the snapshot file really is, and what may stand there: a regular file, or nothing yet. */
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { lstat, readlink, realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+
+/** As many links as the kernel follows. */
+const MAX_LINKS = 40;
+
+/**
+ * What stands at a path in place of a file that could be read and replaced; `undefined` where nothing does, or where that cannot be
+ * seen. Follows links.
+ */
+export function obstacleAt(path: string): string | undefined {
+  try {
+    const found = statSync(path);
+    return found.isFile() ? undefined : kindOf(found);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The text of a regular file. A FIFO, whose opening would wait for a writer, is never waited for.
+ *
+ * @throws Error `ENOENT` and its like, and where it is no regular file
+ */
+export function readRegularFile(path: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(file);
+    if (!found.isFile()) throw new Error(`it is ${kindOf(found)}`);
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * The path that is to be replaced: behind the links at `path`, which stay what they are. The file itself need not exist.
+ *
+ * @throws Error where the folder does not exist, the links make a circle, or no regular file is there
+ */
+export async function replaceablePath(path: string): Promise<string> {
+  let target = resolve(path);
+  for (let followed = 0; followed <= MAX_LINKS; followed++) {
+    target = join(await realpath(dirname(target)), basename(target));
+    const found = await lstat(target).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (found === undefined || found.isFile()) return target;
+    if (!found.isSymbolicLink()) throw new Error(`it is ${kindOf(found)}`);
+    target = resolve(dirname(target), await readlink(target));
+  }
+  throw new Error('too many symbolic links');
+}
+
+interface FileKind {
+  isDirectory(): boolean;
+  isFIFO(): boolean;
+  isSocket(): boolean;
+}
+
+function kindOf(found: FileKind): string {
+  if (found.isDirectory()) return 'a directory';
+  if (found.isFIFO()) return 'a FIFO';
+  return found.isSocket() ? 'a socket' : 'a device';
+}

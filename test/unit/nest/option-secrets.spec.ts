@@ -1,0 +1,268 @@
+/** Random secrets at random places in options of random shapes: no error, no log line and nothing that is inspected holds one. */
+import { inspect } from 'node:util';
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DiscoveryModule, type DiscoveryModuleOptions, EtcdRegistry } from 'nestjs-grpc-discovery';
+import { readFileSync } from 'node:fs';
+import { seededRandom } from '../../support/seeded-random.js';
+
+const tlsFile = (name: string): string =>
+  readFileSync(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url), 'utf8');
+const CA = tlsFile('ca');
+const LETTERS = 'ABCDEFGHJKMNPQRSTVWXYZ23456789';
+const SPECIAL = [
+  ',',
+  ' ',
+  '"',
+  "'",
+  '@',
+  '#',
+  '?',
+  '/',
+  ':',
+  '%',
+  '\\',
+  '\n',
+  '\t',
+  '=',
+  '&',
+  '[',
+  '',
+];
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+/** Draws secrets and options. Letters are capitals, which no message has four of in a row beside digits. */
+class Draw {
+  constructor(private readonly random: () => number) {}
+
+  /** What must not be seen: the pieces of the secret between its special characters. */
+  readonly pieces: string[] = [];
+
+  one<T>(choices: readonly T[]): T {
+    return choices[Math.floor(this.random() * choices.length)] as T;
+  }
+
+  secret(): string {
+    const count = 1 + Math.floor(this.random() * 3);
+    const pieces = Array.from({ length: count }, () =>
+      Array.from({ length: 6 }, () => this.one([...LETTERS])).join(''),
+    );
+    this.pieces.push(...pieces);
+    return pieces.join(this.one(SPECIAL));
+  }
+
+  url(): string {
+    const secret = this.secret();
+    const scheme = this.one(['http://', 'https://', '', 'ftp://']);
+    const host = this.one(['h', 'h:2379', '[::1]:2379', 'etcd-0.etcd:2379/', '10.0.0.1:2379']);
+    return this.one([
+      `${scheme}root:${secret}@${host}`,
+      `${scheme}${secret}@${host}`,
+      `${scheme}${encodeURIComponent(`root:${secret}`)}@${host}`,
+      `${scheme}${host}?password=${secret}`,
+      `${scheme}${host}/?user=root&password=${secret}`,
+      `${scheme}${host}#${secret}`,
+      `${scheme}${host}/${secret}`,
+      `${scheme}root:${secret}`,
+      `root:${secret}`,
+      secret,
+    ]);
+  }
+
+  /** A value of any shape with a secret in it. */
+  value(): unknown {
+    const secret = this.secret();
+    return this.one<unknown>([
+      secret,
+      [secret],
+      { [this.field()]: secret },
+      [{ [this.field()]: secret }],
+      { [this.field()]: { [this.field()]: [secret] } },
+      Buffer.from(secret),
+      `-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----`,
+      `-----BEGIN CERTIFICATE-----\n${secret}\n-----END CERTIFICATE-----`,
+      `/etc/${secret}.key`,
+      new Map([['password', secret]]),
+      new Error(secret),
+    ]);
+  }
+
+  field(): string {
+    return this.one([
+      'pwd',
+      'pw',
+      'password',
+      'pass',
+      'user',
+      'otp',
+      'url',
+      'x',
+      'auth',
+      'passwort',
+    ]);
+  }
+
+  auth(): unknown {
+    const password = this.secret();
+    return this.one<unknown>([
+      { username: 'root', password },
+      { username: 'root', password, [this.field()]: this.secret() },
+      { username: 'root', [this.field()]: password },
+      { username: 'root', password: [password] },
+      { username: ['root', password], password },
+      `root:${password}`,
+      this.value(),
+    ]);
+  }
+
+  tls(): unknown {
+    return this.one<unknown>([
+      { ca: CA, cert: CA, key: this.value() },
+      { ca: CA, key: this.value() },
+      { ca: this.value() },
+      { ca: CA, [this.field()]: this.value() },
+      { ca: CA, passphrase: this.secret() },
+      this.value(),
+    ]);
+  }
+
+  etcd(): unknown {
+    const field = this.one([
+      'hosts',
+      'hosts',
+      'hosts',
+      'auth',
+      'auth',
+      'tls',
+      'tls',
+      'client',
+      'timings',
+      'requestTimeoutMs',
+      'other',
+      'itself',
+    ]);
+    const hosts = [this.one(['http://127.0.0.1:1', 'https://127.0.0.1:1'])];
+    switch (field) {
+      case 'hosts':
+        return {
+          hosts: this.one<unknown>([
+            [this.url()],
+            ['http://h:2379', this.url()],
+            [this.url(), 'http://h:2379', this.url()],
+            this.url(),
+            `${this.url()},${this.url()}`,
+            [{ url: this.url() }],
+            this.value(),
+          ]),
+        };
+      case 'auth':
+        return { hosts, auth: this.auth() };
+      case 'tls':
+        return { hosts: ['https://127.0.0.1:1'], tls: this.tls() };
+      case 'client':
+        return this.one<unknown>([{ client: this.value() }, { client: {}, auth: this.auth() }]);
+      case 'timings':
+        return {
+          hosts,
+          timings: this.one<unknown>([this.value(), { backoffCapMs: this.value() }]),
+        };
+      case 'requestTimeoutMs':
+        return { hosts, requestTimeoutMs: this.value() };
+      case 'other':
+        return { hosts, [this.field()]: this.value() };
+      default:
+        return this.value();
+    }
+  }
+
+  /** Options of `forRoot`, which may be anything at run time. */
+  root(): unknown {
+    return this.one<() => unknown>([
+      () => ({ etcd: this.etcd() }),
+      () => ({ etcd: this.etcd() }),
+      () => ({ etcd: this.etcd() }),
+      () => ({ [this.field()]: this.value() }),
+      () => ({ registry: this.value() }),
+      () => ({ clients: [{ name: 'a', package: 'a', protoPath: 'a', credentials: this.value() }] }),
+      () => ({
+        clients: [{ name: 'a', package: 'a', protoPath: 'a', [this.field()]: this.value() }],
+      }),
+      () => ({ service: { name: 'api', [this.field()]: this.value() } }),
+      () => this.value(),
+    ])();
+  }
+}
+
+const lines: string[] = [];
+
+beforeEach(() => {
+  lines.length = 0;
+  for (const level of ['log', 'warn', 'error', 'debug', 'verbose'] as const) {
+    vi.spyOn(Logger.prototype, level).mockImplementation((...args: unknown[]) => {
+      lines.push(inspect(args, { depth: Infinity }));
+    });
+  }
+});
+
+/** Everything that could be seen of what `act` makes or throws. */
+function seen(act: () => unknown): string {
+  try {
+    return [inspect(act(), { depth: Infinity }), ...lines].join('\n');
+  } catch (error) {
+    const { message, stack } = error as Error;
+    const texts = [message, stack, inspect(error, { depth: Infinity }), JSON.stringify(error)];
+    return [...texts, ...lines].join('\n');
+  }
+}
+
+const SEEDS = Array.from({ length: 4 }, (_, index) => index + 1);
+const ROUNDS = 40;
+
+describe.each(SEEDS)('no secret is shown (seed %i)', (seed) => {
+  const draws = (use: (draw: Draw) => string): void => {
+    const random = seededRandom(seed);
+    for (let round = 0; round < ROUNDS; round++) {
+      const draw = new Draw(random);
+      const text = use(draw);
+      for (const piece of draw.pieces) {
+        expect(text.includes(piece), `round ${round}: ${piece} in ${text.slice(0, 500)}`).toBe(
+          false,
+        );
+      }
+    }
+  };
+
+  it('by forRoot', () => {
+    vi.stubEnv('ETCD_HOSTS', undefined);
+    draws((draw) => {
+      const options = draw.root() as DiscoveryModuleOptions;
+      return seen(() => DiscoveryModule.forRoot(options));
+    });
+  });
+
+  it('of ETCD_HOSTS', () => {
+    draws((draw) => {
+      const first = draw.url();
+      vi.stubEnv(
+        'ETCD_HOSTS',
+        draw.one([first, `http://h:2379,${first}`, `${first},${draw.url()}`]),
+      );
+      return seen(() => DiscoveryModule.forRoot());
+    });
+  });
+
+  it('by the constructor of EtcdRegistry, nor by what it makes', () => {
+    draws((draw) => {
+      const options = draw.etcd() as ConstructorParameters<typeof EtcdRegistry>[0];
+      return seen(() => {
+        const registry = new EtcdRegistry(options);
+        void registry.close();
+        return [registry, JSON.stringify(registry)];
+      });
+    });
+  });
+});
