@@ -6,6 +6,8 @@
 import { type DiscoveryFields, readDiscovery } from './discovery-fields.js';
 import type { Endpoint, JsonValue } from './endpoint.js';
 import { encodeGoJson, MAX_JSON_NESTING } from './go-json.js';
+import { endOfString, hasFiniteNumbers, isTooDeep, wellFormedJson } from './go-json-source.js';
+import { decodeGoUtf8 } from './go-utf8.js';
 
 /** The outcome of reading a value: an endpoint, or why it is none. */
 export type DecodedEndpoint =
@@ -33,11 +35,12 @@ function encodeDiscovery(discovery: DiscoveryFields): string {
 
 /**
  * Reads a value as Go's `json.Unmarshal` into `endpoints.Endpoint` does: `Op` is checked and ignored, unknown fields are
- * ignored, names match in any case and the last one wins, a missing `Addr` is `""`. Invalid UTF-8 becomes U+FFFD.
+ * ignored, names match in any case and the last one wins, a missing `Addr` is `""`. Each byte of invalid UTF-8 and each half of a
+ * surrogate pair becomes U+FFFD.
  * `Discovery` never makes a record invalid, as it does not for Go: one that is no object counts as absent.
  */
 export function decodeEndpoint(value: Uint8Array | string): DecodedEndpoint {
-  const text = typeof value === 'string' ? value : utf8.decode(value);
+  const text = wellFormedJson(typeof value === 'string' ? value : decodeGoUtf8(value));
   return decodePlain(text) ?? decodeAny(text);
 }
 
@@ -56,10 +59,11 @@ function decodePlain(text: string): DecodedEndpoint | undefined {
   const split = source.lastIndexOf(DISCOVERY);
   try {
     // Each valid as one value: nothing follows that would be another member, and the name stands in no value.
-    const metadata = JSON.parse(split < 0 ? source : source.slice(0, split)) as JsonValue;
+    const metadataSource = split < 0 ? source : source.slice(0, split);
+    const metadata = JSON.parse(metadataSource) as JsonValue;
     const added: unknown =
       split < 0 ? undefined : JSON.parse(source.slice(split + DISCOVERY.length));
-    const isPlain = isFiniteThroughout(metadata) && !isTooDeep(text);
+    const isPlain = hasFiniteNumbers(metadataSource) && !isTooDeep(text);
     return isPlain ? valid(address, metadata, readDiscovery(added)) : undefined;
   } catch {
     return undefined;
@@ -92,13 +96,12 @@ function decodeAny(text: string): DecodedEndpoint {
           return invalid(`Addr is ${clip(source)}; allowed: a string`);
         }
         // As in Go, null leaves the field as it is.
-        if (parsed !== null) address = parsed.toWellFormed();
+        if (parsed !== null) address = parsed;
         break;
       }
       case 'metadata': {
-        const parsed = JSON.parse(source) as JsonValue;
-        if (!isFiniteThroughout(parsed)) return invalid('Metadata holds a number out of range');
-        metadata = parsed;
+        if (!hasFiniteNumbers(source)) return invalid('Metadata holds a number out of range');
+        metadata = JSON.parse(source) as JsonValue;
         break;
       }
       case 'discovery':
@@ -119,9 +122,6 @@ function valid(
   return { ok: true, endpoint: { address, metadata, ...added } };
 }
 
-// A BOM is not ignored, because Go rejects it.
-const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
-
 function invalid(reason: string): DecodedEndpoint {
   return { ok: false, reason };
 }
@@ -137,38 +137,6 @@ const MAX_QUOTED_CHARACTERS = 100;
 
 function isGoUint8(source: string): boolean {
   return source === 'null' || (/^\d+$/.test(source) && Number(source) <= 255);
-}
-
-// Without recursion, as Go's levels are more than the call stack holds.
-function isFiniteThroughout(root: JsonValue): boolean {
-  const pending: JsonValue[] = [root];
-  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
-    if (typeof value === 'number' && !Number.isFinite(value)) return false;
-    if (value === null || typeof value !== 'object') continue;
-    for (const inner of Object.values(value)) pending.push(inner as JsonValue);
-  }
-  return true;
-}
-
-/** Whether JSON is nested deeper than Go reads. Precondition: `text` is valid JSON. */
-function isTooDeep(text: string): boolean {
-  if (text.length <= MAX_JSON_NESTING) return false;
-  let depth = 0;
-  for (let index = 0; index < text.length; index++) {
-    const character = text[index];
-    if (character === '"') index = endOfString(text, index);
-    else if (character === '{' || character === '[') depth++;
-    else if (character === '}' || character === ']') depth--;
-    if (depth > MAX_JSON_NESTING) return true;
-  }
-  return false;
-}
-
-/** Where the string literal that begins at `start` has its closing quote. */
-function endOfString(text: string, start: number): number {
-  let index = start + 1;
-  for (; text[index] !== '"'; index++) if (text[index] === '\\') index++;
-  return index;
 }
 
 /**

@@ -1,8 +1,11 @@
 /** The records themselves: Go lists and watches what Nest writes, byte for byte as Go would, and the other way round. */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { Etcd3 } from 'etcd3';
+import { decodeEndpoint } from '../../lib/core/endpoint-codec.js';
 import { compileApps } from '../support/child-app.js';
 import { EtcdProcess } from '../support/etcd-process.js';
 import { type EventProcess, stopEventProcesses } from '../support/event-process.js';
+import { seededRandom } from '../support/seeded-random.js';
 import { describeInterop } from './describe-interop.js';
 import { answersOfNext, finalTally, rawRecords, startClient, startServer } from './fleet.js';
 import { buildGoProgram, runGo, startGo } from './go-program.js';
@@ -107,6 +110,55 @@ describeInterop('records', (binary) => {
 
     client.kill('SIGTERM');
     expect(await finalTally(client)).toMatchObject({ failed: 0, byCode: {} });
+  });
+
+  it('reads 600 odd values as Go does, and leaves out what Go leaves out', async () => {
+    const random = seededRandom(710);
+    const base = Buffer.from(
+      '{"Op":0,"Addr":"h:1","Metadata":{"a":["€😀",1e30,"x"],"b":{"c":null}}}',
+    );
+    const pieces = [
+      '\\ud800',
+      '\\udc00',
+      '\\ud83d\\ude00',
+      '\\\\',
+      '1e400',
+      '"a":1e400,',
+      'null',
+      '"',
+      '\u2028',
+    ];
+    const values = Array.from({ length: 600 }, () => {
+      let value = base;
+      for (let times = 0; times <= Math.floor(random() * 3); times++) {
+        const at = Math.floor(random() * value.length);
+        const draw = random();
+        const piece = Buffer.from(pieces[Math.floor(random() * pieces.length)] ?? '');
+        const odd = Buffer.from([Math.floor(random() * 256)]);
+        const removed = draw < 0.6 ? Math.floor(random() * 3) : 0;
+        const added = draw < 0.3 ? Buffer.alloc(0) : draw < 0.6 ? odd : piece;
+        value = Buffer.concat([value.subarray(0, at), added, value.subarray(at + removed)]);
+      }
+      return value;
+    });
+    const writer = new Etcd3({ hosts: url });
+    for (let start = 0; start < values.length; start += 100) {
+      const batch = values.slice(start, start + 100);
+      const puts = batch.map((value, index) => writer.put(`odd/${start + index}`).value(value));
+      await Promise.all(puts.map((put) => put.exec()));
+    }
+    writer.close();
+    const list = (await runGo('list', url, 'odd'))['endpoints'];
+    const ours = values.flatMap((value, index) => {
+      const read = decodeEndpoint(value);
+      if (!read.ok) return [];
+      const { address, metadata } = read.endpoint;
+      return [[`odd/${index}`, { Addr: address, Metadata: metadata }]];
+    });
+    expect(Object.fromEntries(ours)).toEqual(list);
+    // Both sides saw enough.
+    expect(ours.length).toBeGreaterThan(100);
+    expect(values.length - ours.length).toBeGreaterThan(100);
   });
 
   it('a Nest client follows a record that Go points elsewhere', async () => {

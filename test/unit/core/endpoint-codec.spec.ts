@@ -161,6 +161,11 @@ describe('decodeEndpoint accepts and rejects what Go does', () => {
     ['{"Addr":{"a":1},"Addr":"h:1"}', 'Addr is {"a":1}; allowed'],
     ['{"Metadata":1e999}', 'number out of range'],
     ['{"Metadata":{"a":[1,-1e999]}}', 'number out of range'],
+    ['{"Metadata":{"a":1e400,"a":1}}', 'number out of range'],
+    ['{"Metadata":[{"a":{"b":-1e400},"a":1}]}', 'number out of range'],
+    ['{"Metadata":{"a":1e400},"Metadata":null}', 'number out of range'],
+    [`{"Metadata":{"a":1${'0'.repeat(309)},"a":1}}`, 'number out of range'],
+    [`{"Op":0,"Addr":"h:1","Metadata":1${'0'.repeat(300)}E+9}`, 'number out of range'],
     ['\ufeff{"Addr":"h:1"}', 'not JSON'],
     ['', 'not JSON'],
     ['"h:1"', 'not a JSON object'],
@@ -179,7 +184,25 @@ describe('decodeEndpoint accepts and rejects what Go does', () => {
     expect(rejection(value).length).toBeLessThan(200);
   });
 
-  it.each([
+  it.each<[string, string, JsonValue]>([
+    // Halves of pairs, in values and names, at any depth; a pair and a backslash before a `u` are none.
+    [String.raw`{"Metadata":"\ud800"}`, '', '\ufffd'],
+    [
+      String.raw`{"Addr":"h\udfff:1","Metadata":{"a\uD800":["\udc00\ud800",{"b":"\ud800\ud83d\ude00"}]}}`,
+      'h\ufffd:1',
+      { 'a\ufffd': ['\ufffd\ufffd', { b: '\ufffd😀' }] },
+    ],
+    [String.raw`{"Metadata":"\ud83d\ude00 \\ud800 \\\ud800"}`, '', '😀 \\ud800 \\\ufffd'],
+    [String.raw`{"Metadata":{"\ud800":1,"\udc00":2,"\ufffd":3}}`, '', { '\ufffd': 3 }],
+    [
+      String.raw`{"Op":0,"Addr":"h:1","Metadata":{"__proto__":"\ud800"}}`,
+      'h:1',
+      JSON.parse('{"__proto__":"\ufffd"}'),
+    ],
+    ['{"Metadata":"\ud800"}', '', '\ufffd'],
+    // Large, and held by a float64; and what looks like a number and is text, or of no field of Go's.
+    ['{"Metadata":[1e308,-1.7E+308,1e-400,"1e400"]}', '', [1e308, -1.7e308, 0, '1e400']],
+    [String.raw`{"Metadata":{"\"1e400":"\\"},"Weight":1e400}`, '', { '"1e400': '\\' }],
     ['null', '', null],
     ['{"Addr":"h:1","Addr":null}', 'h:1', null],
     ['{"aDDr":"h:1","mEtaData":{"Addr":"inner:1"}}', 'h:1', { Addr: 'inner:1' }],
@@ -358,5 +381,28 @@ describe('nesting', () => {
   it('counts brackets outside of strings only', () => {
     const text = `{"Addr":"h:1","Metadata":"\\"${'['.repeat(20_000)}"}`;
     expect(decoded(text).metadata).toBe(`"${'['.repeat(20_000)}`);
+  });
+});
+
+describe('bytes that are no UTF-8', () => {
+  it.each([
+    ['a sequence cut after its first byte', [0xe2], 1],
+    ['a sequence of three cut after its second byte', [0xe2, 0x82], 2],
+    ['a sequence of four cut after its third byte', [0xf0, 0x9f, 0x98], 3],
+    ['a cut sequence before a whole one', [0xe2, 0x82, 0xe2, 0x82, 0xac], 2],
+    ['bytes that begin nothing', [0x80, 0xbf, 0xff], 3],
+    ['overlong forms', [0xc0, 0xaf, 0xe0, 0x80, 0xaf], 5],
+    ['a surrogate', [0xed, 0xa0, 0x80], 3],
+    ['what is past U+10FFFF', [0xf4, 0x90, 0x80, 0x80], 4],
+  ])('are one U+FFFD for each byte: %s', (_, odd, count) => {
+    const value = Buffer.concat([Buffer.from('{"Addr":"a'), Buffer.from(odd), Buffer.from('z"}')]);
+    const { address } = decoded(value);
+    expect([...address].filter((character) => character === '\ufffd')).toHaveLength(count);
+    expect(address.startsWith('a') && address.endsWith('z')).toBe(true);
+  });
+
+  it('leave U+FFFD itself, and everything that is whole, as they are', () => {
+    const address = 'é\ufffd€😀\u{10ffff}߿\ud7ff\ue000';
+    expect(decoded(Buffer.from(JSON.stringify({ Addr: address }))).address).toBe(address);
   });
 });

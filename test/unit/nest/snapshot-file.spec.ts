@@ -262,7 +262,7 @@ describe('a file that is a symbolic link', () => {
     mkdirSync(join(folder, 'below'));
     symlinkSync(file, file);
     const { store, told } = open();
-    store.save('api', LIST);
+    store.save('api', () => LIST);
     await store.flush();
     expect(told.map((event) => 'reason' in event && event.reason)).toEqual([
       expect.stringContaining('it is ignored'),
@@ -294,7 +294,7 @@ describe('what is no regular file', () => {
     execFileSync('mkfifo', [file]);
     const { store, told } = open();
     expect(store.load('api')).toBeUndefined();
-    store.save('api', LIST);
+    store.save('api', () => LIST);
     await store.flush();
     expect(lstatSync(file).isFIFO()).toBe(true);
     expect(readdirSync(join(folder, 'below'))).toEqual(['lists.json']);
