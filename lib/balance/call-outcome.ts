@@ -40,3 +40,31 @@ export function callOutcome(code: number): CallOutcome {
       return 'failure';
   }
 }
+
+/** What a refusal comes to that does not say for how long, in milliseconds. */
+const DEFAULT_REFUSAL_MS = 5_000;
+/** No refusal comes to more than this, in milliseconds. */
+const LONGEST_REFUSAL_MS = 300_000;
+
+/** gRPC's `RESOURCE_EXHAUSTED`. */
+const RESOURCE_EXHAUSTED = 8;
+
+/**
+ * For how long a server wants to be left alone, by how it ended a call: what balancing adds to the latency of that call.
+ *
+ * A server refuses with `RESOURCE_EXHAUSTED`, or with another failure of its own that says when to try again
+ * (`grpc-retry-pushback-ms`, gRFC A6). A pushback that forbids to try again, or that cannot be read, gives no time.
+ *
+ * Source: Linkerd (2026-06) adds the pushback to the latency, else 5 s, and 300 s at most.
+ *
+ * @param code a gRPC status code
+ * @param pushback the value of the trailer, as it was sent; `undefined`: there was none
+ * @returns milliseconds, 0 where nothing was refused
+ */
+export function refusalMs(code: number, pushback: string | undefined): number {
+  const refuses =
+    code === RESOURCE_EXHAUSTED || (pushback !== undefined && callOutcome(code) === 'failure');
+  if (!refuses) return 0;
+  const givenMs = pushback !== undefined && /^\d+$/.test(pushback) ? Number(pushback) : undefined;
+  return Math.min(givenMs ?? DEFAULT_REFUSAL_MS, LONGEST_REFUSAL_MS);
+}

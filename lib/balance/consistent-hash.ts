@@ -82,16 +82,17 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     this.ring = new Ring(hashes, pool.weights);
   }
 
-  pick(request: PickRequest): C {
+  pick(request: PickRequest, nowMs: number): C {
     const key = this.options.keyOf(request);
     const hash = key === undefined ? finalMix(this.random() * TURN) : murmurHash(key);
-    const fairShare = (this.loadFactor * (this.total.inFlight + 1)) / this.candidates.length;
+    const { inFlight, refused } = this.total;
+    const fairShare = (this.loadFactor * (inFlight + refused + 1)) / this.candidates.length;
     for (let jump = 0; jump < JUMPS + TRIES; jump++) {
       const point = this.ring.locate(this.hashAt(hash, jump));
       const owner = this.ring.owner(point);
-      if (this.hasRoom(owner, fairShare)) return this.candidates[owner]!;
+      if (this.hasRoom(owner, fairShare, nowMs)) return this.candidates[owner]!;
     }
-    return this.walk(hash, fairShare);
+    return this.walk(hash, fairShare, nowMs);
   }
 
   /** Where a call looks next, after so many endpoints that were full. */
@@ -101,18 +102,19 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
   }
 
   /** Whoever has room: the last resort of a pool that has hardly any. */
-  private walk(hash: number, fairShare: number): C {
+  private walk(hash: number, fairShare: number, nowMs: number): C {
     const home = this.ring.locate(hash);
     for (let step = 0; step < this.ring.size; step++) {
       const owner = this.ring.owner(home + step);
-      if (this.hasRoom(owner, fairShare)) return this.candidates[owner]!;
+      if (this.hasRoom(owner, fairShare, nowMs)) return this.candidates[owner]!;
     }
     return this.candidates[this.ring.owner(home)]!;
   }
 
   /** @param fairShare how many calls an endpoint of average weight may have in flight */
-  private hasRoom(owner: number, fairShare: number): boolean {
+  private hasRoom(owner: number, fairShare: number, nowMs: number): boolean {
     const room = Math.max(this.freeInFlight, Math.ceil(fairShare * this.weights[owner]!));
-    return this.candidates[owner]!.load.inFlight < room;
+    const { load } = this.candidates[owner]!;
+    return load.inFlight + load.refusedCalls(nowMs) < room;
   }
 }

@@ -3,6 +3,7 @@ import { CallTally } from './call-tally.js';
 import type { FleetLoad } from './fleet-load.js';
 import type { InFlightSum } from './in-flight-sum.js';
 import { PeakEwma, type PeakEwmaOptions } from './peak-ewma.js';
+import { RefusedCalls } from './refused-calls.js';
 
 /**
  * What the balancer knows about the load of one endpoint. Kept as long as the endpoint is known, across list updates,
@@ -29,6 +30,8 @@ export class EndpointLoad {
   };
   /** What its calls in flight count for beside the fleet. */
   private pool: InFlightSum | undefined;
+  /** Most endpoints never refuse. */
+  private refused: RefusedCalls | undefined;
   private timedInFlight = 0;
   private quietSinceMs = 0;
 
@@ -51,6 +54,7 @@ export class EndpointLoad {
   countIn(pool: InFlightSum): void {
     this.pool = pool;
     pool.inFlight += this.inFlight;
+    pool.refused += this.refused?.size ?? 0;
   }
 
   /**
@@ -72,18 +76,34 @@ export class EndpointLoad {
    * @param startedMs what was `nowMs` at {@link started}
    * @param outcome how it ended
    * @param timed as at {@link started}
+   * @param refusedMs for how long the endpoint wants to be left alone (`refusalMs`), in milliseconds: a refusal is fast, and would make
+   *   it look idle. It counts as latency, and as a call in flight for that long.
    */
-  ended(nowMs: number, startedMs: number, outcome: CallOutcome, timed = true): void {
+  ended(nowMs: number, startedMs: number, outcome: CallOutcome, timed = true, refusedMs = 0): void {
     this.leave();
     this.tally.record(outcome);
-    if (!timed) return;
+    if (refusedMs > 0) this.refuse(nowMs + refusedMs);
+    if (!timed) {
+      if (refusedMs > 0) this.latency.tookAtLeast(refusedMs, nowMs);
+      return;
+    }
     this.timedInFlight--;
-    const elapsedMs = nowMs - startedMs;
+    const elapsedMs = nowMs - startedMs + refusedMs;
     if (outcome === 'success') this.latency.succeeded(elapsedMs, nowMs);
     else if (outcome === 'abandoned') this.latency.tookAtLeast(elapsedMs, nowMs);
     else this.latency.failed(elapsedMs, nowMs);
     // Neither a deadline that passed nor a call given up is a sign of life.
     if (outcome === 'success' || outcome === 'failure') this.quietSinceMs = nowMs;
+  }
+
+  /** Calls it refused that count as in flight still. */
+  refusedCalls(nowMs: number): number {
+    const { refused, pool } = this;
+    if (refused === undefined || refused.size === 0) return 0;
+    const before = refused.size;
+    const left = refused.at(nowMs);
+    if (pool !== undefined) pool.refused += left - before;
+    return left;
   }
 
   /**
@@ -106,5 +126,11 @@ export class EndpointLoad {
    */
   silenceMs(nowMs: number): number {
     return this.timedInFlight > 0 ? nowMs - this.quietSinceMs : 0;
+  }
+
+  private refuse(untilMs: number): void {
+    this.refused ??= new RefusedCalls();
+    this.refused.add(untilMs);
+    if (this.pool !== undefined) this.pool.refused++;
   }
 }

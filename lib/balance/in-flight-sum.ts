@@ -1,6 +1,8 @@
 /** The calls in flight on several endpoints together, open streams included. Kept by their loads as calls start and end. */
 export interface InFlightSum {
   inFlight: number;
+  /** Calls that were refused and count as in flight still, as far as each endpoint's were asked for. */
+  refused: number;
 }
 
 /** Whose calls can be counted in a sum: a candidate. */
@@ -16,7 +18,7 @@ interface Counted {
  * picker of their own, and endpoints that have left and still have calls to finish.
  */
 export function countInFlight(members: readonly Counted[]): InFlightSum {
-  const sum: InFlightSum = { inFlight: 0 };
+  const sum: InFlightSum = { inFlight: 0, refused: 0 };
   for (const { load } of members) load.countIn(sum);
   return sum;
 }

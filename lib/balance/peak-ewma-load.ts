@@ -17,7 +17,7 @@ import type { LoadFunction } from './pick-two.js';
  * @param pool the calls in flight of those that are compared: their mean is the usual
  * @param size how many endpoints share them, at least 1
  */
-export function peakEwmaLoad(pool: InFlightSum, size: number): LoadFunction {
+export function peakEwmaLoad(pool: Pick<InFlightSum, 'inFlight'>, size: number): LoadFunction {
   return (load, weight, nowMs) => {
     const usual = 1 + pool.inFlight / size;
     return (load.expectedMs(nowMs) * (load.inFlight / weight + usual)) / usual;

@@ -2,7 +2,7 @@
 import { type MethodConfig, type ServiceConfig, status } from '@grpc/grpc-js';
 import { STREAM_MARK } from './endpoint-picker.js';
 import type { ConfigSelector } from './grpc-experimental.js';
-import { OWN_CALL, type OwnCallMark } from './grpc-private-attempts.js';
+import { type AttemptRules, OWN_CALL, type OwnCallMark } from './grpc-private-attempts.js';
 import { retriedCodes } from './retry-policy.js';
 import type { PublishedConfig } from './service-config-json.js';
 import { setWaitForReady } from './wait-for-ready.js';
@@ -45,6 +45,7 @@ export function createCallConfigSelector(
   published: PublishedConfig | undefined,
   open: OpenChoices,
   kinds: MethodKinds,
+  rules: AttemptRules,
 ): ConfigSelector {
   const known = new Map<string, KnownMethod>();
   const lookUp = (path: string): KnownMethod => {
@@ -66,7 +67,7 @@ export function createCallConfigSelector(
         pickInformation: { ...method.pickInformation },
         status: status.OK,
         dynamicFilterFactories: [],
-        [OWN_CALL]: true,
+        [OWN_CALL]: rules,
       };
       return config;
     },

@@ -1,5 +1,6 @@
 /** One channel's service config: what its client chose, and for the rest what the service publishes, as it changes. */
 import type { ServiceConfig } from '@grpc/grpc-js';
+import { DEFAULT_THROTTLE, RetryThrottle } from '../balance/retry-throttle.js';
 import { type BalancingChoice, fillBalancing } from './balancing-choice.js';
 import { createCallConfigSelector, type MethodKinds, type OpenChoices } from './call-config.js';
 import type { ConfigSelector } from './grpc-experimental.js';
@@ -35,6 +36,8 @@ export class ChannelConfig {
   unknownNames: string | undefined;
   /** What `own` balances by. */
   private readonly chosen: BalancingChoice;
+  /** Counts for all calls of the channel, whatever is published meanwhile. */
+  private throttle: RetryThrottle | undefined;
   /** What the service last asked for, and the client did not choose anyway. */
   private last:
     | { readonly choice: BalancingChoice; readonly config: ServiceConfig['loadBalancingConfig'] }
@@ -72,18 +75,28 @@ export class ChannelConfig {
 
   private selectorFor(published: PublishedConfig | undefined): ConfigSelector {
     const { own, choices } = this;
-    return createCallConfigSelector(own.methodConfig, published, choices, choices);
+    const throttling = this.throttling(published);
+    if (throttling === undefined) this.throttle = undefined;
+    else if (this.throttle === undefined) this.throttle = new RetryThrottle(throttling);
+    else this.throttle.configure(throttling);
+    const { throttle } = this;
+    return createCallConfigSelector(own.methodConfig, published, choices, choices, { throttle });
   }
 
   private combine(published: PublishedConfig): ServiceConfig {
-    const { own, choices } = this;
-    const throttling =
-      (choices.retries ? published.retryThrottling : undefined) ?? own.retryThrottling;
+    const throttling = this.throttling(published);
     return {
       loadBalancingConfig: this.balance(published),
-      methodConfig: own.methodConfig,
+      methodConfig: this.own.methodConfig,
       ...(throttling === undefined ? {} : { retryThrottling: throttling }),
     };
+  }
+
+  /** Where the service may have calls retried, it never does so without a bound. */
+  private throttling(published: PublishedConfig | undefined): ServiceConfig['retryThrottling'] {
+    const { retryThrottling } = this.own;
+    if (!this.choices.retries) return retryThrottling;
+    return published?.retryThrottling ?? retryThrottling ?? DEFAULT_THROTTLE;
   }
 
   /** The very object as before, unless something about balancing has changed: a balancer begins anew with another. */

@@ -1,6 +1,6 @@
 /** A picker of ours in the form a gRPC channel asks for: per call it chooses a connection and listens to how the call ends. */
 import { Metadata, status } from '@grpc/grpc-js';
-import { callOutcome } from '../balance/call-outcome.js';
+import { callOutcome, refusalMs } from '../balance/call-outcome.js';
 import type { EndpointLoad } from '../balance/endpoint-load.js';
 import type { Picker, PickRequest } from '../balance/picker.js';
 import type { Random } from '../core/clock.js';
@@ -80,9 +80,10 @@ export class EndpointPicker implements GrpcPicker {
         startedMs = host.now();
         load.started(startedMs, isTimed);
       },
-      (code) => {
+      (code, _details, trailers) => {
         const outcome = callOutcome(code);
-        load.ended(host.now(), startedMs, outcome, isTimed);
+        const refusedMs = outcome === 'failure' ? refusalMs(code, pushback(trailers)) : 0;
+        load.ended(host.now(), startedMs, outcome, isTimed, refusedMs);
         if (outcome === 'failure' || outcome === 'timeout') host.onFailure(load);
       },
     );
@@ -144,6 +145,11 @@ function completed(
     onCallStarted,
     onCallEnded,
   } as GrpcPickResult;
+}
+
+/** When the server says that a call may be tried again (gRFC A6), as it was sent. */
+function pushback(trailers: Metadata): string | undefined {
+  return trailers.get('grpc-retry-pushback-ms')[0]?.toString();
 }
 
 /** What to say of a policy that threw: it is the user's own, and its fault must neither end the process nor leave calls waiting. */

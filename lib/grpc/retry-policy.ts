@@ -3,6 +3,7 @@
  * calling twice is calling once. Transparent retries, of calls that no server has begun, always happen.
  */
 import { type ServiceConfig, status } from '@grpc/grpc-js';
+import { DEFAULT_THROTTLE, type ThrottleOptions } from '../balance/retry-throttle.js';
 import type { CatalogedMethod } from './method-catalog.js';
 import { isNameOf } from './method-names.js';
 
@@ -33,15 +34,13 @@ export interface RetryOptions {
   readonly hedgingDelayMs?: number;
   /**
    * When many calls fail, retries stop: each failed attempt takes a token, each answered call gives `tokenRatio` back, and
-   * below half of `maxTokens` nothing is retried (gRFC A6). Default 100 and 0.1; `false`: never stop.
+   * below half of `maxTokens` nothing is retried or hedged (gRFC A6). Default 100 and 0.1; `false`: never stop.
    */
-  readonly throttling?: false | { readonly maxTokens: number; readonly tokenRatio: number };
+  readonly throttling?: false | ThrottleOptions;
 }
 
 /** The part of a service config that retries are. */
 export type RetryConfig = Pick<ServiceConfig, 'methodConfig' | 'retryThrottling'>;
-
-const DEFAULT_THROTTLING = { maxTokens: 100, tokenRatio: 0.1 };
 
 /** The service config for a client's retries; `false`: none but transparent ones. */
 export function createRetryConfig(
@@ -52,7 +51,7 @@ export function createRetryConfig(
   const retried = methods.filter((method) => isRetried(options.methods ?? 'idempotent', method));
   if (retried.length === 0) return { methodConfig: [] };
   const name = retried.map(({ service, method }) => ({ service, method }));
-  const { throttling = DEFAULT_THROTTLING } = options;
+  const { throttling = DEFAULT_THROTTLE } = options;
   return {
     methodConfig: [{ name, ...attemptPolicy(options) }],
     ...(throttling === false ? {} : { retryThrottling: { ...throttling } }),

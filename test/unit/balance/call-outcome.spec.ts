@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { callOutcome } from '../../../lib/balance/call-outcome.js';
+import { callOutcome, refusalMs } from '../../../lib/balance/call-outcome.js';
 import { CallTally } from '../../../lib/balance/call-tally.js';
 
 it.each([
@@ -19,4 +19,19 @@ it('a tally counts failures and timeouts as failing, ends a streak with a succes
   expect(tally).toMatchObject({ successes: 0, failures: 2, consecutiveFailures: 2 });
   tally.record('success');
   expect(tally).toMatchObject({ successes: 1, failures: 2, consecutiveFailures: 0 });
+});
+
+it.each([
+  ['RESOURCE_EXHAUSTED comes to 5 s', 8, undefined, 5_000],
+  ['RESOURCE_EXHAUSTED with a pushback comes to that', 8, '1200', 1_200],
+  ['UNAVAILABLE with a pushback comes to that', 14, '250', 250],
+  ['a pushback of 0 comes to nothing', 8, '0', 0],
+  ['300 s are the most', 8, '2147483647', 300_000],
+  ['a pushback that forbids to try again gives no time', 14, '-1', 5_000],
+  ['a pushback that cannot be read gives no time', 14, 'soon', 5_000],
+  ['UNAVAILABLE alone refuses nothing', 14, undefined, 0],
+  ['an answer refuses nothing', 0, '1200', 0],
+  ['an answer that blames the caller refuses nothing', 10, '1200', 0],
+] as const)('a refusal: %s', (_name, code, pushback, expectedMs) => {
+  expect(refusalMs(code, pushback)).toBe(expectedMs);
 });

@@ -64,14 +64,14 @@ describe('ConsistentHash', () => {
     const fleet = new FleetLoad();
     const list = candidates(10, fleet);
     const hash = picker(list, undefined, {});
-    const home = hash.pick(requestOf(1));
+    const home = hash.pick(requestOf(1), 0);
     for (let call = 0; call < 4; call++) {
-      const one = hash.pick(requestOf(1));
+      const one = hash.pick(requestOf(1), 0);
       expect(one).toBe(home);
       one.load.started(0);
     }
     for (let call = 4; call < 1_000; call++) {
-      const one = hash.pick(requestOf(1));
+      const one = hash.pick(requestOf(1), 0);
       one.load.started(0);
       const bound = Math.max(4, Math.ceil(1.25 * (fleet.inFlight / 10)));
       expect(one.load.inFlight).toBeLessThanOrEqual(bound);
@@ -97,9 +97,9 @@ describe('ConsistentHash', () => {
       return { ...one, load };
     });
     const hash = picker(list, undefined, { freeInFlight: 8 });
-    for (let call = 0; call < 12_000; call++) hash.pick(requestOf(1)).load.started(0);
+    for (let call = 0; call < 12_000; call++) hash.pick(requestOf(1), 0).load.started(0);
     asked = 0;
-    for (let call = 0; call < 1_000; call++) hash.pick(requestOf(1));
+    for (let call = 0; call < 1_000; call++) hash.pick(requestOf(1), 0);
     // 8 that its key names, and then 4 on average.
     expect(asked / 1_000).toBeLessThan(14);
   });
@@ -109,22 +109,22 @@ describe('ConsistentHash', () => {
     const [stranger, ...list] = candidates(11, fleet);
     for (let call = 0; call < 1_000; call++) stranger!.load.started(0);
     const hash = picker(list);
-    const home = hash.pick(requestOf(1));
-    for (let call = 0; call < 100; call++) hash.pick(requestOf(1)).load.started(0);
+    const home = hash.pick(requestOf(1), 0);
+    for (let call = 0; call < 100; call++) hash.pick(requestOf(1), 0).load.started(0);
     expect(home.load.inFlight).toBe(13);
   });
 
   it('goes on with the calls that are in flight when another picker takes its place', () => {
     const list = candidates(10);
     const before = picker(list);
-    const home = before.pick(requestOf(1));
-    for (let call = 0; call < 400; call++) before.pick(requestOf(1)).load.started(0);
+    const home = before.pick(requestOf(1), 0);
+    for (let call = 0; call < 400; call++) before.pick(requestOf(1), 0).load.started(0);
     expect(home.load.inFlight).toBe(50);
     const after = picker(list.slice(0, 10));
-    for (let call = 0; call < 400; call++) after.pick(requestOf(1)).load.started(0);
+    for (let call = 0; call < 400; call++) after.pick(requestOf(1), 0).load.started(0);
     expect(home.load.inFlight).toBe(100);
     for (const { load } of list) while (load.inFlight > 0) load.ended(1, 0, 'success');
-    for (let call = 0; call < 100; call++) after.pick(requestOf(1)).load.started(0);
+    for (let call = 0; call < 100; call++) after.pick(requestOf(1), 0).load.started(0);
     expect(home.load.inFlight).toBe(13);
   });
 
@@ -132,7 +132,7 @@ describe('ConsistentHash', () => {
     const fleet = new FleetLoad();
     const list = candidates(4, fleet);
     const hash = picker(list, [1, 1, 1, 3]);
-    for (let call = 0; call < 600; call++) hash.pick(requestOf(1)).load.started(0);
+    for (let call = 0; call < 600; call++) hash.pick(requestOf(1), 0).load.started(0);
     const inFlight = list.map(({ load }) => load.inFlight);
     expect(inFlight[3]).toBeLessThanOrEqual(375);
     for (const one of inFlight.slice(0, 3)) expect(one).toBeLessThanOrEqual(125);
@@ -145,9 +145,9 @@ describe('ConsistentHash', () => {
     const hash = picker(list, [...list.slice(1).map(() => 1), 10]);
     const keys = Array.from({ length: 20_000 }, (_, key) => requestOf(key));
     const full = list[0]!;
-    const own = keys.filter((key) => hash.pick(key) === full);
+    const own = keys.filter((key) => hash.pick(key, 0) === full);
     for (let call = 0; call < 4; call++) full.load.started(0);
-    const heavy = own.filter((key) => hash.pick(key) === list[10]).length;
+    const heavy = own.filter((key) => hash.pick(key, 0) === list[10]).length;
     expect(own.length).toBeGreaterThan(500);
     // 10 of 19. ε: 4 standard deviations of the ring and of 1,000 keys.
     expect(Math.abs(heavy / own.length - 10 / 19)).toBeLessThan(0.14);
@@ -157,22 +157,22 @@ describe('ConsistentHash', () => {
     const fleet = new FleetLoad();
     const list = candidates(10, fleet);
     const hash = picker(list, undefined, {});
-    const home = hash.pick(requestOf(5));
+    const home = hash.pick(requestOf(5), 0);
     for (let call = 0; call < 4; call++) home.load.started(0);
-    const next = hash.pick(requestOf(5));
+    const next = hash.pick(requestOf(5), 0);
     expect(next).not.toBe(home);
-    for (let call = 0; call < 20; call++) expect(hash.pick(requestOf(5))).toBe(next);
+    for (let call = 0; call < 20; call++) expect(hash.pick(requestOf(5), 0)).toBe(next);
     for (let call = 0; call < 4; call++) home.load.ended(1, 0, 'success');
-    expect(hash.pick(requestOf(5))).toBe(home);
+    expect(hash.pick(requestOf(5), 0)).toBe(home);
   });
 
   it('without a bound never leaves the home of a key', () => {
     const fleet = new FleetLoad();
     const hash = picker(candidates(10, fleet), undefined, { loadFactor: Infinity });
-    const home = hash.pick(requestOf(1));
+    const home = hash.pick(requestOf(1), 0);
     for (let call = 0; call < 1_000; call++) {
       home.load.started(0);
-      expect(hash.pick(requestOf(1))).toBe(home);
+      expect(hash.pick(requestOf(1), 0)).toBe(home);
     }
   });
 

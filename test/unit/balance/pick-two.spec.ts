@@ -65,12 +65,12 @@ describe('PickTwo with leastRequestLoad', () => {
     const fleet = new FleetLoad();
     const [streaming, idle] = candidates(2, fleet);
     streaming!.load.started(0, false);
-    expect(leastRequestLoad(streaming!.load, 1)).toBe(1);
+    expect(leastRequestLoad(streaming!.load, 1, 0)).toBe(1);
     expect(fleet.inFlight).toBe(1);
     const picker = new PickTwo(poolOf([streaming!, idle!]), leastRequestLoad, seededRandom(6));
     expect(picker.pick(PLAIN, 0)).toBe(idle);
     streaming!.load.ended(9_000, 0, 'success', false);
-    expect([leastRequestLoad(streaming!.load, 1), fleet.inFlight]).toEqual([0, 0]);
+    expect([leastRequestLoad(streaming!.load, 1, 0), fleet.inFlight]).toEqual([0, 0]);
   });
 
   it('picks the only one', () => {

@@ -6,6 +6,7 @@ import {
   exponential,
   frozen,
   OK,
+  RESOURCE_EXHAUSTED,
   Simulation,
   UNAVAILABLE,
   type Call,
@@ -210,6 +211,73 @@ describe('all servers make errors', () => {
         expect(shareOf(server, calls)).toBeGreaterThan(0.25);
         expect(shareOf(server, calls)).toBeLessThan(0.42);
       }
+    }
+  });
+});
+
+function runRefusing(policy: Policy, seed: number, refusal: object): readonly Call[] {
+  const usual = exponential(10);
+  const refusing = () => ({ afterMs: 0.1, code: RESOURCE_EXHAUSTED, ...refusal });
+  const servers = [
+    during(5_000, 25_000, refusing, usual),
+    ...Array.from({ length: 9 }, () => usual),
+  ];
+  const random = seededRandom(seed);
+  const options = { policy, servers, random, deadlineMs: 1_000, durationMs: 50_000 };
+  return new Simulation(options).runOpenLoop(1_000);
+}
+
+describe('one of 10 servers refuses every call with RESOURCE_EXHAUSTED for 20 s, 1,000 calls/s', () => {
+  const POLICIES: readonly Policy[] = [
+    PEAK_EWMA,
+    { name: 'least_request' },
+    { name: 'consistent_hash', keyOf: () => undefined },
+  ];
+
+  it.each(POLICIES)(
+    '$name sends it at most one call in 100, and its share again afterwards',
+    (policy) => {
+      for (const seed of SEEDS) {
+        const calls = runRefusing(policy, seed, {});
+        expect(failed(calls) / 20_000).toBeLessThan(0.01);
+        expect(
+          shareOf(
+            0,
+            calls.filter(({ sentMs }) => sentMs > 40_000),
+          ),
+        ).toBeGreaterThan(0.06);
+      }
+    },
+  );
+
+  it.each(POLICIES)('$name sends it less the longer it asks to be left alone', (policy) => {
+    const counts = ['50', '1000', '30000'].map((pushback) =>
+      failed(runRefusing(policy, 1, { pushback })),
+    );
+    expect(counts).toEqual(counts.toSorted((one, other) => other - one));
+    expect(new Set(counts).size).toBe(3);
+  });
+
+  it('round_robin does not weigh load: it loses a tenth, so the simulation shows what it should', () => {
+    expect(failed(runRefusing({ name: 'round_robin' }, 1, {})) / 20_000).toBeCloseTo(0.1, 3);
+  });
+});
+
+describe('all of 3 servers refuse', () => {
+  it.each([
+    ['one call in 100', 0.01],
+    ['nine calls in 10', 0.9],
+    ['every call', 1],
+  ])('%s: each still has its share', (_name, share) => {
+    for (const policy of [PEAK_EWMA, { name: 'least_request' }] as const) {
+      const usual = exponential(5);
+      const random = seededRandom(3);
+      const refusing = (nowMs: number) =>
+        random() < share ? { afterMs: 0.5, code: RESOURCE_EXHAUSTED } : usual(nowMs, random);
+      const servers = [refusing, refusing, refusing];
+      const options = { policy, servers, random, deadlineMs: 1_000, durationMs: 60_000 };
+      const calls = new Simulation(options).runOpenLoop(300);
+      for (const server of [0, 1, 2]) expect(shareOf(server, calls)).toBeGreaterThan(0.2);
     }
   });
 });

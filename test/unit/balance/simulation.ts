@@ -1,5 +1,5 @@
 import type { Random } from '../../../lib/core/clock.js';
-import { callOutcome } from '../../../lib/balance/call-outcome.js';
+import { callOutcome, refusalMs } from '../../../lib/balance/call-outcome.js';
 import type { Candidate } from '../../../lib/balance/candidate.js';
 import { FleetLoad } from '../../../lib/balance/fleet-load.js';
 import {
@@ -16,6 +16,7 @@ import { candidate, PLAIN, poolOf } from './fixtures.js';
 /** gRPC status codes the simulated servers answer with. */
 export const OK = 0;
 export const DEADLINE_EXCEEDED = 4;
+export const RESOURCE_EXHAUSTED = 8;
 export const UNAVAILABLE = 14;
 
 /** What a simulated server does with a call that reaches it at `nowMs`. */
@@ -25,6 +26,8 @@ export type ServerModel = (nowMs: number, random: Random) => Answer;
 export interface Answer {
   readonly afterMs: number;
   readonly code?: number;
+  /** When a call may be tried again, as a server sends it. */
+  readonly pushback?: string;
 }
 
 /** How one run came out. */
@@ -111,11 +114,12 @@ export class Simulation {
     const chosen = this.picker.pick(PLAIN, this.nowMs);
     const server = this.candidates.indexOf(chosen);
     const sentMs = this.nowMs;
-    const { afterMs, code = OK } = servers[server]!(sentMs, random);
+    const { afterMs, code = OK, pushback } = servers[server]!(sentMs, random);
     chosen.load.started(sentMs);
     this.at(sentMs + Math.min(afterMs, deadlineMs), () => {
       const result = afterMs > deadlineMs ? DEADLINE_EXCEEDED : code;
-      chosen.load.ended(this.nowMs, sentMs, callOutcome(result));
+      const refusedMs = refusalMs(result, pushback);
+      chosen.load.ended(this.nowMs, sentMs, callOutcome(result), true, refusedMs);
       this.calls.push({ server, sentMs, latencyMs: this.nowMs - sentMs, code: result });
       if (
         outliers !== undefined &&

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { BalancerConfig, type BalancerSettings } from '../../../lib/grpc/balancer-config.js';
 import { ChannelConfig, type ChannelChoices } from '../../../lib/grpc/channel-config.js';
 import { STREAM_MARK } from '../../../lib/grpc/endpoint-picker.js';
+import { type AttemptRules, OWN_CALL } from '../../../lib/grpc/grpc-private-attempts.js';
 import { createBalancerSettings, type LoadBalancingOptions } from '../../../lib/grpc/policies.js';
 import { createServiceConfig } from '../../../lib/grpc/service-config.js';
 import { WHOLE_ANSWER } from '../../../lib/grpc/whole-answer.js';
@@ -273,4 +274,28 @@ it('names that the proto of the client does not have are told, and the rest is u
   config.follow(published('login'));
   config.follow(undefined);
   expect(config.unknownNames).toBeUndefined();
+});
+
+function throttleOf(config: ChannelConfig, retries: boolean) {
+  const selected = config.selector.invoke(LOGIN, new Metadata(), 1);
+  expect(selected.methodConfig.retryPolicy === undefined).toBe(!retries);
+  return (Reflect.get(selected, OWN_CALL) as AttemptRules).throttle;
+}
+
+it('retries that a service publishes are throttled, also where neither side says how', () => {
+  const policy = JSON.stringify({ methodConfig: [{ name: [{}], retryPolicy: RETRY }] });
+  const own = createServiceConfig(settingsOf());
+  const choices = { balancing: undefined, timeouts: true, waitForReady: true };
+  const kinds = { unaries: new Set<string>(), streams: new Set<string>() };
+  const open = new ChannelConfig(own, { ...choices, ...kinds, retries: true });
+  open.follow(policy);
+  const throttle = throttleOf(open, true);
+  for (let failure = 0; failure < 60; failure++) throttle?.addCallFailed();
+  expect(throttle?.canRetryCall()).toBe(false);
+  // Another edit does not fill the bucket.
+  open.follow(PUBLISHED);
+  expect(throttleOf(open, true)?.canRetryCall()).toBe(false);
+  const closed = new ChannelConfig(own, { ...choices, ...kinds, retries: false });
+  closed.follow(policy);
+  expect(throttleOf(closed, false)).toBeUndefined();
 });

@@ -1,7 +1,8 @@
 /** What this library replaces inside grpc-js: these tests fail where a release looks different there. */
-import { Client, credentials, Metadata, type ServiceConfig } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ServiceConfig, status } from '@grpc/grpc-js';
 import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
 import { describe, expect, it } from 'vitest';
+import { RetryThrottle } from '../../../lib/balance/retry-throttle.js';
 import {
   governAttempts,
   missingFromAttempts,
@@ -10,15 +11,29 @@ import {
 
 type MethodConfig = ServiceConfig['methodConfig'][number];
 
-/** A call as grpc-js makes it, whose attempts go to these addresses and are never answered. */
-function callTo(peers: readonly string[], mark: object): RetryingCall {
+type Ended = { readonly code: status; readonly details: string; readonly metadata: Metadata };
+
+/** A hedged call as grpc-js makes it, whose attempts go to these addresses and end when a test says so. */
+function callTo(peers: readonly string[], mark: object) {
   let next = 0;
+  const attempts: { end(code: status): void }[] = [];
+  const ended: status[] = [];
   const channel = {
     getOptions: () => ({}),
     createLoadBalancingCall() {
       const peer = peers[next++] ?? '';
       return {
-        start() {},
+        start(_metadata: Metadata, listener: { onReceiveStatus(status: object): void }) {
+          attempts.push({
+            end: (code) =>
+              listener.onReceiveStatus({
+                code,
+                details: '',
+                metadata: new Metadata(),
+                progress: 'PROCESSED',
+              }),
+          });
+        },
         cancelWithStatus() {},
         getPeer: () => peer,
         getCallNumber: () => next,
@@ -26,7 +41,11 @@ function callTo(peers: readonly string[], mark: object): RetryingCall {
       };
     },
   };
-  const hedgingPolicy = { maxAttempts: 3, hedgingDelay: '3600s', nonFatalStatusCodes: [] };
+  const hedgingPolicy = {
+    maxAttempts: 3,
+    hedgingDelay: '3600s',
+    nonFatalStatusCodes: ['UNAVAILABLE'],
+  };
   const methodConfig: MethodConfig = { name: [], hedgingPolicy };
   const buffer = { freeAll() {} };
   const call = Reflect.construct(RetryingCall, [
@@ -39,9 +58,20 @@ function callTo(peers: readonly string[], mark: object): RetryingCall {
     1,
     buffer,
   ]) as RetryingCall;
-  call.start(new Metadata(), { onReceiveStatus() {} } as never);
-  for (const _ of peers.slice(1)) Reflect.get(call, 'maybeStartHedgingAttempt').call(call);
-  return call;
+  call.start(new Metadata(), {
+    onReceiveStatus: ({ code }: Ended) => ended.push(code),
+  } as never);
+  const hedge = (): void => Reflect.get(call, 'maybeStartHedgingAttempt').call(call);
+  return { call, attempts, ended, hedge };
+}
+
+const ours = (throttle?: RetryThrottle) => ({ [OWN_CALL]: { throttle } });
+
+/** A throttle without a token to spare. */
+function empty(): RetryThrottle {
+  const throttle = new RetryThrottle({ maxTokens: 1, tokenRatio: 1 });
+  throttle.addCallFailed();
+  return throttle;
 }
 
 describe('missingFromAttempts', () => {
@@ -76,20 +106,72 @@ describe('missingFromAttempts', () => {
   });
 });
 
-describe('a call of ours that passes its deadline', () => {
+describe('governAttempts', () => {
   governAttempts();
 
-  it('says how many attempts there were, and where they went', () => {
-    const call = callTo(['10.0.0.1:1', '10.0.0.2:1'], { [OWN_CALL]: true });
+  const PEERS = ['10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1'];
+
+  it('a call of ours says at its deadline how many attempts there were, and where they went', () => {
+    const { call, hedge } = callTo(PEERS, ours());
+    hedge();
     const info = call.getDeadlineInfo();
     expect(info).toContain('attempts: 2 of 3 (10.0.0.1:1 10.0.0.2:1)');
     expect(info).toContain('remote_addr=10.0.0.2:1');
-    call.cancelWithStatus(4, '');
+    call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
   });
 
-  it('leaves the words of calls of other channels alone', () => {
-    const call = callTo(['10.0.0.1:1', '10.0.0.2:1'], {});
+  it('a hedge is sent while there are tokens, and not without', () => {
+    const throttle = new RetryThrottle({ maxTokens: 10, tokenRatio: 1 });
+    const { call, attempts, hedge } = callTo(PEERS, ours(throttle));
+    hedge();
+    expect(attempts).toHaveLength(2);
+    for (let failure = 0; failure < 5; failure++) throttle.addCallFailed();
+    hedge();
+    expect(attempts).toHaveLength(2);
+    call.cancelWithStatus(status.CANCELLED, '');
+  });
+
+  it('a throttled call ends with the failure of its only attempt', async () => {
+    const { attempts, ended } = callTo(PEERS, ours(empty()));
+    attempts[0]?.end(status.UNAVAILABLE);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(attempts).toHaveLength(1);
+    expect(ended).toEqual([status.UNAVAILABLE]);
+  });
+
+  it('a throttled hedge is skipped, and the next is sent if there are tokens by then', () => {
+    const throttle = empty();
+    const { call, attempts, hedge } = callTo(PEERS, ours(throttle));
+    hedge();
+    expect(attempts).toHaveLength(1);
+    throttle.addCallSucceeded();
+    hedge();
+    expect(attempts).toHaveLength(2);
+    // Three in all: the skipped one was one of them.
+    hedge();
+    expect(attempts).toHaveLength(2);
+    call.cancelWithStatus(status.CANCELLED, '');
+  });
+
+  it('hedges that are unanswered at the deadline count as failed, a call without hedges does not', () => {
+    const throttle = new RetryThrottle({ maxTokens: 4, tokenRatio: 1 });
+    const alone = callTo(PEERS, ours(throttle));
+    const alone2 = callTo(PEERS, ours(throttle));
+    for (const { call } of [alone, alone2]) call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
+    expect(throttle.canRetryCall()).toBe(true);
+    const hedged = callTo(PEERS, ours(throttle));
+    hedged.hedge();
+    hedged.call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
+    expect(throttle.canRetryCall()).toBe(false);
+  });
+
+  it('leaves calls of other channels alone', () => {
+    const throttler = { canRetryCall: () => false, addCallFailed() {}, addCallSucceeded() {} };
+    const { call, attempts, hedge } = callTo(PEERS, {});
+    Object.assign(call, { retryThrottler: throttler });
+    hedge();
+    expect(attempts).toHaveLength(2);
     expect(call.getDeadlineInfo()).toContain('previous attempts: 1');
-    call.cancelWithStatus(4, '');
+    call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
   });
 });
