@@ -1,22 +1,37 @@
 /**
- * 500 registrations that lose etcd for 10 s: connections they try meanwhile, second by second, and when each is back.
+ * Registrations that lose etcd for 10 s, and registries on an etcd that hardly runs: what they try meanwhile, and when all are back.
  *
- * `npm run bench -- herd [COUNT]`. Row 13 of the fault matrix: every registration has a registry, a lease and connections of its own,
- * as 500 processes would.
+ * `npm run bench -- herd [COUNT [REGISTRIES]]`, by default 500 and 40. Row 13 of the fault matrix: each of COUNT registrations has a
+ * registry, a lease and connections of its own, as so many processes would. Each of REGISTRIES has a record and follows 10 services of
+ * an etcd that is stopped 96 of every 100 ms for 60 s; after 10 s all connections are cut once.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { filter, firstValueFrom } from 'rxjs';
 import { EtcdRegistry } from '../lib/index.js';
 import { EtcdProcess } from '../test/support/etcd-process.js';
 import { FaultProxy } from '../test/support/fault-proxy.js';
+import { slowDown, SlowedHerd } from '../test/support/slowed-herd.js';
 import type { BenchResult, BenchRow } from './support/bench-result.js';
 
 const AWAY_SECONDS = 10;
 /** etcd3's own lease, measured with 500 leases and the same outage. */
 const ETCD3_CONNECTIONS = 50_099;
 
+const SERVICES = 10;
+const SLOW_SECONDS = 60;
+const CUT_AFTER_SECONDS = 10;
+/** Of every 100 ms. */
+const RUN_MS = 4;
+/** For so long all have to stay in place. */
+const STEADY_MS = 10_000;
+
 export async function run(parameters: readonly string[]): Promise<BenchResult> {
-  const count = Number(parameters[0] ?? 500);
+  const [count = 500, registries = 40] = parameters.map(Number);
+  const lost = await registrationsThatLoseEtcd(count);
+  return { ...lost, rows: [...lost.rows, ...(await registriesOnSlowEtcd(registries))] };
+}
+
+async function registrationsThatLoseEtcd(count: number): Promise<BenchResult> {
   const etcd = await EtcdProcess.start();
   const proxy = await FaultProxy.start({ targetPort: etcd.port });
   const hosts = [`http://127.0.0.1:${proxy.port}`];
@@ -71,6 +86,52 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
     };
   } finally {
     await Promise.all(herd.map((registry) => registry.close()));
+    await proxy.stop();
+    await etcd.stop();
+  }
+}
+
+/** When all are back after the end of the stopping, for good, and how often each list was read until then. */
+async function registriesOnSlowEtcd(registries: number): Promise<BenchRow[]> {
+  const etcd = await EtcdProcess.start();
+  const proxy = await FaultProxy.start({ targetPort: etcd.port });
+  const hosts = [`http://127.0.0.1:${proxy.port}`];
+  const herd = new SlowedHerd({ hosts, registries, services: SERVICES });
+  try {
+    await herd.untilWhole();
+    await slowDown(etcd, RUN_MS, CUT_AFTER_SECONDS * 1_000);
+    const beforeCut = herd.lists;
+    proxy.disconnect();
+    await slowDown(etcd, RUN_MS, (SLOW_SECONDS - CUT_AFTER_SECONDS) * 1_000);
+    const beforeEnd = herd.lists;
+    const ended = performance.now();
+    let [wholeAt, lists] = [Infinity, 0];
+    do {
+      await herd.untilWhole();
+      [wholeAt, lists] = [herd.wholeSince ?? Infinity, herd.lists];
+      await delay(STEADY_MS);
+    } while (herd.wholeSince !== wholeAt);
+    const name = `${registries} registries x ${SERVICES} services, etcd stopped ${100 - RUN_MS} of every 100 ms`;
+    const perWatch = (count: number): number => count / herd.watches;
+    return [
+      row(
+        `${name}: all back after its end`,
+        's',
+        Math.max(0, wholeAt - ended) / 1_000,
+        30,
+        'the bound',
+      ),
+      row(
+        'lists per watch since the cut, until its end',
+        'lists',
+        perWatch(beforeEnd - beforeCut),
+        10,
+        'the bound',
+      ),
+      row('lists per watch since its end', 'lists', perWatch(lists - beforeEnd), 2.5, 'the bound'),
+    ];
+  } finally {
+    await herd.close();
     await proxy.stop();
     await etcd.stop();
   }

@@ -1,0 +1,107 @@
+/** Registries on a real etcd that is stopped most of the time, as one that has far more to do than it can: are they back after that? */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Subscription } from 'rxjs';
+import { EtcdRegistry, type RegistryUpdate } from '../../lib/index.js';
+import type { EtcdProcess } from './etcd-process.js';
+
+export interface SlowedHerdOptions {
+  readonly hosts: readonly string[];
+  /** Each with a connection of its own and one record, which the services share among them. */
+  readonly registries: number;
+  /** Services that each registry follows. */
+  readonly services: number;
+}
+
+/** Registries of this process, and how many of their records and watches are in place. */
+export class SlowedHerd {
+  private readonly inPlace = new Set<string>();
+  private readonly waiting = new Set<() => void>();
+  private readonly registries: EtcdRegistry[] = [];
+  private readonly subscriptions: Subscription[] = [];
+  private wholeAt: number | undefined;
+  private listCount = 0;
+
+  constructor(private readonly options: SlowedHerdOptions) {
+    const { hosts, registries, services } = options;
+    for (let index = 0; index < registries; index++) {
+      const registry = new EtcdRegistry({ hosts: [...hosts] });
+      this.registries.push(registry);
+      const { status$ } = registry.register({
+        service: `service-${index % services}`,
+        endpoint: { address: `10.0.0.${index}:1`, metadata: null },
+        ttlSeconds: 10,
+      });
+      this.subscriptions.push(
+        status$.subscribe(({ state }) => this.place(`record ${index}`, state === 'registered')),
+      );
+      for (let service = 0; service < services; service++) this.follow(registry, index, service);
+    }
+  }
+
+  /** When the last record or watch came into place, by `performance.now()`; `undefined` while one is missing. */
+  get wholeSince(): number | undefined {
+    return this.wholeAt;
+  }
+
+  /** Whole lists that the registries have read since the start. */
+  get lists(): number {
+    return this.listCount;
+  }
+
+  /** Watches of all registries. */
+  get watches(): number {
+    return this.options.registries * this.options.services;
+  }
+
+  /** Resolves as soon as every record is registered, and every watch knows all records of its service. */
+  untilWhole(): Promise<void> {
+    if (this.wholeAt !== undefined) return Promise.resolve();
+    return new Promise((resolve) => this.waiting.add(resolve));
+  }
+
+  async close(): Promise<void> {
+    for (const subscription of this.subscriptions) subscription.unsubscribe();
+    await Promise.all(this.registries.map((registry) => registry.close()));
+  }
+
+  private follow(registry: EtcdRegistry, index: number, service: number): void {
+    const { registries, services } = this.options;
+    const expected = Math.floor((registries - 1 - service) / services) + 1;
+    let keys = new Set<string>();
+    const onUpdate = (update: RegistryUpdate): void => {
+      if (update.kind === 'reset') {
+        this.listCount++;
+        keys = new Set(update.snapshot.keys());
+      } else if (update.kind === 'change') {
+        for (const key of update.change.put.keys()) keys.add(key);
+        for (const key of update.change.removed) keys.delete(key);
+      }
+      const isInPlace = update.kind !== 'failure' && keys.size === expected;
+      this.place(`watch ${service} of ${index}`, isInPlace);
+    };
+    this.subscriptions.push(registry.watch(`service-${service}`).subscribe(onUpdate));
+  }
+
+  private place(what: string, isInPlace: boolean): void {
+    if (isInPlace) this.inPlace.add(what);
+    else this.inPlace.delete(what);
+    if (this.inPlace.size < this.watches + this.options.registries) {
+      this.wholeAt = undefined;
+      return;
+    }
+    this.wholeAt ??= performance.now();
+    for (const resolve of this.waiting) resolve();
+    this.waiting.clear();
+  }
+}
+
+/** Lets etcd run for `runMs` of every 100 ms, for so many milliseconds. It runs again when this ends. */
+export async function slowDown(etcd: EtcdProcess, runMs: number, forMs: number): Promise<void> {
+  const endMs = performance.now() + forMs;
+  while (performance.now() < endMs) {
+    etcd.pause();
+    await delay(100 - runMs);
+    etcd.resume();
+    await delay(runMs);
+  }
+}
