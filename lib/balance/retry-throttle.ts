@@ -2,7 +2,7 @@
 export interface ThrottleOptions {
   /** What the bucket holds when it is full, above 0. */
   readonly maxTokens: number;
-  /** What each answered call gives back, above 0. */
+  /** What each call that a server answered gives back, above 0. */
   readonly tokenRatio: number;
 }
 
@@ -10,8 +10,9 @@ export interface ThrottleOptions {
 export const DEFAULT_THROTTLE: ThrottleOptions = { maxTokens: 100, tokenRatio: 0.1 };
 
 /**
- * How many further attempts a client may make. Each attempt that failed takes a token, each answered call gives a share of one back;
- * with half of the tokens or less there are no retries and no hedges.
+ * How many further attempts a client may make. Each attempt that failed in a way that is tried again takes a token; each call that a
+ * server answered, if only with an error that blames the caller (`NOT_FOUND`), gives a share of one back. With half of the tokens or
+ * less there are no retries and no hedges.
  *
  * Source: gRFC A6, "Throttling Retry Attempts and Hedged RPCs". The names are those by which grpc-js asks its own.
  */

@@ -33,8 +33,9 @@ export interface RetryOptions {
    */
   readonly hedgingDelayMs?: number;
   /**
-   * When many calls fail, retries stop: each failed attempt takes a token, each answered call gives `tokenRatio` back, and
-   * below half of `maxTokens` nothing is retried or hedged (gRFC A6). Default 100 and 0.1; `false`: never stop.
+   * When many calls fail, retries stop: each failed attempt takes a token, each call that a server answered, also with an error
+   * that blames the caller, gives `tokenRatio` back, and with half of `maxTokens` or less nothing is retried or hedged (gRFC A6).
+   * Default 100 and 0.1; `false`: never stop.
    */
   readonly throttling?: false | ThrottleOptions;
 }

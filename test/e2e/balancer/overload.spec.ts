@@ -61,7 +61,7 @@ interface Refusing {
 
 /** A server that is registered, and counts what reaches it. */
 async function startServer(id: string, { capacity, ...refusal }: Refusing) {
-  const counts = { requests: 0 };
+  const counts = { requests: 0, code: refusal.code ?? status.UNAVAILABLE };
   let busy = 0;
   const answer = (call: ServerUnaryCall<object, object>, done: sendUnaryData<object>): void => {
     counts.requests++;
@@ -76,7 +76,7 @@ async function startServer(id: string, { capacity, ...refusal }: Refusing) {
     const metadata = new Metadata();
     for (const [name, value] of Object.entries(refusal.trailers ?? {})) metadata.set(name, value);
     if (refusal.behindHeaders === true) call.sendMetadata(new Metadata());
-    done({ code: refusal.code ?? status.UNAVAILABLE, details: 'overloaded', metadata });
+    done({ code: counts.code, details: 'overloaded', metadata });
   };
   const server = new Server();
   server.addService(user.User.service, { Login: answer, Find: answer, Watch: () => {} });
@@ -179,6 +179,29 @@ it('a client whose retries are off does not end the throttling of another one', 
   const before = counts.requests;
   await call(users, COUNTED_CALLS);
   expect((counts.requests - before) / COUNTED_CALLS).toBeLessThanOrEqual(1.2);
+});
+
+it('calls that wait for a server are sent once each when it comes', async () => {
+  const users = await startClient({ retry: { hedgingDelayMs: 500 }, waitForReady: true });
+  const answers = call(users, CONCURRENCY);
+  // Twice the delay: each call would have had two more attempts in line by now.
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  const counts = await startServer('only', { capacity: Infinity });
+  expect(await answers).toEqual(Array.from({ length: CONCURRENCY }, () => 'only'));
+  expect(counts.requests).toBe(CONCURRENCY);
+});
+
+it('after an outage errors that blame the caller bring the retries back', async () => {
+  const counts = await startServer('only', { capacity: 0 });
+  const users = await startClient({ retry: { throttling: { maxTokens: 10, tokenRatio: 1 } } });
+  const refusedAtFirst = await call(users, WARM_CALLS);
+  expect(refusedAtFirst).toHaveLength(WARM_CALLS);
+  counts.code = status.NOT_FOUND;
+  await call(users, CONCURRENCY);
+  counts.code = status.UNAVAILABLE;
+  const before = counts.requests;
+  await call(users, 1);
+  expect(counts.requests - before).toBe(4);
 });
 
 it.each([

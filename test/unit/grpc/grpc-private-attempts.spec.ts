@@ -1,7 +1,8 @@
 /** What this library replaces inside grpc-js: these tests fail where a release looks different there. */
 import { Client, credentials, Metadata, type ServiceConfig, status } from '@grpc/grpc-js';
+import { LoadBalancingCall } from '@grpc/grpc-js/build/src/load-balancing-call.js';
 import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RetryThrottle } from '../../../lib/balance/retry-throttle.js';
 import {
   governAttempts,
@@ -14,8 +15,13 @@ type MethodConfig = ServiceConfig['methodConfig'][number];
 type Ended = { readonly code: status; readonly details: string; readonly metadata: Metadata };
 
 /** A hedged call as grpc-js makes it, whose attempts go to these addresses and end when a test says so. */
-function callTo(peers: readonly string[], mark: object) {
+function callTo(
+  peers: readonly string[],
+  mark: object,
+  { hedgingDelay = '3600s', isConnected = true, nonFatalStatusCodes = ['UNAVAILABLE'] } = {},
+) {
   let next = 0;
+  const connection = { child: isConnected ? {} : null };
   const attempts: { end(code: status): void }[] = [];
   const ended: status[] = [];
   const channel = {
@@ -23,6 +29,9 @@ function callTo(peers: readonly string[], mark: object) {
     createLoadBalancingCall() {
       const peer = peers[next++] ?? '';
       return {
+        get child() {
+          return connection.child;
+        },
         start(_metadata: Metadata, listener: { onReceiveStatus(status: object): void }) {
           attempts.push({
             end: (code) =>
@@ -43,8 +52,8 @@ function callTo(peers: readonly string[], mark: object) {
   };
   const hedgingPolicy = {
     maxAttempts: 3,
-    hedgingDelay: '3600s',
-    nonFatalStatusCodes: ['UNAVAILABLE'],
+    hedgingDelay,
+    nonFatalStatusCodes,
   };
   const methodConfig: MethodConfig = { name: [], hedgingPolicy };
   const buffer = { freeAll() {} };
@@ -62,7 +71,10 @@ function callTo(peers: readonly string[], mark: object) {
     onReceiveStatus: ({ code }: Ended) => ended.push(code),
   } as never);
   const hedge = (): void => Reflect.get(call, 'maybeStartHedgingAttempt').call(call);
-  return { call, attempts, ended, hedge };
+  const connect = (): void => {
+    connection.child = {};
+  };
+  return { call, attempts, ended, hedge, connect };
 }
 
 const ours = (throttle?: RetryThrottle) => ({ [OWN_CALL]: { throttle } });
@@ -93,6 +105,16 @@ describe('missingFromAttempts', () => {
       }
     }
     expect(missingFromAttempts(Other)).toEqual(['RetryingCall.underlyingCalls']);
+  });
+
+  it('names a field of an attempt that is gone', () => {
+    class Other extends LoadBalancingCall {
+      constructor(...args: ConstructorParameters<typeof LoadBalancingCall>) {
+        super(...args);
+        Reflect.deleteProperty(this, 'child');
+      }
+    }
+    expect(missingFromAttempts(RetryingCall, Other)).toEqual(['LoadBalancingCall.child']);
   });
 
   it('looks at the class that channels really use', () => {
@@ -153,16 +175,80 @@ describe('governAttempts', () => {
     call.cancelWithStatus(status.CANCELLED, '');
   });
 
-  it('hedges that are unanswered at the deadline count as failed, a call without hedges does not', () => {
+  it('a call whose hedges are unanswered at the deadline takes one token, one without hedges none', () => {
     const throttle = new RetryThrottle({ maxTokens: 4, tokenRatio: 1 });
-    const alone = callTo(PEERS, ours(throttle));
-    const alone2 = callTo(PEERS, ours(throttle));
-    for (const { call } of [alone, alone2]) call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
+    const pass = (hedges: number): void => {
+      const { call, hedge } = callTo(PEERS, ours(throttle));
+      for (let sent = 0; sent < hedges; sent++) hedge();
+      call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
+    };
+    for (const hedges of [0, 0, 2]) pass(hedges);
     expect(throttle.canRetryCall()).toBe(true);
-    const hedged = callTo(PEERS, ours(throttle));
-    hedged.hedge();
-    hedged.call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
+    pass(1);
     expect(throttle.canRetryCall()).toBe(false);
+  });
+
+  it('an error that blames the caller gives the throttle what an answer does', () => {
+    const throttle = empty();
+    callTo(PEERS, ours(throttle)).attempts[0]?.end(status.NOT_FOUND);
+    expect(throttle.canRetryCall()).toBe(true);
+  });
+
+  it.each([
+    ['blames the server', status.INTERNAL, {}],
+    ['may be tried again', status.ABORTED, { nonFatalStatusCodes: ['aborted'] }],
+    ['came from no server', status.PERMISSION_DENIED, { isConnected: false }],
+  ])('an error that %s gives the throttle nothing', (_, code, options) => {
+    const throttle = empty();
+    const { call, attempts } = callTo(PEERS, ours(throttle), options);
+    attempts[0]?.end(code);
+    expect(throttle.canRetryCall()).toBe(false);
+    call.cancelWithStatus(status.NOT_FOUND, '');
+  });
+
+  it('a call that is cancelled gives the throttle nothing, whatever its code', () => {
+    const throttle = empty();
+    const { call, attempts } = callTo(PEERS, ours(throttle));
+    call.cancelWithStatus(status.NOT_FOUND, '');
+    attempts[0]?.end(status.NOT_FOUND);
+    expect(throttle.canRetryCall()).toBe(false);
+  });
+
+  describe('while the attempt of a call waits for a connection', () => {
+    beforeEach(() => {
+      vi.useFakeTimers();
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    it('the call gets no hedge, and the first one a whole delay after the attempt is sent', () => {
+      const { call, attempts, connect } = callTo(PEERS, ours(), {
+        hedgingDelay: '0.4s',
+        isConnected: false,
+      });
+      vi.advanceTimersByTime(10_000);
+      expect(attempts).toHaveLength(1);
+      connect();
+      vi.advanceTimersByTime(400);
+      expect(attempts).toHaveLength(1);
+      vi.advanceTimersByTime(50);
+      expect(attempts).toHaveLength(2);
+      // Those that were not sent meanwhile have not been used up.
+      vi.advanceTimersByTime(400);
+      expect(attempts).toHaveLength(3);
+      call.cancelWithStatus(status.CANCELLED, '');
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    it('a deadline that passes takes no token', () => {
+      const throttle = new RetryThrottle({ maxTokens: 2, tokenRatio: 1 });
+      const { call } = callTo(PEERS, ours(throttle), { hedgingDelay: '0s', isConnected: false });
+      vi.advanceTimersByTime(10_000);
+      call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
+      expect(throttle.canRetryCall()).toBe(true);
+      expect(vi.getTimerCount()).toBe(0);
+    });
   });
 
   it('leaves calls of other channels alone', () => {
