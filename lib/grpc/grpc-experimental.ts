@@ -4,7 +4,7 @@
  */
 import { type ChannelOptions, experimental } from '@grpc/grpc-js';
 import { DiscoveryError } from '../core/discovery-error.js';
-import { missingFromAttempts } from './grpc-private-attempts.js';
+import { missingFromAttempts } from './attempting-call.js';
 
 export type GrpcUri = experimental.GrpcUri;
 export type GrpcEndpoint = experimental.Endpoint;

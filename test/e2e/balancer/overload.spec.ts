@@ -191,6 +191,20 @@ it('calls that wait for a server are sent once each when it comes', async () => 
   expect(counts.requests).toBe(CONCURRENCY);
 });
 
+it.each([
+  { what: 'a retried call', retry: {} },
+  { what: 'a hedged call', retry: { hedgingDelayMs: 5_000 } },
+])('$what fails at once where a server asks for a pause and no tokens are left', async (calls) => {
+  const trailers = { 'grpc-retry-pushback-ms': '60000' };
+  const counts = await startServer('only', { capacity: 0, trailers });
+  const throttling = { maxTokens: 1, tokenRatio: 1 };
+  const users = await startClient({ retry: { ...calls.retry, throttling } });
+  const failure = lastValueFrom(users.find({ name: 'a' }));
+  // Not `DEADLINE_EXCEEDED`, which comes before the pause is over.
+  await expect(failure).rejects.toMatchObject({ code: status.UNAVAILABLE });
+  expect(counts.requests).toBe(1);
+});
+
 it('after an outage errors that blame the caller bring the retries back', async () => {
   const counts = await startServer('only', { capacity: 0 });
   const users = await startClient({ retry: { throttling: { maxTokens: 10, tokenRatio: 1 } } });

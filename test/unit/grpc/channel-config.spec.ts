@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { BalancerConfig, type BalancerSettings } from '../../../lib/grpc/balancer-config.js';
 import { ChannelConfig, type ChannelChoices } from '../../../lib/grpc/channel-config.js';
 import { STREAM_MARK } from '../../../lib/grpc/endpoint-picker.js';
-import { type AttemptRules, OWN_CALL } from '../../../lib/grpc/grpc-private-attempts.js';
+import { type AttemptRules, OWN_CALL } from '../../../lib/grpc/attempting-call.js';
 import { createBalancerSettings, type LoadBalancingOptions } from '../../../lib/grpc/policies.js';
 import { createServiceConfig } from '../../../lib/grpc/service-config.js';
 import { WHOLE_ANSWER } from '../../../lib/grpc/whole-answer.js';

@@ -1,0 +1,81 @@
+/** Calls as grpc-js makes them, whose attempts a test ends. */
+import { Metadata, type ServiceConfig, type status } from '@grpc/grpc-js';
+import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
+import { RetryThrottle } from '../../../lib/balance/retry-throttle.js';
+import { OWN_CALL } from '../../../lib/grpc/attempting-call.js';
+
+type MethodConfig = ServiceConfig['methodConfig'][number];
+
+type Ended = { readonly code: status; readonly details: string; readonly metadata: Metadata };
+
+/** A hedged call as grpc-js makes it, whose attempts go to these addresses and end when a test says so. */
+export function callTo(
+  peers: readonly string[],
+  mark: object,
+  {
+    hedgingDelay = '3600s',
+    isConnected = true,
+    nonFatalStatusCodes = ['UNAVAILABLE'],
+    retryPolicy = undefined as MethodConfig['retryPolicy'],
+  } = {},
+) {
+  let next = 0;
+  const connection = { child: isConnected ? {} : null };
+  const attempts: { end(code: status, pushback?: string): void }[] = [];
+  const ended: status[] = [];
+  const channel = {
+    getOptions: () => ({}),
+    createLoadBalancingCall() {
+      const peer = peers[next++] ?? '';
+      return {
+        get child() {
+          return connection.child;
+        },
+        start(_metadata: Metadata, listener: { onReceiveStatus(status: object): void }) {
+          attempts.push({
+            end(code, pushback) {
+              const metadata = new Metadata();
+              if (pushback !== undefined) metadata.set('grpc-retry-pushback-ms', pushback);
+              listener.onReceiveStatus({ code, details: '', metadata, progress: 'PROCESSED' });
+            },
+          });
+        },
+        cancelWithStatus() {},
+        getPeer: () => peer,
+        getCallNumber: () => next,
+        getDeadlineInfo: () => [`remote_addr=${peer}`],
+      };
+    },
+  };
+  const hedgingPolicy = { maxAttempts: 3, hedgingDelay, nonFatalStatusCodes };
+  const policy = retryPolicy === undefined ? { hedgingPolicy } : { retryPolicy };
+  const methodConfig: MethodConfig = { name: [], ...policy };
+  const buffer = { freeAll() {} };
+  const call = Reflect.construct(RetryingCall, [
+    channel,
+    { methodConfig, ...mark },
+    '/user.User/Find',
+    'api',
+    undefined,
+    Infinity,
+    1,
+    buffer,
+  ]) as RetryingCall;
+  call.start(new Metadata(), {
+    onReceiveStatus: ({ code }: Ended) => ended.push(code),
+  } as never);
+  const hedge = (): void => Reflect.get(call, 'maybeStartHedgingAttempt').call(call);
+  const connect = (): void => {
+    connection.child = {};
+  };
+  return { call, attempts, ended, hedge, connect };
+}
+
+export const ours = (throttle?: RetryThrottle) => ({ [OWN_CALL]: { throttle } });
+
+/** A throttle without a token to spare. */
+export function empty(): RetryThrottle {
+  const throttle = new RetryThrottle({ maxTokens: 1, tokenRatio: 1 });
+  throttle.addCallFailed();
+  return throttle;
+}
