@@ -31,6 +31,8 @@ interface Attempt {
 /** The part of grpc-js's `RetryingCall` that is used or replaced. */
 export interface AttemptingCall {
   readonly callConfig: Partial<OwnCallMark> & { readonly methodConfig: MethodConfig };
+  readonly channel: { getTarget(): string };
+  readonly listener: { onReceiveMetadata(headers: StatusObject['metadata']): void } | null;
   /** One of the states below, or another. */
   readonly state: string;
   readonly maxAttempts: number;
@@ -79,6 +81,8 @@ const REQUIRED_METHODS = [
   'getDeadlineInfo',
 ] as const;
 const REQUIRED_FIELDS = [
+  'channel',
+  'listener',
   'callConfig',
   'state',
   'maxAttempts',

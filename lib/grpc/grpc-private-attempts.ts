@@ -16,11 +16,13 @@ import {
 } from './attempting-call.js';
 import { hedgeFailed, nextHedge, stopHedging } from './hedge-schedule.js';
 import { retriedCodes } from './retry-policy.js';
+import { type AttemptStatus, KEPT_HEADERS } from './whole-answer.js';
 
 /** The longest delay a timer can hold, in milliseconds: it takes anything longer for 1. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 let isGoverned = false;
+let ourSchemes: ReadonlySet<string> = new Set();
 
 /**
  * Replaces the methods, once per process. Calls of other channels go on as before.
@@ -33,25 +35,36 @@ let isGoverned = false;
  *   come. In grpc-js one that cannot be read, or is longer than a timer can wait, means at once; here never, or as long as it can.
  * - A hedged call that is still unanswered at the deadline counts as failed: a server that takes every call and answers none in time
  *   is overloaded too.
+ * - The headers of an answer that broke off are heard only where no other attempt follows, see `whole-answer.ts`.
  * - An answer that blames the caller (`NOT_FOUND`) fills the bucket as any other; in grpc-js only `OK` does.
+ *
+ * A plain channel that has a service config of its own goes by grpc-js's throttle, and by these rules in all else.
+ *
+ * @param schemes those of ours, in lower case; may grow
  */
-export function governAttempts(): void {
+export function governAttempts(schemes: ReadonlySet<string>): void {
   if (isGoverned) return;
   isGoverned = true;
+  ourSchemes = schemes;
   const calls = RetryingCall.prototype as unknown as AttemptingCall;
   governRetries(calls);
   governHedges(calls);
-  const { start, handleChildStatus, cancelWithStatus, getDeadlineInfo } = calls;
+  const { start, handleChildStatus, reportStatus, cancelWithStatus, getDeadlineInfo } = calls;
   calls.start = function (this: AttemptingCall, metadata, listener) {
     const rules = this.callConfig[OWN_CALL];
     if (rules !== undefined) this.retryThrottler = rules.throttle;
     start.call(this, metadata, listener);
   };
   calls.handleChildStatus = function (this: AttemptingCall, ended, index) {
-    if (isOwn(this) && blamesCaller(this, ended.code, index)) {
+    if (blamesCaller(this, ended.code, index) && isOurs(this)) {
       this.retryThrottler?.addCallSucceeded();
     }
     handleChildStatus.call(this, ended, index);
+  };
+  calls.reportStatus = function (this: AttemptingCall, ended: AttemptStatus) {
+    const headers = ended[KEPT_HEADERS];
+    if (headers !== undefined) this.listener?.onReceiveMetadata(headers);
+    reportStatus.call(this, ended);
   };
   calls.cancelWithStatus = function (this: AttemptingCall, code, details) {
     if (code === status.DEADLINE_EXCEEDED) countUnanswered(this);
@@ -59,18 +72,18 @@ export function governAttempts(): void {
   };
   calls.getDeadlineInfo = function (this: AttemptingCall) {
     const known = getDeadlineInfo.call(this);
-    return isOwn(this) ? withAttempts(this, known) : known;
+    return isOurs(this) ? withAttempts(this, known) : known;
   };
 }
 
 function governRetries(calls: AttemptingCall): void {
   const { getPushback, maybeRetryCall } = calls;
   calls.getPushback = function (this: AttemptingCall, trailers) {
-    return isOwn(this) ? pushbackMs(trailers) : getPushback.call(this, trailers);
+    return isOurs(this) ? pushbackMs(trailers) : getPushback.call(this, trailers);
   };
   calls.maybeRetryCall = function (this: AttemptingCall, pause, callback) {
     // Else grpc-js asks the throttle only after the pause.
-    if (isOwn(this) && this.state === RETRY && isThrottled(this)) callback(false);
+    if (isOurs(this) && this.state === RETRY && isThrottled(this)) callback(false);
     else maybeRetryCall.call(this, pause, callback);
   };
 }
@@ -79,21 +92,24 @@ function governHedges(calls: AttemptingCall): void {
   const { maybeStartHedgingAttempt, handleProcessedStatus, commitCall } = calls;
   calls.maybeStartHedgingAttempt = function (this: AttemptingCall) {
     const send = (): void => maybeStartHedgingAttempt.call(this);
-    if (isOwn(this)) nextHedge(this, send);
+    if (isOurs(this)) nextHedge(this, send);
     else send();
   };
   calls.handleProcessedStatus = function (this: AttemptingCall, ended, index, pause) {
-    if (isOwn(this) && mayBeHedged(this, ended)) hedgeFailed(this, ended, index, pause);
+    if (isOurs(this) && mayBeHedged(this, ended)) hedgeFailed(this, ended, index, pause);
     else handleProcessedStatus.call(this, ended, index, pause);
   };
   calls.commitCall = function (this: AttemptingCall, index) {
     commitCall.call(this, index);
-    if (this.hedgingTimer !== null && isOwn(this)) stopHedging(this);
+    if (this.hedgingTimer !== null && isOurs(this)) stopHedging(this);
   };
 }
 
-function isOwn({ callConfig }: AttemptingCall): boolean {
-  return callConfig[OWN_CALL] !== undefined;
+/** Whether it is a call of a client of ours, or of a plain channel that has a service config of its own and a target of ours. */
+function isOurs({ callConfig, channel }: AttemptingCall): boolean {
+  if (callConfig[OWN_CALL] !== undefined) return true;
+  const [scheme = ''] = channel.getTarget().split(':', 1);
+  return ourSchemes.has(scheme.toLowerCase());
 }
 
 function mayBeHedged(call: AttemptingCall, { code }: StatusObject): boolean {
@@ -111,7 +127,7 @@ function pushbackMs(trailers: StatusObject['metadata']): number | null {
 /** One token, as of any call that failed: its hedges would take the others away with theirs. */
 function countUnanswered(call: AttemptingCall): void {
   const { state, underlyingCalls, retryThrottler } = call;
-  if (!isOwn(call) || state !== HEDGING) return;
+  if (state !== HEDGING || !isOurs(call)) return;
   const sent = underlyingCalls.filter((attempt) => attempt.call.child !== null);
   if (sent.length > 1 && sent.some((attempt) => attempt.state === ACTIVE)) {
     retryThrottler?.addCallFailed();

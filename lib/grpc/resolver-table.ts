@@ -50,7 +50,7 @@ export function installResolver(scheme: string): void {
     );
   }
   assertSupportedGrpc();
-  governAttempts();
+  governAttempts(installed);
   installBalancer();
   // grpc-js compares schemes by case, URIs do not: the spellings that somebody may use.
   const capitalised = scheme.charAt(0).toUpperCase() + scheme.slice(1);

@@ -14,6 +14,14 @@ type AttemptListener = Parameters<CreateCall>[3];
 /** Under this key a config selector leaves the status codes of a unary call after which another attempt may be made. */
 export const WHOLE_ANSWER = Symbol('nestjs_grpc_discovery_whole_answer');
 
+/** Under this key the status of an attempt carries the headers that were kept back: of the last attempt they are the call's. */
+export const KEPT_HEADERS = Symbol('nestjs_grpc_discovery_kept_headers');
+
+/** A status as it may come from an attempt. */
+export interface AttemptStatus extends StatusObject {
+  readonly [KEPT_HEADERS]?: StatusObject['metadata'];
+}
+
 /** What a pick may carry of it. */
 export interface WholeAnswerMark {
   readonly [WHOLE_ANSWER]?: ReadonlySet<status>;
@@ -58,7 +66,8 @@ class WholeAnswerSubchannel implements Partial<Subchannel> {
 /**
  * The connection for an attempt of a call whose answer counts as a whole.
  *
- * @param retried codes after which another attempt may be made: of an attempt that ends with one, gRPC sees the status alone
+ * @param retried codes after which another attempt may be made: of an attempt that ends with one, gRPC sees the status alone, which
+ *   carries the headers
  */
 export function withWholeAnswer(subchannel: Subchannel, retried: ReadonlySet<status>): Subchannel {
   return new WholeAnswerSubchannel(subchannel, retried) as unknown as Subchannel;
@@ -83,10 +92,13 @@ class WholeAnswer implements AttemptListener {
 
   onReceiveStatus(ended: StatusObject & Parameters<AttemptListener['onReceiveStatus']>[0]): void {
     const { listener, headers, message } = this;
-    if (headers !== undefined && !this.retried.has(ended.code)) {
+    if (headers === undefined) listener.onReceiveStatus(ended);
+    else if (this.retried.has(ended.code)) {
+      listener.onReceiveStatus({ ...ended, [KEPT_HEADERS]: headers } as typeof ended);
+    } else {
       listener.onReceiveMetadata(headers);
       if (message !== undefined) listener.onReceiveMessage(message);
+      listener.onReceiveStatus(ended);
     }
-    listener.onReceiveStatus(ended);
   }
 }

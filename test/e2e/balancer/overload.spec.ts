@@ -1,5 +1,6 @@
 /** How many requests a service that refuses gets for each call: counted at the server. */
 import {
+  credentials,
   loadPackageDefinition,
   Metadata,
   type sendUnaryData,
@@ -12,7 +13,11 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { Etcd3 } from 'etcd3';
 import type { ClientGrpc } from '@nestjs/microservices';
-import type { ClientDefinition } from 'nestjs-grpc-discovery';
+import {
+  type ClientDefinition,
+  EtcdRegistry,
+  registerDiscoveryResolver,
+} from 'nestjs-grpc-discovery';
 import { lastValueFrom, type Observable } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { startTestEtcd, type TestEtcd } from '../../support/test-etcd.js';
@@ -216,6 +221,28 @@ it('after an outage errors that blame the caller bring the retries back', async 
   const before = counts.requests;
   await call(users, 1);
   expect(counts.requests - before).toBe(4);
+});
+
+it('the hedges of a plain client with a service config of its own stop when that says so', async () => {
+  const counts = await startServer('only', { capacity: 0 });
+  const registry = new EtcdRegistry({ hosts: etcd.hosts, namespace });
+  closers.push(() => registry.close(), registerDiscoveryResolver(registry));
+  const hedgingPolicy = { maxAttempts: 4, hedgingDelay: '1s', nonFatalStatusCodes: [14] };
+  const config = {
+    loadBalancingConfig: [],
+    methodConfig: [{ name: [{ service: 'user.User' }], hedgingPolicy }],
+    retryThrottling: { maxTokens: 10, tokenRatio: 0.1 },
+  };
+  const client = new user.User('etcd:///api', credentials.createInsecure(), {
+    'grpc.service_config': JSON.stringify(config),
+  });
+  closers.push(() => client.close());
+  const fail = () => new Promise((resolve) => client['Find']?.({ name: 'a' }, resolve));
+  for (let calls = 0; calls < CONCURRENCY; calls++) await fail();
+  const before = counts.requests;
+  expect(before).toBeGreaterThan(CONCURRENCY);
+  for (let calls = 0; calls < CONCURRENCY; calls++) await fail();
+  expect(counts.requests - before).toBe(CONCURRENCY);
 });
 
 it.each([

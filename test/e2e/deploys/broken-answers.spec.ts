@@ -138,3 +138,20 @@ it('a call with interceptors of its own has as many attempts', async () => {
   ).rejects.toMatchObject({ code: status.UNAVAILABLE });
   expect(begun).toBe(3);
 });
+
+it('a call that fails in the end has the headers of its last attempt', async () => {
+  registry.setEndpoints('api', [dyingAddress]);
+  const users = await start({ retry: { maxAttempts: 3 }, waitForReady: true });
+  let headers = 0;
+  const onReceiveMetadata = (received: Metadata, next: (received: Metadata) => void): void => {
+    headers++;
+    next(received);
+  };
+  const counting: Interceptor = (options, next) =>
+    new InterceptingCall(next(options), {
+      start: (metadata, _, go) => go(metadata, { onReceiveMetadata }),
+    });
+  await failureOf(() => users.find({ name: 'a' }, new Metadata(), { interceptors: [counting] }));
+  expect(begun).toBe(3);
+  expect(headers).toBe(1);
+});

@@ -1,12 +1,13 @@
 /** What the calls of this library do otherwise than those of grpc-js. */
-import { status } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { RetryThrottle } from '../../../lib/balance/retry-throttle.js';
 import { governAttempts } from '../../../lib/grpc/grpc-private-attempts.js';
+import { KEPT_HEADERS } from '../../../lib/grpc/whole-answer.js';
 import { callTo, empty, ours } from './scripted-call.js';
 
 describe('governAttempts', () => {
-  governAttempts();
+  governAttempts(new Set(['ours']));
 
   const PEERS = ['10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1'];
 
@@ -89,6 +90,26 @@ describe('governAttempts', () => {
     call.cancelWithStatus(status.NOT_FOUND, '');
     attempts[0]?.end(status.NOT_FOUND);
     expect(throttle.canRetryCall()).toBe(false);
+  });
+
+  it('the headers that were kept back of the last attempt are the headers of the call', () => {
+    const { attempts, headers, hedge } = callTo(PEERS, ours());
+    for (let sent = 1; sent < 3; sent++) hedge();
+    const kept = PEERS.map(() => new Metadata());
+    for (const [index, attempt] of attempts.entries()) {
+      expect(headers).toEqual([]);
+      attempt.end(status.UNAVAILABLE, undefined, { [KEPT_HEADERS]: kept[index] });
+    }
+    expect(headers).toHaveLength(1);
+    expect(headers[0]).toBe(kept[2]);
+  });
+
+  it('the hedges of a plain channel to a target of ours go by the throttle of grpc-js', () => {
+    const { call, attempts, hedge } = callTo(PEERS, {}, { target: 'Ours:///api' });
+    Object.assign(call, { retryThrottler: empty() });
+    hedge();
+    expect(attempts).toHaveLength(1);
+    call.cancelWithStatus(status.CANCELLED, '');
   });
 
   it('leaves calls of other channels alone', () => {

@@ -14,7 +14,7 @@ const hedged = (throttle?: RetryThrottle) =>
 /** gRPC reports how a call ended in the next turn of the event loop. */
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-governAttempts();
+governAttempts(new Set());
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
 });

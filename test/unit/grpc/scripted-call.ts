@@ -16,15 +16,17 @@ export function callTo(
     hedgingDelay = '3600s',
     isConnected = true,
     nonFatalStatusCodes = ['UNAVAILABLE'],
+    target = 'other:///api',
     retryPolicy = undefined as MethodConfig['retryPolicy'],
   } = {},
 ) {
   let next = 0;
   const connection = { child: isConnected ? {} : null };
-  const attempts: { end(code: status, pushback?: string): void }[] = [];
+  const attempts: { end(code: status, pushback?: string, more?: object): void }[] = [];
   const ended: status[] = [];
   const channel = {
     getOptions: () => ({}),
+    getTarget: () => target,
     createLoadBalancingCall() {
       const peer = peers[next++] ?? '';
       return {
@@ -33,10 +35,16 @@ export function callTo(
         },
         start(_metadata: Metadata, listener: { onReceiveStatus(status: object): void }) {
           attempts.push({
-            end(code, pushback) {
+            end(code, pushback, more) {
               const metadata = new Metadata();
               if (pushback !== undefined) metadata.set('grpc-retry-pushback-ms', pushback);
-              listener.onReceiveStatus({ code, details: '', metadata, progress: 'PROCESSED' });
+              listener.onReceiveStatus({
+                code,
+                details: '',
+                metadata,
+                progress: 'PROCESSED',
+                ...more,
+              });
             },
           });
         },
@@ -61,14 +69,16 @@ export function callTo(
     1,
     buffer,
   ]) as RetryingCall;
+  const headers: Metadata[] = [];
   call.start(new Metadata(), {
+    onReceiveMetadata: (metadata: Metadata) => headers.push(metadata),
     onReceiveStatus: ({ code }: Ended) => ended.push(code),
   } as never);
   const hedge = (): void => Reflect.get(call, 'maybeStartHedgingAttempt').call(call);
   const connect = (): void => {
     connection.child = {};
   };
-  return { call, attempts, ended, hedge, connect };
+  return { call, attempts, headers, ended, hedge, connect };
 }
 
 export const ours = (throttle?: RetryThrottle) => ({ [OWN_CALL]: { throttle } });

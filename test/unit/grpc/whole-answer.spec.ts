@@ -2,7 +2,7 @@
 import { connectivityState, Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import type { Subchannel } from '../../../lib/grpc/grpc-experimental.js';
-import { withWholeAnswer } from '../../../lib/grpc/whole-answer.js';
+import { KEPT_HEADERS, withWholeAnswer } from '../../../lib/grpc/whole-answer.js';
 
 type Listener = Parameters<ReturnType<Subchannel['getRealSubchannel']>['createCall']>[3];
 
@@ -22,6 +22,7 @@ function attempt(retried: readonly status[] = [status.UNAVAILABLE]) {
     }),
   } as unknown as Subchannel;
   const heard: unknown[] = [];
+  const kept: unknown[] = [];
   const subchannel = withWholeAnswer(connection, new Set(retried));
   const metadata = new Metadata();
   const call = subchannel.getRealSubchannel().createCall(
@@ -31,12 +32,15 @@ function attempt(retried: readonly status[] = [status.UNAVAILABLE]) {
     {
       onReceiveMetadata: () => heard.push('headers'),
       onReceiveMessage: (message: unknown) => heard.push(message),
-      onReceiveStatus: ({ code }) => heard.push(status[code]),
+      onReceiveStatus(last) {
+        heard.push(status[last.code]);
+        kept.push(Reflect.get(last, KEPT_HEADERS));
+      },
     },
     7,
   );
   if (server === undefined) throw new Error('no call was made');
-  return { subchannel, metadata, call, made, server, heard };
+  return { subchannel, metadata, call, made, server, heard, kept };
 }
 
 const ended = (code: status): StatusObject => ({ code, details: '', metadata: new Metadata() });
@@ -59,11 +63,14 @@ it('headers and message are heard with the status, and not before', () => {
 });
 
 it('of an answer that broke off gRPC hears the status alone, so that it may try again', () => {
-  const { server, heard } = attempt();
-  server.onReceiveMetadata(new Metadata());
+  const { server, heard, kept } = attempt();
+  const headers = new Metadata();
+  server.onReceiveMetadata(headers);
   server.onReceiveMessage('message');
   server.onReceiveStatus(ended(status.UNAVAILABLE));
   expect(heard).toEqual(['UNAVAILABLE']);
+  // It keeps them for the case that no other attempt follows.
+  expect(kept).toEqual([headers]);
 });
 
 it('a failure that is not tried again keeps its headers', () => {
