@@ -44,8 +44,27 @@ export function foreignRecord(text: string): IgnoredRecord | undefined {
   const format = FORMATS.find(({ fits }) => fits(fields));
   if (format === undefined) return undefined;
   const { kind, place } = format;
-  const shown = printableBeginning(JSON.stringify(fields[place] ?? null), 100);
+  const shown = printableBeginning(describe(fields[place]), 100);
   return { kind, reason: `its ${place} is ${shown}` };
+}
+
+/** Most elements of a list that are shown. */
+const MOST_SHOWN = 5;
+
+/** A value of another program, for messages. It looks two levels deep: such a value may be nested deeper than the call stack. */
+function describe(value: unknown): string {
+  if (!Array.isArray(value)) return describeShallow(value);
+  const shown = value.slice(0, MOST_SHOWN).map((element: unknown) => {
+    const isObject = typeof element === 'object' && element !== null;
+    return describeShallow(isObject ? (Reflect.get(element, 'address') ?? element) : element);
+  });
+  return `[${shown.join()}${value.length > MOST_SHOWN ? ',…' : ''}]`;
+}
+
+function describeShallow(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  return Array.isArray(value) ? 'a list' : 'an object';
 }
 
 function parseObject(text: string): Fields | undefined {

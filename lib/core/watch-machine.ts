@@ -234,7 +234,7 @@ function onCreated(
 }
 
 /** Whether `after` cannot come from the history that `before` was read from. */
-export function isReset(before: RegistryPosition, after: RegistryPosition): boolean {
+function isReset(before: RegistryPosition, after: RegistryPosition): boolean {
   if (after.revision < before.revision) return true;
   return after.clusterId !== before.clusterId && isNamed(before) && isNamed(after);
 }

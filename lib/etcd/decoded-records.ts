@@ -7,9 +7,9 @@ export type DecodedEntry<Value> =
   { readonly ok: true; readonly value: Value } | ({ readonly ok: false } & IgnoredRecord);
 
 interface KnownEntry<Value> {
-  readonly revision: string;
   readonly lease: string;
-  readonly size: number;
+  /** A copy: the value itself is part of a whole reply. */
+  readonly bytes: Buffer;
   readonly decoded: DecodedEntry<Value>;
 }
 
@@ -24,20 +24,16 @@ export class DecodedRecords<Value> {
     return this.known.size;
   }
 
-  /** Decodes an entry; where it is the one of that key which was decoded last, gives what that gave. */
+  /**
+   * Decodes an entry; where it says what the entry of that key said which was decoded last, gives what that gave. Bytes are compared and
+   * no revisions: an etcd that was wiped or restored from a backup gives the same revisions to other values.
+   */
   read(entry: EtcdEntry): DecodedEntry<Value> {
-    const { key, value, lease, revision } = entry;
+    const { key, value, lease } = entry;
     const before = this.known.get(key);
-    // Lease and size beside it: a cluster that was restored from a backup counts its revisions anew.
-    if (
-      before?.revision === revision &&
-      before.lease === lease &&
-      before.size === value.byteLength
-    ) {
-      return before.decoded;
-    }
-    const decoded = this.decode(entry);
-    this.known.set(key, { revision, lease, size: value.byteLength, decoded });
+    if (before?.lease === lease && before.bytes.equals(value)) return before.decoded;
+    const decoded = this.decodeAny(entry);
+    this.known.set(key, { lease, bytes: Buffer.from(value), decoded });
     return decoded;
   }
 
@@ -51,8 +47,13 @@ export class DecodedRecords<Value> {
     for (const key of this.known.keys()) if (!isListed(key)) this.known.delete(key);
   }
 
-  /** Another history: its revisions say nothing about what is known. */
-  clear(): void {
-    this.known.clear();
+  /** Any program may have written the value: whatever is wrong with it must not end the list that it stands in, or the process. */
+  private decodeAny(entry: EtcdEntry): DecodedEntry<Value> {
+    try {
+      return this.decode(entry);
+    } catch (error) {
+      const reason = `it cannot be read (${error instanceof Error ? error.message : String(error)})`;
+      return { ok: false, kind: 'no-record', reason };
+    }
   }
 }

@@ -10,12 +10,11 @@ import {
   textField,
 } from './reply-fields.js';
 
-/** A key with its value, the lease it lives under (`'0'`: none) and the revision of its last change. */
+/** A key with its value and the lease it lives under (`'0'`: none). */
 export interface EtcdEntry {
   readonly key: string;
   readonly value: Uint8Array;
   readonly lease: string;
-  readonly revision: string;
 }
 
 /** One change of a key; `entry` is `undefined` where it was deleted. */
@@ -61,8 +60,7 @@ export function readPage(reply: unknown, range: KeyRange): ListPage {
 
 function readEntry(found: unknown, range: KeyRange): EtcdEntry {
   const key = keyOf(found, range).toString();
-  const [lease, revision] = [textField(found, 'lease'), textField(found, 'mod_revision')];
-  return { key, value: bytesField(found, 'value'), lease, revision };
+  return { key, value: bytesField(found, 'value'), lease: textField(found, 'lease') };
 }
 
 /** @throws MalformedReplyError */

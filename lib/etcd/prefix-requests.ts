@@ -37,8 +37,6 @@ const FIRST_PAGE_SIZE = 256;
 export interface ListOptions {
   /** Asked between pages: no more are read once nobody waits for them. */
   readonly isWanted?: () => boolean;
-  /** Called once before the first key, with the position that will be returned. */
-  readonly onPosition?: (position: RegistryPosition) => void;
   /** Called once where more follows after the first page, which then is a short one. */
   readonly onFirstPage?: (() => void) | undefined;
 }
@@ -53,7 +51,7 @@ export async function listPrefix(
   connection: EtcdConnection,
   prefix: string,
   onEntry: (entry: EtcdEntry) => Promise<void> | undefined,
-  { isWanted = () => true, onPosition, onFirstPage }: ListOptions = {},
+  { isWanted = () => true, onFirstPage }: ListOptions = {},
 ): Promise<RegistryPosition> {
   const end = rangeEnd(Buffer.from(prefix));
   const page = async (start: Buffer, revision: string, limit = PAGE_SIZE) => {
@@ -65,7 +63,6 @@ export async function listPrefix(
   const firstSize = onFirstPage === undefined ? PAGE_SIZE : FIRST_PAGE_SIZE;
   const first = await page(Buffer.from(prefix), '0', firstSize);
   const { position } = first;
-  onPosition?.(position);
   for (let read = first; ;) {
     const last = isWanted() ? read.last : undefined;
     // Asked for before the one at hand is read, and all at the revision of the first.

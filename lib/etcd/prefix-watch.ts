@@ -6,8 +6,6 @@ import { type IgnoredGroup, type IgnoredRecord, IgnoredRecords } from '../core/i
 import type { RegistryUpdate } from '../core/registry-update.js';
 import {
   INITIAL_WATCH_MACHINE,
-  isReset,
-  type RegistryPosition,
   stepWatch,
   type WatchEffect,
   type WatchInput,
@@ -139,16 +137,11 @@ export class PrefixWatch<Value> {
       else snapshot.set(entry.key, decoded.value);
       return slices.rest();
     };
-    const onPosition = (position: RegistryPosition): void => {
-      const before = this.machine.position;
-      if (before !== undefined && isReset(before, position)) records.clear();
-    };
     const onFirstPage = (): void => {
       if (isListing()) onUpdate({ kind: 'reset', snapshot: new Map(snapshot), isPart: true });
     };
     const position = await listPrefix(connection, prefix, onEntry, {
       isWanted: isListing,
-      onPosition,
       // Later lists only confirm or correct what is known.
       onFirstPage: this.machine.position === undefined ? onFirstPage : undefined,
     });

@@ -60,6 +60,8 @@ export const DEFAULT_DEBOUNCE_MS = 50;
  * length, costs its clients a small part of their time.
  */
 export const GATHER_PER_PUBLISH = 10;
+/** And no longer than this, in milliseconds: a process that stood still meanwhile was not busy with the list. */
+export const LONGEST_GATHER_MS = 2_000;
 /** How long the registry may take before the kept list is used, in milliseconds; a failure uses it at once. */
 export const SNAPSHOT_WAIT_MS = 500;
 
@@ -235,7 +237,8 @@ export class ServiceDirectory {
   private gather(startedMs: number): void {
     const { clock, debounceMs = DEFAULT_DEBOUNCE_MS } = this.options;
     const tookMs = clock.now() - startedMs;
-    const delayMs = Math.max(debounceMs, GATHER_PER_PUBLISH * tookMs);
+    const costMs = Math.min(GATHER_PER_PUBLISH * tookMs, LONGEST_GATHER_MS);
+    const delayMs = Math.max(debounceMs, costMs);
     this.cancelDebounce = clock.setTimer(delayMs, () => this.publish());
   }
 

@@ -48,6 +48,17 @@ describe('decodeDialableRecord', () => {
     expect(decodeDialableRecord(Buffer.from(value))).toMatchObject({ kind });
   });
 
+  it.each(['endpoints', 'nodes'])(
+    'describes %s that are nested deeper than the call stack goes',
+    (field) => {
+      const deep = `{"${field}":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
+      expect(decodeDialableRecord(deep)).toMatchObject({
+        ok: false,
+        reason: `its ${field} is [a list]`,
+      });
+    },
+  );
+
   it.each([
     [
       'kratos',
@@ -69,7 +80,7 @@ describe('decodeDialableRecord', () => {
     [
       'go-micro',
       { name: 'api', version: '1', nodes: [{ id: 'a', address: 'h:1' }] },
-      'its nodes is [{"id":"a","address":"h:1"}]',
+      'its nodes is ["h:1"]',
     ],
     ['consul', { ID: 'a', Service: 'api', Address: '10.0.0.1', Port: 9 }, '"10.0.0.1"'],
     [

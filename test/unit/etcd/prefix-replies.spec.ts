@@ -4,8 +4,8 @@ import { readNews, readPage } from '../../../lib/etcd/prefix-replies.js';
 
 const RANGE = { start: Buffer.from('api/'), end: Buffer.from('api0') };
 const header = { cluster_id: '17', member_id: '1', revision: '5', raft_term: '1' };
-const kv = { key: Buffer.from('api/a'), value: Buffer.from('v'), lease: '7', mod_revision: '3' };
-const entry = { key: 'api/a', value: Buffer.from('v'), lease: '7', revision: '3' };
+const kv = { key: Buffer.from('api/a'), value: Buffer.from('v'), lease: '7' };
+const entry = { key: 'api/a', value: Buffer.from('v'), lease: '7' };
 
 const PAGE = { header, kvs: [kv], more: true };
 const NEWS = {

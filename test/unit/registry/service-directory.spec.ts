@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import {
   type DirectoryState,
   GATHER_PER_PUBLISH,
+  LONGEST_GATHER_MS,
   ServiceDirectory,
 } from '../../../lib/registry/service-directory.js';
 import { FakeClock } from '../../../lib/testing/fake-clock.js';
@@ -224,6 +225,20 @@ describe('the list of a directory', () => {
     clock.advance(50);
     expect(lists()).toHaveLength(1);
     cost.unsubscribe();
+  });
+
+  it('gathers for no longer than two seconds after a process stood still', () => {
+    registry.reset('api', 'h:1');
+    clock.advance(50);
+    const frozen = directory.state$.subscribe(({ endpoints }) => {
+      if (endpoints?.length === 2) clock.advance(60_000);
+    });
+    registry.put('api', 'h:2');
+    lists();
+    registry.put('api', 'h:3');
+    clock.advance(LONGEST_GATHER_MS);
+    expect(lists()).toEqual([['h:1', 'h:2', 'h:3']]);
+    frozen.unsubscribe();
   });
 
   it('gathers for as long as it was told to', () => {
