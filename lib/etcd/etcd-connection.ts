@@ -14,6 +14,7 @@ import {
   isLeaseGone,
   isStaleToken,
   isUnavailable,
+  KnownRefusalError,
   LeaseGoneError,
   toDiscoveryError,
 } from './etcd-error.js';
@@ -26,6 +27,9 @@ import { MemberSync, readMembers } from './member-sync.js';
 import { Reachability } from './reachability.js';
 import { textField } from './reply-fields.js';
 import { TokenSource } from './token-source.js';
+
+/** Whether a request is sent while no member answers, and what its deadline is ({@link EtcdConnection.request}). */
+type RequestMode = 'unless-down' | 'always' | 'last';
 
 /** What Node's `util.inspect` calls. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -67,7 +71,7 @@ export class EtcdConnection {
       this.tokens = new TokenSource({
         ...ports,
         authenticate: (member) => this.authenticate(member),
-        member: () => this.member(),
+        inTurn: (ask) => this.inTurn('authentication', ask, 'always'),
         onUnused: () => onEvent({ type: 'auth-unused' }),
       });
     }
@@ -115,7 +119,16 @@ export class EtcdConnection {
   async request<T>(
     what: string,
     run: (member: Etcd3, options: EtcdCallOptions) => Promise<T>,
-    mode: 'unless-down' | 'always' | 'last' = 'unless-down',
+    mode: RequestMode = 'unless-down',
+    totalMs = this.withdrawalTimeoutMs,
+  ): Promise<T> {
+    return this.inTurn(what, (member, call) => this.send(member, call, run), mode, totalMs);
+  }
+
+  private async inTurn<T>(
+    what: string,
+    run: (member: Etcd3, options: EtcdCallOptions) => Promise<T>,
+    mode: RequestMode,
     totalMs = this.withdrawalTimeoutMs,
   ): Promise<T> {
     const { reachability } = this;
@@ -132,7 +145,7 @@ export class EtcdConnection {
         const shareMs = (endMs - performance.now()) / (this.ring.size - attempt);
         const timeoutMs = isLast ? Math.max(0, shareMs) : this.requestTimeoutMs;
         const deadline = Date.now() + timeoutMs;
-        const reply = await within(timeoutMs, this.send(member, { deadline }, run));
+        const reply = await within(timeoutMs, run(member, { deadline }));
         reachability.answered();
         return reply;
       } catch (error) {
@@ -149,9 +162,10 @@ export class EtcdConnection {
     if (this.closed) throw new DiscoveryError('CLOSED', `etcd ${what}: the connection is closed`);
     // Members that had a share of the time only may be slow, and there for everybody else: not so if none took its share.
     const isGone = !isLast || reachability.isSilent || endMs - performance.now() > totalMs / 2;
-    if (!isUnavailable(failure)) reachability.answered();
-    else if (isGone) reachability.lost(failure);
-    else reachability.doubt();
+    if (isUnavailable(failure)) {
+      if (isGone) reachability.lost(failure);
+      else reachability.doubt();
+    } else if (!(failure instanceof KnownRefusalError)) reachability.answered();
     throw toDiscoveryError(what, failure);
   }
 

@@ -11,6 +11,11 @@ export class StaleTokenError extends Error {
   override readonly name = 'StaleTokenError';
 }
 
+/** Thrown where a request is not sent, because etcd has refused the password before: no answer to this request. */
+export class KnownRefusalError extends Error {
+  override readonly name = 'KnownRefusalError';
+}
+
 /** Thrown where a reply lacks what etcd's API promises, or contradicts the request. */
 export class MalformedReplyError extends Error {
   override readonly name = 'MalformedReplyError';

@@ -9,20 +9,21 @@ interface Place<Client> {
 /** A ring of members. One that fails is left for the next; a member that is known under the same URL keeps its client. */
 export class MemberRing<Client extends { close(): void }> {
   private places: readonly Place<Client>[];
-  private current = 0;
+  private current: number;
 
   /**
    * @param urls the members
    * @param create makes the client of a member
-   * @param start which of them is in use first, as a share of them, 0 to 1 (exclusive): processes that start together spread
+   * @param start which of them is in use first, as a share of them, 0 to 1 (exclusive): processes that start together spread, and so
+   *   do those that all have to take new members
    */
   constructor(
     urls: readonly string[],
     private readonly create: (url: string) => Client,
-    start: number,
+    private readonly start: number,
   ) {
     this.places = urls.map((url) => ({ url, client: create(url) }));
-    this.current = Math.floor(start * this.places.length);
+    this.current = this.first();
   }
 
   get size(): number {
@@ -63,11 +64,16 @@ export class MemberRing<Client extends { close(): void }> {
       (url) => before.find((place) => place.url === url) ?? { url, client: this.create(url) },
     );
     for (const place of before) if (!this.places.includes(place)) place.client.close();
-    this.current = Math.max(0, this.urls.indexOf(inUse ?? ''));
+    const kept = this.urls.indexOf(inUse ?? '');
+    this.current = kept === -1 ? this.first() : kept;
   }
 
   /** Closes every client. */
   close(): void {
     for (const { client } of this.places) client.close();
+  }
+
+  private first(): number {
+    return Math.floor(this.start * this.places.length);
   }
 }

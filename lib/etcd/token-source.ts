@@ -1,7 +1,7 @@
 /** The token under which this process speaks to etcd: one for all members and requests, replaced when etcd refuses it. */
 import { type Observable, Subject } from 'rxjs';
 import type { CancelTimer, Clock, Random } from '../core/clock.js';
-import { isAnothersTurn, isAuthOff } from './etcd-error.js';
+import { isAnothersTurn, isAuthOff, KnownRefusalError } from './etcd-error.js';
 
 /** What a token source needs. */
 export interface TokenSourceOptions<Member> {
@@ -9,8 +9,8 @@ export interface TokenSourceOptions<Member> {
   readonly random: Random;
   /** Asks a member for a token. */
   readonly authenticate: (member: Member) => Promise<string>;
-  /** The member to ask while the password is refused. */
-  readonly member: () => Member;
+  /** Has members asked in turn, until one of them answers: by this a refused password is tried again. */
+  readonly inTurn: (ask: (member: Member) => Promise<void>) => Promise<void>;
   /** Called when etcd turns out to have its authentication off, once until a token was given again. */
   readonly onUnused: () => void;
 }
@@ -48,11 +48,15 @@ export class TokenSource<Member> {
   /**
    * The token for a request to this member, `undefined` where none is needed.
    *
-   * @throws whatever the request for it failed with, or that etcd refuses the password
+   * @throws whatever the request for it failed with; KnownRefusalError where etcd has refused the password before
    */
   async get(member: Member): Promise<string | undefined> {
     if (this.standing.name === 'unknown') await this.ask(member);
-    if (this.standing.name === 'refused') throw this.standing.error;
+    if (this.standing.name === 'refused') {
+      const { error } = this.standing;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new KnownRefusalError(reason, { cause: error });
+    }
     return this.standing.name === 'given' ? this.standing.token : undefined;
   }
 
@@ -111,10 +115,10 @@ export class TokenSource<Member> {
 
   private scheduleRetry(meanMs: number): void {
     if (this.closed) return;
-    const { clock, random, member } = this.options;
+    const { clock, random, inTurn } = this.options;
     this.cancelTimer?.();
     this.cancelTimer = clock.setTimer(meanMs * (0.75 + 0.5 * random()), () => {
-      this.ask(member()).catch(() => {
+      inTurn((member) => this.ask(member)).catch(() => {
         if (this.standing.name === 'refused') {
           this.scheduleRetry(Math.min(LAST_RETRY_MS, meanMs * 2));
         }

@@ -46,6 +46,16 @@ it('other members take over, and what is known under the same URL keeps its clie
   expect(b.isClosed).toBe(true);
 });
 
+it.each([
+  [0, 'd'],
+  [0.5, 'f'],
+  [0.99, 'g'],
+])('a ring that began at %d goes on there among members which are all new', (start, url) => {
+  const ring = ringOf(['a', 'b'], start);
+  ring.replace(['d', 'e', 'f', 'g']);
+  expect(ring.member.url).toBe(url);
+});
+
 it('a ring that is closed closes all clients', () => {
   const ring = ringOf(['a', 'b']);
   const a = ring.member;
