@@ -28,7 +28,7 @@ export type RecordStanding =
       readonly rival?: Rival;
     };
 
-/** Another process that claims our key: what it wrote there while we held it, and the lease it wrote that under. */
+/** Another process that claims our key: what it wrote there, before us or while we held it, and the lease it wrote that under. */
 export interface Rival {
   readonly leaseId: string;
   readonly value: string;

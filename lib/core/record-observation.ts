@@ -17,8 +17,8 @@ export type RecordObservation =
   | { readonly name: 'held' }
   | {
       readonly name: 'written';
-      /** Another process's value that stood there. */
-      readonly displaced: string | undefined;
+      /** Another process's record that stood there. */
+      readonly displaced: Rival | undefined;
       /** It stood there under our lease, with an older value. */
       readonly updated: boolean;
     }
@@ -102,21 +102,23 @@ export function observeRecord(
       return become({ name: 'contested', contests: contests + 1, contestAt, ...rival }, [conflict]);
     }
     case 'written': {
+      const { displaced } = observation;
+      // What wrote it may be alive, and not have looked yet.
+      const rival = (displaced && rivalFrom(displaced)) ?? known;
       const standing: RecordStanding = {
         name: 'held',
         contests,
         since: context.now,
-        ...withRival(known),
+        ...withRival(rival),
       };
       if (before.name === 'held') {
         return become(standing, observation.updated ? [] : [{ type: 'record-restored', key }]);
       }
-      if (before.name !== 'unwritten' || observation.displaced === undefined) {
+      if (before.name !== 'unwritten' || displaced === undefined) {
         return become(standing, [registered]);
       }
-      const { displaced } = observation;
       return become(standing, [
-        { type: 'record-taken-over', key, previousValue: displaced },
+        { type: 'record-taken-over', key, previousValue: displaced.value },
         registered,
       ]);
     }
@@ -131,7 +133,10 @@ function withRival(rival: Rival | undefined): { readonly rival?: Rival } {
 function rivalFrom({
   value,
   leaseId = NO_LEASE,
-}: Extract<RecordObservation, { name: 'foreign' }>): Rival | undefined {
+}: {
+  readonly value: string;
+  readonly leaseId?: string;
+}): Rival | undefined {
   const decoded = decodeEndpoint(value);
   if (leaseId === NO_LEASE || !decoded.ok || isDraining(decoded.endpoint)) return undefined;
   return { leaseId, value };

@@ -44,7 +44,8 @@ async function place(
   }
   const written = await write(connection, request, leaseId, found?.modRevision ?? '0');
   const updated = found !== undefined && foreign === undefined;
-  const outcome = { name: 'written', displaced: foreign?.value, updated } as const;
+  const displaced = foreign && { value: foreign.value, leaseId: foreign.leaseId };
+  const outcome = { name: 'written', displaced, updated } as const;
   if (written) return outcome;
   const now = await inspect(connection, request, leaseId);
   // The answer was lost, and the write that was sent again met the first one.

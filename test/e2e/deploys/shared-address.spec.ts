@@ -29,6 +29,11 @@ describeEtcd('one address, several processes', (binary) => {
     return (await admin.getAll().prefix(prefix).keys()).toSorted();
   }
 
+  async function record(key: string): Promise<{ value: string; lease: string } | undefined> {
+    const [found] = (await admin.get(key).exec()).kvs;
+    return found && { value: found.value.toString(), lease: found.lease };
+  }
+
   it('four workers of node:cluster that share a port are replaced one by one under load: no call fails', async () => {
     const port = await freePort();
     const address = `127.0.0.1:${port}`;
@@ -81,5 +86,23 @@ describeEtcd('one address, several processes', (binary) => {
     follower.stop();
     await Promise.all([first.close(), observer.close()]);
     expect(await keys('virtual/')).toEqual([]);
+  });
+
+  it('a process that comes and leaves hands the record back before its owner has looked again', async () => {
+    const options = { hosts: etcd.hosts };
+    const [owner, visitor] = [new EtcdRegistry(options), new EtcdRegistry(options)];
+    // Its keepalives are 20 s apart.
+    const request = { service: 'visited', endpoint: endpointAt('10.0.0.1:1'), ttlSeconds: 60 };
+    const isRegistered = filter(({ state }: { readonly state: string }) => state === 'registered');
+    await firstValueFrom(owner.register(request).status$.pipe(isRegistered));
+    const before = await record('visited/10.0.0.1:1');
+    const visit = visitor.register(request);
+    await firstValueFrom(visit.status$.pipe(isRegistered));
+    expect((await record('visited/10.0.0.1:1'))?.lease).not.toBe(before?.lease);
+    await visit.close();
+    await visitor.close();
+    expect(await record('visited/10.0.0.1:1')).toEqual(before);
+    await owner.close();
+    expect(await keys('visited/')).toEqual([]);
   });
 });

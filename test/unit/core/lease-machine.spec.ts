@@ -22,6 +22,11 @@ const AWAY = new DiscoveryError('REGISTRY_UNAVAILABLE', 'away');
 const REFUSED = new DiscoveryError('REGISTRY_REJECTED', 'no space');
 const HELD: RecordObservation = { name: 'held' };
 const WRITTEN: RecordObservation = { name: 'written', displaced: undefined, updated: false };
+const displacing = (value: string, leaseId = 'R'): RecordObservation => ({
+  name: 'written',
+  displaced: { value, leaseId },
+  updated: false,
+});
 const REMOVED: RecordObservation = { name: 'removed' };
 const SPARED: RecordObservation = { name: 'spared' };
 const foreign = (value: string, contested = false): RecordObservation => ({
@@ -432,7 +437,7 @@ describe('registration', () => {
 
   it('takes over what an earlier process left under its key', () => {
     const driver = new Driver().want('api/a').granted();
-    driver.synced({ 'api/a': { name: 'written', displaced: 'old', updated: false } });
+    driver.synced({ 'api/a': displacing('old') });
     expect(driver.told.slice(1)).toEqual([
       { type: 'record-taken-over', key: 'api/a', previousValue: 'old' },
       { type: 'registered', key: 'api/a', leaseId: 'L' },
@@ -500,7 +505,7 @@ describe('a conflict', () => {
     const driver = lose(Driver.registered());
     expect(driver.news()).toEqual(['conflict']);
     expect(driver.asked).toEqual(['sync claim api/a=1']);
-    driver.synced({ 'api/a': { name: 'written', displaced: 'theirs', updated: false } });
+    driver.synced({ 'api/a': displacing('theirs') });
     expect(driver.news()).toEqual(['registered']);
   });
 
@@ -585,8 +590,7 @@ describe('a conflict', () => {
         else if (found === undefined || claims) {
           record = { lease, value: lease };
           writes.push(driver.now);
-          const displaced = found?.value;
-          driver.synced({ 'api/a': { name: 'written', displaced, updated: false } });
+          driver.synced({ 'api/a': found ? displacing(found.value, found.lease) : WRITTEN });
         } else driver.synced({ 'api/a': foreign(found.value) });
       }
       dueAt.set(lease, driver.now + driver.delayMs!);
@@ -637,6 +641,18 @@ describe('a record that another process claims too', () => {
       contextAt(leaving.now),
     );
     expect(step.effects).toMatchObject([{ type: 'sync', records: [{ ...plain, heir }, {}] }]);
+  });
+
+  it('goes to the process that it was taken over from, which may be alive and not have looked yet', () => {
+    const driver = new Driver().want('api/a').granted();
+    driver.synced({ 'api/a': displacing(THEIRS) });
+    const heir = { leaseId: 'R', value: THEIRS };
+    expect(removal(driver)).toEqual([{ ...plain, heir }]);
+    const { now } = driver;
+    while (driver.now - now < 2 * REGISTRY_BACKOFF.capMs + TTL_MS) {
+      driver.due().synced({ 'api/a': HELD });
+    }
+    expect(removal(driver)).toEqual([plain]);
   });
 
   it('is deleted where nothing else ever claimed it, or what did leaves, or has no lease', () => {

@@ -57,7 +57,7 @@ class FakeRegistry {
       return { name: 'foreign', value: found.value, contested: false };
     }
     this.records.set(key, { value, leaseId });
-    const displaced = foreign ? found.value : undefined;
+    const displaced = foreign ? found : undefined;
     return { name: 'written', displaced, updated: found !== undefined && !foreign };
   }
 }

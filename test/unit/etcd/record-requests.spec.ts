@@ -55,8 +55,9 @@ describe('what is under the key, and what each request makes of it', () => {
   });
 
   it.each(['old', 'new'])('%s of another lease: claim replaces it', async (value) => {
-    etcd.put(KEY, value, etcd.grant());
-    expect(await sync('claim')).toEqual({ name: 'written', displaced: value, updated: false });
+    const displaced = { value, leaseId: etcd.grant() };
+    etcd.put(KEY, value, displaced.leaseId);
+    expect(await sync('claim')).toEqual({ name: 'written', displaced, updated: false });
     expect(etcd.records.get(KEY)).toMatchObject({ value: 'new', lease: ours });
   });
 
@@ -97,9 +98,10 @@ describe('a write whose answer is lost, and that is sent again', () => {
   });
 
   it('still says what it replaced', async () => {
-    etcd.put(KEY, 'theirs', etcd.grant());
+    const displaced = { value: 'theirs', leaseId: etcd.grant() };
+    etcd.put(KEY, 'theirs', displaced.leaseId);
     repeatWrite();
-    expect(await sync('claim')).toEqual({ name: 'written', displaced: 'theirs', updated: false });
+    expect(await sync('claim')).toEqual({ name: 'written', displaced, updated: false });
   });
 
   it('of an earlier value, that comes late, is followed by the right one', async () => {
