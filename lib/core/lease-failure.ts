@@ -2,6 +2,7 @@
 import { backoffDelayMs } from './backoff.js';
 import { backOff } from './lease-course.js';
 import { recordsPresumedGone, recordsUnheard } from './lease-record.js';
+import { spare } from './lease-sync.js';
 import { observeRecords } from './record-observation.js';
 import type {
   LeaseContext,
@@ -40,9 +41,11 @@ export function onFailed(
   }
   let expired = machine.expired && renewedAt === undefined;
   let records = recordsUnheard(machine.records);
+  let { spared } = machine;
   if (lease !== undefined && observations !== undefined) {
     const observed = observeRecords(records, observations, lease, context);
     records = observed.records;
+    spared = spare(machine, observations, lease, context);
     effects.push(...observed.events.map(emit));
   }
   if (lease !== undefined && !expired && context.now - lease.renewedAt > lease.ttlMs) {
@@ -56,6 +59,7 @@ export function onFailed(
     lease,
     attempt: phase.attempt + 1,
   };
-  const step = backOff({ ...machine, records, expired, interrupted: true }, next, delayMs, context);
+  const after = { ...machine, records, spared, expired, interrupted: true };
+  const step = backOff(after, next, delayMs, context);
   return { machine: step.machine, effects: [...step.effects, ...effects] };
 }

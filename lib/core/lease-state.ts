@@ -5,6 +5,7 @@ import type { DiscoveryError } from './discovery-error.js';
 import type { RegistrationEvent } from './discovery-event.js';
 import type { LeaseRecords, RecordRequest } from './lease-record.js';
 import type { RecordObservation } from './record-observation.js';
+import type { SparedRecords } from './spared-records.js';
 
 /** A lease the registry granted. */
 export interface HeldLease {
@@ -47,6 +48,8 @@ export type LeasePhase =
 export interface LeaseMachine {
   readonly phase: LeasePhase;
   readonly records: LeaseRecords;
+  /** Records that other processes may give back to our lease. */
+  readonly spared: SparedRecords;
   /** Wishes changed since the last request was made up: look again as soon as it is answered. */
   readonly dirty: boolean;
   /** The lease was reported as expired and has not been renewed since. */
@@ -141,6 +144,7 @@ export interface LeaseStep {
 export const INITIAL_LEASE_MACHINE: LeaseMachine = {
   phase: { name: 'idle' },
   records: new Map(),
+  spared: new Map(),
   dirty: false,
   expired: false,
   interrupted: false,

@@ -9,6 +9,7 @@ import type {
   LeasePhase,
   LeaseStep,
 } from './lease-state.js';
+import { sparedRequests } from './spared-records.js';
 
 /** Keepalives per time to live: the rate of etcd's own client (clientv3 `nextKeepAlive`, ttl/3). */
 export const KEEPALIVES_PER_TTL = 3;
@@ -18,7 +19,8 @@ export const KEEPALIVE_JITTER = 0.1;
 export function grant(machine: LeaseMachine, attempt: number): LeaseStep {
   const phase: LeasePhase = { name: 'granting', attempt };
   return {
-    machine: { ...machine, phase, dirty: false },
+    // What comes back comes back to the lease that is gone.
+    machine: { ...machine, phase, dirty: false, spared: new Map() },
     effects: [{ type: 'grant' }],
   };
 }
@@ -30,7 +32,8 @@ export function sync(
   renew: boolean,
   context: LeaseContext,
 ): LeaseStep {
-  const records = recordRequests(machine.records, context.now);
+  const returned = renew ? sparedRequests(machine.spared, machine.records) : [];
+  const records = [...recordRequests(machine.records, context.now), ...returned];
   const phase: LeasePhase = { name: 'syncing', lease, attempt, renew };
   return {
     machine: { ...machine, phase, dirty: false },

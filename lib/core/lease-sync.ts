@@ -2,7 +2,7 @@
 import { backoffDelayMs } from './backoff.js';
 import { backOff, proceed } from './lease-course.js';
 import { refuseRecords } from './lease-record.js';
-import { observeRecords, type RecordObservation } from './record-observation.js';
+import { conflictMemoryMs, observeRecords, type RecordObservation } from './record-observation.js';
 import type {
   HeldLease,
   LeaseContext,
@@ -13,6 +13,7 @@ import type {
   LeaseStep,
 } from './lease-state.js';
 import { emit, nextRenewalAt, prepend } from './lease-steps.js';
+import { spareRecords } from './spared-records.js';
 
 type Syncing = Extract<LeasePhase, { name: 'syncing' }>;
 
@@ -67,6 +68,18 @@ function answered(
   const effects = events.map(emit);
   if (machine.interrupted) effects.unshift(emit({ type: 'lease-recovered', leaseId: lease.id }));
   const losses = phase.renew ? 0 : machine.losses;
-  const after = { ...machine, records, losses, expired: false, interrupted: false };
+  const spared = spare(machine, event.observations, lease, context);
+  const after = { ...machine, records, spared, losses, expired: false, interrupted: false };
   return { after, lease, effects };
+}
+
+/** What was spared: until the other process has forgotten us, which it does with a keepalive of its own. */
+export function spare(
+  machine: LeaseMachine,
+  observations: ReadonlyMap<string, RecordObservation>,
+  { ttlMs }: HeldLease,
+  { now, backoff }: LeaseContext,
+): LeaseMachine['spared'] {
+  const until = now + conflictMemoryMs({ backoff, ttlMs }) + ttlMs;
+  return spareRecords(machine, observations, until, now);
 }

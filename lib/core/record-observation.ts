@@ -149,7 +149,10 @@ const NO_LEASE = '0';
  * How long a record has to be held until an old conflict is over, in milliseconds: longer than a rival takes to find out that it lost,
  * and to wait. Else both would begin anew for ever, without a pause.
  */
-function conflictMemoryMs({ backoff, ttlMs }: RecordContext): number {
+export function conflictMemoryMs({
+  backoff,
+  ttlMs,
+}: Pick<RecordContext, 'backoff' | 'ttlMs'>): number {
   return 2 * backoff.capMs + ttlMs;
 }
 

@@ -48,7 +48,15 @@ const unwritten: LeaseRecord = { value: '1', wanted: true, standing: { name: 'un
 
 function machine(phase: LeasePhase, record?: LeaseRecord): LeaseMachine {
   const records = new Map(record === undefined ? [] : [['api/a', record]]);
-  return { phase, records, dirty: false, expired: false, interrupted: false, losses: 0 };
+  return {
+    phase,
+    records,
+    spared: new Map(),
+    dirty: false,
+    expired: false,
+    interrupted: false,
+    losses: 0,
+  };
 }
 
 /** One of each phase, as it is reached with the record `api/a`. */
@@ -1038,6 +1046,32 @@ describe('a record that another process holds', () => {
     driver.synced({ 'api/a': SPARED, 'api/b': HELD });
     expect(driver.news()).toEqual(['conflict', 'conflict']);
     expect([...driver.machine.records.keys()]).toEqual(['api/b']);
+  });
+
+  it('is looked for until that process has forgotten us, and removed where it came back', () => {
+    const driver = two().unwant('api/a').synced({ 'api/a': SPARED, 'api/b': HELD });
+    const sparedAt = driver.now;
+    while (driver.now - sparedAt < 2 * REGISTRY_BACKOFF.capMs + TTL_MS) {
+      expect(driver.due().asked).toEqual(['sync! verify api/b=2 remove api/a=1']);
+      driver.synced({ 'api/a': REMOVED, 'api/b': HELD });
+    }
+    for (let keepalive = 0; keepalive < 5; keepalive++) driver.due().synced({ 'api/b': HELD });
+    expect(driver.due().asked).toEqual(['sync! verify api/b=2']);
+    expect(driver.news()).toEqual([]);
+  });
+
+  it('is looked for as well where another request of its removal failed, and no more with another lease', () => {
+    const driver = two().unwant('api/a');
+    driver.feed({ type: 'failed', error: AWAY, observations: new Map([['api/a', SPARED]]) });
+    expect(driver.due().asked).toEqual(['sync! verify api/b=2 remove api/a=1']);
+    driver.feed({ type: 'lease-gone' }).granted('M').synced({ 'api/b': WRITTEN });
+    expect(driver.due().asked).toEqual(['sync! verify api/b=2']);
+  });
+
+  it('is not removed once it is ours again', () => {
+    const driver = two().unwant('api/a').synced({ 'api/a': SPARED, 'api/b': HELD });
+    driver.want('api/a').synced({ 'api/a': WRITTEN, 'api/b': HELD });
+    expect(driver.due().asked).toEqual(['sync! verify api/b=2 verify api/a=1']);
   });
 
   it('is not told as taken out when our lease ends, whether it was looked at or not', () => {

@@ -75,6 +75,18 @@ describe('a lease keeper', () => {
     expect(events.at(-1)).toBe('record-restored');
   });
 
+  it('removes a record that another process gives back to its lease after it was taken out', async () => {
+    keeper.want('admin/h:1', 'v1');
+    await settled();
+    etcd.put(KEY, 'theirs', etcd.grant());
+    await keeper.unwant(KEY);
+    expect(keeper.holds(KEY)).toBe(false);
+    etcd.put(KEY, 'v1', 'lease-1');
+    clock.advance(3_000);
+    await settled();
+    expect([...etcd.records.keys()]).toEqual(['admin/h:1']);
+  });
+
   it('replaces a lease that is gone, and its records', async () => {
     etcd.drop('lease-1');
     etcd.leases.add('another');
