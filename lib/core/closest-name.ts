@@ -7,15 +7,21 @@ const MOST_DIFFERENT = 0.34;
  * The known name that is most like a given one: the same but for case and separators, or a few letters away (Levenshtein's
  * distance, up to a third of the longer name).
  *
+ * @param most of so many letters that differ, 1 or more, where a third is too many. Default: no such bound
  * @returns `undefined` where none is like it
  */
-export function closestName(given: string, known: readonly string[]): string | undefined {
+export function closestName(
+  given: string,
+  known: readonly string[],
+  most = Infinity,
+): string | undefined {
   const plain = lettersOf(given);
   let closest: string | undefined;
   let least = Infinity;
   for (const name of known) {
     const letters = lettersOf(name);
-    const bound = Math.max(1, Math.floor(Math.max(plain.length, letters.length) * MOST_DIFFERENT));
+    const third = Math.floor(Math.max(plain.length, letters.length) * MOST_DIFFERENT);
+    const bound = Math.min(most, Math.max(1, third));
     if (Math.abs(plain.length - letters.length) > bound) continue;
     const distance = editDistance(plain, letters);
     if (distance > bound || distance >= least || distance >= letters.length) continue;

@@ -6,7 +6,7 @@ import { printableBeginning } from '../core/printable-text.js';
 
 /** Options whose values are never shown, not even their kind, the misspelt ones among them. */
 const SECRET =
-  /pass|secret|token|credentials|auth$|auth\.(?!username$)|tls\.(?!ca$|cert$)|etcd\.\w*key|privatekey/i;
+  /pass|secret|token|cred|auth$|auth\.(?!username$)|tls\.(?!ca$|cert$)|etcd\.\w*key|privatekey/i;
 /** What says how to reach a registry. */
 const REGISTRY = /^(?:etcd|registry)(?:$|\.)/;
 /** A user and password before a host, as in `http://user:password@host`; either may hold anything. */

@@ -1,13 +1,15 @@
 /** Checks what Nest and grpc-js take for a channel, and would pass over without a word where a name or a type is wrong. */
-import { didYouMean } from '../core/closest-name.js';
+import { closestName } from '../core/closest-name.js';
 import {
   optionalBoolean,
   optionalInteger,
+  refuseOption,
   rejectOption,
   requireArray,
   requireObject,
   requireString,
 } from './option-reader.js';
+import { describeUnknown } from './option-value.js';
 
 /** The longest time that a timer holds, in milliseconds; gRPC's word for never. */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -79,8 +81,11 @@ const LIST_OPTIONS = ['interceptors', 'interceptor_providers'];
 /** The channel option by which plain grpc-js clients balance and retry. */
 const SERVICE_CONFIG = 'grpc.service_config';
 
-/** Options of gRPC that grpc-js does not have; too like another one to be taken for a mistake of spelling. */
-const OTHER_OPTIONS = ['grpc.max_metadata_size', 'grpc.min_reconnect_backoff_ms'];
+/** An option of gRPC that grpc-js does not have; too like another one to be taken for a mistake of spelling. */
+const OTHER_OPTION = 'grpc.min_reconnect_backoff_ms';
+
+/** Letters that a mistake of spelling has wrong at most: names of gRPC's other languages are nearly as like, and none. */
+const MOST_MISSPELT = 2;
 
 /** Names of channel options that mean something here. */
 export const CHANNEL_OPTIONS: readonly string[] = [
@@ -143,10 +148,23 @@ function checkChannelOption(option: string, name: string, value: unknown): void 
   } else if (LIST_OPTIONS.includes(name)) {
     const list = requireArray(option, value, 'functions');
     if (list.some((one) => typeof one !== 'function')) rejectOption(option, value, 'functions');
-  } else if (!OTHER_OPTIONS.includes(name)) {
-    const meant = didYouMean(name, CHANNEL_OPTIONS);
-    if (meant !== '') rejectOption(option, value, `none; grpc-js has no ${name}${meant}`);
+  } else if (name !== OTHER_OPTION) {
+    const meant = meantOption(name);
+    if (meant === undefined) return;
+    const allowed = `none; grpc-js has no ${name}; did you mean ${meant}?`;
+    refuseOption(option, describeUnknown(option, value), allowed);
   }
+}
+
+/** The option of which a name is a misspelling, its prefix aside. */
+function meantOption(name: string): string | undefined {
+  const bare = CHANNEL_OPTIONS.map(withoutPrefix);
+  const meant = closestName(withoutPrefix(name), bare, MOST_MISSPELT);
+  return CHANNEL_OPTIONS.find((known) => withoutPrefix(known) === meant);
+}
+
+function withoutPrefix(name: string): string {
+  return name.replace(/^grpc(?:-node)?\./, '');
 }
 
 /** Names of channel options that grpc-js does not have, and that are like none it has: they have no effect. */

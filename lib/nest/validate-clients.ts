@@ -6,11 +6,13 @@ import {
   optionalBoolean,
   optionalInteger,
   optionalString,
+  refuseOption,
   rejectOption,
   requireArray,
   requireObject,
   requireString,
 } from './option-reader.js';
+import { describeUnknown } from './option-value.js';
 import { checkChannelOptions, checkKeepalive, checkLoader } from './validate-channel.js';
 import { validateLoadBalancing } from './validate-load-balancing.js';
 import { validateRetry } from './validate-retry.js';
@@ -170,7 +172,7 @@ function checkSize(option: string, value: unknown): void {
 
 function requireFields(option: string, value: unknown): object {
   const fits = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return fits ? value : rejectOption(option, value, 'an object');
+  return fits ? value : refuseOption(option, describeUnknown(option, value), 'an object');
 }
 
 // Another copy of grpc-js has another class, and its credentials would not work: `instanceof` is meant.

@@ -19,6 +19,12 @@ describe('the closest name', () => {
     expect(closestName(given, KNOWN)).toBeUndefined();
   });
 
+  it('may differ by no more letters than asked', () => {
+    expect(closestName('keepaliveTime', KNOWN, 2)).toBe('keepaliveTimeMs');
+    expect(closestName('keepaliveTime', KNOWN, 1)).toBeUndefined();
+    expect(closestName('zoom', KNOWN, 9)).toBeUndefined();
+  });
+
   it('of a name of any length is found in bounded time', () => {
     expect(closestName('x'.repeat(10_000_000), KNOWN)).toBeUndefined();
   });

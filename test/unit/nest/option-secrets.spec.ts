@@ -130,6 +130,23 @@ class Draw {
     ]);
   }
 
+  /** Names that a proxy's user and password may come under, and values of any type. */
+  channelOptions(): unknown {
+    const name = this.one([
+      'grpc.http_connect_creds',
+      'grpc.http_connect_cred',
+      'grpc.http_connect_credz',
+      'http_connect_creds',
+      'grpc.http_connect_targt',
+      'grpc.default_autority',
+      'grpc.keepalive_time',
+      'interceptors',
+      this.field(),
+    ]);
+    const value = this.one<() => unknown>([() => this.secret(), () => this.value()])();
+    return this.one<unknown>([{ [name]: value }, { [name]: value, interceptors: 1 }, value]);
+  }
+
   etcd(): unknown {
     const field = this.one([
       'hosts',
@@ -241,6 +258,15 @@ describe.each(SEEDS)('no secret is shown (seed %i)', (seed) => {
     draws((draw) => {
       const options = draw.root() as DiscoveryModuleOptions;
       return seen(() => DiscoveryModule.forRoot(options));
+    });
+  });
+
+  it('by the refusal of channel options', () => {
+    draws((draw) => {
+      const clientDefaults = { channelOptions: draw.channelOptions() };
+      const options = { etcd: { hosts: ['h'] }, clientDefaults } as DiscoveryModuleOptions;
+      // Those that are accepted are the application's own object.
+      return seen(() => void DiscoveryModule.forRoot(options));
     });
   });
 

@@ -25,6 +25,10 @@ describe('channel options', () => {
     { interceptors: [pass], callInvocationTransformer: pass },
     { 'grpc.keepalive_time_ms': undefined },
     { 'my.own': true, 'grpc.http2.max_frame_size': 1, 'grpc.min_reconnect_backoff_ms': 1 },
+    // Real options of gRPC's other languages, no mistakes of spelling.
+    { 'grpc.enable_census': 1, 'grpc.default_compression_level': 1 },
+    { 'grpc.http2.write_buffer_size': 1, 'grpc.surface_user_agent': 0 },
+    { 'grpc.max_message_length': 1, 'grpc.max_metadata_size': 1 },
   ])('may be %o', (options) => {
     expect(() => checkChannelOptions('o', options)).not.toThrow();
   });
@@ -40,6 +44,19 @@ describe('channel options', () => {
       'e_length"]',
       'did you mean grpc.max_receive_message_length?',
     ],
+    [{ 'grpc.keepalive_tmie_ms': 1 }, 'tmie_ms"] is 1;', 'did you mean grpc.keepalive_time_ms?'],
+    [{ 'grpc.max_session_memory': 1 }, 'is 1;', 'did you mean grpc-node.max_session_memory?'],
+    [
+      { 'grpc.http_connect_targt': 'bob:Sec,ret' },
+      '"] is a string;',
+      'did you mean grpc.http_connect_target?',
+    ],
+    [
+      { 'grpc.http_connect_cred': 'bob:Sec,ret' },
+      '"] is a value that is not shown;',
+      'did you mean grpc.http_connect_creds?',
+    ],
+    [{ 'grpc.http_connect_creds': 7 }, '"] is a value that is not shown;', 'a text'],
     [{ 'grpc.keepalive_time_ms': '1000' }, '_ms"] is "1000"', 'a number'],
     [{ 'grpc.enable_http_proxy': false }, 'is false', 'a switch is 0 or 1'],
     [{ 'grpc.default_authority': 1 }, 'is 1', 'a text'],
