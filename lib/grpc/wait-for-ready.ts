@@ -16,7 +16,9 @@ export function setWaitForReady(metadata: Metadata): void {
 export const waitForReady: Interceptor = (options, nextCall) =>
   new InterceptingCall(nextCall(options), {
     start(metadata: Metadata, listener, next) {
-      setWaitForReady(metadata);
-      next(metadata, listener);
+      // The caller may use its metadata again.
+      const own = metadata.clone();
+      setWaitForReady(own);
+      next(own, listener);
     },
   });
