@@ -82,7 +82,7 @@ export class EndpointLoad {
   ended(nowMs: number, startedMs: number, outcome: CallOutcome, timed = true, refusedMs = 0): void {
     this.leave();
     this.tally.record(outcome);
-    if (refusedMs > 0) this.refuse(nowMs + refusedMs);
+    if (refusedMs > 0) this.refuse(nowMs, refusedMs);
     if (!timed) {
       if (refusedMs > 0) this.latency.tookAtLeast(refusedMs, nowMs);
       return;
@@ -128,9 +128,11 @@ export class EndpointLoad {
     return this.timedInFlight > 0 ? nowMs - this.quietSinceMs : 0;
   }
 
-  private refuse(untilMs: number): void {
+  private refuse(nowMs: number, refusedMs: number): void {
     this.refused ??= new RefusedCalls();
-    this.refused.add(untilMs);
+    // Those that are over go here, because not every policy asks for them.
+    this.refusedCalls(nowMs);
+    this.refused.add(nowMs + refusedMs);
     if (this.pool !== undefined) this.pool.refused++;
   }
 }

@@ -54,6 +54,14 @@ it('the sum of a pool has refused calls in it, those of before included, until t
   expect(sum.refused).toBe(0);
 });
 
+it('refusals that are over are forgotten, also where no policy asks for them', () => {
+  const load = new EndpointLoad(new FleetLoad());
+  const sum = countInFlight([{ load }]);
+  for (let nowMs = 0; nowMs < 3_600_000; nowMs += 50) refuse(load, nowMs, 5_000);
+  // 5 s of them, at 20 per second.
+  expect(sum.refused).toBe(100);
+});
+
 it('for peak_ewma the time counts as latency, also of a stream, which has none else', () => {
   const fleet = new FleetLoad();
   const load = new EndpointLoad(fleet);
