@@ -58,6 +58,7 @@ interface GrpcTransportServer {
 export class GrpcServers {
   private readonly adopted = new Set<GrpcTransportServer>();
   private subscription: Subscription | undefined;
+  private isOver = false;
 
   private readonly modules: ModulesContainer;
 
@@ -84,8 +85,9 @@ export class GrpcServers {
     });
   }
 
-  /** Stops looking for further servers. */
+  /** The application has shut down: there will be no further servers. */
   unfollow(): void {
+    this.isOver = true;
     this.subscription?.unsubscribe();
   }
 
@@ -108,7 +110,8 @@ export class GrpcServers {
       // A copy: the object is the user's, who may use it for another server too.
       target.options = { ...options, channelOptions: { ...channelOptions, interceptors } };
       await listener.onCreating();
-      if (isClosed) throw bound === undefined ? closedAtStart(target.url) : closedFor(target.url);
+      if (isClosed && bound === undefined) throw closedAtStart(target.url);
+      if (isClosed) throw closedForGood(target.url, this.isOver);
       const creating = createClient();
       created = creating.catch(() => {});
       const server = await creating;
@@ -152,11 +155,14 @@ function closedAtStart(url = ''): DiscoveryError {
   );
 }
 
-/** The shutdown took down what all servers of the application share. */
-function closedFor(url = ''): DiscoveryError {
+/** @param isOver whether the shutdown hooks have run, as they do also at `close()` of one microservice of a hybrid application */
+function closedForGood(url = '', isOver: boolean): DiscoveryError {
+  const rest = isOver
+    ? 'the shutdown hooks of its application have run, and ended its clients and its registry, too'
+    : 'its application has not shut down: clients and registry are open still';
   return new DiscoveryError(
     'CLOSED',
-    `the gRPC server at "${url}" cannot listen again: it was closed, and its registrations with it, for good; app.close() ended the clients and the registry of the application, too. Make another application with NestFactory`,
+    `the gRPC server at "${url}" cannot listen again: it was closed, and its registrations with it, for good; ${rest}. Make another application with NestFactory`,
   );
 }
 

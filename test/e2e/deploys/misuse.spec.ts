@@ -127,9 +127,19 @@ it('listen() after close() says that it is another application that has to be ma
   const app = await startUserServer({ discovery: discovery() });
   await app.close();
   await expect(app.listen()).rejects.toThrow(
-    /^\[CLOSED\] the gRPC server at "127\.0\.0\.1:0" cannot listen again: it was closed.*Make another application with NestFactory$/,
+    /^\[CLOSED\] the gRPC server at "127\.0\.0\.1:0" cannot listen again: it was closed.*hooks of its application have run.*Make another application with NestFactory$/,
   );
   expect(await keys()).toEqual([]);
+});
+
+it('listen() after close() of a microservice says what that ended in the hybrid application', async () => {
+  const app = closing(await createHybrid({ discovery: discovery() }));
+  const microservice = app.connectMicroservice(grpcOptions());
+  await app.startAllMicroservices();
+  await microservice.close();
+  await expect(microservice.listen()).rejects.toThrow(
+    /cannot listen again: .* the shutdown hooks of its application have run, and ended its clients/,
+  );
 });
 
 it('close() while the registration waits for etcd ends the start', async () => {
