@@ -19,8 +19,9 @@ export type CallOutcome = 'success' | 'failure' | 'timeout' | 'abandoned';
  * servers share ejects none of them, see `stepOutliers`.
  *
  * @param code a gRPC status code, 0 to 16; any other counts as a failure
+ * @param details its text: a message over a size limit, of the client or the server, is `RESOURCE_EXHAUSTED`, too, and no sign of load
  */
-export function callOutcome(code: number): CallOutcome {
+export function callOutcome(code: number, details = ''): CallOutcome {
   switch (code) {
     case 0: // OK
     case 3: // INVALID_ARGUMENT
@@ -36,18 +37,23 @@ export function callOutcome(code: number): CallOutcome {
       return 'abandoned';
     case 4: // DEADLINE_EXCEEDED
       return 'timeout';
-    default: // UNKNOWN, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS
+    case RESOURCE_EXHAUSTED:
+      return TOO_LARGE.test(details) ? 'abandoned' : 'failure';
+    default: // UNKNOWN, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS
       return 'failure';
   }
 }
+
+/** gRPC's `RESOURCE_EXHAUSTED`. */
+const RESOURCE_EXHAUSTED = 8;
+
+/** A size limit in the words of grpc-js, grpc-go and gRPC core, then of grpc-java. No code of its own tells it. */
+const TOO_LARGE = /message (?:[\w-]+ ){0,6}larger than|message exceeds maximum size/i;
 
 /** What a refusal comes to that does not say for how long, in milliseconds. */
 const DEFAULT_REFUSAL_MS = 5_000;
 /** No refusal comes to more than this, in milliseconds. */
 const LONGEST_REFUSAL_MS = 300_000;
-
-/** gRPC's `RESOURCE_EXHAUSTED`. */
-const RESOURCE_EXHAUSTED = 8;
 
 /**
  * For how long a server wants to be left alone, by how it ended a call: what balancing adds to the latency of that call.

@@ -80,8 +80,8 @@ export class EndpointPicker implements GrpcPicker {
         startedMs = host.now();
         load.started(startedMs, isTimed);
       },
-      (code, _details, trailers) => {
-        const outcome = callOutcome(code);
+      (code, details, trailers) => {
+        const outcome = callOutcome(code, details);
         const refusedMs = outcome === 'failure' ? refusalMs(code, pushback(trailers)) : 0;
         load.ended(host.now(), startedMs, outcome, isTimed, refusedMs);
         if (outcome === 'failure' || outcome === 'timeout') host.onFailure(load);

@@ -11,6 +11,23 @@ it.each([
   for (const code of codes) expect(callOutcome(code)).toBe(outcome);
 });
 
+it.each([
+  'Received message larger than max (5 vs 4)',
+  'grpc: received message after decompression larger than max 4',
+  'trying to send message larger than max (5 vs. 4)',
+  'gRPC message exceeds maximum size 4: 5',
+])('a size limit says nothing about load: %s', (details) => {
+  expect(callOutcome(8, details)).toBe('abandoned');
+  expect(callOutcome(13, details)).toBe('failure');
+});
+
+it.each(['the queue is longer than 100', 'more messages than allowed', ''])(
+  'a server that is overloaded failed: "%s"',
+  (details) => {
+    expect(callOutcome(8, details)).toBe('failure');
+  },
+);
+
 it('a tally counts failures and timeouts as failing, ends a streak with a success, and skips abandoned calls', () => {
   const tally = new CallTally();
   tally.record('failure');

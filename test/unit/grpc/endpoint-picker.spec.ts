@@ -1,4 +1,6 @@
 import { Metadata, status } from '@grpc/grpc-js';
+import { CompressionFilter } from '@grpc/grpc-js/build/src/compression-filter.js';
+import { StreamDecoder } from '@grpc/grpc-js/build/src/stream-decoder.js';
 import { expect, it } from 'vitest';
 import { EndpointLoad } from '../../../lib/balance/endpoint-load.js';
 import { FleetLoad } from '../../../lib/balance/fleet-load.js';
@@ -63,4 +65,30 @@ it('what a server says when it refuses reaches the load of its endpoint', () => 
   expect([4_000, 6_000, 19_000, 21_000].map((nowMs) => load.refusedCalls(nowMs))).toEqual([
     2, 1, 1, 0,
   ]);
+});
+
+it("grpc-js's own size limits are no refusal by the server", async () => {
+  const texts: string[] = [];
+  try {
+    new StreamDecoder(4).write(Buffer.from([0, 0, 0, 0, 5, 1, 2, 3, 4, 5]));
+  } catch (error) {
+    texts.push((error as Error).message);
+  }
+  const filter = new CompressionFilter({ 'grpc.max_send_message_length': 4 }, {});
+  const sent = filter.sendMessage(Promise.resolve({ message: Buffer.alloc(5) }));
+  await sent.catch((error: { details: string }) => texts.push(error.details));
+  expect(texts).toHaveLength(2);
+
+  const load = new EndpointLoad(new FleetLoad());
+  const failed: unknown[] = [];
+  const measuring = { ...host, measures: true, onFailure: () => failed.push(1) };
+  const connection = { subchannel: 'a', state: 'ready', load } as unknown as EndpointConnection;
+  const picker = new EndpointPicker({ pick: () => connection }, measuring);
+  for (const text of texts) {
+    const args = { metadata: new Metadata(), extraPickInfo: {} };
+    const { onCallStarted, onCallEnded } = picker.pick(args);
+    onCallStarted?.();
+    onCallEnded?.(status.RESOURCE_EXHAUSTED, text, new Metadata());
+  }
+  expect([load.refusedCalls(0), failed, load.tally.failures]).toEqual([0, [], 0]);
 });
