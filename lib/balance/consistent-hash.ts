@@ -83,16 +83,43 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
   }
 
   pick(request: PickRequest, nowMs: number): C {
-    const key = this.options.keyOf(request);
-    const hash = key === undefined ? finalMix(this.random() * TURN) : murmurHash(key);
-    const { inFlight, refused } = this.total;
-    const fairShare = (this.loadFactor * (inFlight + refused + 1)) / this.candidates.length;
+    const hash = this.hashOf(request);
+    const fairShare = this.fairShare();
     for (let jump = 0; jump < JUMPS + TRIES; jump++) {
       const point = this.ring.locate(this.hashAt(hash, jump));
       const owner = this.ring.owner(point);
       if (this.hasRoom(owner, fairShare, nowMs)) return this.candidates[owner]!;
     }
     return this.walk(hash, fairShare, nowMs);
+  }
+
+  /** Where the next hash of its key belongs that is free, then the next on the ring; one that has room before one that is full. */
+  pickOther(request: PickRequest, nowMs: number, isFree: (candidate: C) => boolean): C | undefined {
+    const hash = this.hashOf(request);
+    const home = this.ring.locate(hash);
+    const fairShare = this.fairShare();
+    let full: C | undefined;
+    for (let turn = 1; turn < JUMPS + this.ring.size; turn++) {
+      const isJump = turn < JUMPS;
+      const point = isJump ? this.ring.locate(this.hashAt(hash, turn)) : home + turn - JUMPS;
+      const owner = this.ring.owner(point);
+      const candidate = this.candidates[owner]!;
+      if (!isFree(candidate)) continue;
+      if (this.hasRoom(owner, fairShare, nowMs)) return candidate;
+      full ??= candidate;
+    }
+    return full;
+  }
+
+  private hashOf(request: PickRequest): number {
+    const key = this.options.keyOf(request);
+    return key === undefined ? finalMix(this.random() * TURN) : murmurHash(key);
+  }
+
+  /** How many calls an endpoint of average weight may have in flight. */
+  private fairShare(): number {
+    const { inFlight, refused } = this.total;
+    return (this.loadFactor * (inFlight + refused + 1)) / this.candidates.length;
   }
 
   /** Where a call looks next, after so many endpoints that were full. */
@@ -111,7 +138,6 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     return this.candidates[this.ring.owner(home)]!;
   }
 
-  /** @param fairShare how many calls an endpoint of average weight may have in flight */
   private hasRoom(owner: number, fairShare: number, nowMs: number): boolean {
     const room = Math.max(this.freeInFlight, Math.ceil(fairShare * this.weights[owner]!));
     const { load } = this.candidates[owner]!;

@@ -1,5 +1,5 @@
 import type { Candidate } from './candidate.js';
-import type { Picker } from './picker.js';
+import type { Picker, PickRequest } from './picker.js';
 import type { Pool } from './pool.js';
 
 /**
@@ -11,12 +11,15 @@ import type { Pool } from './pool.js';
  */
 export class FirstChoice<C extends Candidate> implements Picker<C> {
   private readonly chosen: C;
+  private readonly pool: Pool<C>;
 
   /**
    * @param pool the candidates and their weights
    * @param previous the picker this one replaces
    */
-  constructor({ candidates, weights }: Pool<C>, previous?: Picker<C>) {
+  constructor(pool: Pool<C>, previous?: Picker<C>) {
+    const { candidates, weights } = pool;
+    this.pool = pool;
     const before =
       previous instanceof FirstChoice ? (previous as FirstChoice<C>).chosen : undefined;
     const stays = before !== undefined && candidates.includes(before);
@@ -26,5 +29,23 @@ export class FirstChoice<C extends Candidate> implements Picker<C> {
 
   pick(): C {
     return this.chosen;
+  }
+
+  /** The first of those that weigh most. */
+  pickOther(
+    _request: PickRequest,
+    _nowMs: number,
+    isFree: (candidate: C) => boolean,
+  ): C | undefined {
+    const { candidates, weights } = this.pool;
+    let most = 0;
+    let other: C | undefined;
+    for (const [place, candidate] of candidates.entries()) {
+      const weight = weights[place]!;
+      if (weight <= most || !isFree(candidate)) continue;
+      most = weight;
+      other = candidate;
+    }
+    return other;
   }
 }

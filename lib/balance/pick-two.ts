@@ -58,4 +58,22 @@ export class PickTwo<C extends Candidate> implements Picker<C> {
     const other = this.load(this.loads[second]!, this.weights[second]!, nowMs);
     return candidates[other < one ? second : first]!;
   }
+
+  /** The one with the least load: of two, the busier one is never drawn. */
+  pickOther(
+    _request: PickRequest,
+    nowMs: number,
+    isFree: (candidate: C) => boolean,
+  ): C | undefined {
+    let least = Infinity;
+    let chosen: C | undefined;
+    for (const [place, candidate] of this.candidates.entries()) {
+      if (!isFree(candidate)) continue;
+      const load = this.load(this.loads[place]!, this.weights[place]!, nowMs);
+      if (load >= least) continue;
+      least = load;
+      chosen = candidate;
+    }
+    return chosen;
+  }
 }

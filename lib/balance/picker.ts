@@ -22,4 +22,12 @@ export interface Picker<C extends Candidate> {
    * @param nowMs monotonic milliseconds; 0 for policies that are not measured (rotations, `random`, `pick_first`)
    */
   pick(request: PickRequest, nowMs: number): C;
+  /**
+   * An endpoint for a further attempt of a call, where {@link pick} names only those that the call had already. May go through all
+   * candidates. For policies that repeat themselves; one without it chooses anew by chance or in turn.
+   *
+   * @param isFree whether the call may go there
+   * @returns `undefined` where it may go to none
+   */
+  pickOther?(request: PickRequest, nowMs: number, isFree: (candidate: C) => boolean): C | undefined;
 }

@@ -64,7 +64,15 @@ export class CanaryPicker<C extends Candidate> implements Picker<C> {
   }
 
   pick(request: PickRequest, nowMs: number): C {
-    return (this.isForCanary(request) ? this.canary : this.stable).pick(request, nowMs);
+    return this.pickerOf(request).pick(request, nowMs);
+  }
+
+  pickOther(request: PickRequest, nowMs: number, isFree: (candidate: C) => boolean): C | undefined {
+    return this.pickerOf(request).pickOther?.(request, nowMs, isFree);
+  }
+
+  private pickerOf(request: PickRequest): Picker<C> {
+    return this.isForCanary(request) ? this.canary : this.stable;
   }
 
   private isForCanary(request: PickRequest): boolean {

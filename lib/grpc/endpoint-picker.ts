@@ -90,8 +90,8 @@ export class EndpointPicker implements GrpcPicker {
   }
 
   /**
-   * A retried or hedged call goes where it was not yet, if the policy ever chooses such an endpoint: the one that failed, or
-   * does not answer, is the least likely to. No call goes where the connection has just been lost.
+   * A retried or hedged call goes where it was not yet, if the policy has such an endpoint: the one that failed, or does not answer,
+   * is the least likely to. No call goes where the connection has just been lost.
    */
   private pickUntried(call: PickHistory): EndpointConnection {
     // Who is not measured needs no time, and asking for it is most of what such a pick costs.
@@ -111,13 +111,14 @@ export class EndpointPicker implements GrpcPicker {
     nowMs: number,
   ): EndpointConnection {
     const tried = [call[TRIED] ?? []].flat();
+    const isFree = (one: EndpointConnection): boolean =>
+      one.state === 'ready' && !tried.includes(one);
     let connection = first;
-    for (
-      let turn = 0;
-      turn < REPICKS && (connection.state !== 'ready' || tried.includes(connection));
-      turn++
-    ) {
+    for (let turn = 0; turn < REPICKS && !isFree(connection); turn++) {
       connection = this.picker.pick(this.request, nowMs);
+    }
+    if (!isFree(connection)) {
+      connection = this.picker.pickOther?.(this.request, nowMs, isFree) ?? connection;
     }
     if (connection.state === 'ready') call[TRIED] = [...tried, connection];
     return connection;

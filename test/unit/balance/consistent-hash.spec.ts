@@ -176,6 +176,40 @@ describe('ConsistentHash', () => {
     }
   });
 
+  it('has further attempts of a call go to one after the other, in the same order each time', () => {
+    const list = candidates(5);
+    const hash = picker(list);
+    const attempts = (key: number): Candidate[] => {
+      const tried = [hash.pick(requestOf(key), 0)];
+      for (;;) {
+        const next = hash.pickOther(requestOf(key), 0, (one) => !tried.includes(one));
+        if (next === undefined) return tried;
+        tried.push(next);
+      }
+    };
+    for (let key = 0; key < 100; key++) {
+      expect(new Set(attempts(key)).size).toBe(5);
+      expect(attempts(key)).toEqual(attempts(key));
+    }
+    // The calls of one that fails are spread.
+    const seconds = Array.from({ length: 1_000 }, (_, key) => attempts(key))
+      .filter(([home]) => home === list[0])
+      .map(([, second]) => second);
+    expect(new Set(seconds).size).toBe(4);
+  });
+
+  it('has a further attempt pass those that are full, unless all are', () => {
+    const list = candidates(3);
+    const hash = picker(list, undefined, { loadFactor: 1.01 });
+    const home = hash.pick(requestOf(1), 0);
+    const isFree = (one: Candidate): boolean => one !== home;
+    const second = hash.pickOther(requestOf(1), 0, isFree)!;
+    for (let call = 0; call < 9; call++) second.load.started(0);
+    const third = hash.pickOther(requestOf(1), 0, isFree)!;
+    expect(new Set([home, second, third]).size).toBe(3);
+    expect(hash.pickOther(requestOf(1), 0, (one) => one === second)).toBe(second);
+  });
+
   it('spreads calls without a key evenly', () => {
     const counts = countPicks(picker(candidates(4)), 8_000, () => PLAIN);
     expect(counts.size).toBe(4);

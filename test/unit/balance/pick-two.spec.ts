@@ -80,3 +80,13 @@ describe('PickTwo with leastRequestLoad', () => {
     );
   });
 });
+
+it('a further attempt goes to the least loaded of the others, which two choices never draw from two', () => {
+  const [failing, busy, busier] = candidates(3);
+  busy!.load.started(0);
+  for (let call = 0; call < 2; call++) busier!.load.started(0);
+  const pool = poolOf([failing!, busier!, busy!]);
+  const picker = new PickTwo(pool, leastRequestLoad, seededRandom(2));
+  expect(picker.pickOther(PLAIN, 0, (one) => one !== failing)).toBe(busy);
+  expect(picker.pickOther(PLAIN, 0, () => false)).toBeUndefined();
+});

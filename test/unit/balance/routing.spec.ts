@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { FirstChoice } from '../../../lib/balance/first-choice.js';
 import { RoundRobin } from '../../../lib/balance/round-robin.js';
 import { CanaryPicker, matchesEndpoint } from '../../../lib/balance/routing.js';
 import { seededRandom } from '../../support/seeded-random.js';
-import { candidate, candidates, PLAIN, requestWith } from './fixtures.js';
+import { candidate, candidates, PLAIN, poolOf, requestWith } from './fixtures.js';
 
 describe('matchesEndpoint', () => {
   const endpoint = candidate('a:1', {
@@ -72,4 +73,16 @@ describe('CanaryPicker', () => {
     expect(only.pick(requestWith({ 'x-canary': 'yes' }), 0)).toBe(canary);
     expect(only.pick(requestWith({ 'x-canary': 'no' }), 0)).toBe(stable);
   });
+});
+
+it('a further attempt of a call for the canaries goes to another canary', () => {
+  const [a, b, c, d] = candidates(4);
+  const stable = new FirstChoice(poolOf([a!, b!]));
+  const canary = new FirstChoice(poolOf([c!, d!]));
+  const options = { match: {}, header: { name: 'canary' } };
+  const picker = new CanaryPicker(stable, canary, options, seededRandom(1));
+  const others = [PLAIN, requestWith({ canary: '1' })].map((request) =>
+    picker.pickOther(request, 0, (one) => one !== a && one !== c),
+  );
+  expect(others).toEqual([b, d]);
 });

@@ -33,6 +33,31 @@ it('a further attempt of a call goes where the earlier ones did not', () => {
   expect([pick(call), pick(call), pick(call)]).toEqual(['a', 'b', 'c']);
 });
 
+it('where the policy repeats itself, its second choice among those that are ready is asked for', () => {
+  const load = new EndpointLoad(new FleetLoad());
+  const connections = ['a', 'lost', 'b', 'c'].map((name) => ({
+    subchannel: name,
+    state: name === 'lost' ? 'idle' : 'ready',
+    load,
+  })) as unknown as EndpointConnection[];
+  let others = 0;
+  const picker = new EndpointPicker(
+    {
+      pick: () => connections[0]!,
+      pickOther: (_request, _nowMs, isFree) => {
+        others++;
+        return connections.find(isFree);
+      },
+    },
+    host,
+  );
+  const extraPickInfo = {};
+  const pick = (): unknown => picker.pick({ metadata: new Metadata(), extraPickInfo }).subchannel;
+  expect(pick()).toBe('a');
+  expect(others).toBe(0);
+  expect([pick(), pick(), pick()]).toEqual(['b', 'c', 'a']);
+});
+
 it('another call knows nothing of it', () => {
   const pick = picking(['a', 'a', 'b']);
   expect([pick({}), pick({})]).toEqual(['a', 'a']);
