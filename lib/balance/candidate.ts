@@ -20,19 +20,23 @@ export interface Candidate {
   readonly load: EndpointLoad;
 }
 
-/** What a record says about its endpoint, read once so that no pick has to. */
-export type EndpointFacts = Pick<Candidate, 'endpoint' | 'weight' | 'zone' | 'version' | 'hash'>;
-
-/** Reads an endpoint's facts. */
-export function readEndpointFacts(endpoint: Endpoint): EndpointFacts {
-  return new ReadFacts(endpoint);
+/** What a record says about its endpoint, read once so that neither a pick nor a list has to. */
+export interface EndpointFacts extends Pick<
+  Candidate,
+  'endpoint' | 'weight' | 'zone' | 'version' | 'hash'
+> {
+  /** Hash of its address with this seed, unsigned 32 bits; that of the seed which was asked for last is remembered. */
+  seededHash(seed: number): number;
 }
 
-class ReadFacts implements EndpointFacts {
+/** An endpoint's facts: its record is read when they are made, each hash when it is asked for first. */
+export class ReadEndpointFacts implements EndpointFacts {
   readonly weight: number;
   readonly zone: string | undefined;
   readonly version: string | undefined;
   private knownHash: number | undefined;
+  private seed: number | undefined;
+  private knownSeededHash = 0;
 
   constructor(readonly endpoint: Endpoint) {
     this.weight = endpointWeight(endpoint);
@@ -44,5 +48,15 @@ class ReadFacts implements EndpointFacts {
   get hash(): number {
     this.knownHash ??= murmurHash(this.endpoint.address);
     return this.knownHash;
+  }
+
+  seededHash(seed: number): number {
+    // Both signed: V8 keeps numbers of 32 bits in the object itself, and thousands of these are read for every list.
+    const signed = seed | 0;
+    if (signed !== this.seed) {
+      this.knownSeededHash = murmurHash(this.endpoint.address, seed) | 0;
+      this.seed = signed;
+    }
+    return this.knownSeededHash >>> 0;
   }
 }

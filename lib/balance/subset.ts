@@ -33,9 +33,11 @@ const ROUNDING_SALT = 0x9e3779b9;
  * if C × K/N ≥ 400 × (1 − K/N), and the worst of 100 endpoints if C × K/N ≥ 550 × (1 − K/N). With locality an endpoint
  * is called by the clients of its zone only: C is their number then.
  *
+ * O(n), and no address is hashed that was hashed for this client before.
+ *
  * @returns the chosen endpoints, in the order of `endpoints`
  */
-export function pickSubset<E extends Pick<EndpointFacts, 'endpoint' | 'zone'>>(
+export function pickSubset<E extends Pick<EndpointFacts, 'endpoint' | 'zone' | 'seededHash'>>(
   endpoints: readonly E[],
   options: SubsetOptions,
 ): readonly E[] {
@@ -43,13 +45,18 @@ export function pickSubset<E extends Pick<EndpointFacts, 'endpoint' | 'zone'>>(
   if (endpoints.length <= size) return endpoints;
   const seed = murmurHash(options.clientId);
   const isOwn = ({ zone: other }: E): boolean => zone !== undefined && other === zone;
-  const locals = endpoints.reduce((count, one) => count + (isOwn(one) ? 1 : 0), 0);
+  const locals =
+    zone === undefined ? 0 : endpoints.reduce((count, one) => count + (isOwn(one) ? 1 : 0), 0);
   const part = ownPart(locals, endpoints.length, size, seed);
   const own = new Ranking(part);
   const others = new Ranking(size - part);
-  for (const [place, one] of endpoints.entries()) {
-    const { address } = one.endpoint;
-    (isOwn(one) ? own : others).add({ place, score: murmurHash(address, seed), address });
+  let place = 0;
+  for (const one of endpoints) {
+    const ranking = isOwn(one) ? own : others;
+    const score = one.seededHash(seed);
+    // Most of a long list go no further: nothing is made for them.
+    if (ranking.mayTake(score)) ranking.add({ place, score, address: one.endpoint.address });
+    place++;
   }
   return [...own.places(), ...others.places()]
     .sort((one, other) => one - other)
@@ -75,9 +82,15 @@ class Ranking {
 
   constructor(private readonly size: number) {}
 
+  /** Whether a score is among the best, or as good as the worst of them. */
+  mayTake(score: number): boolean {
+    const { best, size } = this;
+    return best.length < size || (size > 0 && score >= best[size - 1]!.score);
+  }
+
   add(ranked: Ranked): void {
     const { best, size } = this;
-    if (best.length === size && (size === 0 || !ranksBefore(ranked, best.at(-1)!))) return;
+    if (best.length === size && (size === 0 || !ranksBefore(ranked, best[size - 1]!))) return;
     if (best.length === size) best.pop();
     best.splice(placeOf(ranked, best), 0, ranked);
   }

@@ -1,7 +1,6 @@
 /** The connections of one balancer: kept by address while lists come and go, and counted by state. */
-import { type EndpointFacts, readEndpointFacts } from '../balance/candidate.js';
+import type { EndpointFacts } from '../balance/candidate.js';
 import type { EndpointLoad } from '../balance/endpoint-load.js';
-import type { Endpoint } from '../core/endpoint.js';
 import {
   type ConnectionContext,
   type ConnectionState,
@@ -47,16 +46,10 @@ export class ConnectionTable {
     return this.byAddress.get(connection.endpoint.address) === connection;
   }
 
-  /** What an endpoint's record says; the connection itself where the very same record is known. */
-  factsOf(endpoint: Endpoint): EndpointFacts {
-    const known = this.byAddress.get(endpoint.address);
-    return known?.endpoint === endpoint ? known : readEndpointFacts(endpoint);
-  }
-
   /**
    * Takes in a list: keeps who stays, closes who is gone. O(n).
    *
-   * @param listed each address once, as `factsOf` gave them
+   * @param listed each address once
    * @returns connections of endpoints that are new, not started yet
    */
   replace(listed: readonly EndpointFacts[]): EndpointConnection[] {
@@ -72,7 +65,7 @@ export class ConnectionTable {
         this.byAddress.set(address, connection);
         this.counts.idle++;
         joined.push(connection);
-      } else if (facts !== known) {
+      } else if (facts.endpoint !== known.endpoint) {
         const isAnother = known.endpoint.incarnation !== incarnation;
         known.describe(facts);
         if (isAnother) known.renew();

@@ -3,9 +3,9 @@
  * and go, and publishes a fresh picker when something that matters has changed. Every update costs O(N).
  */
 import type { ChannelOptions } from '@grpc/grpc-js';
+import type { EndpointFacts } from '../balance/candidate.js';
 import { EndpointLoad } from '../balance/endpoint-load.js';
 import { isLoadAware } from '../balance/policy.js';
-import type { Endpoint } from '../core/endpoint.js';
 import { BALANCER_NAME, BalancerConfig, type BalancerSettings } from './balancer-config.js';
 import {
   type BalancerPorts,
@@ -31,7 +31,7 @@ import {
 import { OutlierWatch } from './outlier-watch.js';
 import { isPartialList, mayBeginOnPart } from './partial-list.js';
 import { RampedConnections } from './ramped-connections.js';
-import { discoveredEndpoints } from './resolved-endpoint.js';
+import { discoveredFacts } from './resolved-endpoint.js';
 import { TurnGatherer } from './turn-gatherer.js';
 
 /** One channel's balancer. */
@@ -76,7 +76,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
     this.note = note;
     this.updating = true;
     const table = this.prepare(settings, options);
-    const joined = list.ok ? this.replace(table, discoveredEndpoints(list.value), settings) : [];
+    const joined = list.ok ? this.replace(table, discoveredFacts(list.value), settings) : [];
     this.follow(table, settings, joined, isPart);
     this.outliers?.judge();
     this.updating = false;
@@ -173,12 +173,11 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
   /** Takes in a list; returns who is new. */
   private replace(
     table: ConnectionTable,
-    listed: readonly Endpoint[],
+    listed: readonly EndpointFacts[],
     settings: BalancerSettings,
   ): readonly EndpointConnection[] {
-    const all = listed.map((endpoint) => table.factsOf(endpoint));
     this.hasList = listed.length > 0;
-    return table.replace(eligibleEndpoints(all, settings));
+    return table.replace(eligibleEndpoints(listed, settings));
   }
 
   /** Has the plan follow the list. A policy that goes about its connections in another way begins with those there are. */

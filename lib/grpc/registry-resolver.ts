@@ -21,7 +21,7 @@ import {
 } from './grpc-experimental.js';
 import { PARTIAL_LIST } from './partial-list.js';
 import { createBalancerSettings } from './policies.js';
-import { resolvedEndpoints } from './resolved-endpoint.js';
+import { ResolvedList } from './resolved-endpoint.js';
 import { createServiceConfig } from './service-config.js';
 
 /**
@@ -57,6 +57,7 @@ export type DefaultPool = (scheme: string) => DirectoryPool | undefined;
 /** One channel's resolver. */
 export class RegistryResolver implements Resolver {
   private readonly config: ChannelConfig | null;
+  private readonly list = new ResolvedList();
   private lease: DirectoryLease | undefined;
   private subscription: Subscription | undefined;
 
@@ -163,7 +164,7 @@ export class RegistryResolver implements Resolver {
     }
     // gRPC's own policies connect to whatever they are given, and begin anew with every list.
     if (isPart === true && this.config === null) return;
-    const list = resolvedEndpoints(endpoints);
+    const list = this.list.take(endpoints);
     const note =
       list.length > 0
         ? `${list.length} in ${place}${held.length === 0 ? '' : `, ${held.length} of them no longer listed there`}`

@@ -59,9 +59,12 @@ export const DEFAULT_DEBOUNCE_MS = 50;
  * Changes are gathered for at least so many times what it took to pass the last ones on: a list that changes all the time, whatever its
  * length, costs its clients a small part of their time.
  */
-export const GATHER_PER_PUBLISH = 10;
-/** And no longer than this, in milliseconds: a process that stood still meanwhile was not busy with the list. */
-export const LONGEST_GATHER_MS = 2_000;
+export const GATHER_PER_PUBLISH = 20;
+/**
+ * The longest time that {@link GATHER_PER_PUBLISH} leads to, in milliseconds: a process that was suspended while it passed a list on is not
+ * to keep that list for minutes.
+ */
+export const MAX_GATHER_MS = 5_000;
 /** How long the registry may take before the kept list is used, in milliseconds; a failure uses it at once. */
 export const SNAPSHOT_WAIT_MS = 500;
 
@@ -237,8 +240,7 @@ export class ServiceDirectory {
   private gather(startedMs: number): void {
     const { clock, debounceMs = DEFAULT_DEBOUNCE_MS } = this.options;
     const tookMs = clock.now() - startedMs;
-    const costMs = Math.min(GATHER_PER_PUBLISH * tookMs, LONGEST_GATHER_MS);
-    const delayMs = Math.max(debounceMs, costMs);
+    const delayMs = Math.max(debounceMs, Math.min(MAX_GATHER_MS, GATHER_PER_PUBLISH * tookMs));
     this.cancelDebounce = clock.setTimer(delayMs, () => this.publish());
   }
 

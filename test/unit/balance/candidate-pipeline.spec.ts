@@ -77,7 +77,7 @@ describe('composePools', () => {
     const list = Array.from({ length: 3_000 }, (_, at) =>
       candidate(`10.0.0.1:${at + 1}`, { zone: ['a', 'b', 'c'][at % 3]! }),
     );
-    const connected = new Set(list.filter(({ zone }) => zone === 'a').slice(0, 64));
+    const connected = new Set<Candidate>(list.filter(({ zone }) => zone === 'a').slice(0, 64));
     connected.add(list.at(-1)!);
     const isReady = (one: Candidate): boolean => connected.has(one);
     const { stable } = compose(list, { locality: { zone: 'a' } }, { isReady });

@@ -5,7 +5,11 @@ import {
   type PipelineOptions,
   type PipelineResult,
 } from '../../../lib/balance/candidate-pipeline.js';
-import { readEndpointFacts, type Candidate } from '../../../lib/balance/candidate.js';
+import {
+  type Candidate,
+  type EndpointFacts,
+  ReadEndpointFacts,
+} from '../../../lib/balance/candidate.js';
 import { EndpointLoad } from '../../../lib/balance/endpoint-load.js';
 import { FleetLoad } from '../../../lib/balance/fleet-load.js';
 import type { PeakEwmaOptions } from '../../../lib/balance/peak-ewma.js';
@@ -27,21 +31,26 @@ export function candidate(
   fleet: FleetLoad = new FleetLoad(),
   joinedMs = 0,
   options?: PeakEwmaOptions,
-): Candidate {
-  const { endpoint, weight, zone, version, hash } = readEndpointFacts({ address, metadata });
+): Candidate & EndpointFacts {
+  const facts = new ReadEndpointFacts({ address, metadata });
+  const { endpoint, weight, zone, version, hash } = facts;
   return {
     endpoint,
     weight,
     zone,
     version,
     hash,
+    seededHash: (seed) => facts.seededHash(seed),
     joinedMs,
     load: new EndpointLoad(fleet, options),
   };
 }
 
 /** `count` candidates of one fleet, at `10.0.0.1:1` and so on. */
-export function candidates(count: number, fleet: FleetLoad = new FleetLoad()): Candidate[] {
+export function candidates(
+  count: number,
+  fleet: FleetLoad = new FleetLoad(),
+): (Candidate & EndpointFacts)[] {
   return Array.from({ length: count }, (_, at) => candidate(`10.0.0.1:${at + 1}`, {}, fleet));
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Candidate } from '../../../lib/balance/candidate.js';
+import type { Candidate, EndpointFacts } from '../../../lib/balance/candidate.js';
 import { pickSubset } from '../../../lib/balance/subset.js';
 import { candidate, candidates, compose } from './fixtures.js';
 
@@ -8,14 +8,14 @@ const addresses = (
 ): string[] => list.map(({ endpoint }) => endpoint.address);
 
 /** `own` endpoints of zone a, `foreign` of zone b. */
-function zoned(own: number, foreign: number): Candidate[] {
+function zoned(own: number, foreign: number): (Candidate & EndpointFacts)[] {
   return Array.from({ length: own + foreign }, (_, at) =>
     candidate(`10.0.0.1:${at + 1}`, { zone: at < own ? 'a' : 'b' }),
   );
 }
 
 /** How many entries of a client in zone a are of zone a. */
-function ownEntries(list: readonly Candidate[], size: number, clientId: string): number {
+function ownEntries(list: readonly EndpointFacts[], size: number, clientId: string): number {
   return pickSubset(list, { size, clientId, zone: 'a' }).filter(({ zone }) => zone === 'a').length;
 }
 

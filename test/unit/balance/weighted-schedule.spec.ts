@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Candidate } from '../../../lib/balance/candidate.js';
 import { WeightedSchedule } from '../../../lib/balance/weighted-schedule.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { candidates, countPicks, poolOf } from './fixtures.js';
@@ -11,7 +12,7 @@ describe('WeightedSchedule', () => {
       const weights = list.map(() => 0.1 + random() ** 3 * 50);
       const sum = weights.reduce((total, weight) => total + weight, 0);
       const picker = new WeightedSchedule(poolOf(list, weights), random);
-      const counts = new Map(list.map((one) => [one, 0]));
+      const counts = new Map<Candidate, number>(list.map((one) => [one, 0]));
       for (let picks = 1; picks <= 2_000; picks++) {
         const one = picker.pick();
         counts.set(one, counts.get(one)! + 1);
@@ -55,7 +56,7 @@ describe('WeightedSchedule', () => {
     const random = seededRandom(4);
     const list = candidates(3);
     let picker = new WeightedSchedule(poolOf(list, [1, 2, 7]), random);
-    const counts = new Map(list.map((one) => [one, 0]));
+    const counts = new Map<Candidate, number>(list.map((one) => [one, 0]));
     for (let call = 0; call < 1_000; call++) {
       picker = new WeightedSchedule(poolOf(list, [1, 2, 7]), random, picker);
       const one = picker.pick();

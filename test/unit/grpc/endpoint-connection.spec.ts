@@ -1,7 +1,7 @@
 /** One connection: what moves it, when it gives up, how it begins anew. */
 import { connectivityState } from '@grpc/grpc-js';
 import { beforeEach, expect, it } from 'vitest';
-import { readEndpointFacts } from '../../../lib/balance/candidate.js';
+import { ReadEndpointFacts } from '../../../lib/balance/candidate.js';
 import { EndpointLoad } from '../../../lib/balance/endpoint-load.js';
 import { FleetLoad } from '../../../lib/balance/fleet-load.js';
 import { type ConnectionState, EndpointConnection } from '../../../lib/grpc/endpoint-connection.js';
@@ -24,7 +24,7 @@ beforeEach(() => {
   states = [];
   prepare = () => {};
   connection = new EndpointConnection(
-    readEndpointFacts({ address: ADDRESS, metadata: null }),
+    new ReadEndpointFacts({ address: ADDRESS, metadata: null }),
     () => new EndpointLoad(new FleetLoad()),
     {
       clock,

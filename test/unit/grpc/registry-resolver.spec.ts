@@ -4,7 +4,7 @@ import { BALANCER_NAME } from '../../../lib/grpc/balancer-config.js';
 import { withChannelDiscovery } from '../../../lib/grpc/channel-discovery.js';
 import type { ResolverListener } from '../../../lib/grpc/grpc-experimental.js';
 import { type DefaultPool, RegistryResolver } from '../../../lib/grpc/registry-resolver.js';
-import { discoveredEndpoints } from '../../../lib/grpc/resolved-endpoint.js';
+import { discoveredFacts } from '../../../lib/grpc/resolved-endpoint.js';
 import { DirectoryPool } from '../../../lib/registry/directory-pool.js';
 import { MemoryRegistry } from '../../../lib/registry/memory-registry.js';
 import { FakeClock } from '../../../lib/testing/fake-clock.js';
@@ -137,9 +137,8 @@ describe('a resolver', () => {
     registry.put('api', 'h:2');
     const [first, second] = lists;
     expect(second?.[0]).toBe(first?.[0]);
-    expect(discoveredEndpoints(first as Parameters<typeof discoveredEndpoints>[0])).toEqual([
-      endpoint,
-    ]);
+    const facts = discoveredFacts(first as Parameters<typeof discoveredFacts>[0]);
+    expect(facts.map((one) => one.endpoint)).toEqual([endpoint]);
   });
 
   it('hands out the service config of its channel with every answer', async () => {
