@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import { isIP } from 'node:net';
+import { packageLocation } from '../core/package-location.js';
 
 interface SecureConnector {
   readonly connectionOptions?: { servername?: string };
@@ -77,7 +78,7 @@ function installEnding(): void {
 
 function connectorPrototype(): { connect?: Connect } | undefined {
   try {
-    const etcd3 = createRequire(import.meta.url).resolve('etcd3');
+    const etcd3 = createRequire(packageLocation(process.cwd() + '/')).resolve('etcd3');
     const transport = createRequire(etcd3)('@grpc/grpc-js/build/src/transport.js') as {
       readonly Http2SubchannelConnector?: { readonly prototype: { connect?: Connect } };
     };

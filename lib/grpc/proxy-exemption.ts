@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import type { GrpcUri } from './grpc-experimental.js';
+import { packageLocation } from '../core/package-location.js';
 
 type MapProxyName = (target: GrpcUri, options: unknown) => object;
 
@@ -25,7 +26,7 @@ export function exemptFromProxies(scheme: string): void {
 
 function proxyModule(): { mapProxyName?: MapProxyName } | undefined {
   try {
-    const load = createRequire(import.meta.url);
+    const load = createRequire(packageLocation(process.cwd() + '/'));
     return load('@grpc/grpc-js/build/src/http_proxy.js') as { mapProxyName?: MapProxyName };
   } catch {
     // A bundle, in which modules have no places of their own.

@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import { DiscoveryError } from '../core/discovery-error.js';
+import { packageLocation } from '../core/package-location.js';
 
 const GRPC = '@grpc/grpc-js';
 const GRPC_ENTRY = /[\\/]@grpc[\\/]grpc-js[\\/]build[\\/]src[\\/]index\.js$/;
@@ -64,6 +65,6 @@ function placeOf(name: string, from?: string): string | undefined {
   }
 }
 
-function requireFrom(from: string = import.meta.url): NodeJS.Require {
+function requireFrom(from: string = packageLocation(process.cwd() + '/')): NodeJS.Require {
   return createRequire(from);
 }
