@@ -38,6 +38,8 @@ export interface AttemptingCall {
   readonly maxAttempts: number;
   /** How many there were, those that were not sent included. */
   attempts: number;
+  /** Whether an attempt that a server refused has been sent once more. */
+  transparentRetryUsed: boolean;
   retryThrottler:
     Pick<RetryThrottle, 'addCallFailed' | 'addCallSucceeded' | 'canRetryCall'> | undefined;
   hedgingTimer: NodeJS.Timeout | null;
@@ -87,6 +89,7 @@ const REQUIRED_FIELDS = [
   'state',
   'maxAttempts',
   'attempts',
+  'transparentRetryUsed',
   'retryThrottler',
   'hedgingTimer',
   'underlyingCalls',

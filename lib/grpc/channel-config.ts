@@ -37,7 +37,7 @@ export class ChannelConfig {
   /** What `own` balances by. */
   private readonly chosen: BalancingChoice;
   /** Counts for all calls of the channel, whatever is published meanwhile. */
-  private throttle: RetryThrottle | undefined;
+  private readonly throttle = new RetryThrottle();
   /** What the service last asked for, and the client did not choose anyway. */
   private last:
     | { readonly choice: BalancingChoice; readonly config: ServiceConfig['loadBalancingConfig'] }
@@ -75,10 +75,8 @@ export class ChannelConfig {
 
   private selectorFor(published: PublishedConfig | undefined): ConfigSelector {
     const { own, choices } = this;
-    const throttling = this.throttling(published);
-    if (throttling === undefined) this.throttle = undefined;
-    else if (this.throttle === undefined) this.throttle = new RetryThrottle(throttling);
-    else this.throttle.configure(throttling);
+    // Without retries there are still the attempts that servers refuse.
+    this.throttle.configure(this.throttling(published) ?? DEFAULT_THROTTLE);
     const { throttle } = this;
     return createCallConfigSelector(own.methodConfig, published, choices, choices, { throttle });
   }

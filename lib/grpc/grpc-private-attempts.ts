@@ -21,6 +21,9 @@ import { type AttemptStatus, KEPT_HEADERS } from './whole-answer.js';
 /** The longest delay a timer can hold, in milliseconds: it takes anything longer for 1. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
+/** Attempts of one call that servers may refuse, of which the last one ends it: the most attempts that gRPC gives a call (gRFC A6). */
+const MAX_REFUSALS = 5;
+
 let isGoverned = false;
 let ourSchemes: ReadonlySet<string> = new Set();
 
@@ -36,6 +39,8 @@ let ourSchemes: ReadonlySet<string> = new Set();
  * - A hedged call that is still unanswered at the deadline counts as failed: a server that takes every call and answers none in time
  *   is overloaded too.
  * - The headers of an answer that broke off are heard only where no other attempt follows, see `whole-answer.ts`.
+ * - A stream that a server refused before anything ran is sent again up to four times; in grpc-js once. When several servers stop
+ *   together, the second one that a call is sent to may be stopping as well.
  * - An answer that blames the caller (`NOT_FOUND`) fills the bucket as any other; in grpc-js only `OK` does.
  *
  * A plain channel that has a service config of its own goes by grpc-js's throttle, and by these rules in all else.
@@ -59,6 +64,7 @@ export function governAttempts(schemes: ReadonlySet<string>): void {
     if (blamesCaller(this, ended.code, index) && isOurs(this)) {
       this.retryThrottler?.addCallSucceeded();
     }
+    if (this.transparentRetryUsed && isOurs(this)) allowRefusal(this, ended, index);
     handleChildStatus.call(this, ended, index);
   };
   calls.reportStatus = function (this: AttemptingCall, ended: AttemptStatus) {
@@ -74,6 +80,26 @@ export function governAttempts(schemes: ReadonlySet<string>): void {
     const known = getDeadlineInfo.call(this);
     return isOurs(this) ? withAttempts(this, known) : known;
   };
+}
+
+const refusals = new WeakMap<AttemptingCall, number>();
+
+/**
+ * Lets an attempt that a server refused be sent again, after the one time for which grpc-js does. A call that is refused every time
+ * takes a token, as any call that failed: a fleet that refuses everything is not asked five times for each call.
+ */
+function allowRefusal(call: AttemptingCall, ended: AttemptStatus, index: number): void {
+  if (ended.progress !== 'REFUSED' || call.underlyingCalls[index]?.state !== ACTIVE) return;
+  const count = (refusals.get(call) ?? 1) + 1;
+  refusals.set(call, count);
+  if (count < MAX_REFUSALS) {
+    if (!isThrottled(call)) call.transparentRetryUsed = false;
+    return;
+  }
+  // Where the code is one that is retried, the retry takes the token.
+  if (retriedCodes(call.callConfig.methodConfig)?.has(ended.code) !== true) {
+    call.retryThrottler?.addCallFailed();
+  }
 }
 
 function governRetries(calls: AttemptingCall): void {

@@ -19,6 +19,8 @@ export const KEPT_HEADERS = Symbol('nestjs_grpc_discovery_kept_headers');
 
 /** A status as it may come from an attempt. */
 export interface AttemptStatus extends StatusObject {
+  /** How far it came; `REFUSED`: to a server, and not to the application. */
+  readonly progress?: string;
   readonly [KEPT_HEADERS]?: StatusObject['metadata'];
 }
 

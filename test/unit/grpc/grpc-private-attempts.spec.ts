@@ -112,6 +112,39 @@ describe('governAttempts', () => {
     call.cancelWithStatus(status.CANCELLED, '');
   });
 
+  const REFUSED = { progress: 'REFUSED' };
+  const retryPolicy = {
+    maxAttempts: 2,
+    initialBackoff: '0.1s',
+    maxBackoff: '1s',
+    backoffMultiplier: 2,
+    retryableStatusCodes: ['ABORTED'],
+  };
+
+  it('an attempt that four servers have refused is sent to a fifth, and no further', async () => {
+    const { attempts, ended } = callTo(PEERS, ours(), { retryPolicy });
+    for (let refusal = 0; refusal < 4; refusal++) {
+      expect(attempts).toHaveLength(refusal + 1);
+      attempts[refusal]?.end(status.UNAVAILABLE, undefined, REFUSED);
+    }
+    expect(ended).toEqual([]);
+    expect(attempts).toHaveLength(5);
+    attempts[4]?.end(status.UNAVAILABLE, undefined, REFUSED);
+    expect(attempts).toHaveLength(5);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(ended).toEqual([status.UNAVAILABLE]);
+  });
+
+  it('an attempt that was refused twice is not sent again without tokens', async () => {
+    const { attempts, ended } = callTo(PEERS, ours(empty()), { retryPolicy });
+    for (let refusal = 0; refusal < 2; refusal++) {
+      attempts[refusal]?.end(status.UNAVAILABLE, undefined, REFUSED);
+    }
+    expect(attempts).toHaveLength(2);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(ended).toEqual([status.UNAVAILABLE]);
+  });
+
   it('leaves calls of other channels alone', () => {
     const throttler = { canRetryCall: () => false, addCallFailed() {}, addCallSucceeded() {} };
     const { call, attempts, hedge } = callTo(PEERS, {});
