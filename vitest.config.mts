@@ -17,6 +17,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // More than there are cores on a small machine: most suites wait for processes of their own.
+    maxWorkers: 3,
   },
 });

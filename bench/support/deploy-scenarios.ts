@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClientOptions, ServerOptions, Side, Tally } from '../../test/interop/fleet.js';
 import { asTally } from '../../test/interop/fleet.js';
-import { DeployStage, type Ending } from '../../test/support/deploy-stage.js';
+import { DeployStage, type Ending, FULL_SPEED } from '../../test/support/deploy-stage.js';
 import type { ProcessEvent } from '../../test/support/event-process.js';
 import { freePort } from '../../test/support/etcd-process.js';
 
@@ -35,7 +35,7 @@ const GO_BACKOFF_MS = 150_000;
 type Server = Omit<ServerOptions, 'id'>;
 
 const stageAt = ({ side, etcd, service }: Place, server: Server = {}): DeployStage =>
-  new DeployStage(side, etcd, service, server);
+  new DeployStage(side, etcd, service, server, FULL_SPEED);
 
 /** Three servers, each restarted once a round, while the clients call. */
 export async function rollingRestart(

@@ -1,13 +1,14 @@
 /** Server and client as processes of their own: signals, `kill -9`, and the end of a process by itself. */
 import { Etcd3 } from 'etcd3';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { startApp } from '../support/child-app.js';
+import { compileApps, startApp } from '../support/child-app.js';
 import { stopEventProcesses } from '../support/event-process.js';
 import { startTestEtcd, type TestEtcd } from '../support/test-etcd.js';
 
 let etcd: TestEtcd;
 let reader: Etcd3;
 beforeAll(async () => {
+  await compileApps();
   etcd = await startTestEtcd();
   reader = new Etcd3({ hosts: etcd.hosts });
 });
@@ -19,7 +20,11 @@ afterEach(stopEventProcesses);
 
 const keys = (service: string) => reader.getAll().prefix(`${service}/`).keys();
 const server = (service: string, env: Record<string, string> = {}) =>
-  startApp('api-server', { ETCD_HOSTS: etcd.hosts.join(','), SERVICE: service, ...env });
+  startApp(
+    'api-server',
+    { ETCD_HOSTS: etcd.hosts.join(','), SERVICE: service, ...env },
+    { isBundled: false },
+  );
 
 it.each(['SIGTERM', 'SIGINT'] as const)(
   '%s takes the record out and ends the process',

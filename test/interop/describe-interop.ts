@@ -1,16 +1,27 @@
-/** Where the interoperability suites run: with Go, against every etcd of this machine; else they say why not. */
+/** Where the interoperability suites run: with Go, against the etcds of this machine; else they say why not. */
 import { describe, it } from 'vitest';
 import { findEtcdBinaries, type EtcdBinary } from '../support/etcd-process.js';
 import { goAvailable } from './go-program.js';
 
+/** A suite on one etcd, the first of this machine: for what passes between servers and clients. */
+export function describeInterop(name: string, suite: (binary: EtcdBinary) => void): void {
+  describeBinaries(name, findEtcdBinaries().slice(0, 1), suite);
+}
+
+/** A suite once for every etcd of this machine: for what is in etcd. */
+export function describeInteropOnEach(name: string, suite: (binary: EtcdBinary) => void): void {
+  describeBinaries(name, findEtcdBinaries(), suite);
+}
+
 /**
- * A suite once per etcd server of this machine (3.4 of the distribution and 3.6 of `.ci/build-etcd`).
- *
  * Without Go or without an etcd the suite is skipped and says why; with `REQUIRE_GO=1` in the environment, as
  * in CI, it fails instead.
  */
-export function describeInterop(name: string, suite: (binary: EtcdBinary) => void): void {
-  const binaries = findEtcdBinaries();
+function describeBinaries(
+  name: string,
+  binaries: readonly EtcdBinary[],
+  suite: (binary: EtcdBinary) => void,
+): void {
   const missing = [
     ...(goAvailable() ? [] : ['no Go on the PATH']),
     ...(binaries.length > 0 ? [] : ['no etcd on the PATH or in .cache/etcd']),

@@ -6,7 +6,7 @@ import { compileApps } from '../support/child-app.js';
 import { EtcdProcess } from '../support/etcd-process.js';
 import { type EventProcess, stopEventProcesses } from '../support/event-process.js';
 import { seededRandom } from '../support/seeded-random.js';
-import { describeInterop } from './describe-interop.js';
+import { describeInteropOnEach } from './describe-interop.js';
 import { answersOfNext, finalTally, rawRecords, startClient, startServer } from './fleet.js';
 import { buildGoProgram, runGo, startGo } from './go-program.js';
 
@@ -18,7 +18,7 @@ interface GoUpdate {
   readonly metadata: unknown;
 }
 
-describeInterop('records', (binary) => {
+describeInteropOnEach('records', (binary) => {
   let etcd: EtcdProcess;
   let url: string;
 

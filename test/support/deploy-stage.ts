@@ -17,8 +17,10 @@ import type { EventProcess } from './event-process.js';
 /** How a server is ended: a signal, or `app.close()` from inside (Nest only). */
 export type Ending = NodeJS.Signals | 'close';
 
-/** Many calls at full speed, the whole time. */
+/** Many calls at a time, as fast as they are answered: for measurements, because it takes all of the machine. */
 export const FULL_SPEED: ClientOptions = { forever: true, concurrency: 32, intervalMs: 0 };
+/** As many, with a pause after each. */
+const STEADY: ClientOptions = { ...FULL_SPEED, intervalMs: 100 };
 
 /** One service, its servers and its clients. */
 export class DeployStage {
@@ -31,6 +33,8 @@ export class DeployStage {
     private readonly etcd: string,
     private readonly service: string,
     private readonly serverOptions: Omit<ServerOptions, 'id'> = {},
+    /** What its clients do unless they are told otherwise. */
+    private readonly load: ClientOptions = STEADY,
   ) {}
 
   /** Starts a server more, or several at once, and waits until they are registered. */
@@ -44,7 +48,7 @@ export class DeployStage {
     const started = await Promise.all(
       clients.map((options) =>
         startClient(this.side, this.etcd, this.service, {
-          ...FULL_SPEED,
+          ...this.load,
           warm: this.servers.length,
           ...options,
         }),

@@ -42,6 +42,8 @@ export interface FaultTick extends ProcessEvent, ResourceFigures {
   readonly byServer: Readonly<Record<string, number>>;
   readonly byCode: Readonly<Record<string, number>>;
   readonly lastError?: string;
+  /** Of the failed: begun after the first of them had failed. */
+  readonly lateFailures?: number;
   readonly stream?: { readonly server: string; readonly broken: number; readonly why: string };
   readonly list?: readonly string[];
   readonly held?: readonly string[];

@@ -4,9 +4,10 @@
  *
  * Settings: `ETCD_HOSTS`; `ETCD_OPTIONS`, JSON with further fields of `etcd`; `ROOT_OPTIONS`, JSON with further options of `forRoot`;
  * `SERVICE` (api); `RATE` (200 calls/s); `TIMEOUT_MS` (5000).
- * Events: `tick` every 100 ms: `calls`, `failed`, `byServer`, `byCode` since the start, `lastError`; `stream` (who serves it, how often
- * it broke and why); `list`, `held`, `away`, `savedAt` as the directory has them; `heapMb`, `handles`, `sockets`. SIGHUP asks for a garbage
- * collection, where node was started with `--expose-gc`. `done` at SIGTERM.
+ * Events: `tick` every 100 ms: `calls`, `failed`, `byServer`, `byCode` since the start, `lastError`; `lateFailures`, how many of the failed
+ * were begun after the first of them had failed; `stream` (who serves it, how often it broke and why); `list`, `held`, `away`, `savedAt`
+ * as the directory has them; `heapMb`, `handles`, `sockets`. SIGHUP asks for a garbage collection, where node was started with
+ * `--expose-gc`. `done` at SIGTERM.
  */
 import 'reflect-metadata';
 import { Metadata, status } from '@grpc/grpc-js';
@@ -54,6 +55,9 @@ const pool = app.get(DirectoryPool, { strict: false });
 
 let calls = 0;
 let failed = 0;
+/** Of the failed: begun after the first of them had failed. */
+let lateFailures = 0;
+let firstFailureMs = Infinity;
 let lastError = '';
 let stopping = false;
 const byServer: Record<string, number> = {};
@@ -61,6 +65,7 @@ const byCode: Record<string, number> = {};
 const stream = { server: '', broken: 0, why: '' };
 
 async function call(): Promise<void> {
+  const begunMs = performance.now();
   try {
     const options = { deadline: Date.now() + timeoutMs };
     const { server } = await firstValueFrom(users.login(request, new Metadata(), options));
@@ -71,6 +76,8 @@ async function call(): Promise<void> {
     byCode[name] = (byCode[name] ?? 0) + 1;
     lastError = message ?? '';
     failed += 1;
+    if (begunMs > firstFailureMs) lateFailures += 1;
+    firstFailureMs = Math.min(firstFailureMs, performance.now());
   } finally {
     calls += 1;
   }
@@ -96,6 +103,7 @@ function print(event: string): void {
   emit(event, {
     calls,
     failed,
+    lateFailures,
     byServer,
     byCode,
     lastError,

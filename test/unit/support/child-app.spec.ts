@@ -12,9 +12,11 @@ beforeAll(async () => {
 
 afterEach(stopEventProcesses);
 
+const NATIVE = { isBundled: false };
+
 describe('startApp', () => {
   it('runs compiled TypeScript with decorator metadata against the compiled library', async () => {
-    const app = await startApp('probe');
+    const app = await startApp('probe', {}, NATIVE);
     const probe = await app.waitForEvent('probe');
     const folder = await compileApps();
     expect(probe).toMatchObject({
@@ -28,7 +30,7 @@ describe('startApp', () => {
   });
 
   it('reports the exit code of an app that ends on a signal by itself', async () => {
-    const app = await startApp('probe', { PROBE_MODE: 'serve' });
+    const app = await startApp('probe', { PROBE_MODE: 'serve' }, NATIVE);
     await app.waitForEvent('probe');
     app.kill('SIGTERM');
     expect(await app.exit).toEqual({ code: 7, signal: null });
@@ -36,21 +38,21 @@ describe('startApp', () => {
   });
 
   it('starts apps that end when the test process is gone', async () => {
-    const app = await startApp('probe', { PROBE_MODE: 'serve' });
+    const app = await startApp('probe', { PROBE_MODE: 'serve' }, NATIVE);
     await app.waitForEvent('probe');
     app.closeInput();
     expect(await app.exit).toEqual({ code: 7, signal: null });
   });
 
   it('reports the signal that ended an app', async () => {
-    const app = await startApp('probe', { PROBE_MODE: 'serve' });
+    const app = await startApp('probe', { PROBE_MODE: 'serve' }, NATIVE);
     await app.waitForEvent('probe');
     app.kill('SIGKILL');
     expect(await app.exit).toEqual({ code: null, signal: 'SIGKILL' });
   });
 
   it('names the TypeScript line of an error on stderr', async () => {
-    const app = await startApp('probe', { PROBE_MODE: 'throw' });
+    const app = await startApp('probe', { PROBE_MODE: 'throw' }, NATIVE);
     expect(await app.exit).toEqual({ code: 1, signal: null });
     expect(app.stderr).toMatch(/as the test wanted it[^]*probe\.ts:\d+/);
   });
