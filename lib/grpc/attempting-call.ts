@@ -14,6 +14,8 @@ export const OWN_CALL = Symbol('nestjs_grpc_discovery_own_call');
 export interface AttemptRules {
   /** Asked before each attempt but the first; `undefined`: never stop. */
   readonly throttle: RetryThrottle | undefined;
+  /** Asked before an attempt is sent again that servers have refused more than once. */
+  readonly refusals: RetryThrottle;
 }
 
 /** What a call config may carry of it. */

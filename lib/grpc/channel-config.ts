@@ -37,7 +37,9 @@ export class ChannelConfig {
   /** What `own` balances by. */
   private readonly chosen: BalancingChoice;
   /** Counts for all calls of the channel, whatever is published meanwhile. */
-  private readonly throttle = new RetryThrottle();
+  private throttle: RetryThrottle | undefined;
+  /** For what servers refuse before anything has run, which is sent again whatever the client says of retries. */
+  private readonly refusals = new RetryThrottle();
   /** What the service last asked for, and the client did not choose anyway. */
   private last:
     | { readonly choice: BalancingChoice; readonly config: ServiceConfig['loadBalancingConfig'] }
@@ -75,10 +77,13 @@ export class ChannelConfig {
 
   private selectorFor(published: PublishedConfig | undefined): ConfigSelector {
     const { own, choices } = this;
-    // Without retries there are still the attempts that servers refuse.
-    this.throttle.configure(this.throttling(published) ?? DEFAULT_THROTTLE);
-    const { throttle } = this;
-    return createCallConfigSelector(own.methodConfig, published, choices, choices, { throttle });
+    const throttling = this.throttling(published);
+    if (throttling === undefined) this.throttle = undefined;
+    else if (this.throttle === undefined) this.throttle = new RetryThrottle(throttling);
+    else this.throttle.configure(throttling);
+    const { throttle, refusals } = this;
+    const rules = { throttle, refusals };
+    return createCallConfigSelector(own.methodConfig, published, choices, choices, rules);
   }
 
   private combine(published: PublishedConfig): ServiceConfig {

@@ -5,6 +5,7 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
 import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
 import { callOutcome } from '../balance/call-outcome.js';
+import type { RetryThrottle } from '../balance/retry-throttle.js';
 import {
   ACTIVE,
   type AttemptingCall,
@@ -60,11 +61,12 @@ export function governAttempts(schemes: ReadonlySet<string>): void {
     if (rules !== undefined) this.retryThrottler = rules.throttle;
     start.call(this, metadata, listener);
   };
-  calls.handleChildStatus = function (this: AttemptingCall, ended, index) {
+  calls.handleChildStatus = function (this: AttemptingCall, ended: AttemptStatus, index) {
     if (blamesCaller(this, ended.code, index) && isOurs(this)) {
       this.retryThrottler?.addCallSucceeded();
     }
-    if (this.transparentRetryUsed && isOurs(this)) allowRefusal(this, ended, index);
+    const refusals = this.callConfig[OWN_CALL]?.refusals;
+    if (refusals !== undefined) countRefusal(this, refusals, ended, index);
     handleChildStatus.call(this, ended, index);
   };
   calls.reportStatus = function (this: AttemptingCall, ended: AttemptStatus) {
@@ -82,24 +84,26 @@ export function governAttempts(schemes: ReadonlySet<string>): void {
   };
 }
 
-const refusals = new WeakMap<AttemptingCall, number>();
+/** How often each call that was refused more than once has been refused. */
+const refused = new WeakMap<AttemptingCall, number>();
 
 /**
  * Lets an attempt that a server refused be sent again, after the one time for which grpc-js does. A call that is refused every time
- * takes a token, as any call that failed: a fleet that refuses everything is not asked five times for each call.
+ * takes a token, one that is answered gives a share of one back: a fleet that refuses everything is not asked five times for each call.
  */
-function allowRefusal(call: AttemptingCall, ended: AttemptStatus, index: number): void {
-  if (ended.progress !== 'REFUSED' || call.underlyingCalls[index]?.state !== ACTIVE) return;
-  const count = (refusals.get(call) ?? 1) + 1;
-  refusals.set(call, count);
-  if (count < MAX_REFUSALS) {
-    if (!isThrottled(call)) call.transparentRetryUsed = false;
-    return;
-  }
-  // Where the code is one that is retried, the retry takes the token.
-  if (retriedCodes(call.callConfig.methodConfig)?.has(ended.code) !== true) {
-    call.retryThrottler?.addCallFailed();
-  }
+function countRefusal(
+  call: AttemptingCall,
+  throttle: RetryThrottle,
+  { code, progress }: AttemptStatus,
+  index: number,
+): void {
+  if (code === status.OK) throttle.addCallSucceeded();
+  if (!call.transparentRetryUsed || progress !== 'REFUSED') return;
+  if (call.underlyingCalls[index]?.state !== ACTIVE) return;
+  const count = (refused.get(call) ?? 1) + 1;
+  refused.set(call, count);
+  if (count >= MAX_REFUSALS) throttle.addCallFailed();
+  else if (throttle.canRetryCall()) call.transparentRetryUsed = false;
 }
 
 function governRetries(calls: AttemptingCall): void {

@@ -136,7 +136,7 @@ describe('governAttempts', () => {
   });
 
   it('an attempt that was refused twice is not sent again without tokens', async () => {
-    const { attempts, ended } = callTo(PEERS, ours(empty()), { retryPolicy });
+    const { attempts, ended } = callTo(PEERS, ours(undefined, empty()), { retryPolicy });
     for (let refusal = 0; refusal < 2; refusal++) {
       attempts[refusal]?.end(status.UNAVAILABLE, undefined, REFUSED);
     }

@@ -81,7 +81,9 @@ export function callTo(
   return { call, attempts, headers, ended, hedge, connect };
 }
 
-export const ours = (throttle?: RetryThrottle) => ({ [OWN_CALL]: { throttle } });
+export const ours = (throttle?: RetryThrottle, refusals = new RetryThrottle()) => ({
+  [OWN_CALL]: { throttle, refusals },
+});
 
 /** A throttle without a token to spare. */
 export function empty(): RetryThrottle {
