@@ -3,7 +3,7 @@ import { type MethodConfig, type ServiceConfig, status } from '@grpc/grpc-js';
 import { STREAM_MARK } from './endpoint-picker.js';
 import type { ConfigSelector } from './grpc-experimental.js';
 import { type AttemptRules, OWN_CALL, type OwnCallMark } from './attempting-call.js';
-import { retriedCodes } from './retry-policy.js';
+import { retriedCodes } from './retried-codes.js';
 import type { PublishedConfig } from './service-config-json.js';
 import { setWaitForReady } from './wait-for-ready.js';
 import { WHOLE_ANSWER, type WholeAnswerMark } from './whole-answer.js';

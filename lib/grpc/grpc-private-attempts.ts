@@ -16,7 +16,7 @@ import {
   RETRY,
 } from './attempting-call.js';
 import { hedgeFailed, nextHedge, stopHedging } from './hedge-schedule.js';
-import { retriedCodes } from './retry-policy.js';
+import { retriedCodes } from './retried-codes.js';
 import { type AttemptStatus, KEPT_HEADERS } from './whole-answer.js';
 
 /** The longest delay a timer can hold, in milliseconds: it takes anything longer for 1. */

@@ -83,21 +83,6 @@ function isRetried(wanted: NonNullable<RetryOptions['methods']>, method: Catalog
   return wanted.some((name) => isNameOf(name, method));
 }
 
-/** The status codes after which another attempt of a call may be made; `undefined` where there is only one. */
-export function retriedCodes({
-  retryPolicy,
-  hedgingPolicy,
-}: MethodConfig): ReadonlySet<status> | undefined {
-  if (retryPolicy === undefined && hedgingPolicy === undefined) return undefined;
-  const list = retryPolicy?.retryableStatusCodes ?? hedgingPolicy?.nonFatalStatusCodes ?? [];
-  return new Set(list.flatMap((code) => (typeof code === 'number' ? code : codeOf(code))));
-}
-
-/** gRPC takes names of any case. */
-function codeOf(name: string): status | [] {
-  return (status as unknown as Readonly<Record<string, status>>)[name.toUpperCase()] ?? [];
-}
-
 /** A duration as a service config writes it. */
 function seconds(milliseconds: number): string {
   return `${milliseconds / 1_000}s`;
