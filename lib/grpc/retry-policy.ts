@@ -2,7 +2,7 @@
  * Which calls are tried again, and how: gRPC's own retries (gRFC A6), by default only where the proto declares that
  * calling twice is calling once. Transparent retries, of calls that no server has begun, always happen.
  */
-import { type ServiceConfig, status } from '@grpc/grpc-js';
+import type { ServiceConfig } from '@grpc/grpc-js';
 import { DEFAULT_THROTTLE, type ThrottleOptions } from '../balance/retry-throttle.js';
 import type { CatalogedMethod } from './method-catalog.js';
 import { isNameOf } from './method-names.js';
