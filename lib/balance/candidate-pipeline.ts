@@ -1,8 +1,16 @@
 import type { Candidate } from './candidate.js';
-import { splitByLocality, type LocalityMember, type LocalityOptions } from './locality-split.js';
+import {
+  splitByLocality,
+  type LocalityMember,
+  type LocalityOptions,
+} from './modifiers/locality-split.js';
 import type { Pool } from './pool.js';
-import { matchesEndpoint, type RoutingOptions } from './routing.js';
-import { nextSlowStartStepMs, slowStartShare, type SlowStartOptions } from './slow-start.js';
+import { matchesEndpoint, type RoutingOptions } from './modifiers/routing.js';
+import {
+  nextSlowStartStepMs,
+  slowStartShare,
+  type SlowStartOptions,
+} from './modifiers/slow-start.js';
 
 /** The modifiers of a client; each may be left out. */
 export interface PipelineOptions {

@@ -1,6 +1,11 @@
-import { endpointVersion, endpointWeight, endpointZone, type Endpoint } from '../core/endpoint.js';
-import type { EndpointLoad } from './endpoint-load.js';
-import { murmurHash } from './murmur-hash.js';
+import {
+  endpointVersion,
+  endpointWeight,
+  endpointZone,
+  type Endpoint,
+} from '../core/records/endpoint.js';
+import type { EndpointLoad } from './load/endpoint-load.js';
+import { murmurHash } from './policies/murmur-hash.js';
 
 /** An endpoint as policies and modifiers see it. The balancer's own object per endpoint can be one. */
 export interface Candidate {

@@ -1,20 +1,20 @@
 import type { Random } from '../core/clock.js';
 import type { PipelineResult } from './candidate-pipeline.js';
 import type { Candidate } from './candidate.js';
-import { ConsistentHash, type ConsistentHashOptions } from './consistent-hash.js';
-import { FirstChoice } from './first-choice.js';
-import type { FleetLoad } from './fleet-load.js';
-import { countInFlight } from './in-flight-sum.js';
-import { leastRequestLoad } from './least-request.js';
-import { type PeakEwmaOptions } from './peak-ewma.js';
-import { peakEwmaLoad } from './peak-ewma-load.js';
-import { PickTwo } from './pick-two.js';
+import { ConsistentHash, type ConsistentHashOptions } from './policies/consistent-hash.js';
+import { FirstChoice } from './policies/first-choice.js';
+import type { FleetLoad } from './load/fleet-load.js';
+import { countInFlight } from './load/in-flight-sum.js';
+import { leastRequestLoad } from './policies/least-request.js';
+import { type PeakEwmaOptions } from './load/peak-ewma.js';
+import { peakEwmaLoad } from './policies/peak-ewma-load.js';
+import { PickTwo } from './policies/pick-two.js';
 import type { Picker } from './picker.js';
 import { areEqual, type Pool } from './pool.js';
-import { RandomChoice } from './random-choice.js';
-import { RoundRobin } from './round-robin.js';
-import { CanaryPicker, type CanaryOptions } from './routing.js';
-import { WeightedSchedule } from './weighted-schedule.js';
+import { RandomChoice } from './policies/random-choice.js';
+import { RoundRobin } from './policies/round-robin.js';
+import { CanaryPicker, type CanaryOptions } from './modifiers/routing.js';
+import { WeightedSchedule } from './policies/weighted-schedule.js';
 
 /** Makes the picker of a policy of the user's own; called anew whenever endpoints or weights change. */
 export type PickerFactory = <C extends Candidate>(

@@ -1,6 +1,6 @@
 /** What happens in registration and discovery, one event per change of state, on one typed stream per registry. */
 import type { DiscoveryError } from './discovery-error.js';
-import type { IgnoredKind } from './ignored-records.js';
+import type { IgnoredKind } from './records/ignored-records.js';
 
 /** A change of state. Never emitted per call or per keepalive. */
 export type DiscoveryEvent = RegistrationEvent | WatchEvent | ConnectionEvent | DirectoryEvent;

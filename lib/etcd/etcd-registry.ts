@@ -3,30 +3,35 @@ import { Observable, Subject, type Subscription } from 'rxjs';
 import type { Clock, Random } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { DiscoveryEvent, RegistrationEvent } from '../core/discovery-event.js';
-import { decodeDialableRecord } from '../core/dialable-record.js';
-import { encodeEndpoint } from '../core/endpoint-codec.js';
-import { type Endpoint, isDraining } from '../core/endpoint.js';
+import { decodeDialableRecord } from '../core/records/dialable-record.js';
+import { encodeEndpoint } from '../core/records/endpoint-codec.js';
+import { type Endpoint, isDraining } from '../core/records/endpoint.js';
 import {
   recordKey,
   serviceConfigKey,
   serviceConfigPrefix,
   servicePrefix,
-} from '../core/record-key.js';
-import type { RegistryUpdate } from '../core/registry-update.js';
+} from '../core/records/record-key.js';
+import type { RegistryUpdate } from '../core/snapshot/registry-update.js';
 import { checkRegistration } from '../registry/check-registration.js';
 import type { Registration, RegistrationRequest } from '../registry/registration.js';
 import { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
-import { EtcdConnection } from './etcd-connection.js';
+import { EtcdConnection } from './connection/etcd-connection.js';
 import type { EtcdOptions } from './etcd-options.js';
-import { EtcdRegistration } from './etcd-registration.js';
+import { EtcdRegistration } from './lease/etcd-registration.js';
 import { type ResolvedTimings, resolveTimings } from './etcd-timings.js';
-import { areAlike, describeMemberUrls, MEMBER_URL_ALLOWED, parseMemberUrl } from './member-url.js';
-import { LeaseKeeper } from './lease-keeper.js';
-import type { EtcdEntry } from './prefix-replies.js';
-import type { DecodedEntry } from './decoded-records.js';
-import { PrefixWatch, type PrefixWatchOptions } from './prefix-watch.js';
-import { decodeServiceConfig, ServiceConfigWatch } from './service-config-watch.js';
+import {
+  areAlike,
+  describeMemberUrls,
+  MEMBER_URL_ALLOWED,
+  parseMemberUrl,
+} from './connection/member-url.js';
+import { LeaseKeeper } from './lease/lease-keeper.js';
+import type { EtcdEntry } from './watch/prefix-replies.js';
+import type { DecodedEntry } from './watch/decoded-records.js';
+import { PrefixWatch, type PrefixWatchOptions } from './watch/prefix-watch.js';
+import { decodeServiceConfig, ServiceConfigWatch } from './watch/service-config-watch.js';
 
 /** Time and randomness, for tests. */
 export interface EtcdRegistryPorts {

@@ -1,8 +1,8 @@
 /** Endpoints on their way from resolver to balancer, in grpc-js's form with ours attached. */
 import { type EndpointFacts, ReadEndpointFacts } from '../balance/candidate.js';
-import type { Endpoint } from '../core/endpoint.js';
-import { endpointAddress } from '../core/endpoint-address.js';
-import type { GrpcEndpoint, GrpcSubchannelAddress } from './grpc-experimental.js';
+import type { Endpoint } from '../core/records/endpoint.js';
+import { endpointAddress } from '../core/records/endpoint-address.js';
+import type { GrpcEndpoint, GrpcSubchannelAddress } from './grpc-js/grpc-experimental.js';
 
 /** Both forms in one object, so that a list of thousands is one array on its whole way. */
 class ResolvedEndpoint extends ReadEndpointFacts implements GrpcEndpoint {

@@ -13,9 +13,9 @@ import {
   Optional,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { ServiceRegistrar } from './grpc-registrar.service.js';
+import { ServiceRegistrar } from './server/grpc-registrar.service.js';
 import { twoCopiesOfNest } from './one-copy.js';
-import { rejectOption } from './option-reader.js';
+import { rejectOption } from './options/option-reader.js';
 
 /** Nearer than any module that Nest itself places (the root module has 1). */
 const NEAREST = -1;

@@ -2,9 +2,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import type { DiscoveryEvent } from '../core/discovery-event.js';
-import { describeIgnored } from '../core/ignored-records.js';
+import { describeIgnored } from '../core/records/ignored-records.js';
 import { printableText } from '../core/printable-text.js';
-import { DirectoryPool } from '../registry/directory-pool.js';
+import { DirectoryPool } from '../registry/directory/directory-pool.js';
 
 type Level = 'log' | 'warn' | 'debug';
 

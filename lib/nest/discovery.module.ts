@@ -8,11 +8,11 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { EtcdRegistry } from '../etcd/etcd-registry.js';
-import { DirectoryPool } from '../registry/directory-pool.js';
+import { DirectoryPool } from '../registry/directory/directory-pool.js';
 import { Registry } from '../registry/registry.js';
 import { systemClock } from '../registry/system-clock.js';
-import { ApplicationReadiness } from './application-readiness.service.js';
-import { closeRegistry } from './close-registry.js';
+import { ApplicationReadiness } from './server/application-readiness.service.js';
+import { closeRegistry } from './shutdown/close-registry.js';
 import { DiscoveryLifecycleModule } from './discovery-lifecycle.module.js';
 import { DiscoveryLogger } from './discovery-logger.service.js';
 import type {
@@ -20,17 +20,17 @@ import type {
   DiscoveryModuleAsyncOptions,
   DiscoveryModuleOptions,
   DiscoveryOptionsFactory,
-} from './discovery-options.js';
+} from './options/discovery-options.js';
 import { DISCOVERY_OPTIONS } from './discovery.tokens.js';
-import { ForceSignal } from './force-signal.js';
-import { GrpcClientFactory } from './grpc-client.factory.js';
-import { ServiceRegistrar } from './grpc-registrar.service.js';
-import { GrpcServers } from './grpc-servers.service.js';
-import { getGrpcClientToken } from './inject-grpc-client.decorator.js';
-import { rejectOption, requireObject } from './option-reader.js';
-import { SnapshotFile } from './snapshot-file.js';
-import { validateClients } from './validate-clients.js';
-import { type ResolvedOptions, validateOptions } from './validate-options.js';
+import { ForceSignal } from './shutdown/force-signal.js';
+import { GrpcClientFactory } from './client/grpc-client.factory.js';
+import { ServiceRegistrar } from './server/grpc-registrar.service.js';
+import { GrpcServers } from './server/grpc-servers.service.js';
+import { getGrpcClientToken } from './client/inject-grpc-client.decorator.js';
+import { rejectOption, requireObject } from './options/option-reader.js';
+import { SnapshotFile } from './snapshot/snapshot-file.js';
+import { validateClients } from './options/validate-clients.js';
+import { type ResolvedOptions, validateOptions } from './options/validate-options.js';
 
 /**
  * gRPC service registration, discovery and client-side load balancing. Import `forRoot` (or `forRootAsync`) once, in the

@@ -1,7 +1,7 @@
 /** What can be announced in a registry. */
 import { isWildcardHost, parseAddress } from '../core/address.js';
 import { DiscoveryError } from '../core/discovery-error.js';
-import { discoveryFault } from '../core/discovery-fields.js';
+import { discoveryFault } from '../core/records/discovery-fields.js';
 import { isServiceName, SERVICE_NAME_ALLOWED } from '../core/service-name.js';
 import type { RegistrationRequest } from './registration.js';
 

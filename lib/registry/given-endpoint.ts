@@ -1,8 +1,8 @@
 /** Endpoints as people write them down. */
 import { parseAddress } from '../core/address.js';
 import { DiscoveryError } from '../core/discovery-error.js';
-import { discoveryFault } from '../core/discovery-fields.js';
-import type { Endpoint } from '../core/endpoint.js';
+import { discoveryFault } from '../core/records/discovery-fields.js';
+import type { Endpoint } from '../core/records/endpoint.js';
 
 /** An address (`host:port`), a port of this machine, or a whole endpoint. */
 export type GivenEndpoint = string | number | Endpoint;

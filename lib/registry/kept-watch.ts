@@ -5,7 +5,7 @@
 import { Subscription } from 'rxjs';
 import type { CancelTimer, Clock } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
-import type { RegistryUpdate } from '../core/registry-update.js';
+import type { RegistryUpdate } from '../core/snapshot/registry-update.js';
 import type { Registry } from './registry.js';
 
 /** How long a registry may say nothing at all until that counts as a failure, in milliseconds. */

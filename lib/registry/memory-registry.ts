@@ -1,16 +1,16 @@
 /** A registry in the memory of one process, for tests and for processes that hold both sides. */
 import { defer, type Observable, startWith, Subject } from 'rxjs';
 import type { DiscoveryEvent } from '../core/discovery-event.js';
-import type { Endpoint } from '../core/endpoint.js';
-import type { RegistryUpdate } from '../core/registry-update.js';
+import type { Endpoint } from '../core/records/endpoint.js';
+import type { RegistryUpdate } from '../core/snapshot/registry-update.js';
 import {
   diffSnapshots,
   isEmptyChange,
   sameEndpoint,
   type Snapshot,
   type SnapshotChange,
-} from '../core/snapshot.js';
-import { recordKey } from '../core/record-key.js';
+} from '../core/snapshot/snapshot.js';
+import { recordKey } from '../core/records/record-key.js';
 import { checkRegistration } from './check-registration.js';
 import { type GivenEndpoint, toEndpoints } from './given-endpoint.js';
 import type { Registration, RegistrationRequest } from './registration.js';

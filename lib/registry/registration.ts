@@ -1,7 +1,7 @@
 /** One endpoint announced in a registry. */
 import type { Observable } from 'rxjs';
 import type { DiscoveryError } from '../core/discovery-error.js';
-import type { Endpoint } from '../core/endpoint.js';
+import type { Endpoint } from '../core/records/endpoint.js';
 
 /** What to announce. */
 export interface RegistrationRequest {

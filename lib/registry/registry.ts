@@ -2,7 +2,7 @@
 import { concat, NEVER, type Observable, of } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { DiscoveryEvent } from '../core/discovery-event.js';
-import type { RegistryUpdate } from '../core/registry-update.js';
+import type { RegistryUpdate } from '../core/snapshot/registry-update.js';
 import type { Registration, RegistrationRequest } from './registration.js';
 
 /**

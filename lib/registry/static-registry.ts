@@ -1,8 +1,8 @@
 /** A hard-coded list of addresses: no registry at all. */
 import { NEVER, type Observable, of, concat } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
-import type { RegistryUpdate } from '../core/registry-update.js';
-import { EMPTY_SNAPSHOT, type Snapshot } from '../core/snapshot.js';
+import type { RegistryUpdate } from '../core/snapshot/registry-update.js';
+import { EMPTY_SNAPSHOT, type Snapshot } from '../core/snapshot/snapshot.js';
 import { type GivenEndpoint, toEndpoints } from './given-endpoint.js';
 import { Registry } from './registry.js';
 

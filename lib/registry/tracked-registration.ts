@@ -1,7 +1,7 @@
 /** A registration as its user sees it: the status, and what is done with the record as long as it is not closed. */
 import { BehaviorSubject, type Observable } from 'rxjs';
 import type { DiscoveryError } from '../core/discovery-error.js';
-import type { Endpoint } from '../core/endpoint.js';
+import type { Endpoint } from '../core/records/endpoint.js';
 import type { Registration, RegistrationState, RegistrationStatus } from './registration.js';
 
 /** A record in the care of a registry. */

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Etcd3 } from 'etcd3';
 import { filter, firstValueFrom } from 'rxjs';
-import { encodeEndpoint } from '../../lib/core/endpoint-codec.js';
+import { encodeEndpoint } from '../../lib/core/records/endpoint-codec.js';
 import { EtcdRegistry } from '../../lib/etcd/etcd-registry.js';
 import { describeEachEtcd } from '../support/describe-etcd.js';
 import { EtcdProcess } from '../support/etcd-process.js';

@@ -2,7 +2,7 @@
 import { getEventListeners } from 'node:events';
 import { MemoryRegistry } from 'nestjs-grpc-discovery';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ForceSignal } from '../../lib/nest/force-signal.js';
+import { ForceSignal } from '../../lib/nest/shutdown/force-signal.js';
 import { createHybrid, grpcOptions, startUserServer } from '../support/user-apps.js';
 
 const MANY = 25;

@@ -1,7 +1,7 @@
 /** The records themselves: Go lists and watches what Nest writes, byte for byte as Go would, and the other way round. */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Etcd3 } from 'etcd3';
-import { decodeEndpoint } from '../../lib/core/endpoint-codec.js';
+import { decodeEndpoint } from '../../lib/core/records/endpoint-codec.js';
 import { compileApps } from '../support/child-app.js';
 import { EtcdProcess } from '../support/etcd-process.js';
 import { type EventProcess, stopEventProcesses } from '../support/event-process.js';

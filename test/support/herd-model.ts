@@ -2,13 +2,17 @@
  * What a herd of processes does to an etcd that was away, in virtual time: the library's own machines of leases and watches and its own
  * reachability, against an etcd that is modelled as cores with queues and costs as measured on etcd 3.6.
  */
-import { stepLease } from '../../lib/core/lease-machine.js';
-import { INITIAL_LEASE_MACHINE, type LeaseEvent } from '../../lib/core/lease-state.js';
-import type { RecordObservation } from '../../lib/core/record-observation.js';
+import { stepLease } from '../../lib/core/lease/lease-machine.js';
+import { INITIAL_LEASE_MACHINE, type LeaseEvent } from '../../lib/core/lease/lease-state.js';
+import type { RecordObservation } from '../../lib/core/lease/record-observation.js';
 import { DiscoveryError } from '../../lib/core/discovery-error.js';
-import { INITIAL_WATCH_MACHINE, stepWatch, type WatchInput } from '../../lib/core/watch-machine.js';
+import {
+  INITIAL_WATCH_MACHINE,
+  stepWatch,
+  type WatchInput,
+} from '../../lib/core/snapshot/watch-machine.js';
 import { DEFAULT_TIMINGS, timedBackoff } from '../../lib/etcd/etcd-timings.js';
-import { Reachability } from '../../lib/etcd/reachability.js';
+import { Reachability } from '../../lib/etcd/connection/reachability.js';
 import { seededRandom } from './seeded-random.js';
 import { VirtualTime } from './virtual-time.js';
 

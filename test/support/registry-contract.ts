@@ -14,9 +14,9 @@ import {
 } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DiscoveryError } from '../../lib/core/discovery-error.js';
-import type { Endpoint, JsonValue } from '../../lib/core/endpoint.js';
-import type { RegistryUpdate } from '../../lib/core/registry-update.js';
-import type { Snapshot } from '../../lib/core/snapshot.js';
+import type { Endpoint, JsonValue } from '../../lib/core/records/endpoint.js';
+import type { RegistryUpdate } from '../../lib/core/snapshot/registry-update.js';
+import type { Snapshot } from '../../lib/core/snapshot/snapshot.js';
 import type { Registration } from '../../lib/registry/registration.js';
 import type { Registry } from '../../lib/registry/registry.js';
 

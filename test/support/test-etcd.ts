@@ -1,5 +1,5 @@
 /** An etcd for tests that need just any: a real one where there is one, the embedded one else. */
-import { EmbeddedEtcd } from '../../lib/testing/embedded-etcd.js';
+import { EmbeddedEtcd } from '../../lib/testing/embedded-etcd/embedded-etcd.js';
 import { EtcdProcess, findEtcdBinaries } from './etcd-process.js';
 
 /** A running etcd. Whoever started it stops it. */

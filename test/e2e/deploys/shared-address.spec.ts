@@ -2,7 +2,7 @@
 import { Etcd3 } from 'etcd3';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { encodeEndpoint } from '../../../lib/core/endpoint-codec.js';
+import { encodeEndpoint } from '../../../lib/core/records/endpoint-codec.js';
 import { EtcdRegistry } from '../../../lib/etcd/etcd-registry.js';
 import { finalTally, startClient } from '../../interop/fleet.js';
 import { compileApps, startApp } from '../../support/child-app.js';

@@ -10,8 +10,8 @@ import { loadSync } from '@grpc/proto-loader';
 import { Etcd3 } from 'etcd3';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { DirectoryPool } from '../../../lib/registry/directory-pool.js';
-import type { DirectoryState } from '../../../lib/registry/service-directory.js';
+import { DirectoryPool } from '../../../lib/registry/directory/directory-pool.js';
+import type { DirectoryState } from '../../../lib/registry/directory/service-directory.js';
 import { describeEtcd } from '../../support/describe-etcd.js';
 import { EtcdProcess } from '../../support/etcd-process.js';
 import {

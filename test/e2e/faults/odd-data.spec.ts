@@ -3,7 +3,7 @@ import { Etcd3 } from 'etcd3';
 import { type DiscoveryEvent, EtcdRegistry } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom, lastValueFrom, take } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { DirectoryPool } from '../../../lib/registry/directory-pool.js';
+import { DirectoryPool } from '../../../lib/registry/directory/directory-pool.js';
 import { systemClock } from '../../../lib/registry/system-clock.js';
 import { describeEachEtcd } from '../../support/describe-etcd.js';
 import { EtcdProcess } from '../../support/etcd-process.js';

@@ -8,9 +8,9 @@ const FAULTLESS: Readonly<Record<string, string>> = {
   'index.ts': `export { add } from './core/add.js';\nexport type { Port } from './registry/port.js';`,
   'core/add.ts': `export function add(a: number, b: number): number { return a + b; }`,
   'registry/port.ts': `import type { Observable } from 'rxjs';\nexport interface Port { watch(): Observable<void> }`,
-  'etcd/etcd-connection.ts': `import { Etcd3 } from 'etcd3';\nexport const connect = () => new Etcd3();`,
+  'etcd/connection/etcd-connection.ts': `import { Etcd3 } from 'etcd3';\nexport const connect = () => new Etcd3();`,
   'etcd/etcd-options.ts': `import { type Etcd3 } from 'etcd3';\nexport interface Options { client: Etcd3 }`,
-  'grpc/grpc-experimental.ts': `import { experimental } from '@grpc/grpc-js';\nexport const register = experimental.registerResolver;`,
+  'grpc/grpc-js/grpc-experimental.ts': `import { experimental } from '@grpc/grpc-js';\nexport const register = experimental.registerResolver;`,
   'nest/address.ts': `import { networkInterfaces } from 'node:os';\nexport const list = async () => await networkInterfaces();`,
   'testing/index.ts': `export { serve } from './serve.js';`,
   'testing/serve.ts': `import { createServer } from 'node:net';\nexport const serve = createServer;`,
@@ -58,13 +58,13 @@ describe('the check', () => {
     [
       'etcd in grpc',
       'grpc/x.ts',
-      `import { connect } from '../etcd/etcd-connection.js';`,
+      `import { connect } from '../etcd/connection/etcd-connection.js';`,
       'grpc must not import from etcd',
     ],
     [
       'grpc in etcd',
       'etcd/x.ts',
-      `export type R = import('../grpc/grpc-experimental.js').R;`,
+      `export type R = import('../grpc/grpc-js/grpc-experimental.js').R;`,
       'etcd must not import from grpc',
     ],
     [

@@ -82,10 +82,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
 const ENTRY_POINTS = ['index.ts', 'testing/index.ts', 'telemetry/index.ts', 'terminus/index.ts'];
 
 /** The one file that has the etcd client in it at run time. */
-const ETCD_CLIENT_FILE = 'etcd/etcd-connection.ts';
+const ETCD_CLIENT_FILE = 'etcd/connection/etcd-connection.ts';
 
 /** The one file that uses grpc-js's `experimental`. */
-const EXPERIMENTAL_FILE = 'grpc/grpc-experimental.ts';
+const EXPERIMENTAL_FILE = 'grpc/grpc-js/grpc-experimental.ts';
 
 /** Globals through which time, chance, the process or another turn of the event loop come in. */
 const IMPURE_GLOBALS = new Set(

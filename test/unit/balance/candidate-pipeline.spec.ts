@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Candidate } from '../../../lib/balance/candidate.js';
-import { FleetLoad } from '../../../lib/balance/fleet-load.js';
+import { FleetLoad } from '../../../lib/balance/load/fleet-load.js';
 import { candidate, candidates, compose, poolOf } from './fixtures.js';
 
 describe('composePools', () => {

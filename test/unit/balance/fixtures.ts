@@ -1,4 +1,4 @@
-import type { JsonValue } from '../../../lib/core/endpoint.js';
+import type { JsonValue } from '../../../lib/core/records/endpoint.js';
 import {
   composePools,
   type PipelineInput,
@@ -10,9 +10,9 @@ import {
   type EndpointFacts,
   ReadEndpointFacts,
 } from '../../../lib/balance/candidate.js';
-import { EndpointLoad } from '../../../lib/balance/endpoint-load.js';
-import { FleetLoad } from '../../../lib/balance/fleet-load.js';
-import type { PeakEwmaOptions } from '../../../lib/balance/peak-ewma.js';
+import { EndpointLoad } from '../../../lib/balance/load/endpoint-load.js';
+import { FleetLoad } from '../../../lib/balance/load/fleet-load.js';
+import type { PeakEwmaOptions } from '../../../lib/balance/load/peak-ewma.js';
 import type { Picker, PickRequest } from '../../../lib/balance/picker.js';
 import type { Pool } from '../../../lib/balance/pool.js';
 

@@ -1,11 +1,11 @@
-import { CallTally } from '../../../lib/balance/call-tally.js';
+import { CallTally } from '../../../lib/balance/load/call-tally.js';
 import {
   isEjected,
   stepOutliers,
   type OutlierOptions,
   type OutlierState,
   type OutlierStep,
-} from '../../../lib/balance/outlier-detection.js';
+} from '../../../lib/balance/modifiers/outlier-detection.js';
 
 /** A fleet and the machine that judges it. */
 export class OutlierFleet {

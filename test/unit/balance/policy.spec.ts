@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { PipelineOptions } from '../../../lib/balance/candidate-pipeline.js';
 import type { Candidate } from '../../../lib/balance/candidate.js';
-import { FleetLoad } from '../../../lib/balance/fleet-load.js';
+import { FleetLoad } from '../../../lib/balance/load/fleet-load.js';
 import {
   createPicker,
   createPipelinePicker,
   isWeighted,
   type Policy,
 } from '../../../lib/balance/policy.js';
-import { CanaryPicker } from '../../../lib/balance/routing.js';
+import { CanaryPicker } from '../../../lib/balance/modifiers/routing.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { candidate, compose, countPicks, PLAIN, requestWith } from './fixtures.js';
 

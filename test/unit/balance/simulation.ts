@@ -1,14 +1,14 @@
 import type { Random } from '../../../lib/core/clock.js';
-import { callOutcome, refusalMs } from '../../../lib/balance/call-outcome.js';
+import { callOutcome, refusalMs } from '../../../lib/balance/load/call-outcome.js';
 import type { Candidate } from '../../../lib/balance/candidate.js';
-import { FleetLoad } from '../../../lib/balance/fleet-load.js';
+import { FleetLoad } from '../../../lib/balance/load/fleet-load.js';
 import {
   isEjected,
   stepOutliers,
   wantsOutlierStep,
   type OutlierOptions,
   type OutlierState,
-} from '../../../lib/balance/outlier-detection.js';
+} from '../../../lib/balance/modifiers/outlier-detection.js';
 import type { Picker } from '../../../lib/balance/picker.js';
 import { createPicker, type Policy } from '../../../lib/balance/policy.js';
 import { candidate, PLAIN, poolOf } from './fixtures.js';

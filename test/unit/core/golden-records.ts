@@ -1,6 +1,6 @@
 /** Records as Go wrote and listed them, from `test/fixtures/go-endpoints`. */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { JsonValue } from '../../../lib/core/endpoint.js';
+import type { JsonValue } from '../../../lib/core/records/endpoint.js';
 
 /** One key as it stood in etcd. */
 export interface GoldenRecord {

@@ -4,16 +4,16 @@ import { REGISTRY_BACKOFF } from '../../../lib/core/backoff.js';
 import type { Random } from '../../../lib/core/clock.js';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
 import type { RegistrationEvent } from '../../../lib/core/discovery-event.js';
-import { stepLease } from '../../../lib/core/lease-machine.js';
-import type { RecordRequest } from '../../../lib/core/lease-record.js';
-import type { RecordObservation } from '../../../lib/core/record-observation.js';
+import { stepLease } from '../../../lib/core/lease/lease-machine.js';
+import type { RecordRequest } from '../../../lib/core/lease/lease-record.js';
+import type { RecordObservation } from '../../../lib/core/lease/record-observation.js';
 import {
   INITIAL_LEASE_MACHINE,
   type LeaseEffect,
   type LeaseEvent,
   type LeaseMachine,
-} from '../../../lib/core/lease-state.js';
-import { EtcdRegistration } from '../../../lib/etcd/etcd-registration.js';
+} from '../../../lib/core/lease/lease-state.js';
+import { EtcdRegistration } from '../../../lib/etcd/lease/etcd-registration.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
 const TTL_MS = 9_000;

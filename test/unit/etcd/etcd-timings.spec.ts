@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_TIMINGS, resolveTimings, timedBackoff } from '../../../lib/etcd/etcd-timings.js';
-import { validateEtcd } from '../../../lib/nest/validate-etcd.js';
+import { validateEtcd } from '../../../lib/nest/options/validate-etcd.js';
 
 const validate = (timings: unknown) =>
   validateEtcd({ hosts: ['http://127.0.0.1:2379'], timings }, {}).timings;

@@ -1,5 +1,5 @@
-import type { EtcdConnection } from '../../../lib/etcd/etcd-connection.js';
-import { LeaseGoneError } from '../../../lib/etcd/etcd-error.js';
+import type { EtcdConnection } from '../../../lib/etcd/connection/etcd-connection.js';
+import { LeaseGoneError } from '../../../lib/etcd/connection/etcd-error.js';
 
 interface FakeRecord {
   readonly value: string;

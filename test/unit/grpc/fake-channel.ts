@@ -1,8 +1,11 @@
 /** What grpc-js is to a balancer: subchannels whose states a test sets, and a helper that remembers what it is told. */
 import { type ChannelOptions, connectivityState, Metadata } from '@grpc/grpc-js';
-import type { JsonValue } from '../../../lib/core/endpoint.js';
-import { BalancerConfig, type BalancerSettings } from '../../../lib/grpc/balancer-config.js';
-import { EndpointBalancer } from '../../../lib/grpc/endpoint-balancer.js';
+import type { JsonValue } from '../../../lib/core/records/endpoint.js';
+import {
+  BalancerConfig,
+  type BalancerSettings,
+} from '../../../lib/grpc/balancer/balancer-config.js';
+import { EndpointBalancer } from '../../../lib/grpc/balancer/endpoint-balancer.js';
 import {
   type ChannelControlHelper,
   type GrpcEndpoint,
@@ -13,9 +16,12 @@ import {
   statusOrFromError,
   statusOrFromValue,
   type Subchannel,
-} from '../../../lib/grpc/grpc-experimental.js';
-import { PARTIAL_LIST } from '../../../lib/grpc/partial-list.js';
-import { createBalancerSettings, type LoadBalancingOptions } from '../../../lib/grpc/policies.js';
+} from '../../../lib/grpc/grpc-js/grpc-experimental.js';
+import { PARTIAL_LIST } from '../../../lib/grpc/balancer/partial-list.js';
+import {
+  createBalancerSettings,
+  type LoadBalancingOptions,
+} from '../../../lib/grpc/balancer/policies.js';
 import { resolvedEndpoints } from '../../../lib/grpc/resolved-endpoint.js';
 import { FakeClock } from '../../../lib/testing/fake-clock.js';
 import { seededRandom } from '../../support/seeded-random.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Endpoint } from '../../../lib/core/endpoint.js';
+import type { Endpoint } from '../../../lib/core/records/endpoint.js';
 import {
   discoveredFacts,
   ResolvedList,

@@ -1,8 +1,8 @@
 /** Calls as grpc-js makes them, whose attempts a test ends. */
 import { Metadata, type ServiceConfig, type status } from '@grpc/grpc-js';
 import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
-import { RetryThrottle } from '../../../lib/balance/retry-throttle.js';
-import { OWN_CALL } from '../../../lib/grpc/attempting-call.js';
+import { RetryThrottle } from '../../../lib/balance/load/retry-throttle.js';
+import { OWN_CALL } from '../../../lib/grpc/grpc-js/attempting-call.js';
 
 type MethodConfig = ServiceConfig['methodConfig'][number];
 

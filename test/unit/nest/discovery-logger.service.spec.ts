@@ -4,7 +4,7 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
 import type { DiscoveryEvent } from '../../../lib/core/discovery-event.js';
 import { describeEvent, DiscoveryLogger } from '../../../lib/nest/discovery-logger.service.js';
-import { DirectoryPool } from '../../../lib/registry/directory-pool.js';
+import { DirectoryPool } from '../../../lib/registry/directory/directory-pool.js';
 import { MemoryRegistry } from '../../../lib/registry/memory-registry.js';
 import { systemClock } from '../../../lib/registry/system-clock.js';
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { checkRegistration } from '../../../lib/registry/check-registration.js';
 import { MemoryRegistry } from '../../../lib/registry/memory-registry.js';
-import type { Endpoint } from '../../../lib/core/endpoint.js';
+import type { Endpoint } from '../../../lib/core/records/endpoint.js';
 import { EtcdRegistry } from '../../../lib/etcd/etcd-registry.js';
 
 const good = { service: 'api', endpoint: { address: 'h:1', metadata: null }, ttlSeconds: 10 };

@@ -1,12 +1,15 @@
 import { EMPTY } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { DirectoryEvent } from '../../../lib/core/discovery-event.js';
-import { DEFAULT_REMOVAL_GUARD } from '../../../lib/core/removal-guard.js';
-import type { Snapshot } from '../../../lib/core/snapshot.js';
-import type { ConnectionReporter } from '../../../lib/registry/connection-reports.js';
-import { RECONNECT_GRACE_MS } from '../../../lib/registry/guarded-list.js';
-import { ServiceDirectory, SNAPSHOT_WAIT_MS } from '../../../lib/registry/service-directory.js';
-import type { SnapshotStore } from '../../../lib/registry/snapshot-store.js';
+import { DEFAULT_REMOVAL_GUARD } from '../../../lib/core/snapshot/removal-guard.js';
+import type { Snapshot } from '../../../lib/core/snapshot/snapshot.js';
+import type { ConnectionReporter } from '../../../lib/registry/directory/connection-reports.js';
+import { RECONNECT_GRACE_MS } from '../../../lib/registry/directory/guarded-list.js';
+import {
+  ServiceDirectory,
+  SNAPSHOT_WAIT_MS,
+} from '../../../lib/registry/directory/service-directory.js';
+import type { SnapshotStore } from '../../../lib/registry/directory/snapshot-store.js';
 import { FakeClock } from '../../../lib/testing/fake-clock.js';
 import { ScriptedRegistry } from './scripted-registry.js';
 

@@ -1,7 +1,7 @@
 /** A registry that does not keep to its port. */
 import { concat, EMPTY, NEVER, Observable, of, throwError } from 'rxjs';
 import { beforeEach, expect, it } from 'vitest';
-import type { RegistryUpdate } from '../../../lib/core/registry-update.js';
+import type { RegistryUpdate } from '../../../lib/core/snapshot/registry-update.js';
 import { FIRST_WORD_MS, KeptWatch } from '../../../lib/registry/kept-watch.js';
 import { Registry } from '../../../lib/registry/registry.js';
 import { FakeClock } from '../../../lib/testing/fake-clock.js';

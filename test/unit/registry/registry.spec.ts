@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { NEVER, type Observable } from 'rxjs';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
-import type { RegistryUpdate } from '../../../lib/core/registry-update.js';
+import type { RegistryUpdate } from '../../../lib/core/snapshot/registry-update.js';
 import { Registry } from '../../../lib/registry/registry.js';
 
 class UserRegistry extends Registry {

@@ -1,7 +1,7 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
-import type { Endpoint } from '../../../lib/core/endpoint.js';
-import type { RegistryUpdate } from '../../../lib/core/registry-update.js';
+import type { Endpoint } from '../../../lib/core/records/endpoint.js';
+import type { RegistryUpdate } from '../../../lib/core/snapshot/registry-update.js';
 import { Registry } from '../../../lib/registry/registry.js';
 
 /** A registry that says what a test has it say, and counts who listens. */

@@ -1,0 +1,89 @@
+import type { Random } from '../../core/clock.js';
+import { metadataField } from '../../core/records/endpoint.js';
+import type { Candidate, EndpointFacts } from '../candidate.js';
+import type { Picker, PickRequest } from '../picker.js';
+
+/** What an endpoint's record must say; all that is given must hold. Numbers and booleans equal their text. */
+export interface EndpointMatch {
+  readonly version?: string;
+  readonly zone?: string;
+  /** Fields of its metadata. */
+  readonly metadata?: { readonly [field: string]: string | number | boolean };
+}
+
+/** Which calls go to the endpoints set apart as canaries. A call that fits either rule does. */
+export interface CanaryOptions {
+  /** The canaries: they get these calls and no others. */
+  readonly match: EndpointMatch;
+  /** The share of calls, drawn at random, in [0, 1]. Default 0. */
+  readonly share?: number;
+  /** Calls whose metadata has this key, with this value if one is given. */
+  readonly header?: { readonly name: string; readonly value?: string };
+}
+
+/** Which endpoints a client calls. */
+export interface RoutingOptions {
+  /** Only endpoints that match are called; none matching fails the call rather than reach a wrong version. */
+  readonly match?: EndpointMatch;
+  /** Endpoints among them that only get some calls. */
+  readonly canary?: CanaryOptions;
+}
+
+/** Whether an endpoint's record says what `match` asks for. */
+export function matchesEndpoint(
+  facts: Pick<EndpointFacts, 'endpoint' | 'zone' | 'version'>,
+  match: EndpointMatch,
+): boolean {
+  if (match.version !== undefined && facts.version !== match.version) return false;
+  if (match.zone !== undefined && facts.zone !== match.zone) return false;
+  for (const [field, wanted] of Object.entries(match.metadata ?? {})) {
+    const found = metadataField(facts.endpoint, field);
+    if (found === undefined || found === null || typeof found === 'object') return false;
+    if (String(found) !== String(wanted)) return false;
+  }
+  return true;
+}
+
+/** Sends each call to the canaries or to the others, each with a picker of its own. */
+export class CanaryPicker<C extends Candidate> implements Picker<C> {
+  private readonly share: number;
+
+  /**
+   * @param stable picks among the others
+   * @param canary picks among the canaries
+   * @param options which calls are for the canaries
+   * @param random one number per call, if there is a share
+   */
+  constructor(
+    readonly stable: Picker<C>,
+    readonly canary: Picker<C>,
+    private readonly options: CanaryOptions,
+    private readonly random: Random,
+  ) {
+    this.share = options.share ?? 0;
+  }
+
+  pick(request: PickRequest, nowMs: number): C {
+    return this.pickerOf(request).pick(request, nowMs);
+  }
+
+  pickOther(request: PickRequest, nowMs: number, isFree: (candidate: C) => boolean): C | undefined {
+    return this.pickerOf(request).pickOther?.(request, nowMs, isFree);
+  }
+
+  private pickerOf(request: PickRequest): Picker<C> {
+    return this.isForCanary(request) ? this.canary : this.stable;
+  }
+
+  private isForCanary(request: PickRequest): boolean {
+    const { header } = this.options;
+    if (header !== undefined) {
+      const value = request.header(header.name);
+      if (value !== undefined && (header.value === undefined || value === header.value))
+        return true;
+    }
+    if (this.share === 0) return false;
+    // The same for a call's retries: one whose first attempt failed would else be drawn for the canaries sooner or later.
+    return (request.lot?.(this.random) ?? this.random()) < this.share;
+  }
+}

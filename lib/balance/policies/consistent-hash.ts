@@ -1,0 +1,146 @@
+import type { Random } from '../../core/clock.js';
+import type { Candidate } from '../candidate.js';
+import { countInFlight, type InFlightSum } from '../load/in-flight-sum.js';
+import { finalMix, murmurHash } from './murmur-hash.js';
+import type { Picker, PickRequest } from '../picker.js';
+import { relativeWeights, type Pool } from '../pool.js';
+import { Ring } from './ring.js';
+
+/** How calls with the same key come to the same endpoint. */
+export interface ConsistentHashOptions {
+  /** The key of a call; `undefined` for a call that may go anywhere. */
+  readonly keyOf: (request: PickRequest) => string | undefined;
+  /**
+   * How many times the mean load one endpoint may have before its keys go on to the next one, above 1. Default 1.25:
+   * a key then passes at most a few endpoints (paper: O(1 / ε²)). `Infinity` turns the bound off.
+   */
+  readonly loadFactor?: number;
+  /**
+   * Calls in flight an endpoint may always have, 0 or more. Default 4: with few calls in flight the mean is below one,
+   * and the bound alone would scatter every second call of a key.
+   */
+  readonly freeInFlight?: number;
+}
+
+/** Default of {@link ConsistentHashOptions.loadFactor}. */
+export const DEFAULT_LOAD_FACTOR = 1.25;
+
+/** Default of {@link ConsistentHashOptions.freeInFlight}. */
+export const DEFAULT_FREE_IN_FLIGHT = 4;
+
+/** 2³²: how many hashes there are. */
+const TURN = 0x1_0000_0000;
+
+/** Endpoints a key has, one after the other as they are full: as many hashes of it. */
+const JUMPS = 8;
+
+/**
+ * Places tried at random after that. At most four fifths of a pool by weight are full at the default load factor, so 1 in
+ * 1,000 of these calls finds none.
+ */
+const TRIES = 32;
+
+/**
+ * Consistent hashing with bounded load: a call goes to the endpoint its key belongs to on the {@link Ring}, unless that
+ * has more than `loadFactor` times its fair share of the calls in flight; then to where the next hash of its key belongs.
+ * A key that has filled all of these goes anywhere: whom it calls is no affinity by then, and to go through those that
+ * are full in order would take as long as there are many.
+ *
+ * Sources: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018), also HAProxy's
+ * `hash-balance-factor`; the jumps are of J. Chen, B. Coleman, A. Shrivastava, "Revisiting Consistent Hashing with
+ * Bounded Loads" (2021): where a full endpoint's calls all walk on to the same neighbour, that is the next to be full.
+ * They also go by weight, which the points of the ring do not. As gRFC A42 does, a call without a key goes to a random
+ * place.
+ *
+ * Under slow start an endpoint that has just joined gets its keys over the window: as its weight grows relative to the
+ * others they come to it one by one, each once and straight from where it was, and its bound grows with them.
+ */
+export class ConsistentHash<C extends Candidate> implements Picker<C> {
+  private readonly candidates: readonly C[];
+  private readonly weights: Float64Array;
+  private readonly total: InFlightSum;
+  private readonly ring: Ring;
+  private readonly loadFactor: number;
+  private readonly freeInFlight: number;
+
+  /**
+   * @param pool the candidates and their weights
+   * @param options see {@link ConsistentHashOptions}
+   * @param random the place of calls without a key, and of those whose key has filled its endpoints
+   */
+  constructor(
+    pool: Pool<C>,
+    private readonly options: ConsistentHashOptions,
+    private readonly random: Random,
+  ) {
+    this.candidates = pool.candidates;
+    this.weights = relativeWeights(pool.weights);
+    this.total = countInFlight(pool.candidates);
+    this.loadFactor = options.loadFactor ?? DEFAULT_LOAD_FACTOR;
+    this.freeInFlight = options.freeInFlight ?? DEFAULT_FREE_IN_FLIGHT;
+    const hashes = pool.candidates.map(({ hash }) => hash);
+    this.ring = new Ring(hashes, pool.weights);
+  }
+
+  pick(request: PickRequest, nowMs: number): C {
+    const hash = this.hashOf(request);
+    const fairShare = this.fairShare();
+    for (let jump = 0; jump < JUMPS + TRIES; jump++) {
+      const point = this.ring.locate(this.hashAt(hash, jump));
+      const owner = this.ring.owner(point);
+      if (this.hasRoom(owner, fairShare, nowMs)) return this.candidates[owner]!;
+    }
+    return this.walk(hash, fairShare, nowMs);
+  }
+
+  /** Where the next hash of its key belongs that is free, then the next on the ring; one that has room before one that is full. */
+  pickOther(request: PickRequest, nowMs: number, isFree: (candidate: C) => boolean): C | undefined {
+    const hash = this.hashOf(request);
+    const home = this.ring.locate(hash);
+    const fairShare = this.fairShare();
+    let full: C | undefined;
+    for (let turn = 1; turn < JUMPS + this.ring.size; turn++) {
+      const isJump = turn < JUMPS;
+      const point = isJump ? this.ring.locate(this.hashAt(hash, turn)) : home + turn - JUMPS;
+      const owner = this.ring.owner(point);
+      const candidate = this.candidates[owner]!;
+      if (!isFree(candidate)) continue;
+      if (this.hasRoom(owner, fairShare, nowMs)) return candidate;
+      full ??= candidate;
+    }
+    return full;
+  }
+
+  private hashOf(request: PickRequest): number {
+    const key = this.options.keyOf(request);
+    return key === undefined ? finalMix(this.random() * TURN) : murmurHash(key);
+  }
+
+  /** How many calls an endpoint of average weight may have in flight. */
+  private fairShare(): number {
+    const { inFlight, refused } = this.total;
+    return (this.loadFactor * (inFlight + refused + 1)) / this.candidates.length;
+  }
+
+  /** Where a call looks next, after so many endpoints that were full. */
+  private hashAt(hash: number, jump: number): number {
+    if (jump === 0) return hash;
+    return finalMix(jump < JUMPS ? hash ^ jump : this.random() * TURN);
+  }
+
+  /** Whoever has room: the last resort of a pool that has hardly any. */
+  private walk(hash: number, fairShare: number, nowMs: number): C {
+    const home = this.ring.locate(hash);
+    for (let step = 0; step < this.ring.size; step++) {
+      const owner = this.ring.owner(home + step);
+      if (this.hasRoom(owner, fairShare, nowMs)) return this.candidates[owner]!;
+    }
+    return this.candidates[this.ring.owner(home)]!;
+  }
+
+  private hasRoom(owner: number, fairShare: number, nowMs: number): boolean {
+    const room = Math.max(this.freeInFlight, Math.ceil(fairShare * this.weights[owner]!));
+    const { load } = this.candidates[owner]!;
+    return load.inFlight + load.refusedCalls(nowMs) < room;
+  }
+}

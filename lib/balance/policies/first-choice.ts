@@ -1,0 +1,51 @@
+import type { Candidate } from '../candidate.js';
+import type { Picker, PickRequest } from '../picker.js';
+import type { Pool } from '../pool.js';
+
+/**
+ * All calls to one endpoint while it lives: the one that had them so far, else the first of those that weigh most.
+ *
+ * Source: gRPC's pick_first (grpc/doc/load-balancing.md); which endpoint is first is the balancer's affair. Weights here
+ * are what modifiers make of 1: what has nothing to divide goes by which is greater, so to the own zone before another,
+ * and to one that has been there before one that has just joined.
+ */
+export class FirstChoice<C extends Candidate> implements Picker<C> {
+  private readonly chosen: C;
+  private readonly pool: Pool<C>;
+
+  /**
+   * @param pool the candidates and their weights
+   * @param previous the picker this one replaces
+   */
+  constructor(pool: Pool<C>, previous?: Picker<C>) {
+    const { candidates, weights } = pool;
+    this.pool = pool;
+    const before =
+      previous instanceof FirstChoice ? (previous as FirstChoice<C>).chosen : undefined;
+    const stays = before !== undefined && candidates.includes(before);
+    const most = weights.reduce((greatest, weight) => Math.max(greatest, weight), 0);
+    this.chosen = stays ? before : candidates[weights.indexOf(most)]!;
+  }
+
+  pick(): C {
+    return this.chosen;
+  }
+
+  /** The first of those that weigh most. */
+  pickOther(
+    _request: PickRequest,
+    _nowMs: number,
+    isFree: (candidate: C) => boolean,
+  ): C | undefined {
+    const { candidates, weights } = this.pool;
+    let most = 0;
+    let other: C | undefined;
+    for (const [place, candidate] of candidates.entries()) {
+      const weight = weights[place]!;
+      if (weight <= most || !isFree(candidate)) continue;
+      most = weight;
+      other = candidate;
+    }
+    return other;
+  }
+}

@@ -1,0 +1,28 @@
+import type { Random } from '../../core/clock.js';
+import { AliasTable } from './alias-table.js';
+import type { Candidate } from '../candidate.js';
+import type { Picker } from '../picker.js';
+import { relativeWeights, type Pool } from '../pool.js';
+
+/**
+ * Each call goes to a candidate drawn at random, in proportion to the pool's weights.
+ *
+ * The most even thing to do when there are far more clients than calls per client; with m calls over n candidates the
+ * fullest gets about m/n + √(2 (m/n) ln n).
+ */
+export class RandomChoice<C extends Candidate> implements Picker<C> {
+  private readonly candidates: readonly C[];
+  private readonly table: AliasTable;
+
+  constructor(
+    pool: Pool<C>,
+    private readonly random: Random,
+  ) {
+    this.candidates = pool.candidates;
+    this.table = new AliasTable(relativeWeights(pool.weights));
+  }
+
+  pick(): C {
+    return this.candidates[this.table.draw(this.random())]!;
+  }
+}

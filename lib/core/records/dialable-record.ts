@@ -1,0 +1,44 @@
+/** Values of a registry as clients use them: an endpoint that can be dialled, or why the value is left out. */
+import { parseAddress } from '../address.js';
+import { decodeEndpoint } from './endpoint-codec.js';
+import { endpointAddress } from './endpoint-address.js';
+import type { Endpoint } from './endpoint.js';
+import { foreignRecord } from './foreign-record.js';
+import type { IgnoredRecord } from './ignored-records.js';
+import { decodeGoUtf8 } from './go-utf8.js';
+import { printableBeginning } from '../printable-text.js';
+
+/** The outcome of reading a value that is to be dialled. */
+export type DialableRecord =
+  { readonly ok: true; readonly endpoint: Endpoint } | ({ readonly ok: false } & IgnoredRecord);
+
+/**
+ * Reads a value as `decodeEndpoint` does, and refuses what no client can dial. Values in the formats of other registries are
+ * recognised, so that the reason names their writer.
+ */
+export function decodeDialableRecord(value: Uint8Array | string): DialableRecord {
+  const decoded = decodeEndpoint(value);
+  if (decoded.ok && endpointAddress(decoded.endpoint) !== undefined) return decoded;
+  const foreign = foreignRecord(typeof value === 'string' ? value : decodeGoUtf8(value));
+  if (foreign !== undefined) return { ok: false, ...foreign };
+  return decoded.ok
+    ? { ok: false, kind: 'no-dialable-address', reason: whyUndialable(decoded.endpoint.address) }
+    : { ok: false, kind: 'no-record', reason: decoded.reason };
+}
+
+/** Why an address cannot be dialled, for messages: `Addr "127.0.0.1" has no port`. Precondition: it cannot. */
+export function whyUndialable(address: string): string {
+  if (address === '') return 'Addr is missing or empty';
+  const shown = `Addr "${printableBeginning(address, 100)}"`;
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(address)) {
+    return `${shown} has a scheme; dialable: host:port, [ipv6]:port, unix:path`;
+  }
+  if (parseAddress(`${address}:1`) !== undefined || parseAddress(`[${address}]:1`) !== undefined) {
+    return `${shown} has no port`;
+  }
+  const digits = /:(\d+)$/.exec(address)?.[1];
+  if (digits !== undefined && (Number(digits) < 1 || Number(digits) > 65_535)) {
+    return `${shown} has a port that is not from 1 to 65535`;
+  }
+  return `${shown} is not host:port, [ipv6]:port or unix:path`;
+}

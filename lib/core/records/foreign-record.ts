@@ -1,0 +1,82 @@
+/**
+ * Records of other frameworks under a prefix of ours, recognised by their fields: whoever mixes them learns which framework wrote
+ * what, and not only that it cannot be read. They are not dialled: they say other things in other words.
+ */
+import { parseAddress } from '../address.js';
+import type { IgnoredKind, IgnoredRecord } from './ignored-records.js';
+import { printableBeginning } from '../printable-text.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** How the JSON of a framework is told from others, and which field says where its server is. */
+const FORMATS: readonly {
+  readonly kind: IgnoredKind;
+  readonly place: string;
+  readonly fits: (fields: Fields) => boolean;
+}[] = [
+  // ServiceInstance: {"id","name","version","metadata","endpoints":["grpc://…"]}
+  { kind: 'kratos', place: 'endpoints', fits: ({ endpoints }) => Array.isArray(endpoints) },
+  // instanceInfo: {"network","address","weight","tags"}
+  { kind: 'kitex', place: 'address', fits: (fields) => isText(fields, 'network', 'address') },
+  // Service: {"name","version","nodes":[{"id","address"}]}
+  { kind: 'go-micro', place: 'nodes', fits: ({ nodes }) => Array.isArray(nodes) },
+  // A registration with the agent, and the catalog's own form.
+  {
+    kind: 'consul',
+    place: 'Address',
+    fits: (fields) => isText(fields, 'Address') && typeof fields['Port'] === 'number',
+  },
+  {
+    kind: 'consul',
+    place: 'ServiceAddress',
+    fits: (fields) => typeof fields['ServicePort'] === 'number',
+  },
+];
+
+/** Which framework wrote a value, and what it says; `undefined` where none is recognised. Precondition: it is no record of ours. */
+export function foreignRecord(text: string): IgnoredRecord | undefined {
+  // go-zero writes the bare address.
+  if (parseAddress(text.trim()) !== undefined) {
+    return { kind: 'go-zero', reason: `the value is "${printableBeginning(text.trim(), 100)}"` };
+  }
+  const fields = parseObject(text);
+  if (fields === undefined) return undefined;
+  const format = FORMATS.find(({ fits }) => fits(fields));
+  if (format === undefined) return undefined;
+  const { kind, place } = format;
+  const shown = printableBeginning(describe(fields[place]), 100);
+  return { kind, reason: `its ${place} is ${shown}` };
+}
+
+/** Most elements of a list that are shown. */
+const MOST_SHOWN = 5;
+
+/** A value of another program, for messages. It looks two levels deep: such a value may be nested deeper than the call stack. */
+function describe(value: unknown): string {
+  if (!Array.isArray(value)) return describeShallow(value);
+  const shown = value.slice(0, MOST_SHOWN).map((element: unknown) => {
+    const isObject = typeof element === 'object' && element !== null;
+    return describeShallow(isObject ? (Reflect.get(element, 'address') ?? element) : element);
+  });
+  return `[${shown.join()}${value.length > MOST_SHOWN ? ',…' : ''}]`;
+}
+
+function describeShallow(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  return Array.isArray(value) ? 'a list' : 'an object';
+}
+
+function parseObject(text: string): Fields | undefined {
+  try {
+    const root: unknown = JSON.parse(text);
+    const isObject = typeof root === 'object' && root !== null && !Array.isArray(root);
+    return isObject ? (root as Fields) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isText(fields: Fields, ...names: readonly string[]): boolean {
+  return names.every((name) => typeof fields[name] === 'string' && fields[name] !== '');
+}

@@ -1,0 +1,131 @@
+/**
+ * What a registry leaves out of the list of one service, grouped by the reason: who reads it sees three groups with their counts, and
+ * not ten thousand keys. One change costs the same however many records are left out.
+ */
+import { printableBeginning } from '../printable-text.js';
+
+/** Why a value is left out. The set is closed, so that the groups of one service are few. */
+export type IgnoredKind =
+  'no-record' | 'no-dialable-address' | 'kratos' | 'go-zero' | 'kitex' | 'go-micro' | 'consul';
+
+/** One value that is left out. */
+export interface IgnoredRecord {
+  readonly kind: IgnoredKind;
+  /** What is wrong with this one, for people; quotes the value and is short. */
+  readonly reason: string;
+}
+
+/** All values that are left out for one reason, with the oldest of them as an example. */
+export interface IgnoredGroup extends IgnoredRecord {
+  readonly count: number;
+  /** The example's key. */
+  readonly key: string;
+}
+
+/** A group is reported again once it has this many times the records of the last report. */
+const GROWTH = 10;
+/** A group that had become empty is reported again after this time at the earliest, in milliseconds. */
+const FORGOTTEN_AFTER_MS = 3_600_000;
+
+interface Report {
+  readonly count: number;
+  readonly at: number;
+  /** No record of the group was left at some time since. */
+  ended: boolean;
+}
+
+/** The values that are left out at present, by key; and which of their groups were reported. */
+export class IgnoredRecords {
+  private records = new Map<string, IgnoredRecord>();
+  private readonly groups = new Map<IgnoredKind, Map<string, string>>();
+  private readonly reports = new Map<IgnoredKind, Report>();
+  private cached: readonly IgnoredGroup[] | undefined = [];
+
+  /** Why the value under a key is left out; `undefined` where it is not. */
+  get(key: string): IgnoredRecord | undefined {
+    return this.records.get(key);
+  }
+
+  /** The value under a key is left out from now on. */
+  set(key: string, { kind, reason }: IgnoredRecord): void {
+    const known = this.records.get(key);
+    if (known?.kind === kind && known.reason === reason) return;
+    if (known !== undefined && known.kind !== kind) this.delete(key);
+    this.records.set(key, { kind, reason });
+    const group = this.groups.get(kind) ?? new Map<string, string>();
+    this.groups.set(kind, group.set(key, reason));
+    this.cached = undefined;
+  }
+
+  /** The value under a key is gone, or is an endpoint now. */
+  delete(key: string): void {
+    const known = this.records.get(key);
+    if (known === undefined) return;
+    this.records.delete(key);
+    const group = this.groups.get(known.kind);
+    group?.delete(key);
+    if (group?.size === 0) this.end(known.kind);
+    this.cached = undefined;
+  }
+
+  /** A whole list was read: these are left out, and no others. */
+  replace(records: ReadonlyMap<string, IgnoredRecord>): void {
+    for (const key of this.records.keys()) if (!records.has(key)) this.delete(key);
+    for (const [key, record] of records) this.set(key, record);
+  }
+
+  /** The groups at present. The same array until something changes. */
+  get summary(): readonly IgnoredGroup[] {
+    this.cached ??= [...this.groups].flatMap(([kind, group]) => {
+      const [first] = group;
+      return first === undefined
+        ? []
+        : [{ kind, count: group.size, key: first[0], reason: first[1] }];
+    });
+    return this.cached;
+  }
+
+  /**
+   * The groups to report now, each of which counts as reported then: those that are new, those that have grown tenfold, and those that
+   * are back after they had been empty, an hour after their last report at the earliest.
+   *
+   * @param now the time in milliseconds
+   */
+  takeReports(now: number): readonly IgnoredGroup[] {
+    const due = this.summary.filter(({ kind, count }) => {
+      const last = this.reports.get(kind);
+      if (last === undefined || count >= GROWTH * last.count) return true;
+      return last.ended && now - last.at >= FORGOTTEN_AFTER_MS;
+    });
+    for (const { kind, count } of due) this.reports.set(kind, { count, at: now, ended: false });
+    return due;
+  }
+
+  private end(kind: IgnoredKind): void {
+    this.groups.delete(kind);
+    const report = this.reports.get(kind);
+    if (report !== undefined) report.ended = true;
+  }
+}
+
+/** How many values are left out, whatever the reasons. */
+export function countIgnored(groups: readonly IgnoredGroup[]): number {
+  return groups.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** One group as the end of a sentence that begins with its count: `have no dialable address, e.g. api/x: Addr is missing`. */
+export function describeIgnored({ kind, count, key, reason }: IgnoredGroup): string {
+  const [one, many] = PHRASES[kind];
+  const example = `${printableBeginning(key, 100)}: ${printableBeginning(reason, 200)}`;
+  return count === 1 ? `${one} (${example})` : `${many}, e.g. ${example}`;
+}
+
+const PHRASES: Readonly<Record<IgnoredKind, readonly [one: string, many: string]>> = {
+  'no-record': ['is no endpoint record', 'are no endpoint records'],
+  'no-dialable-address': ['has no dialable address', 'have no dialable address'],
+  kratos: ['is in the format of kratos', 'are in the format of kratos'],
+  'go-zero': ['is in the format of go-zero', 'are in the format of go-zero'],
+  kitex: ['is in the format of kitex', 'are in the format of kitex'],
+  'go-micro': ['is in the format of go-micro', 'are in the format of go-micro'],
+  consul: ['is in the format of Consul', 'are in the format of Consul'],
+};

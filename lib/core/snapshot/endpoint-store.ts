@@ -1,0 +1,137 @@
+/**
+ * The endpoints of one service by key, changed in place: a change costs the same however many endpoints there are. A store has one
+ * owner, which alone changes it; everything else gets lists that never change.
+ */
+import { endpointAddress } from '../records/endpoint-address.js';
+import type { Endpoint } from '../records/endpoint.js';
+import { sameEndpoint, type Snapshot } from './snapshot.js';
+
+/** Endpoints by key, counted by address. Iterates in the order in which keys were added; a key that is put again keeps its place. */
+export class EndpointStore {
+  private readonly byKey = new Map<string, Endpoint>();
+  /** Keys by address: nearly every address has one, and then no set is made. */
+  private readonly byAddress = new Map<string, string | Set<string>>();
+  /** How many addresses have more than one key. */
+  private shared = 0;
+  /** Keys whose endpoint has no address that a client could dial. */
+  private readonly undialable = new Set<string>();
+  private list: readonly Endpoint[] | undefined;
+
+  /** @param snapshot what is in it at first; it is copied */
+  constructor(snapshot?: Snapshot) {
+    for (const [key, endpoint] of snapshot ?? []) this.put(key, endpoint);
+  }
+
+  /** How many keys there are. */
+  get size(): number {
+    return this.byKey.size;
+  }
+
+  /** Whether no endpoint can be dialled. */
+  get isUnusable(): boolean {
+    return this.byKey.size === this.undialable.size;
+  }
+
+  /**
+   * The endpoints that a client can use: one per address (the first of several keys counts), none that cannot be dialled. Built when it
+   * is asked for, O(n); the same array until something changes.
+   */
+  get usable(): readonly Endpoint[] {
+    this.list ??= this.buildList();
+    return this.list;
+  }
+
+  has(key: string): boolean {
+    return this.byKey.has(key);
+  }
+
+  /** Whether some key has this address. */
+  hasAddress(address: string): boolean {
+    return this.byAddress.has(address);
+  }
+
+  /** The keys that have this address. */
+  keysOf(address: string): readonly string[] {
+    const keys = this.byAddress.get(address);
+    if (keys === undefined) return [];
+    return typeof keys === 'string' ? [keys] : [...keys];
+  }
+
+  keys(): IterableIterator<string> {
+    return this.byKey.keys();
+  }
+
+  values(): IterableIterator<Endpoint> {
+    return this.byKey.values();
+  }
+
+  entries(): IterableIterator<[string, Endpoint]> {
+    return this.byKey.entries();
+  }
+
+  /** Adds or replaces an endpoint. One that is the same by value changes nothing, and stays the same object. */
+  put(key: string, endpoint: Endpoint): void {
+    const known = this.byKey.get(key);
+    if (known !== undefined) {
+      if (sameEndpoint(known, endpoint)) return;
+      if (known.address !== endpoint.address) this.unindex(key, known.address);
+    }
+    this.list = undefined;
+    this.byKey.set(key, endpoint);
+    if (known?.address !== endpoint.address) this.index(key, endpoint);
+  }
+
+  /** @returns the endpoint that was there */
+  delete(key: string): Endpoint | undefined {
+    const known = this.byKey.get(key);
+    if (known === undefined) return undefined;
+    this.list = undefined;
+    this.byKey.delete(key);
+    this.unindex(key, known.address);
+    return known;
+  }
+
+  private index(key: string, endpoint: Endpoint): void {
+    const { address } = endpoint;
+    const keys = this.byAddress.get(address);
+    if (keys === undefined) {
+      this.byAddress.set(address, key);
+    } else if (typeof keys === 'string') {
+      this.byAddress.set(address, new Set([keys, key]));
+      this.shared++;
+    } else {
+      keys.add(key);
+    }
+    if (endpointAddress(endpoint) === undefined) this.undialable.add(key);
+  }
+
+  private unindex(key: string, address: string): void {
+    this.undialable.delete(key);
+    const keys = this.byAddress.get(address);
+    if (!(keys instanceof Set)) {
+      this.byAddress.delete(address);
+      return;
+    }
+    keys.delete(key);
+    if (keys.size > 1) return;
+    const [last = ''] = keys;
+    this.byAddress.set(address, last);
+    this.shared--;
+  }
+
+  private buildList(): readonly Endpoint[] {
+    // As a rule every key counts, and nothing is looked up.
+    if (this.shared === 0 && this.undialable.size === 0) return [...this.byKey.values()];
+    const seen = new Set<string>();
+    const list: Endpoint[] = [];
+    for (const [key, endpoint] of this.byKey) {
+      if (this.undialable.has(key)) continue;
+      if (this.shared > 0 && this.byAddress.get(endpoint.address) instanceof Set) {
+        if (seen.has(endpoint.address)) continue;
+        seen.add(endpoint.address);
+      }
+      list.push(endpoint);
+    }
+    return list;
+  }
+}

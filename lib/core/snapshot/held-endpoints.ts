@@ -1,0 +1,86 @@
+/** Endpoints that the registry no longer lists and that clients go on using, with the time since which each is held. */
+import { EndpointStore } from './endpoint-store.js';
+import type { Endpoint } from '../records/endpoint.js';
+
+/** Changed in place; its one owner is the removal guard. */
+export class HeldEndpoints {
+  private readonly store = new EndpointStore();
+  /** When each hold began, by key, in milliseconds: in the order of time, because time only goes on. */
+  private readonly since = new Map<string, number>();
+
+  get size(): number {
+    return this.store.size;
+  }
+
+  /** Those that can be used; the same array until something changes. */
+  get usable(): readonly Endpoint[] {
+    return this.store.usable;
+  }
+
+  /** The addresses in the order in which their holds began. */
+  get addresses(): readonly string[] {
+    return [...this.store.values()].map(({ address }) => address);
+  }
+
+  /** Since when the first of them is held; `undefined` if there is none. */
+  get firstSince(): number | undefined {
+    return this.since.values().next().value;
+  }
+
+  has(address: string): boolean {
+    return this.store.hasAddress(address);
+  }
+
+  entries(): IterableIterator<[string, Endpoint]> {
+    return this.store.entries();
+  }
+
+  /** Begins a hold. */
+  hold(key: string, endpoint: Endpoint, now: number): void {
+    this.since.delete(key);
+    this.store.put(key, endpoint);
+    this.since.set(key, now);
+  }
+
+  /** Ends the hold of a key, if there is one. */
+  drop(key: string): Endpoint | undefined {
+    this.since.delete(key);
+    return this.store.delete(key);
+  }
+
+  /**
+   * Ends every hold of a record that is listed again, be it under another key of its address.
+   *
+   * @returns the addresses, one for each hold
+   */
+  dropListed(key: string, address: string): string[] {
+    if (this.store.size === 0) return [];
+    const own = this.drop(key);
+    const others = this.store.keysOf(address);
+    for (const other of others) this.drop(other);
+    return [...(own === undefined ? [] : [own.address]), ...others.map(() => address)];
+  }
+
+  /** Ends the holds of all endpoints that are no longer wanted. O(n). */
+  dropUnless(isWanted: (endpoint: Endpoint) => boolean): string[] {
+    const over = [...this.store.entries()].filter(([, endpoint]) => !isWanted(endpoint));
+    for (const [key] of over) this.drop(key);
+    return over.map(([, { address }]) => address);
+  }
+
+  /** Ends the holds that began at a time or before it. */
+  dropUntil(latest: number): string[] {
+    const addresses: string[] = [];
+    for (const [key, since] of this.since) {
+      if (since > latest) break;
+      const dropped = this.drop(key);
+      if (dropped !== undefined) addresses.push(dropped.address);
+    }
+    return addresses;
+  }
+
+  /** Every hold begins anew. */
+  restart(now: number): void {
+    for (const key of this.since.keys()) this.since.set(key, now);
+  }
+}

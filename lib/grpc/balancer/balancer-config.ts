@@ -1,0 +1,49 @@
+/** The balancer's configuration inside a gRPC service config, and the one name it is registered under. */
+import type { PipelineOptions } from '../../balance/candidate-pipeline.js';
+import type { OutlierOptions } from '../../balance/modifiers/outlier-detection.js';
+import type { Policy } from '../../balance/policy.js';
+import type { SubsetOptions } from '../../balance/modifiers/subset.js';
+import type { TypedLoadBalancingConfig } from '../grpc-js/grpc-experimental.js';
+import type { RampOptions } from '../connection/connection-ramp.js';
+
+/** The name under which grpc-js knows the balancer. */
+export const BALANCER_NAME = 'nestjs_grpc_discovery';
+
+/** How a channel balances: a policy, and what modifies it. */
+export interface BalancerSettings {
+  readonly policy: Policy;
+  readonly pipeline: PipelineOptions;
+  /** `undefined`: nothing is ejected. */
+  readonly outliers: OutlierOptions | undefined;
+  /** `undefined`: all endpoints. */
+  readonly subset: SubsetOptions | undefined;
+  /** The service to ask `grpc.health.v1` about; empty: the server as a whole; `undefined`: do not ask. */
+  readonly healthService: string | undefined;
+  readonly ramp: RampOptions;
+  readonly connectTimeoutMs: number;
+}
+
+/** Settings in the form grpc-js hands to a balancer. */
+export class BalancerConfig implements TypedLoadBalancingConfig {
+  constructor(readonly settings: BalancerSettings) {}
+
+  getLoadBalancerName(): string {
+    return BALANCER_NAME;
+  }
+
+  /** For gRPC's own traces: functions in the settings are left out. */
+  toJsonObject(): object {
+    return { [BALANCER_NAME]: { settings: this.settings } };
+  }
+
+  /** Called by grpc-js with the entry that `loadBalancingEntry` made, in the same process. */
+  static createFromJson(entry: { readonly settings?: BalancerSettings }): BalancerConfig {
+    if (entry.settings === undefined) throw new Error(`${BALANCER_NAME} needs settings`);
+    return new BalancerConfig(entry.settings);
+  }
+}
+
+/** The entry of a service config's `loadBalancingConfig` that stands for these settings. */
+export function loadBalancingEntry(settings: BalancerSettings): Readonly<Record<string, object>> {
+  return { [BALANCER_NAME]: { settings } };
+}

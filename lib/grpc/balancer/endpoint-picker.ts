@@ -1,0 +1,201 @@
+/** A picker of ours in the form a gRPC channel asks for: per call it chooses a connection and listens to how the call ends. */
+import { Metadata, status } from '@grpc/grpc-js';
+import { callOutcome, refusalMs } from '../../balance/load/call-outcome.js';
+import type { EndpointLoad } from '../../balance/load/endpoint-load.js';
+import type { Picker, PickRequest } from '../../balance/picker.js';
+import type { Random } from '../../core/clock.js';
+import type { EndpointConnection } from '../connection/endpoint-connection.js';
+import { HASH_KEY_HEADER } from '../interceptors/hash-key.js';
+import {
+  type GrpcPickArgs,
+  type GrpcPicker,
+  type GrpcPickResult,
+  PickResultType,
+  type Subchannel,
+} from '../grpc-js/grpc-experimental.js';
+import { WHOLE_ANSWER, type WholeAnswerMark, withWholeAnswer } from '../grpc-js/whole-answer.js';
+
+/** What a picker tells its balancer, and what it asks it for. */
+export interface PickerHost {
+  now(): number;
+  /** A call was sent on its way. */
+  onPick(): void;
+  /** A measured call failed. */
+  onFailure(load: EndpointLoad): void;
+  /** Whether calls are to be measured; where nothing depends on it they are only counted. */
+  readonly measures: boolean;
+}
+
+/** Under this key a config selector marks calls whose duration says nothing about the server. */
+export const STREAM_MARK = 'nestjs_grpc_discovery_stream';
+
+/** How often a call is given another chance to land elsewhere: chance may choose the same endpoint many times. */
+const REPICKS = 16;
+
+/** Where a call's earlier attempts went, and its lot. gRPC hands every pick of one call the same object, and no other call. */
+const TRIED = Symbol('nestjs_grpc_discovery_tried');
+const LOT = Symbol('nestjs_grpc_discovery_lot');
+type PickHistory = { [TRIED]?: EndpointConnection | EndpointConnection[]; [LOT]?: number };
+
+/** The call waits for the next picker. */
+const QUEUED = {
+  pickResultType: PickResultType.QUEUE,
+  subchannel: null,
+  status: null,
+  onCallStarted: null,
+  onCallEnded: null,
+} as GrpcPickResult;
+
+/** The picker of a channel while at least one endpoint is ready. */
+export class EndpointPicker implements GrpcPicker {
+  private readonly request = new MetadataRequest();
+
+  constructor(
+    private readonly picker: Picker<EndpointConnection>,
+    private readonly host: PickerHost,
+  ) {}
+
+  pick({ metadata, extraPickInfo }: GrpcPickArgs): GrpcPickResult {
+    const { host } = this;
+    const call = extraPickInfo as PickHistory;
+    this.request.begin(metadata, call);
+    let connection: EndpointConnection;
+    try {
+      connection = this.pickUntried(call);
+    } catch (error) {
+      return dropped(error);
+    }
+    host.onPick();
+    // Lost in this turn of the event loop, as all others this picker came across: the next picker is on its way.
+    if (connection.state !== 'ready') return QUEUED;
+    // Bound here: by the time the call ends, the endpoint may be another process with statistics of its own.
+    const { load } = connection;
+    const subchannel = subchannelFor(extraPickInfo, connection);
+    if (!host.measures) return completed(subchannel, load.enter, load.leave);
+    const isTimed = extraPickInfo[STREAM_MARK] === undefined;
+    let startedMs = 0;
+    return completed(
+      subchannel,
+      () => {
+        startedMs = host.now();
+        load.started(startedMs, isTimed);
+      },
+      (code, details, trailers) => {
+        const outcome = callOutcome(code, details);
+        const refusedMs = outcome === 'failure' ? refusalMs(code, pushback(trailers)) : 0;
+        load.ended(host.now(), startedMs, outcome, isTimed, refusedMs);
+        if (outcome === 'failure' || outcome === 'timeout') host.onFailure(load);
+      },
+    );
+  }
+
+  /**
+   * A retried or hedged call goes where it was not yet, if the policy has such an endpoint: the one that failed, or does not answer,
+   * is the least likely to. No call goes where the connection has just been lost.
+   */
+  private pickUntried(call: PickHistory): EndpointConnection {
+    // Who is not measured needs no time, and asking for it is most of what such a pick costs.
+    const nowMs = this.host.measures ? this.host.now() : 0;
+    const connection = this.picker.pick(this.request, nowMs);
+    if (connection === undefined) throw new Error('it chose nobody');
+    if (connection.state === 'ready' && call[TRIED] === undefined) {
+      call[TRIED] = connection;
+      return connection;
+    }
+    return this.pickAgain(call, connection, nowMs);
+  }
+
+  private pickAgain(
+    call: PickHistory,
+    first: EndpointConnection,
+    nowMs: number,
+  ): EndpointConnection {
+    const tried = [call[TRIED] ?? []].flat();
+    const isFree = (one: EndpointConnection): boolean =>
+      one.state === 'ready' && !tried.includes(one);
+    let connection = first;
+    for (let turn = 0; turn < REPICKS && !isFree(connection); turn++) {
+      connection = this.picker.pick(this.request, nowMs);
+    }
+    if (!isFree(connection)) {
+      connection = this.picker.pickOther?.(this.request, nowMs, isFree) ?? connection;
+    }
+    if (connection.state === 'ready') call[TRIED] = [...tried, connection];
+    return connection;
+  }
+}
+
+function subchannelFor(
+  call: WholeAnswerMark,
+  { subchannel }: EndpointConnection,
+): Subchannel | undefined {
+  const retried = call[WHOLE_ANSWER];
+  if (retried === undefined || subchannel === undefined) return subchannel;
+  return withWholeAnswer(subchannel, retried);
+}
+
+function completed(
+  subchannel: Subchannel | undefined,
+  onCallStarted: GrpcPickResult['onCallStarted'],
+  onCallEnded: GrpcPickResult['onCallEnded'],
+): GrpcPickResult {
+  return {
+    pickResultType: PickResultType.COMPLETE,
+    subchannel: subchannel ?? null,
+    status: null,
+    onCallStarted,
+    onCallEnded,
+  } as GrpcPickResult;
+}
+
+/** When the server says that a call may be tried again (gRFC A6), as it was sent. */
+function pushback(trailers: Metadata): string | undefined {
+  return trailers.get('grpc-retry-pushback-ms')[0]?.toString();
+}
+
+/** What to say of a policy that threw: it is the user's own, and its fault must neither end the process nor leave calls waiting. */
+export function policyFailure(error: unknown): string {
+  const what = error instanceof Error ? error.message : String(error);
+  return `the client's load balancing policy failed: ${what}`;
+}
+
+/** The policy failed: so does the call, at once and for good. */
+function dropped(error: unknown): GrpcPickResult {
+  const details = policyFailure(error);
+  return {
+    pickResultType: PickResultType.DROP,
+    subchannel: null,
+    status: { code: status.INTERNAL, details, metadata: new Metadata() },
+    onCallStarted: null,
+    onCallEnded: null,
+  } as GrpcPickResult;
+}
+
+/** One object for all calls: a pick reads it and keeps nothing. */
+class MetadataRequest implements PickRequest {
+  private metadata: Metadata | undefined;
+  private call: PickHistory = {};
+  private hashKey: string | undefined;
+
+  begin(metadata: Metadata, call: PickHistory): void {
+    this.metadata = metadata;
+    this.call = call;
+    this.hashKey = undefined;
+  }
+
+  lot(random: Random): number {
+    this.call[LOT] ??= random();
+    return this.call[LOT];
+  }
+
+  header(name: string): string | undefined {
+    if (name === HASH_KEY_HEADER && this.hashKey !== undefined) return this.hashKey;
+    const value = this.metadata?.get(name)[0];
+    if (value === undefined) return undefined;
+    if (name !== HASH_KEY_HEADER) return String(value);
+    // Read once, and not sent.
+    this.metadata?.remove(name);
+    this.hashKey = String(value);
+    return this.hashKey;
+  }
+}

@@ -1,0 +1,66 @@
+/** Makes the pickers of one balancer, each in the place of the one before, and says when weights are due to change. */
+import { composePools } from '../../balance/candidate-pipeline.js';
+import { FleetLoad } from '../../balance/load/fleet-load.js';
+import type { Picker } from '../../balance/picker.js';
+import { createPipelinePicker, isWeighted } from '../../balance/policy.js';
+import type { CancelTimer } from '../../core/clock.js';
+import type { BalancerSettings } from './balancer-config.js';
+import type { BalancerPorts } from '../connection/connection-context.js';
+import type { EndpointConnection } from '../connection/endpoint-connection.js';
+
+/** The succession of pickers over one fleet. */
+export class FleetPicker {
+  /** The sums over all endpoints. */
+  readonly fleet = new FleetLoad();
+  private current: Picker<EndpointConnection> | undefined;
+  private cancelTimer: CancelTimer | undefined;
+
+  /** @param onDue the weights have changed by time alone: another picker is wanted */
+  constructor(
+    private readonly ports: BalancerPorts,
+    private readonly onDue: () => void,
+  ) {}
+
+  /**
+   * The picker for the connections as they are. O(n).
+   *
+   * @param isEjected whether outlier detection leaves a connection out
+   * @returns `undefined` if no connection that is ready may be called
+   */
+  next(
+    { policy, pipeline }: BalancerSettings,
+    connections: Iterable<EndpointConnection>,
+    isEjected: (connection: EndpointConnection) => boolean,
+  ): Picker<EndpointConnection> | undefined {
+    const { clock, random } = this.ports;
+    const pools = composePools(
+      {
+        candidates: [...connections],
+        isReady: ({ state }) => state === 'ready',
+        isMissing: ({ state }) => state === 'failed',
+        isEjected,
+        isWeighted: isWeighted(policy),
+      },
+      pipeline,
+      clock.now(),
+    );
+    this.stop();
+    if (pools.recomputeMs !== undefined) {
+      this.cancelTimer = clock.setTimer(pools.recomputeMs, this.onDue);
+    }
+    const { fleet } = this;
+    const canary = pipeline.routing?.canary;
+    this.current = createPipelinePicker(policy, pools, canary, { random, fleet }, this.current);
+    return this.current;
+  }
+
+  /** Nobody can be called: the next picker follows none. */
+  forget(): void {
+    this.current = undefined;
+    this.stop();
+  }
+
+  stop(): void {
+    this.cancelTimer?.();
+  }
+}

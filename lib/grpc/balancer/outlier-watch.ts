@@ -1,0 +1,93 @@
+/** Runs outlier detection over a balancer's connections: judges them at intervals and remembers who is out. */
+import type { CallTally } from '../../balance/load/call-tally.js';
+import {
+  isEjected,
+  type OutlierOptions,
+  type OutlierState,
+  stepOutliers,
+  wantsOutlierStep,
+} from '../../balance/modifiers/outlier-detection.js';
+import type { CancelTimer, Clock } from '../../core/clock.js';
+import type { EndpointConnection } from '../connection/endpoint-connection.js';
+
+/**
+ * Between two judgements, in milliseconds, however many calls fail: each goes over the whole fleet, and where all of it fails it ejects
+ * nobody.
+ */
+const LEAST_INTERVAL_MS = 50;
+
+/** Who is ejected, as last judged. */
+export class OutlierWatch {
+  private state: OutlierState = new Map();
+  private cancelTimer: CancelTimer | undefined;
+  /** When it was last judged before the interval was over. */
+  private earlyMs = -Infinity;
+  private dueMs = Infinity;
+  private stopped = false;
+
+  /**
+   * @param connections the connections to judge, asked for at each step
+   * @param isUsable whether one could be called, ejected or not
+   * @param onChange somebody was ejected or returned
+   */
+  constructor(
+    private options: OutlierOptions,
+    private readonly clock: Clock,
+    private readonly connections: () => Iterable<EndpointConnection>,
+    private readonly isUsable: (connection: EndpointConnection) => boolean,
+    private readonly onChange: () => void,
+  ) {
+    this.judge();
+  }
+
+  isEjected(tally: CallTally): boolean {
+    return isEjected(this.state, tally);
+  }
+
+  /** Goes on by other options; who is out stays out. */
+  configure(options: OutlierOptions): void {
+    this.options = options;
+  }
+
+  /** A call failed: judges soon where that may make the difference. */
+  onFailure(tally: CallTally): void {
+    if (this.stopped || !wantsOutlierStep(tally, this.options)) return;
+    const nowMs = this.clock.now();
+    const waitMs = this.earlyMs + LEAST_INTERVAL_MS - nowMs;
+    if (waitMs > 0) {
+      this.judgeIn(waitMs);
+      return;
+    }
+    this.earlyMs = nowMs;
+    this.judge();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.cancelTimer?.();
+  }
+
+  /** Judges now. To be called when endpoints have joined as well: from then on their calls count. */
+  judge(): void {
+    const members = Array.from(this.connections(), (connection) => ({
+      tally: connection.load.tally,
+      usable: this.isUsable(connection),
+    }));
+    const step = stepOutliers(this.state, members, this.options, this.clock.now());
+    this.state = step.state;
+    this.dueMs = Infinity;
+    this.judgeIn(step.nextStepMs);
+    if (step.ejected.length > 0 || step.returned.length > 0) this.onChange();
+  }
+
+  private judgeIn(delayMs: number): void {
+    const dueMs = this.clock.now() + delayMs;
+    if (dueMs >= this.dueMs) return;
+    this.dueMs = dueMs;
+    this.cancelTimer?.();
+    this.cancelTimer = this.clock.setTimer(delayMs, () => {
+      this.earlyMs = this.clock.now();
+      this.judge();
+    });
+  }
+}

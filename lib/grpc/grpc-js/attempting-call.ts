@@ -1,0 +1,131 @@
+/**
+ * What this library relies on inside grpc-js to govern the attempts of a call, and what it marks calls with. Whoever governs them is
+ * `grpc-private-attempts.ts`.
+ */
+import type { MethodConfig, status, StatusObject } from '@grpc/grpc-js';
+import { LoadBalancingCall } from '@grpc/grpc-js/build/src/load-balancing-call.js';
+import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
+import type { RetryThrottle } from '../../balance/load/retry-throttle.js';
+
+/** Under this key a config selector marks the calls that are its own, and so ours. */
+export const OWN_CALL = Symbol('nestjs_grpc_discovery_own_call');
+
+/** What holds for the attempts of a call. */
+export interface AttemptRules {
+  /** Asked before each attempt but the first; `undefined`: never stop. */
+  readonly throttle: RetryThrottle | undefined;
+  /** Asked before an attempt is sent again that servers have refused more than once. */
+  readonly refusals: RetryThrottle;
+}
+
+/** What a call config may carry of it. */
+export interface OwnCallMark {
+  readonly [OWN_CALL]: AttemptRules;
+}
+
+/** The part of grpc-js's `LoadBalancingCall` that is used. */
+interface Attempt {
+  /** Its stream on a connection; `null` while it waits for one. */
+  readonly child: object | null;
+  getPeer(): string;
+}
+
+/** The part of grpc-js's `RetryingCall` that is used or replaced. */
+export interface AttemptingCall {
+  readonly callConfig: Partial<OwnCallMark> & { readonly methodConfig: MethodConfig };
+  readonly channel: { getTarget(): string };
+  readonly listener: { onReceiveMetadata(headers: StatusObject['metadata']): void } | null;
+  /** One of the states below, or another. */
+  readonly state: string;
+  readonly maxAttempts: number;
+  /** How many there were, those that were not sent included. */
+  attempts: number;
+  /** Whether an attempt that a server refused has been sent once more. */
+  transparentRetryUsed: boolean;
+  retryThrottler:
+    Pick<RetryThrottle, 'addCallFailed' | 'addCallSucceeded' | 'canRetryCall'> | undefined;
+  hedgingTimer: NodeJS.Timeout | null;
+  readonly underlyingCalls: readonly { readonly state: string; readonly call: Attempt }[];
+  start(metadata: unknown, listener: unknown): void;
+  maybeStartHedgingAttempt(): void;
+  maybeStartHedgingTimer(): void;
+  maybeRetryCall(pushbackMs: number | null, callback: (isRetried: boolean) => void): void;
+  getPushback(trailers: StatusObject['metadata']): number | null;
+  handleChildStatus(ended: StatusObject, index: number): void;
+  handleProcessedStatus(ended: StatusObject, index: number, pushbackMs: number | null): void;
+  isStatusCodeInList(list: readonly (status | string)[], code: status): boolean;
+  commitCall(index: number): void;
+  reportStatus(ended: StatusObject): void;
+  cancelWithStatus(code: status, details: string): void;
+  getDeadlineInfo(): string[];
+}
+
+/** What a call is until it has been answered, while it may be retried. */
+export const RETRY = 'RETRY';
+/** What a call is until it has been answered, while it may be hedged. */
+export const HEDGING = 'HEDGING';
+/** What a call is that has been cancelled, or may have one attempt only. */
+export const NO_RETRY = 'NO_RETRY';
+/** What an attempt is until it has ended. */
+export const ACTIVE = 'ACTIVE';
+
+/** A release without one of these does not fit. */
+const REQUIRED_METHODS = [
+  'start',
+  'maybeStartHedgingAttempt',
+  'maybeStartHedgingTimer',
+  'maybeRetryCall',
+  'getPushback',
+  'handleChildStatus',
+  'handleProcessedStatus',
+  'isStatusCodeInList',
+  'commitCall',
+  'reportStatus',
+  'cancelWithStatus',
+  'getDeadlineInfo',
+] as const;
+const REQUIRED_FIELDS = [
+  'channel',
+  'listener',
+  'callConfig',
+  'state',
+  'maxAttempts',
+  'attempts',
+  'transparentRetryUsed',
+  'retryThrottler',
+  'hedgingTimer',
+  'underlyingCalls',
+] as const;
+
+/** What grpc-js's calls lack of that, by name; nothing where it fits. */
+export function missingFromAttempts(
+  type: typeof RetryingCall = RetryingCall,
+  attemptType: typeof LoadBalancingCall = LoadBalancingCall,
+): string[] {
+  const prototype: unknown = type?.prototype;
+  const methods = REQUIRED_METHODS.filter(
+    (name) => typeof (prototype as Partial<AttemptingCall> | undefined)?.[name] !== 'function',
+  );
+  if (methods.length > 0) return methods.map((name) => `RetryingCall.${name}`);
+  // A call that is never started: the constructor only keeps what it is given.
+  const call: object = Reflect.construct(type, [
+    { getOptions: () => ({}) },
+    { methodConfig: { name: [] } },
+  ]);
+  const missing = REQUIRED_FIELDS.filter((name) => !(name in call));
+  const attempt: object = Reflect.construct(attemptType, [{ getServiceUrl: () => '' }]);
+  return [
+    ...missing.map((name) => `RetryingCall.${name}`),
+    ...('child' in attempt ? [] : ['LoadBalancingCall.child']),
+  ];
+}
+
+/** Whether an attempt of the call is under way, or waits for a connection. */
+export function hasActiveAttempt({ underlyingCalls }: AttemptingCall): boolean {
+  return underlyingCalls.some(({ state }) => state === ACTIVE);
+}
+
+/** Whether the throttle forbids the call another attempt. */
+export function isThrottled({ retryThrottler }: AttemptingCall): boolean {
+  return retryThrottler?.canRetryCall() === false;
+}

@@ -1,0 +1,91 @@
+/**
+ * Which schemes are answered by registries. grpc-js keeps one table of resolvers per process; this file owns our entries
+ * in it, so that several applications with registries of their own do not disturb each other.
+ */
+import type { ChannelOptions } from '@grpc/grpc-js';
+import { DiscoveryError } from '../../core/discovery-error.js';
+import { DEFAULT_REMOVAL_GUARD } from '../../core/snapshot/removal-guard.js';
+import { DirectoryPool } from '../../registry/directory/directory-pool.js';
+import type { Registry } from '../../registry/registry.js';
+import { systemClock } from '../../registry/system-clock.js';
+import {
+  assertSupportedGrpc,
+  type GrpcUri,
+  registerResolver,
+  type ResolverListener,
+} from '../grpc-js/grpc-experimental.js';
+import { governAttempts } from '../grpc-js/grpc-private-attempts.js';
+import { installBalancer } from '../balancer/install-balancer.js';
+import { exemptFromProxies } from '../grpc-js/proxy-exemption.js';
+import { RegistryResolver } from './registry-resolver.js';
+
+/** Schemes that gRPC itself gives a meaning. */
+const RESERVED_SCHEMES = [
+  'dns',
+  'ipv4',
+  'ipv6',
+  'unix',
+  'unix-abstract',
+  'vsock',
+  'xds',
+  'passthrough',
+  'http',
+  'https',
+];
+
+const installed = new Set<string>();
+const defaults = new Map<string, DirectoryPool[]>();
+
+/**
+ * Makes a scheme resolvable for channels that carry their own discovery. May be called again.
+ *
+ * @throws DiscoveryError `INVALID_OPTION` for a scheme that is malformed or gRPC's own, `UNSUPPORTED_VERSION`
+ */
+export function installResolver(scheme: string): void {
+  if (installed.has(scheme)) return;
+  if (!/^[a-z][a-z0-9+.-]*$/.test(scheme) || RESERVED_SCHEMES.includes(scheme)) {
+    throw new DiscoveryError(
+      'INVALID_OPTION',
+      `registry scheme "${scheme}" cannot be used; allowed: lower case letters, digits, "+", ".", "-", starting with a letter, and none of ${RESERVED_SCHEMES.join(', ')}`,
+    );
+  }
+  assertSupportedGrpc();
+  governAttempts(installed);
+  installBalancer();
+  // grpc-js compares schemes by case, URIs do not: the spellings that somebody may use.
+  const capitalised = scheme.charAt(0).toUpperCase() + scheme.slice(1);
+  for (const spelling of [scheme, capitalised, scheme.toUpperCase()]) {
+    registerResolver(spelling, TableResolver);
+    exemptFromProxies(spelling);
+  }
+  installed.add(scheme);
+}
+
+/**
+ * Makes `scheme:///service` dialable for every grpc-js channel of the process, and so for Nest's own `ClientsModule`:
+ * after `registerDiscoveryResolver(new EtcdRegistry({ hosts }))` the target `etcd:///api` resolves. Without a
+ * `grpc.service_config` of its own a channel balances by `round_robin`. Of several registries with one scheme the one
+ * registered last answers; clients of `DiscoveryModule` always use their own module's registry.
+ *
+ * @returns takes the registration back; the registry itself is not closed
+ * @throws DiscoveryError `INVALID_OPTION`, `UNSUPPORTED_VERSION`
+ */
+export function registerDiscoveryResolver(registry: Registry): () => void {
+  const { scheme } = registry;
+  installResolver(scheme);
+  const pool = new DirectoryPool(registry, {
+    clock: systemClock,
+    removalGuard: DEFAULT_REMOVAL_GUARD,
+  });
+  defaults.set(scheme, [...(defaults.get(scheme) ?? []), pool]);
+  return () => {
+    const others = (defaults.get(scheme) ?? []).filter((other) => other !== pool);
+    defaults.set(scheme, others);
+  };
+}
+
+class TableResolver extends RegistryResolver {
+  constructor(target: GrpcUri, listener: ResolverListener, options: ChannelOptions) {
+    super(target, listener, options, (scheme) => defaults.get(scheme)?.at(-1));
+  }
+}

@@ -1,0 +1,57 @@
+/** Nest's gRPC client over a discovered channel. */
+import type { Client } from '@grpc/grpc-js';
+import { ClientGrpcProxy, type GrpcOptions } from '@nestjs/microservices';
+import { didYouMean } from '../../core/closest-name.js';
+import { packageNames } from '../../grpc/service-config/method-catalog.js';
+import type { DirectoryLease } from '../../registry/directory/directory-pool.js';
+import { rejectOption } from '../options/option-reader.js';
+
+/** Nest's client, with a look at what it has loaded and opened; its list is followed for as long as it is open. */
+export class DiscoveredClient extends ClientGrpcProxy {
+  private lease: DirectoryLease | undefined;
+
+  /** @throws DiscoveryError `INVALID_OPTION` where a package is not in the proto */
+  constructor(
+    options: GrpcOptions['options'],
+    private readonly onClose: (client: DiscoveredClient) => void,
+  ) {
+    super(options);
+  }
+
+  /** The proto packages, as grpc-js loaded them. */
+  get packages(): readonly unknown[] {
+    return this.grpcClients;
+  }
+
+  /** The channels opened so far: one per proto service in use. */
+  get openChannels(): ReturnType<Client['getChannel']>[] {
+    return [...this.clients.values()].map((client: Client) => client.getChannel());
+  }
+
+  /** Nest's own, which tells of a package that is not there, and not of those that are. */
+  override lookupPackage(root: object, name: string): unknown {
+    const path = name === '' || name === undefined ? [] : name.split('.');
+    const found = path.reduce<unknown>(
+      (node, key) =>
+        typeof node === 'object' && node !== null && Object.hasOwn(node, key)
+          ? Reflect.get(node, key)
+          : undefined,
+      root,
+    );
+    if (found !== undefined) return found;
+    const known = packageNames(root);
+    const allowed = `a package of the proto, which has ${known.map((one) => JSON.stringify(one)).join(', ')}`;
+    return rejectOption('client.package', name, `${allowed}${didYouMean(name, known)}`);
+  }
+
+  /** Has a list followed until this client is closed. */
+  hold(lease: DirectoryLease): void {
+    this.lease = lease;
+  }
+
+  override close(): void {
+    super.close();
+    this.lease?.release();
+    this.onClose(this);
+  }
+}

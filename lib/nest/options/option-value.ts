@@ -1,0 +1,46 @@
+/**
+ * How a wrong option's value is shown: as it is where the option is known and is none to hold a secret, else by its kind alone. A
+ * password may stand anywhere in place of something else, so a list of names that may hold one is never complete.
+ */
+import { printableBeginning } from '../../core/printable-text.js';
+
+/** Options whose values are never shown, not even their kind, the misspelt ones among them. */
+const SECRET =
+  /pass|secret|token|cred|auth$|auth\.(?!username$)|tls\.(?!ca$|cert$)|etcd\.\w*key|privatekey/i;
+/** What says how to reach a registry. */
+const REGISTRY = /^(?:etcd|registry)(?:$|\.)/;
+/** A user and password before a host, as in `http://user:password@host`; either may hold anything. */
+const USER_INFO = /^(\w+:\/\/)?[^]*@/;
+const MAX_CHARACTERS = 80;
+
+/** The value of a known option, for messages. */
+export function describeValue(option: string, value: unknown): string {
+  if (SECRET.test(option)) return 'a value that is not shown';
+  if (REGISTRY.test(option)) return describeKind(value);
+  if (typeof value !== 'string') return isScalar(value) ? String(value) : describeKind(value);
+  const text = JSON.stringify(value.replace(USER_INFO, '$1…@'));
+  return printableBeginning(text, MAX_CHARACTERS + 2);
+}
+
+/** The value of an option that does not exist, for messages: what it was meant to be is not known. */
+export function describeUnknown(option: string, value: unknown): string {
+  if (SECRET.test(option)) return 'a value that is not shown';
+  return isScalar(value) && !REGISTRY.test(option) ? String(value) : describeKind(value);
+}
+
+/** The kind of a value: `a string`, `an array of 2`, `an object with a, b`. */
+export function describeKind(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'boolean') return String(value);
+  if (value === '') return '""';
+  if (value instanceof Uint8Array) return 'bytes';
+  if (Array.isArray(value)) return value.length === 0 ? '[]' : `an array of ${value.length}`;
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const names = Object.keys(value);
+  if (names.length === 0) return '{}';
+  const shown = names.slice(0, 5).map((name) => printableBeginning(name, 40));
+  return `an object with ${shown.join(', ')}${names.length > 5 ? ', …' : ''}`;
+}
+
+function isScalar(value: unknown): boolean {
+  return value === null || ['undefined', 'number', 'boolean', 'bigint'].includes(typeof value);
+}

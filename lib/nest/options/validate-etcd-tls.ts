@@ -1,0 +1,68 @@
+/** Checks the `etcd.tls` option, down to what is in its certificates: OpenSSL takes a CA it cannot read for none. */
+import { X509Certificate } from 'node:crypto';
+import { ChannelCredentials } from '@grpc/grpc-js';
+import type { EtcdTls } from '../../etcd/etcd-options.js';
+import { refuseOption, requireObject, requireString } from './option-reader.js';
+
+const CERTIFICATE =
+  'PEM text or bytes of a certificate (-----BEGIN CERTIFICATE-----), not the name of a file';
+const KEY =
+  'PEM text or bytes of a private key (-----BEGIN PRIVATE KEY-----), not the name of a file';
+
+/**
+ * @param secure whether the hosts are `https://`
+ * @throws DiscoveryError `INVALID_OPTION`
+ */
+export function validateEtcdTls(value: unknown, secure: boolean): EtcdTls {
+  const { ca, cert, key } = requireObject('etcd.tls', value, ['ca', 'cert', 'key']);
+  if (!secure) refuseOption('etcd.tls', 'given with http:// hosts', 'https:// hosts');
+  if ((cert === undefined) !== (key === undefined)) {
+    const shown = cert === undefined ? 'undefined' : 'given';
+    refuseOption('etcd.tls.cert', shown, 'cert and key together');
+  }
+  const authority = certificate('etcd.tls.ca', ca);
+  if (cert === undefined) return Object.freeze({ ca: authority });
+  const tls = {
+    ca: authority,
+    cert: certificate('etcd.tls.cert', cert),
+    key: pem('etcd.tls.key', key, KEY),
+  };
+  try {
+    const [rootCertificates, privateKey, chain] = [tls.ca, tls.key, tls.cert].map(toBuffer);
+    ChannelCredentials.createSsl(rootCertificates, privateKey, chain);
+  } catch (error) {
+    const shown = `refused beside its key (${error instanceof Error ? error.message : 'unknown'})`;
+    refuseOption(
+      'etcd.tls.cert',
+      shown,
+      'a certificate, and with it the private key it was made for',
+    );
+  }
+  // Not seen by whoever prints the options, or what holds them.
+  return Object.freeze(Object.defineProperty(tls, 'key', { enumerable: false }));
+}
+
+function certificate(option: string, value: unknown): string | Uint8Array {
+  const given = pem(option, value, CERTIFICATE);
+  try {
+    // Reads the first one of a bundle.
+    void new X509Certificate(given);
+    return given;
+  } catch {
+    return refuseOption(option, 'PEM that holds no certificate', CERTIFICATE);
+  }
+}
+
+function pem(option: string, value: unknown, allowed: string): string | Uint8Array {
+  const given =
+    value instanceof Uint8Array && value.length > 0 ? value : requireString(option, value, allowed);
+  const text = typeof given === 'string' ? given : Buffer.from(given).toString('latin1');
+  if (text.includes('-----BEGIN ')) return given;
+  // Whatever it is, it may be a key that was put in the wrong place.
+  const isFileName = /^[^\n]{1,200}\.(pem|crt|cer|key)$/i.test(text);
+  return refuseOption(option, isFileName ? 'the name of a file' : 'no PEM', allowed);
+}
+
+function toBuffer(given: string | Uint8Array): Buffer {
+  return typeof given === 'string' ? Buffer.from(given) : Buffer.from(given);
+}

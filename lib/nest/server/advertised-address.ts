@@ -1,0 +1,101 @@
+/** The address under which clients can reach a server that was bound on this machine. */
+import { createSocket } from 'node:dgram';
+import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { formatAddress, isWildcardHost, parseAddress } from '../../core/address.js';
+import { DiscoveryError } from '../../core/discovery-error.js';
+import type { BoundServer } from './grpc-servers.service.js';
+
+/** What decides about the address. */
+export interface AdvertisedAddressInput {
+  readonly server: BoundServer;
+  /** Option `address`: taken as it is. */
+  readonly address: string | undefined;
+  /** Option `host`: taken with the bound port. */
+  readonly host: string | undefined;
+  /** `POD_IP` of the environment, where an orchestrator sets it. */
+  readonly podIp: string | undefined;
+  /** A host and port of the registry: the interface that routes to it faces the clients too. */
+  readonly registryHost: string | undefined;
+  /** Told when something that was given is passed over, and why. */
+  readonly onWarning: (text: string) => void;
+}
+
+/**
+ * Option `address`; else the bound port with: option `host`, the bound host, or for a wildcard host the first of `POD_IP`,
+ * the address of the interface that routes to the registry, the first non-internal interface, loopback. Never a wildcard,
+ * never port 0.
+ *
+ * @throws DiscoveryError `INVALID_OPTION` where the port cannot be told (channelz switched off and `:0`), or nobody could dial it
+ */
+export async function advertisedAddress(input: AdvertisedAddressInput): Promise<string> {
+  if (input.address !== undefined) return input.address;
+  const { url, addresses } = input.server;
+  if (url.startsWith('unix:')) return url;
+  const written = splitUrl(url);
+  const bound = addresses.map(parseAddress).find((address) => address?.kind === 'tcp');
+  const port = bound?.kind === 'tcp' ? bound.port : written.port;
+  if (port === 0) {
+    throw new DiscoveryError(
+      'INVALID_OPTION',
+      `the port of the gRPC server at "${url}" cannot be told with channelz switched off; allowed: a fixed port in url, or option service.address`,
+    );
+  }
+  const address = formatAddress(input.host ?? (await hostFor(written.host, input)), port);
+  if (parseAddress(address) !== undefined) return address;
+  throw new DiscoveryError(
+    'INVALID_OPTION',
+    `the gRPC server at "${url}" would be advertised as "${address}", which nobody can dial; allowed: host:port in url, or option service.address`,
+  );
+}
+
+/** What gRPC may have before the host of a server's url (grpc/doc/naming.md). */
+const SCHEME = /^(?:dns|ipv4|ipv6):(?:\/\/[^/]*\/)?/i;
+
+function splitUrl(url: string): { readonly host: string; readonly port: number } {
+  const match = /^\[?(.*?)\]?:(\d+)$/.exec(url.replace(SCHEME, ''));
+  return { host: match?.[1] ?? url, port: Number(match?.[2] ?? 0) };
+}
+
+async function hostFor(boundHost: string, input: AdvertisedAddressInput): Promise<string> {
+  if (!isWildcardHost(boundHost)) return boundHost;
+  const podIp = usablePodIp(input);
+  if (podIp !== undefined) return podIp;
+  const routed = await routedAddress(input.registryHost);
+  return routed ?? firstExternalAddress() ?? '127.0.0.1';
+}
+
+function usablePodIp({ podIp = '', server, onWarning }: AdvertisedAddressInput) {
+  const address = podIp.trim();
+  if (address === '') return undefined;
+  if (isIP(address) !== 0 && !isWildcardHost(address)) return address;
+  onWarning(
+    `POD_IP is ${JSON.stringify(podIp)} (allowed: one IP address, no wildcard); the server at ${server.url} is advertised as if it were not set.`,
+  );
+  return undefined;
+}
+
+/** The local address the kernel would use towards a host. Connecting a datagram socket sends nothing. */
+async function routedAddress(target: string | undefined): Promise<string | undefined> {
+  const parsed = target === undefined ? undefined : parseAddress(target);
+  if (parsed === undefined || parsed.kind !== 'tcp') return undefined;
+  const socket = createSocket(parsed.host.includes(':') ? 'udp6' : 'udp4');
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.connect(parsed.port, parsed.host, resolve);
+    });
+    const { address } = socket.address();
+    return isWildcardHost(address) ? undefined : address;
+  } catch {
+    return undefined;
+  } finally {
+    socket.close();
+  }
+}
+
+function firstExternalAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const external = all.filter((entry) => !entry.internal && !entry.address.startsWith('fe80:'));
+  return (external.find((entry) => entry.family === 'IPv4') ?? external[0])?.address;
+}

@@ -1,0 +1,127 @@
+/** The records of this application: which service of which server is announced, with what, and how that stands. */
+import type { Subscription } from 'rxjs';
+import type { Endpoint } from '../../core/records/endpoint.js';
+import type { Registration, RegistrationStatus } from '../../registry/registration.js';
+import type { Registry } from '../../registry/registry.js';
+import type { BoundServer } from './grpc-servers.service.js';
+import { isOfferedAt } from './service-placement.js';
+import {
+  type RecordContent,
+  type RecordUpdate,
+  type ResolvedService,
+  updatedRecord,
+} from '../options/validate-service.js';
+import { defaultKey } from '../worker-key.js';
+
+/** One service at one server. */
+export interface Announcement {
+  readonly service: ResolvedService;
+  /** Another one once it was handed over. */
+  server: BoundServer;
+  readonly address: string;
+  readonly registration: Registration;
+}
+
+/** Makes registrations and takes them back. */
+export class Announcements {
+  private readonly entries = new Map<Announcement, Subscription>();
+  /** What `update` changed, by service: it outlives a registration. */
+  private readonly updated = new Map<string, RecordContent>();
+  private withdrawnAt = -Infinity;
+
+  /**
+   * @param maxConnectionAgeMs the age at which this application's servers leave connections, which every record says
+   * @param onChange the status of a registration changed, or one came or went
+   */
+  constructor(
+    private readonly registry: Registry,
+    private readonly maxConnectionAgeMs: number | undefined,
+    private readonly onChange: () => void,
+  ) {}
+
+  get statuses(): readonly RegistrationStatus[] {
+    return this.list().map(({ registration }) => registration.status);
+  }
+
+  /** When the last record was taken out, on the scale of `performance.now()`. */
+  get lastWithdrawalMs(): number {
+    return this.withdrawnAt;
+  }
+
+  /** All, or those of one server. */
+  list(server?: BoundServer): readonly Announcement[] {
+    const all = [...this.entries.keys()];
+    return server === undefined ? all : all.filter((entry) => entry.server === server);
+  }
+
+  has(service: ResolvedService, server: BoundServer, address: string): boolean {
+    return this.list().some(
+      (entry) =>
+        entry.service === service &&
+        // An address or key given by option is one record, however many servers stand behind it.
+        (entry.server === server || entry.address === address || service.key !== undefined),
+    );
+  }
+
+  /** Announces a service. Returns at once; the registration goes on until it succeeds. */
+  add(service: ResolvedService, server: BoundServer, address: string): Announcement {
+    const key = service.key ?? defaultKey(address);
+    const registration = this.registry.register({
+      service: service.name,
+      endpoint: this.endpoint(service, address),
+      ttlSeconds: service.ttlSeconds,
+      ...(key === undefined ? {} : { key }),
+    });
+    const announcement = { service, server, address, registration };
+    this.entries.set(
+      announcement,
+      registration.status$.subscribe(() => this.onChange()),
+    );
+    this.onChange();
+    return announcement;
+  }
+
+  /** Changes what the records of a service say, now and in registrations to come. */
+  update(service: ResolvedService, change: RecordUpdate): void {
+    const before = this.updated.get(service.name) ?? service;
+    this.updated.set(service.name, updatedRecord('update', before, change));
+    for (const entry of this.list()) {
+      if (entry.service !== service) continue;
+      entry.registration.update(this.endpoint(service, entry.address));
+    }
+  }
+
+  /**
+   * An address given by option is one record, however many servers stand behind it: it stays while another of them offers the
+   * service, which has the record from then on.
+   */
+  handOver(server: BoundServer, others: Iterable<BoundServer>): void {
+    for (const entry of this.list(server)) {
+      if (entry.service.address === undefined) continue;
+      const heir = [...others].find((other) => isOfferedAt(entry.service, other));
+      entry.server = heir ?? server;
+    }
+  }
+
+  /** Takes records out. Resolves when they are out, or the registry did not answer in time; never rejects. */
+  async withdraw(announcements: readonly Announcement[]): Promise<void> {
+    await Promise.all(announcements.map(({ registration }) => registration.close()));
+    if (announcements.length > 0) this.withdrawnAt = performance.now();
+    for (const announcement of announcements) {
+      this.entries.get(announcement)?.unsubscribe();
+      this.entries.delete(announcement);
+    }
+    this.onChange();
+  }
+
+  private endpoint(service: ResolvedService, address: string): Endpoint {
+    const { metadata, discovery } = this.updated.get(service.name) ?? service;
+    const { maxConnectionAgeMs } = this;
+    const added = {
+      ...discovery,
+      ...(maxConnectionAgeMs === undefined ? {} : { maxConnectionAgeMs }),
+    };
+    // Without any of them the record is Go's own, byte for byte.
+    return { address, metadata, ...(Object.keys(added).length === 0 ? {} : { discovery: added }) };
+  }
+}

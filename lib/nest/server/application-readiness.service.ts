@@ -1,0 +1,111 @@
+/**
+ * Whether this application can serve, by all that says so: the `readiness` option, and `grpc.health.v1` where the
+ * application serves it. Without either it is ready. With the `health` option the answer is served to others too.
+ */
+import type { Server } from '@grpc/grpc-js';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { systemClock } from '../../registry/system-clock.js';
+import { DISCOVERY_OPTIONS } from '../discovery.tokens.js';
+import { HealthServing, noticeServedHealth } from './health-serving.js';
+import { ReadinessGate, type ReadinessOptions } from '../readiness-gate.js';
+import type { ResolvedOptions } from '../options/validate-options.js';
+
+/** All gates of the application together: ready when every one is. */
+@Injectable()
+export class ApplicationReadiness {
+  private readonly logger = new Logger('DiscoveryModule');
+  private readonly gates: ReadinessGate[] = [];
+  private readonly health: HealthServing | undefined;
+  private listener: (() => void) | undefined;
+  private started = false;
+  private ended = false;
+  /** What the listener knows. */
+  private told = false;
+
+  constructor(@Inject(DISCOVERY_OPTIONS) options: ResolvedOptions) {
+    if (options.readiness !== undefined) this.addGate(options.readiness);
+    this.health = options.health ? new HealthServing() : undefined;
+  }
+
+  get isReady(): boolean {
+    return !this.ended && this.gates.every((gate) => gate.isReady);
+  }
+
+  /** Why it is not ready: what the first gate says that is closed. */
+  get reason(): string {
+    return this.gates.find((gate) => !gate.isReady)?.reason ?? 'it is shutting down';
+  }
+
+  /** What is missing for the `health` option fails the start, also of an application whose servers come later. */
+  onModuleInit(): Promise<void> {
+    return this.prepare();
+  }
+
+  /** Loads what the `health` option needs. To be waited for before a server is made: some are made before any hook is called. */
+  async prepare(): Promise<void> {
+    await this.health?.load();
+  }
+
+  onChange(listener: () => void): void {
+    this.listener = listener;
+  }
+
+  /** A server was made, after `prepare()`; services are added next. */
+  observe(server: Server): void {
+    if (this.health !== undefined) {
+      this.health.addTo(server);
+      return;
+    }
+    noticeServedHealth(server, (check) => {
+      const gate = this.addGate({ check });
+      if (this.started) void gate.start();
+    });
+  }
+
+  /**
+   * Every service of a server was added.
+   *
+   * @throws DiscoveryError `INVALID_OPTION` where its health is served twice
+   */
+  checkServices(): void {
+    this.health?.assertServedOnce();
+  }
+
+  /** Begins to check what is not checked yet. Resolves after the first answers; changes are told from then on. */
+  async start(): Promise<void> {
+    await Promise.all(this.gates.map((gate) => gate.start()));
+    if (this.started) {
+      // A gate that came later may have closed what was open.
+      this.tell();
+      return;
+    }
+    this.started = true;
+    this.told = this.isReady;
+    if (!this.ended) this.health?.set(this.told);
+  }
+
+  /** Not ready any more, for good. */
+  end(): void {
+    this.ended = true;
+    for (const gate of this.gates) gate.stop();
+    this.health?.set(false);
+  }
+
+  private addGate(options: ReadinessOptions): ReadinessGate {
+    const gate = new ReadinessGate(options, systemClock, (ready, reason) => {
+      if (!ready) this.logger.warn(`Not ready to serve (${reason}); taken out until it is.`);
+      this.tell();
+    });
+    this.gates.push(gate);
+    return gate;
+  }
+
+  private tell(): void {
+    const ready = this.isReady;
+    if (this.ended || !this.started || ready === this.told) return;
+    this.told = ready;
+    this.health?.set(ready);
+    if (ready) this.logger.log('Ready to serve.');
+    this.listener?.();
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Finds the application's gRPC servers and tells when each is bound and when it is about to close. Nest has no hook for
+ * either that holds in every start order, so `createClient`, `listen` and `close` of each server object are wrapped.
+ */
+import type { Server } from '@grpc/grpc-js';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { Transport } from '@nestjs/microservices';
+import type { Subscription } from 'rxjs';
+import { DiscoveryError } from '../../core/discovery-error.js';
+import { boundAddresses } from '../../grpc/grpc-js/bound-address.js';
+import { CallTracker } from '../../grpc/server/call-tracker.js';
+import { assertOneGrpc, twoCopiesOfNest } from '../one-copy.js';
+
+/** A gRPC server as its options tell it from the others. */
+export interface GrpcServerIdentity {
+  /** The `url` option. */
+  readonly url: string;
+  /** The proto packages it serves. */
+  readonly packages: readonly string[];
+}
+
+/** A gRPC server that accepts calls. */
+export interface BoundServer extends GrpcServerIdentity {
+  /** `host:port` of its sockets; empty where they cannot be told. */
+  readonly addresses: readonly string[];
+  readonly server: Server;
+  /** Its calls under way. */
+  readonly calls: CallTracker;
+}
+
+/** What follows the servers. Each returned promise is waited for by the server's `listen` or `close`. */
+export interface GrpcServersListener {
+  /** A server is about to be made. */
+  onCreating(): Promise<void>;
+  /** The port is bound; services are added next. */
+  onCreated(server: Server, calls: CallTracker): void;
+  /** It accepts calls. */
+  onBound(server: BoundServer): Promise<void>;
+  /** It is to be closed; what is left when the promise resolves is closed by force. */
+  onClosing(server: BoundServer): Promise<void>;
+}
+
+type Callback = (error?: unknown, ...rest: unknown[]) => void;
+
+/** The part of Nest's `ServerGrpc` this file relies on. */
+interface GrpcTransportServer {
+  readonly transportId: unknown;
+  readonly url?: string;
+  options?: { package?: string | string[]; channelOptions?: { interceptors?: unknown[] } };
+  createClient(): Promise<Server>;
+  listen(callback: Callback): unknown;
+  close(): unknown;
+}
+
+/** Every gRPC server of the application, whichever way it was added and whenever. */
+@Injectable()
+export class GrpcServers {
+  private readonly adopted = new Set<GrpcTransportServer>();
+  private subscription: Subscription | undefined;
+  private isOver = false;
+
+  private readonly modules: ModulesContainer;
+
+  /** @throws DiscoveryError `UNSUPPORTED_VERSION` where Nest is there twice: then its container is another class */
+  constructor(@Optional() @Inject(ModulesContainer) modules: ModulesContainer | undefined) {
+    if (modules === undefined) throw twoCopiesOfNest();
+    this.modules = modules;
+  }
+
+  /** The gRPC servers the application has so far, bound or not. */
+  get all(): readonly GrpcServerIdentity[] {
+    return [...this.adopted].map(identify);
+  }
+
+  /**
+   * Follows the servers, those added already included.
+   *
+   * @throws DiscoveryError `UNSUPPORTED_VERSION` where they are made of another copy of grpc-js
+   */
+  follow(listener: GrpcServersListener): void {
+    assertOneGrpc();
+    this.subscription ??= this.modules.getRpcTargetRegistry().subscribe((target: unknown) => {
+      if (isGrpcServer(target) && !this.adopted.has(target)) this.adopt(target, listener);
+    });
+  }
+
+  /** The application has shut down: there will be no further servers. */
+  unfollow(): void {
+    this.isOver = true;
+    this.subscription?.unsubscribe();
+  }
+
+  private adopt(target: GrpcTransportServer, listener: GrpcServersListener): void {
+    this.adopted.add(target);
+    const createClient = target.createClient.bind(target);
+    const listen = target.listen.bind(target);
+    const close = target.close.bind(target);
+    const calls = new CallTracker();
+    let bound: BoundServer | undefined;
+    let closing: Promise<void> | undefined;
+    let created: Promise<unknown> | undefined;
+    let isClosed = false;
+
+    target.createClient = async () => {
+      const { options } = target;
+      const channelOptions = options?.channelOptions;
+      // The first is the nearest to the call itself: no interceptor of the user's answers past it.
+      const interceptors = [calls.interceptor, ...(channelOptions?.interceptors ?? [])];
+      // A copy: the object is the user's, who may use it for another server too.
+      target.options = { ...options, channelOptions: { ...channelOptions, interceptors } };
+      await listener.onCreating();
+      if (isClosed && bound === undefined) throw closedAtStart(target.url);
+      if (isClosed) throw closedForGood(target.url, this.isOver);
+      const creating = createClient();
+      created = creating.catch(() => {});
+      const server = await creating;
+      if (isClosed) {
+        server.forceShutdown();
+        throw closedAtStart(target.url);
+      }
+      listener.onCreated(server, calls);
+      bound = { ...identify(target), addresses: boundAddresses(server), server, calls };
+      return server;
+    };
+    target.listen = (callback) =>
+      listen((error, ...rest) => {
+        if (bound === undefined || (error !== undefined && error !== null)) {
+          callback(error, ...rest);
+          return;
+        }
+        listener.onBound(bound).then(
+          () => callback(error, ...rest),
+          (failure: unknown) => callback(failure),
+        );
+      });
+    target.close = async () => {
+      isClosed = true;
+      await created;
+      closing ??= bound === undefined ? Promise.resolve() : listener.onClosing(bound);
+      await closing;
+      await close();
+    };
+  }
+}
+
+function identify({ url = '', options }: GrpcTransportServer): GrpcServerIdentity {
+  return { url, packages: [options?.package ?? []].flat() };
+}
+
+function closedAtStart(url = ''): DiscoveryError {
+  return new DiscoveryError(
+    'CLOSED',
+    `the gRPC server at "${url}" was closed before it was bound; it stays closed`,
+  );
+}
+
+/** @param isOver whether the shutdown hooks have run, as they do also at `close()` of one microservice of a hybrid application */
+function closedForGood(url = '', isOver: boolean): DiscoveryError {
+  const rest = isOver
+    ? 'the shutdown hooks of its application have run, and ended its clients and its registry, too'
+    : 'its application has not shut down: clients and registry are open still';
+  return new DiscoveryError(
+    'CLOSED',
+    `the gRPC server at "${url}" cannot listen again: it was closed, and its registrations with it, for good; ${rest}. Make another application with NestFactory`,
+  );
+}
+
+function isGrpcServer(target: unknown): target is GrpcTransportServer {
+  if (typeof target !== 'object' || target === null) return false;
+  const { transportId, createClient, listen, close } = target as Partial<GrpcTransportServer>;
+  return (
+    transportId === Transport.GRPC &&
+    [createClient, listen, close].every((method) => typeof method === 'function')
+  );
+}

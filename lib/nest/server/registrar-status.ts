@@ -1,0 +1,24 @@
+/** How the registrations of an application stand, as a whole. */
+import type { RegistrationStatus } from '../../registry/registration.js';
+
+/**
+ * - `idle`: nothing to register, no server bound yet, or the application is not ready.
+ * - `registering`: at least one record is not in the registry; attempts go on without end.
+ * - `registered`: every record is in the registry.
+ * - `draining`: the records are being taken out.
+ * - `drained`: the records are out; nothing is registered again.
+ */
+export type RegistrarState = 'idle' | 'registering' | 'registered' | 'draining' | 'drained';
+
+/** How the application's registrations stand. */
+export interface RegistrarStatus {
+  readonly state: RegistrarState;
+  /** One entry per service and bound server. */
+  readonly registrations: readonly RegistrationStatus[];
+}
+
+/** The state of registrations that nobody is taking out. */
+export function stateOf(registrations: readonly RegistrationStatus[]): RegistrarState {
+  if (registrations.length === 0) return 'idle';
+  return registrations.every(({ state }) => state === 'registered') ? 'registered' : 'registering';
+}

@@ -1,0 +1,34 @@
+/** Where clients find the services of this application: what the options and the environment say about addresses, applied. */
+import { advertisedAddress } from './advertised-address.js';
+import type { BoundServer } from './grpc-servers.service.js';
+import type { ResolvedOptions } from '../options/validate-options.js';
+import type { ResolvedService } from '../options/validate-service.js';
+
+/** Tells the address of a service at a server. */
+export class ServiceAddresses {
+  private readonly warned = new Set<string>();
+
+  /** @param onWarning told once of each thing that was given and is passed over */
+  constructor(
+    private readonly options: Pick<ResolvedOptions, 'etcd'>,
+    private readonly onWarning: (text: string) => void,
+  ) {}
+
+  /** @throws DiscoveryError `INVALID_OPTION` where the port cannot be told */
+  of(service: ResolvedService, server: BoundServer): Promise<string> {
+    return advertisedAddress({
+      server,
+      address: service.address,
+      host: service.host,
+      podIp: process.env['POD_IP'],
+      registryHost: this.options.etcd?.hosts[0]?.replace(/^https?:\/\//, ''),
+      onWarning: (text) => this.warnOnce(text),
+    });
+  }
+
+  private warnOnce(text: string): void {
+    if (this.warned.has(text)) return;
+    this.warned.add(text);
+    this.onWarning(text);
+  }
+}

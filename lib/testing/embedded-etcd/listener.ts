@@ -1,0 +1,120 @@
+/** The door of the embedded server: a loopback port whose connections faults can freeze, slow down and drop. */
+import { type Server, createServer } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../core/clock.js';
+import { DiscoveryError } from '../../core/discovery-error.js';
+import { FaultSocket } from './fault-socket.js';
+
+/** The only address it listens on. */
+export const LISTEN_HOST = '127.0.0.1';
+
+/** Accepts connections on one port and hands them on. */
+export class Listener {
+  private server: Server | undefined;
+  private starting: Promise<void> | undefined;
+  private ended = false;
+  private readonly connections = new Set<FaultSocket>();
+  private frozen = false;
+  private delayMs = 0;
+  private boundPort = 0;
+
+  /** @param accept takes each connection */
+  constructor(
+    private readonly clock: Clock,
+    private readonly accept: (connection: Duplex) => void,
+  ) {}
+
+  /** The port it listens on, or did last; 0 before. */
+  get port(): number {
+    return this.boundPort;
+  }
+
+  /** Whether it accepts connections. */
+  get listening(): boolean {
+    return this.server !== undefined;
+  }
+
+  /**
+   * Binds a port; 0 is any free one. Whoever asks while one is being bound waits for that one.
+   *
+   * @throws DiscoveryError `INVALID_OPTION` if it is taken or may not be bound, `CLOSED` after {@link end}
+   */
+  async listen(port: number): Promise<void> {
+    if (this.ended)
+      throw new DiscoveryError('CLOSED', 'the embedded etcd is stopped: start another');
+    this.starting ??= this.bind(port).finally(() => {
+      this.starting = undefined;
+    });
+    await this.starting;
+  }
+
+  private async bind(port: number): Promise<void> {
+    const server = createServer((socket) => {
+      const connection = new FaultSocket(socket, this.clock);
+      this.connections.add(connection);
+      connection.once('close', () => this.connections.delete(connection));
+      connection.delay(this.delayMs);
+      if (this.frozen) connection.freeze();
+      this.accept(connection);
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => reject(bindError(port, error)));
+      server.listen(port, LISTEN_HOST, resolve);
+    });
+    const address = server.address();
+    if (address !== null && typeof address === 'object') this.boundPort = address.port;
+    this.server = server;
+  }
+
+  /** Refuses new connections and drops those there are. */
+  async close(): Promise<void> {
+    // What is being bound would stay open behind our back; whether it could be is for others to tell.
+    if (this.starting !== undefined) await Promise.allSettled([this.starting]);
+    const { server } = this;
+    this.server = undefined;
+    const closed = new Promise<void>((resolve) => {
+      if (server === undefined) resolve();
+      else server.close(() => resolve());
+    });
+    this.dropConnections();
+    await closed;
+  }
+
+  /** The same for good. */
+  async end(): Promise<void> {
+    this.ended = true;
+    await this.close();
+  }
+
+  /** Cuts every connection. */
+  dropConnections(): void {
+    for (const connection of this.connections) connection.destroy();
+  }
+
+  /** Accepts connections but passes no byte. */
+  freeze(): void {
+    this.frozen = true;
+    for (const connection of this.connections) connection.freeze();
+  }
+
+  /** Passes bytes again. */
+  thaw(): void {
+    this.frozen = false;
+    for (const connection of this.connections) connection.thaw();
+  }
+
+  /** Has every byte to clients come `delayMs` later. */
+  delay(delayMs: number): void {
+    this.delayMs = delayMs;
+    for (const connection of this.connections) connection.delay(delayMs);
+  }
+}
+
+function bindError(port: number, error: NodeJS.ErrnoException): DiscoveryError {
+  const reason =
+    error.code === 'EADDRINUSE'
+      ? 'is taken by another process'
+      : `cannot be bound (${error.message})`;
+  const detail = `port: ${LISTEN_HOST}:${port} ${reason}, the embedded etcd was not started; 0 takes any free port`;
+  return new DiscoveryError('INVALID_OPTION', detail, { cause: error });
+}

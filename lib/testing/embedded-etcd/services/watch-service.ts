@@ -1,0 +1,24 @@
+/** etcd's Watch service on a member. */
+import type { Clock } from '../../../core/clock.js';
+import type { AuthBook } from '../store/auth-book.js';
+import type { Member } from '../member.js';
+import type { ServiceMethodsServed } from './service-gate.js';
+import { WatchStream } from './watch-stream.js';
+
+/** How often a quiet watcher that wants it is told how far the store is, in milliseconds: etcd's 10 minutes. */
+export const DEFAULT_PROGRESS_NOTIFY_INTERVAL_MS = 600_000;
+
+/** Watch. */
+export function watchService(
+  member: Member,
+  auth: AuthBook,
+  clock: Clock,
+  progressIntervalMs: number,
+): ServiceMethodsServed {
+  return {
+    Watch(call) {
+      // The listeners that the stream sets on the call keep it alive.
+      void new WatchStream(call, member, auth, clock, progressIntervalMs);
+    },
+  };
+}

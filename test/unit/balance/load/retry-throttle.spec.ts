@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import { RetryThrottle } from '../../../../lib/balance/load/retry-throttle.js';
+
+function failing(throttle: RetryThrottle, count: number): void {
+  for (let call = 0; call < count; call++) throttle.addCallFailed();
+}
+
+it('attempts stop with half of the tokens, and go on above', () => {
+  const throttle = new RetryThrottle({ maxTokens: 10, tokenRatio: 0.5 });
+  failing(throttle, 4);
+  expect(throttle.canRetryCall()).toBe(true);
+  failing(throttle, 1);
+  expect(throttle.canRetryCall()).toBe(false);
+  throttle.addCallSucceeded();
+  expect(throttle.canRetryCall()).toBe(true);
+});
+
+it('the bucket is never fuller than full, nor emptier than empty', () => {
+  const throttle = new RetryThrottle({ maxTokens: 4, tokenRatio: 1 });
+  throttle.addCallSucceeded();
+  failing(throttle, 2);
+  expect(throttle.canRetryCall()).toBe(false);
+  failing(throttle, 100);
+  for (let call = 0; call < 3; call++) throttle.addCallSucceeded();
+  expect(throttle.canRetryCall()).toBe(true);
+});
+
+it('under other options the bucket is as full as before', () => {
+  const throttle = new RetryThrottle({ maxTokens: 100, tokenRatio: 0.1 });
+  failing(throttle, 40);
+  throttle.configure({ maxTokens: 10, tokenRatio: 0.1 });
+  expect(throttle.canRetryCall()).toBe(true);
+  failing(throttle, 1);
+  expect(throttle.canRetryCall()).toBe(false);
+});
+
+it('by default 50 failures without an answer stop further attempts', () => {
+  const throttle = new RetryThrottle();
+  failing(throttle, 49);
+  expect(throttle.canRetryCall()).toBe(true);
+  failing(throttle, 1);
+  expect(throttle.canRetryCall()).toBe(false);
+});

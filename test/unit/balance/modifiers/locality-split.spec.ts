@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import {
+  splitByLocality,
+  type LocalityMember,
+  type LocalityOptions,
+} from '../../../../lib/balance/modifiers/locality-split.js';
+
+/** Of `all` endpoints of weight 1 per zone the first are usable, then come those nobody has tried; the rest is missing. */
+function fleet(
+  zones: Readonly<Record<string, readonly [usable: number, all: number, untried?: number]>>,
+): LocalityMember[] {
+  return Object.entries(zones).flatMap(([zone, [usable, all, untried = 0]]) =>
+    Array.from({ length: all }, (_, at) => ({
+      zone,
+      weight: 1,
+      standing: at < usable ? 'usable' : at < usable + untried ? 'untried' : 'missing',
+    })),
+  );
+}
+
+/** The share of calls that stays in zone a. */
+function ownShare(
+  members: readonly LocalityMember[],
+  options: Partial<LocalityOptions> = {},
+): number {
+  const factors = splitByLocality(members, { zone: 'a', ...options });
+  let own = 0;
+  let all = 0;
+  for (const [at, { zone, weight }] of members.entries()) {
+    all += factors[at]! * weight;
+    if (zone === 'a') own += factors[at]! * weight;
+  }
+  return own / all;
+}
+
+describe('splitByLocality', () => {
+  it.each([
+    ['all stays while the zone is whole', fleet({ a: [3, 3], b: [3, 3], c: [3, 3] }), 1],
+    ['all stays while at most 29 % are missing', fleet({ a: [5, 7], b: [7, 7] }), 1],
+    ['1.4 × 1/2 stays when half are missing', fleet({ a: [1, 2], b: [2, 2] }), 0.7],
+    ['nothing stays when all are missing', fleet({ a: [0, 2], b: [2, 2] }), 0],
+    ['nothing stays where the zone has none', fleet({ b: [2, 2] }), 0],
+    ['all stays when nobody else is left', fleet({ a: [1, 4], b: [0, 4] }), 1],
+    [
+      'a zone too small for its clients keeps what it can take: 1.4 × 1 of 5',
+      fleet({ a: [1, 1], b: [9, 9] }),
+      0.28,
+    ],
+    [
+      'all stays while nobody knows of any that is missing: 64 of 1,000 tried, all usable',
+      fleet({ a: [64, 1_000, 936], b: [1, 1_000, 999], c: [0, 1_000, 1_000] }),
+      1,
+    ],
+    [
+      'what nobody has tried is not missing: 1.4 × 1/2 stays when a half failed',
+      fleet({ a: [1, 10, 4], b: [10, 10] }),
+      0.7,
+    ],
+    ['nothing stays while none of the zone is usable yet', fleet({ a: [0, 5, 5], b: [2, 5] }), 0],
+    ['all stays where nobody of another zone is usable yet', fleet({ a: [1, 5], b: [0, 5, 5] }), 1],
+  ])('%s', (_, members, share) => {
+    expect(ownShare(members)).toBeCloseTo(share, 9);
+  });
+
+  it('goes by a given traffic share and factor instead of even clients and 1.4', () => {
+    const members = fleet({ a: [1, 1], b: [9, 9] });
+    expect(ownShare(members, { trafficShare: 0.1 })).toBe(1);
+    expect(ownShare(members, { overprovisioning: 1 })).toBeCloseTo(0.2, 9);
+  });
+
+  it('spreads what spills over usable endpoints of all other zones by weight', () => {
+    const members: LocalityMember[] = [
+      { zone: 'a', weight: 2, standing: 'usable' },
+      { zone: 'a', weight: 2, standing: 'missing' },
+      { zone: 'b', weight: 1, standing: 'usable' },
+      { zone: undefined, weight: 3, standing: 'usable' },
+      { zone: 'c', weight: 4, standing: 'missing' },
+    ];
+    const factors = splitByLocality(members, { zone: 'a', overprovisioning: 1 });
+    // Four zones, 12 in all: the zone needs 3 and has 2.
+    const total = members.reduce((sum, { weight }, at) => sum + weight * factors[at]!, 0);
+    const shares = members.map(({ weight }, at) => (weight * factors[at]!) / total);
+    expect(shares).toEqual([2 / 3, 0, 1 / 12, 1 / 4, 0].map((share) => expect.closeTo(share, 9)));
+  });
+
+  it('leaves a zone that keeps all exactly the weights it has, whoever else there is', () => {
+    for (const others of [0, 1, 4]) {
+      const factors = splitByLocality(fleet({ a: [3, 3], b: [others, others] }), { zone: 'a' });
+      expect(factors.slice(0, 3)).toEqual(Float64Array.of(1, 1, 1));
+      expect(factors.slice(3).every((factor) => factor === 0)).toBe(true);
+    }
+    expect([...splitByLocality(fleet({ a: [0, 1], b: [2, 2] }), { zone: 'a' })]).toEqual([0, 1, 1]);
+  });
+
+  it('never gives more than the whole weight', () => {
+    for (let own = 1; own <= 9; own++) {
+      const factors = splitByLocality(fleet({ a: [own, 9], b: [3, 9], c: [9, 9] }), { zone: 'a' });
+      expect(Math.max(...factors)).toBe(1);
+    }
+  });
+
+  it('gives nobody anything when nobody is usable', () => {
+    expect([...splitByLocality(fleet({ a: [0, 1], b: [0, 1] }), { zone: 'a' })]).toEqual([0, 0]);
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { CallTally } from '../../../../lib/balance/load/call-tally.js';
+import {
+  wantsOutlierStep,
+  type OutlierStep,
+} from '../../../../lib/balance/modifiers/outlier-detection.js';
+import { seededRandom } from '../../../support/seeded-random.js';
+import { OutlierFleet } from '../outlier-fleet.js';
+
+describe('stepOutliers: failures in a row', () => {
+  it.each([2, 3, 10])(
+    'ejects the one of %i that fails five times in a row, not at four',
+    (size) => {
+      const fleet = new OutlierFleet(size);
+      fleet.fail(0, 4);
+      expect(fleet.step(100).ejected).toEqual([]);
+      fleet.fail(0);
+      expect(wantsOutlierStep(fleet.tallies[0]!, {})).toBe(true);
+      expect(fleet.step(101).ejected).toEqual([fleet.tallies[0]]);
+      expect(fleet.ejected()).toEqual([0]);
+    },
+  );
+
+  it('does not count failures that a success interrupts', () => {
+    const fleet = new OutlierFleet(3);
+    fleet.fail(0, 4);
+    fleet.succeed(0);
+    fleet.fail(0, 4);
+    expect(fleet.step(100).ejected).toEqual([]);
+  });
+
+  it('counts a streak across the end of a window', () => {
+    const fleet = new OutlierFleet(3);
+    fleet.succeed(0, 100);
+    fleet.fail(0, 3);
+    fleet.step(10_000);
+    fleet.fail(0, 2);
+    expect(fleet.step(10_100).ejected).toEqual([fleet.tallies[0]]);
+  });
+
+  it('asks for a step at every multiple of the threshold, not at every failure', () => {
+    const tally = new CallTally();
+    const asked = Array.from({ length: 10 }, () => {
+      tally.record('failure');
+      return wantsOutlierStep(tally, {});
+    });
+    expect(asked.flatMap((wants, at) => (wants ? [at + 1] : []))).toEqual([5, 10]);
+    tally.record('success');
+    expect(wantsOutlierStep(tally, {})).toBe(false);
+  });
+
+  it('ejects nobody for a fault that at least half of the others share', () => {
+    const fleet = new OutlierFleet(5);
+    for (const at of [0, 1, 2]) fleet.fail(at, 50);
+    fleet.succeed(3);
+    expect(fleet.step(100).ejected).toEqual([]);
+    fleet.succeed(2);
+    expect(fleet.step(200).ejected).toHaveLength(2);
+  });
+});
+
+describe('stepOutliers: share of failures', () => {
+  it('ejects one of two that fails every other call', () => {
+    const fleet = new OutlierFleet(2);
+    for (let call = 0; call < 30; call++) {
+      fleet.fail(0);
+      fleet.succeed(0);
+      fleet.succeed(1, 2);
+    }
+    expect(fleet.step(1_000).ejected).toEqual([fleet.tallies[0]]);
+  });
+
+  it('says nothing below 20 calls', () => {
+    const fleet = new OutlierFleet(2);
+    fleet.succeed(1, 100);
+    for (let call = 0; call < 9; call++) {
+      fleet.fail(0);
+      fleet.succeed(0);
+    }
+    fleet.fail(0);
+    expect(fleet.step(1_000).ejected).toEqual([]);
+    fleet.succeed(0);
+    expect(fleet.step(2_000).ejected).toEqual([fleet.tallies[0]]);
+  });
+
+  it('says nothing below a margin of 20 %, however sure it is', () => {
+    const fleet = new OutlierFleet(2);
+    fleet.succeed(1, 100_000);
+    for (let call = 0; call < 1_000; call++) {
+      fleet.fail(0, 3);
+      fleet.succeed(0, 17);
+    }
+    expect(fleet.step(1_000).ejected).toEqual([]);
+  });
+
+  it('lets equal servers alone: chance ejects at most 6 times in 600 judgements of 10 with 30 % of errors', () => {
+    const random = seededRandom(1);
+    const fleet = new OutlierFleet(10, { consecutiveFailures: 1_000, failureMargin: 0.01 });
+    let ejections = 0;
+    for (let second = 1; second <= 60; second++) {
+      for (let call = 0; call < 300; call++) {
+        if (random() < 0.3) fleet.fail(call % 10);
+        else fleet.succeed(call % 10);
+      }
+      ejections += fleet.step(second * 1_000).ejected.length;
+    }
+    // One side of three standard errors: 600 × 0.135 % is 0.8.
+    expect(ejections).toBeLessThanOrEqual(6);
+  });
+
+  it('notices within 2 s of traffic, however long the server was well before', () => {
+    const fleet = new OutlierFleet(10, { consecutiveFailures: 1_000 });
+    const second = (nowMs: number, fails: boolean): OutlierStep => {
+      for (let at = 0; at < 10; at++) {
+        for (let call = 0; call < 20; call++) {
+          fleet.succeed(at);
+          if (at === 0 && fails) fleet.fail(at);
+        }
+      }
+      return fleet.step(nowMs);
+    };
+    for (let nowMs = 1_000; nowMs <= 60_000; nowMs += 1_000) second(nowMs, false);
+    const steps = [61_000, 62_000].map((nowMs) => second(nowMs, true).ejected.length);
+    expect(steps[0]! + steps[1]!).toBe(1);
+  });
+});

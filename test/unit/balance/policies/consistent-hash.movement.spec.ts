@@ -1,0 +1,176 @@
+/** Which keys get another owner when endpoints come, go or change. */
+import { describe, expect, it } from 'vitest';
+import type { PipelineOptions } from '../../../../lib/balance/candidate-pipeline.js';
+import type { Candidate } from '../../../../lib/balance/candidate.js';
+import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
+import { createPicker, type Policy } from '../../../../lib/balance/policy.js';
+import type { Pool } from '../../../../lib/balance/pool.js';
+import { seededRandom } from '../../../support/seeded-random.js';
+import { candidate, candidates, compose, poolOf, requestWith } from '../fixtures.js';
+
+const KEYS = 20_000;
+const POLICY: Policy = { name: 'consistent_hash', keyOf: (request) => request.header('user') };
+const REQUESTS = Array.from({ length: KEYS }, (_, key) => requestWith({ user: `user-${key}` }));
+
+/** Standard deviation of the share of one endpoint that the ring leaves, relative to that share. */
+const RING_DEVIATION = 0.06;
+
+/** The owner of each key. */
+function ownersIn(pool: Pool<Candidate>): string[] {
+  const picker = createPicker(POLICY, pool, { random: seededRandom(1), fleet: new FleetLoad() });
+  return REQUESTS.map((request) => picker.pick(request, 0).endpoint.address);
+}
+
+/** The owner of each key where all are ready. */
+function ownersOf(
+  list: readonly Candidate[],
+  options: PipelineOptions = {},
+  nowMs = 0,
+): readonly string[] {
+  return ownersIn(compose(list, options, {}, nowMs).stable!);
+}
+
+/** The new owners of the keys that moved. */
+function moves(before: readonly string[], after: readonly string[]): string[] {
+  return after.filter((owner, key) => owner !== before[key]);
+}
+
+/** That keys moved to one endpoint only, and so many as its share says. */
+function expectMovedTo(address: string, moved: readonly string[], share: number): void {
+  expect(moved.filter((owner) => owner !== address)).toEqual([]);
+  // ε: 4 standard deviations, of what the ring leaves and of what the drawn keys add.
+  const chance = Math.sqrt((1 - share) / share / KEYS);
+  const epsilon = 4 * Math.hypot(RING_DEVIATION, chance);
+  expect(Math.abs(moved.length / KEYS / share - 1)).toBeLessThan(epsilon);
+}
+
+/** `count` endpoints of a zone, with these weights in turn. */
+function zoneOf(zone: string, count: number, weights: readonly number[]): Candidate[] {
+  return Array.from({ length: count }, (_, at) =>
+    candidate(`${zone}:${at + 1}`, { zone, weight: weights[at % weights.length]! }),
+  );
+}
+
+describe('an endpoint that comes', () => {
+  // Weights that would change the points per endpoint if these followed the mean weight.
+  it.each(
+    [[1], [1, 2, 5, 10], [100, 300]].flatMap((weights) =>
+      [3, 4, 7, 10, 20, 50, 200].flatMap((count) =>
+        [1, 4, 40].map((factor) => ({ weights, count, weight: factor * weights[0]! })),
+      ),
+    ),
+  )(
+    'with weight $weight to $count of $weights takes its share, and no key moves between others',
+    ({ weights, count, weight }) => {
+      const list = zoneOf('a', count, weights);
+      const joined = candidate('10.0.0.2:1', { weight });
+      const total = list.reduce((sum, one) => sum + one.weight, weight);
+      const moved = moves(ownersOf(list), ownersOf([...list, joined]));
+      expectMovedTo('10.0.0.2:1', moved, weight / total);
+    },
+  );
+
+  it.each([3, 20])(
+    'takes on average that share, which is below 1 / N where %i are equal',
+    (count) => {
+      let moved = 0;
+      for (let fleet = 0; fleet < 30; fleet++) {
+        const list = zoneOf(`fleet-${fleet}`, count + 1, [1]);
+        moved += moves(ownersOf(list.slice(1)), ownersOf(list)).length / KEYS / 30;
+      }
+      // ε: 4 standard deviations of the mean of 30, of 6 % of the ring and 3 % of the keys each.
+      expect(Math.abs(moved * (count + 1) - 1)).toBeLessThan(0.049);
+      expect(moved).toBeLessThan(1 / count);
+    },
+  );
+
+  it('leaves everything as it was when it goes again, and it does not matter who is listed first', () => {
+    const list = candidates(11);
+    const before = ownersOf(list.slice(0, 10));
+    expect(moves(before, ownersOf(list)).length).toBeGreaterThan(0);
+    expect(moves(before, ownersOf(list.slice(0, 10).toReversed()))).toEqual([]);
+  });
+});
+
+describe('weights', () => {
+  it('move only keys of the endpoint whose weight changes', () => {
+    const list = candidates(10);
+    const before = ownersOf(list);
+    const after = ownersIn(poolOf(list, [2, ...list.slice(1).map(() => 1)]));
+    // From 1 / 10 to 2 / 11.
+    expectMovedTo(list[0]!.endpoint.address, moves(before, after), 2 / 11 - 1 / 10);
+  });
+
+  it('count relative to each other, on any scale', () => {
+    const list = candidates(10);
+    const weights = list.map((_, at) => 1 + (at % 3));
+    const before = ownersIn(poolOf(list, weights));
+    for (const scale of [2 ** -20, 0.01, 3, 1e6]) {
+      const scaled = weights.map((weight) => weight * scale);
+      expect(moves(before, ownersIn(poolOf(list, scaled)))).toEqual([]);
+    }
+  });
+});
+
+describe('locality', () => {
+  it.each(
+    [3, 10, 50, 200].flatMap((own) =>
+      [1, own - 1, own].flatMap((foreign) =>
+        [[1], [1, 2, 5, 10]].map((weights) => ({ own, foreign, weights })),
+      ),
+    ),
+  )(
+    'moves nothing for one of another zone, and its share for one of the own: $own here, $foreign there, weights $weights',
+    ({ own, foreign, weights }) => {
+      const list = [...zoneOf('a', own, weights), ...zoneOf('b', foreign, weights)];
+      const options = { locality: { zone: 'a' } };
+      const before = ownersOf(list, options);
+      const abroad = candidate('b:9999', { zone: 'b' });
+      expect(moves(before, ownersOf([...list, abroad], options))).toEqual([]);
+      const joined = candidate('a:9999', { zone: 'a', weight: 2 });
+      const total = list.slice(0, own).reduce((sum, { weight }) => sum + weight, 2);
+      const moved = moves(before, ownersOf([...list, joined], options));
+      expectMovedTo('a:9999', moved, 2 / total);
+    },
+  );
+});
+
+describe('slow start', () => {
+  it('brings one that comes its keys over the window, each of them once and from where it was', () => {
+    const fleet = new FleetLoad();
+    const list = Array.from({ length: 10 }, (_, at) => candidate(`a:${at}`, {}, fleet, -1e6));
+    const joined = candidate('a:99', {}, fleet, 0);
+    const options = { slowStart: { windowMs: 30_000 } };
+    const first = ownersOf(list);
+    let before = first;
+    for (const nowMs of [0, 6_000, 12_000, 18_000, 24_000, 30_000]) {
+      const after = ownersOf([...list, joined], options, nowMs);
+      expect(new Set(moves(before, after))).toEqual(new Set(['a:99']));
+      const weight = Math.max(0.1, nowMs / 30_000);
+      expectMovedTo('a:99', moves(first, after), weight / (10 + weight));
+      before = after;
+    }
+    expect(moves(before, ownersOf([...list, joined]))).toEqual([]);
+  });
+
+  it('moves nothing while a client is new itself and has seen all endpoints at the same time', () => {
+    const list = candidates(10);
+    const before = ownersOf(list);
+    for (const nowMs of [0, 6_000, 12_000, 30_000]) {
+      expect(moves(before, ownersOf(list, { slowStart: { windowMs: 30_000 } }, nowMs))).toEqual([]);
+    }
+  });
+
+  it('bounds the load of one that has just come by what it weighs so far', () => {
+    const fleet = new FleetLoad();
+    const list = Array.from({ length: 10 }, (_, at) => candidate(`a:${at}`, {}, fleet, -1e6));
+    const joined = candidate('a:99', {}, fleet, 0);
+    const pools = compose([...list, joined], { slowStart: { windowMs: 30_000 } }, {}, 6_000);
+    const context = { random: seededRandom(1), fleet };
+    const picker = createPicker(POLICY, pools.stable!, context);
+    const key = REQUESTS.find((request) => picker.pick(request, 0) === joined)!;
+    for (let call = 0; call < 1_000; call++) picker.pick(key, 0).load.started(0);
+    // A fifth of a share of 10.2, and a quarter more.
+    expect(joined.load.inFlight).toBe(Math.ceil((1.25 * 1_000 * 0.2) / 10.2));
+  });
+});

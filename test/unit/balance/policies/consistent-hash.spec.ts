@@ -1,0 +1,218 @@
+import { describe, expect, it } from 'vitest';
+import type { Candidate } from '../../../../lib/balance/candidate.js';
+import {
+  ConsistentHash,
+  type ConsistentHashOptions,
+} from '../../../../lib/balance/policies/consistent-hash.js';
+import type { EndpointLoad } from '../../../../lib/balance/load/endpoint-load.js';
+import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
+import { seededRandom } from '../../../support/seeded-random.js';
+import { candidates, countPicks, PLAIN, poolOf, requestWith } from '../fixtures.js';
+
+const KEYS = 50_000;
+const keyOf: ConsistentHashOptions['keyOf'] = (request) => request.header('user');
+const requestOf = (key: number) => requestWith({ user: `user-${key}` });
+
+function picker(
+  list: readonly Candidate[],
+  weights?: readonly number[],
+  options: Partial<ConsistentHashOptions> = {},
+): ConsistentHash<Candidate> {
+  return new ConsistentHash(poolOf(list, weights), { keyOf, ...options }, seededRandom(9));
+}
+
+describe('ConsistentHash', () => {
+  it.each([2, 3, 10, 100])(
+    'spreads keys over %i endpoints: none has a quarter more than its share',
+    (count) => {
+      const keys = count * 5_000;
+      const counts = countPicks(picker(candidates(count)), keys, requestOf);
+      expect(counts.size).toBe(count);
+      // The ring leaves a standard deviation of 5 %, chance adds 1.4 %.
+      const shares = [...counts.values()].map((keysOfOne) => keysOfOne / 5_000);
+      expect(Math.max(...shares)).toBeLessThan(1.25);
+      expect(Math.min(...shares)).toBeGreaterThan(0.6);
+      const variance = shares.reduce((sum, share) => sum + (share - 1) ** 2, 0) / count;
+      expect(Math.sqrt(variance)).toBeLessThan(0.1);
+    },
+  );
+
+  it('gives one that is a thousand times as heavy as the others its share, and they theirs', () => {
+    const list = candidates(1_000);
+    const weights = list.map((_, at) => (at === 0 ? 999 : 1));
+    const counts = countPicks(picker(list, weights), KEYS, requestOf);
+    // ε: 4 standard deviations of the ring.
+    expect(Math.abs(counts.get(list[0]!.endpoint.address)! / KEYS / 0.5 - 1)).toBeLessThan(0.24);
+    expect(counts.size).toBeGreaterThan(990);
+  });
+
+  it('shares keys by weight', () => {
+    const list = candidates(20);
+    const weights = list.map((_, at) => (at % 4) + 1);
+    const counts = countPicks(picker(list, weights), KEYS, requestOf);
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    for (const weight of [1, 2, 3, 4]) {
+      const keys = list
+        .filter((_, at) => weights[at] === weight)
+        .reduce((total, { endpoint }) => total + counts.get(endpoint.address)!, 0);
+      // ε: 4 standard deviations of the mean of five, 6 % each.
+      expect(Math.abs(keys / ((KEYS * weight * 5) / sum) - 1)).toBeLessThan(0.11);
+    }
+  });
+
+  it('keeps a hot key together up to the free calls, then bounds every endpoint at 1.25 times the mean', () => {
+    const fleet = new FleetLoad();
+    const list = candidates(10, fleet);
+    const hash = picker(list, undefined, {});
+    const home = hash.pick(requestOf(1), 0);
+    for (let call = 0; call < 4; call++) {
+      const one = hash.pick(requestOf(1), 0);
+      expect(one).toBe(home);
+      one.load.started(0);
+    }
+    for (let call = 4; call < 1_000; call++) {
+      const one = hash.pick(requestOf(1), 0);
+      one.load.started(0);
+      const bound = Math.max(4, Math.ceil(1.25 * (fleet.inFlight / 10)));
+      expect(one.load.inFlight).toBeLessThanOrEqual(bound);
+    }
+    expect(fleet.inFlight).toBe(1_000);
+    expect(home.load.inFlight).toBe(125);
+  });
+
+  it('finds room for a key that fills three quarters of a large fleet without asking all that are full', () => {
+    let asked = 0;
+    const list = candidates(2_000).map((one) => {
+      const load = Object.create(one.load) as EndpointLoad;
+      let inFlight = 0;
+      Object.defineProperty(load, 'inFlight', {
+        get: () => {
+          asked++;
+          return inFlight;
+        },
+        set: (calls: number) => {
+          inFlight = calls;
+        },
+      });
+      return { ...one, load };
+    });
+    const hash = picker(list, undefined, { freeInFlight: 8 });
+    for (let call = 0; call < 12_000; call++) hash.pick(requestOf(1), 0).load.started(0);
+    asked = 0;
+    for (let call = 0; call < 1_000; call++) hash.pick(requestOf(1), 0);
+    // 8 that its key names, and then 4 on average.
+    expect(asked / 1_000).toBeLessThan(14);
+  });
+
+  it('bounds by the calls of its own endpoints: neither canaries nor who has left make room', () => {
+    const fleet = new FleetLoad();
+    const [stranger, ...list] = candidates(11, fleet);
+    for (let call = 0; call < 1_000; call++) stranger!.load.started(0);
+    const hash = picker(list);
+    const home = hash.pick(requestOf(1), 0);
+    for (let call = 0; call < 100; call++) hash.pick(requestOf(1), 0).load.started(0);
+    expect(home.load.inFlight).toBe(13);
+  });
+
+  it('goes on with the calls that are in flight when another picker takes its place', () => {
+    const list = candidates(10);
+    const before = picker(list);
+    const home = before.pick(requestOf(1), 0);
+    for (let call = 0; call < 400; call++) before.pick(requestOf(1), 0).load.started(0);
+    expect(home.load.inFlight).toBe(50);
+    const after = picker(list.slice(0, 10));
+    for (let call = 0; call < 400; call++) after.pick(requestOf(1), 0).load.started(0);
+    expect(home.load.inFlight).toBe(100);
+    for (const { load } of list) while (load.inFlight > 0) load.ended(1, 0, 'success');
+    for (let call = 0; call < 100; call++) after.pick(requestOf(1), 0).load.started(0);
+    expect(home.load.inFlight).toBe(13);
+  });
+
+  it('bounds each endpoint by its weight', () => {
+    const fleet = new FleetLoad();
+    const list = candidates(4, fleet);
+    const hash = picker(list, [1, 1, 1, 3]);
+    for (let call = 0; call < 600; call++) hash.pick(requestOf(1), 0).load.started(0);
+    const inFlight = list.map(({ load }) => load.inFlight);
+    expect(inFlight[3]).toBeLessThanOrEqual(375);
+    for (const one of inFlight.slice(0, 3)) expect(one).toBeLessThanOrEqual(125);
+    expect(inFlight[3]).toBeGreaterThan(600 - 3 * 125 - 1);
+  });
+
+  it('passes what an endpoint has no room for on by weight', () => {
+    const fleet = new FleetLoad();
+    const list = candidates(11, fleet);
+    const hash = picker(list, [...list.slice(1).map(() => 1), 10]);
+    const keys = Array.from({ length: 20_000 }, (_, key) => requestOf(key));
+    const full = list[0]!;
+    const own = keys.filter((key) => hash.pick(key, 0) === full);
+    for (let call = 0; call < 4; call++) full.load.started(0);
+    const heavy = own.filter((key) => hash.pick(key, 0) === list[10]).length;
+    expect(own.length).toBeGreaterThan(500);
+    // 10 of 19. ε: 4 standard deviations of the ring and of 1,000 keys.
+    expect(Math.abs(heavy / own.length - 10 / 19)).toBeLessThan(0.14);
+  });
+
+  it('passes keys of a full endpoint always to the same next one', () => {
+    const fleet = new FleetLoad();
+    const list = candidates(10, fleet);
+    const hash = picker(list, undefined, {});
+    const home = hash.pick(requestOf(5), 0);
+    for (let call = 0; call < 4; call++) home.load.started(0);
+    const next = hash.pick(requestOf(5), 0);
+    expect(next).not.toBe(home);
+    for (let call = 0; call < 20; call++) expect(hash.pick(requestOf(5), 0)).toBe(next);
+    for (let call = 0; call < 4; call++) home.load.ended(1, 0, 'success');
+    expect(hash.pick(requestOf(5), 0)).toBe(home);
+  });
+
+  it('without a bound never leaves the home of a key', () => {
+    const fleet = new FleetLoad();
+    const hash = picker(candidates(10, fleet), undefined, { loadFactor: Infinity });
+    const home = hash.pick(requestOf(1), 0);
+    for (let call = 0; call < 1_000; call++) {
+      home.load.started(0);
+      expect(hash.pick(requestOf(1), 0)).toBe(home);
+    }
+  });
+
+  it('has further attempts of a call go to one after the other, in the same order each time', () => {
+    const list = candidates(5);
+    const hash = picker(list);
+    const attempts = (key: number): Candidate[] => {
+      const tried = [hash.pick(requestOf(key), 0)];
+      for (;;) {
+        const next = hash.pickOther(requestOf(key), 0, (one) => !tried.includes(one));
+        if (next === undefined) return tried;
+        tried.push(next);
+      }
+    };
+    for (let key = 0; key < 100; key++) {
+      expect(new Set(attempts(key)).size).toBe(5);
+      expect(attempts(key)).toEqual(attempts(key));
+    }
+    // The calls of one that fails are spread.
+    const seconds = Array.from({ length: 1_000 }, (_, key) => attempts(key))
+      .filter(([home]) => home === list[0])
+      .map(([, second]) => second);
+    expect(new Set(seconds).size).toBe(4);
+  });
+
+  it('has a further attempt pass those that are full, unless all are', () => {
+    const list = candidates(3);
+    const hash = picker(list, undefined, { loadFactor: 1.01 });
+    const home = hash.pick(requestOf(1), 0);
+    const isFree = (one: Candidate): boolean => one !== home;
+    const second = hash.pickOther(requestOf(1), 0, isFree)!;
+    for (let call = 0; call < 9; call++) second.load.started(0);
+    const third = hash.pickOther(requestOf(1), 0, isFree)!;
+    expect(new Set([home, second, third]).size).toBe(3);
+    expect(hash.pickOther(requestOf(1), 0, (one) => one === second)).toBe(second);
+  });
+
+  it('spreads calls without a key evenly', () => {
+    const counts = countPicks(picker(candidates(4)), 8_000, () => PLAIN);
+    expect(counts.size).toBe(4);
+    for (const count of counts.values()) expect(Math.abs(count / 2_000 - 1)).toBeLessThan(0.2);
+  });
+});

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { FirstChoice } from '../../../../lib/balance/policies/first-choice.js';
+import { candidates, PLAIN, poolOf } from '../fixtures.js';
+
+it('stays with its endpoint while that is there, and goes to the first of the list when it is not', () => {
+  const [a, b, c] = candidates(3);
+  const picker = new FirstChoice(poolOf([b!, c!]));
+  expect([picker.pick(), picker.pick()]).toEqual([b, b]);
+  const joined = new FirstChoice(poolOf([a!, b!, c!]), picker);
+  expect(joined.pick()).toBe(b);
+  expect(new FirstChoice(poolOf([c!, a!]), joined).pick()).toBe(c);
+});
+
+it('goes to the first of those that weigh most, and does not leave one for another that weighs more', () => {
+  const [a, b, c] = candidates(3);
+  const picker = new FirstChoice(poolOf([a!, b!, c!], [0.1, 1, 1]));
+  expect(picker.pick()).toBe(b);
+  expect(new FirstChoice(poolOf([a!, b!, c!], [1, 0.1, 1]), picker).pick()).toBe(b);
+});
+
+it('a further attempt goes to the first of the others that weigh most', () => {
+  const [a, b, c] = candidates(3);
+  const picker = new FirstChoice(poolOf([a!, b!, c!], [1, 0.1, 0.5]));
+  expect(picker.pickOther(PLAIN, 0, (one) => one !== a)).toBe(c);
+  expect(picker.pickOther(PLAIN, 0, () => false)).toBeUndefined();
+  expect(picker.pick()).toBe(a);
+});

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { RoundRobin } from '../../../../lib/balance/policies/round-robin.js';
+import { seededRandom } from '../../../support/seeded-random.js';
+import { candidates, countPicks } from '../fixtures.js';
+
+describe('RoundRobin', () => {
+  it('gives each of three exactly 100 of 300 calls, and each one call per turn', () => {
+    const list = candidates(3);
+    const picker = new RoundRobin(list, seededRandom(1));
+    for (let turn = 0; turn < 100; turn++) {
+      expect(new Set([picker.pick(), picker.pick(), picker.pick()]).size).toBe(3);
+    }
+  });
+
+  it('starts anywhere, equally often', () => {
+    const list = candidates(4);
+    const random = seededRandom(2);
+    const starts = new Map<string, number>();
+    for (let client = 0; client < 4_000; client++) {
+      const { address } = new RoundRobin(list, random).pick().endpoint;
+      starts.set(address, (starts.get(address) ?? 0) + 1);
+    }
+    // ε = 15 %: 5.5 standard deviations of 1,000.
+    expect(starts.size).toBe(4);
+    for (const count of starts.values()) expect(Math.abs(count - 1_000)).toBeLessThan(150);
+  });
+
+  it('goes on where it stood when it is replaced before every call, with the candidates as new objects', () => {
+    const random = seededRandom(3);
+    let picker = new RoundRobin(candidates(3), random);
+    const counts = new Map<string, number>();
+    for (let call = 0; call < 300; call++) {
+      picker = new RoundRobin(candidates(3), random, picker);
+      const { address } = picker.pick().endpoint;
+      counts.set(address, (counts.get(address) ?? 0) + 1);
+    }
+    expect([...counts.values()]).toEqual([100, 100, 100]);
+  });
+
+  it('goes on with the next endpoint that is still there when some leave and others join', () => {
+    const [a, b, c, d, e] = candidates(5);
+    const picker = new RoundRobin([a!, b!, c!, d!], () => 0);
+    expect(picker.pick()).toBe(a);
+    const next = new RoundRobin([e!, a!, c!, d!], () => 0, picker);
+    expect([next.pick(), next.pick(), next.pick(), next.pick()]).toEqual([c, d, e, a]);
+  });
+
+  it('goes on with who has joined behind the last one that was called', () => {
+    const [a, b, c] = candidates(3);
+    const picker = new RoundRobin([a!], () => 0);
+    picker.pick();
+    const next = new RoundRobin([a!, b!], () => 0, picker);
+    expect([next.pick(), next.pick()]).toEqual([b, a]);
+    // Replaced without a call in between.
+    const idle = new RoundRobin([a!, b!], () => 0, new RoundRobin([a!, b!, c!], () => 0, next));
+    expect(idle.pick()).toBe(b);
+  });
+
+  it('goes on with whose turn it was when the last one has left', () => {
+    const [a, b, c, d] = candidates(4);
+    const picker = new RoundRobin([a!, b!, c!, d!], () => 0);
+    expect([picker.pick(), picker.pick()]).toEqual([a, b]);
+    expect(new RoundRobin([d!, a!, c!], () => 0, picker).pick()).toBe(c);
+  });
+
+  it('starts afresh when nobody is left', () => {
+    const [a, b, c] = candidates(3);
+    const next = new RoundRobin([b!, c!], () => 0.9, new RoundRobin([a!], () => 0));
+    expect(next.pick()).toBe(c);
+  });
+
+  it('picks the only one every time', () => {
+    expect([...countPicks(new RoundRobin(candidates(1), () => 0.99), 10).values()]).toEqual([10]);
+  });
+});

@@ -1,0 +1,359 @@
+import { describe, expect, it } from 'vitest';
+import { DiscoveryError } from '../../../../lib/core/discovery-error.js';
+import {
+  DEFAULT_REMOVAL_GUARD,
+  RemovalGuard,
+  type RemovalGuardInput,
+  type RemovalGuardPolicy,
+} from '../../../../lib/core/snapshot/removal-guard.js';
+import type { Endpoint } from '../../../../lib/core/records/endpoint.js';
+import type { RegistryUpdate } from '../../../../lib/core/snapshot/registry-update.js';
+import type { Snapshot } from '../../../../lib/core/snapshot/snapshot.js';
+import { seededRandom } from '../../../support/seeded-random.js';
+
+const AWAY = new DiscoveryError('REGISTRY_UNAVAILABLE', 'away');
+
+function snapshotOf(names: string): Snapshot {
+  return new Map(
+    [...names].map((name) => [`api/${name}`, { address: `${name}:1`, metadata: null }]),
+  );
+}
+
+/** A guard with a clock and connections of its own; endpoints are letters. */
+class Driver {
+  now = 1_000_000;
+  ready = new Set<string>();
+  readonly told: string[] = [];
+  lookInMs: number | undefined;
+  private guard;
+
+  constructor(
+    private readonly policy: RemovalGuardPolicy | undefined = DEFAULT_REMOVAL_GUARD,
+    remembered?: string,
+  ) {
+    this.guard = new RemovalGuard(remembered === undefined ? undefined : snapshotOf(remembered));
+  }
+
+  /** The endpoints to use. */
+  get used(): string {
+    return this.guard.usable.map(({ address }) => address[0]).join('');
+  }
+
+  get held(): string {
+    return this.guard.heldAddresses.map(([name]) => name).join('');
+  }
+
+  reset(names: string): this {
+    return this.feed({ type: 'update', update: { kind: 'reset', snapshot: snapshotOf(names) } });
+  }
+
+  change(put: string, removed: string): this {
+    const keys = [...removed].map((name) => `api/${name}`);
+    const change = { put: snapshotOf(put), removed: keys };
+    return this.feed({ type: 'update', update: { kind: 'change', change } });
+  }
+
+  /** A change in which servers said that they leave. */
+  leave(names: string): this {
+    const removed = [...names].map((name) => `api/${name}`);
+    const change = { put: snapshotOf(''), removed };
+    return this.feed({ type: 'update', update: { kind: 'change', change, left: removed } });
+  }
+
+  fail(): this {
+    return this.feed({ type: 'update', update: { kind: 'failure', error: AWAY } });
+  }
+
+  look(): this {
+    return this.feed({ type: 'look' });
+  }
+
+  connect(names: string): this {
+    this.ready = new Set([...names].map((name) => `${name}:1`));
+    return this;
+  }
+
+  after(ms: number): this {
+    this.now += ms;
+    return this;
+  }
+
+  feed(input: RemovalGuardInput): this {
+    const step = this.guard.step(input, {
+      now: this.now,
+      policy: this.policy,
+      isReady: (address) => this.ready.has(address),
+    });
+    this.lookInMs = step.lookInMs;
+    for (const { type, reason, addresses } of step.events) {
+      this.told.push(`${type} ${addresses.map(([name]) => name).join('')} ${reason}`);
+    }
+    return this;
+  }
+}
+
+const MINUTE = 60_000;
+
+describe('removals while the registry is well', () => {
+  it.each([
+    ['one of three', 'abc', 'a'],
+    ['one of two', 'ab', 'a'],
+  ])('%s act at once', (_, before, gone) => {
+    const driver = new Driver().reset(before).connect(before).change('', gone);
+    expect(driver.used).toBe([...before].filter((name) => name !== gone).join(''));
+    expect(driver.told).toEqual([]);
+  });
+
+  it('act at once where others come in their place', () => {
+    const driver = new Driver().reset('abc').connect('abc').change('xyz', 'abc');
+    expect(driver.used).toBe('xyz');
+  });
+
+  it('act at once one by one, with time between them', () => {
+    const driver = new Driver().reset('abc').connect('abc').change('', 'a');
+    driver.after(10_001).change('', 'b');
+    expect(driver.used).toBe('c');
+  });
+
+  it('of all at once are held where the connections are ready', () => {
+    const driver = new Driver().reset('abc').connect('ab').change('', 'abc');
+    expect(driver.used).toBe('ab');
+    expect(driver.told).toEqual(['held ab many-at-once']);
+  });
+
+  it('that follow each other closely are held from the share on', () => {
+    const driver = new Driver().reset('abcdef').connect('abcdef').after(MINUTE);
+    for (const name of 'abcdef') driver.after(100).change('', name);
+    expect(driver.used).toBe('cdef');
+  });
+
+  it('of all in a list that shrank are held too', () => {
+    expect(new Driver().reset('abc').connect('abc').after(MINUTE).reset('').used).toBe('abc');
+  });
+
+  it('are never held without a policy', () => {
+    const driver = new Driver(undefined).reset('abc').connect('abc').fail().reset('');
+    expect(driver.used).toBe('abc');
+    const off = new Driver({ ...DEFAULT_REMOVAL_GUARD, maxHoldMs: 0 }).reset('abc').connect('abc');
+    off.change('', 'abc');
+    expect(off.lookInMs).toBe(0);
+    expect(off.look().used).toBe('');
+  });
+});
+
+describe('a list that becomes empty', () => {
+  it('keeps the last endpoint while its connection is ready, if the server said nothing', () => {
+    const driver = new Driver().reset('a').connect('a').after(MINUTE).change('', 'a');
+    expect(driver.used).toBe('a');
+    expect(driver.told).toEqual(['held a list-emptied']);
+    expect(driver.lookInMs).toBe(300_000);
+    expect(driver.connect('').look().used).toBe('');
+    expect(driver.told.at(-1)).toBe('released a disconnected');
+  });
+
+  it('keeps the last one that a whole list no longer has', () => {
+    expect(new Driver().reset('a').connect('a').after(MINUTE).reset('').used).toBe('a');
+  });
+
+  it('keeps the last of several that go one by one', () => {
+    const driver = new Driver().reset('abc').connect('abc').change('', 'a');
+    driver.after(10_001).change('', 'b').after(10_001).change('', 'c');
+    expect(driver.used).toBe('c');
+  });
+
+  it('keeps the one that said nothing, and not the one that leaves beside it', () => {
+    const driver = new Driver().reset('ab').connect('ab').leave('a').after(MINUTE).change('', 'b');
+    expect(driver.used).toBe('b');
+  });
+
+  it('keeps the last one that can be dialled', () => {
+    const driver = new Driver().reset('a').connect('a').after(MINUTE);
+    const junk = new Map([['api/junk', { address: 'nonsense', metadata: null }]]);
+    driver.feed({
+      type: 'update',
+      update: { kind: 'change', change: { put: junk, removed: ['api/a'] } },
+    });
+    expect(driver.used).toBe('a');
+  });
+
+  it('keeps none whose connection is not ready', () => {
+    expect(new Driver().reset('a').after(MINUTE).change('', 'a').used).toBe('');
+  });
+
+  it('keeps none that said that it leaves', () => {
+    expect(new Driver().reset('a').connect('a').leave('a').used).toBe('');
+  });
+
+  it('gives the last one back to the registry once that lists it again', () => {
+    const driver = new Driver().reset('a').connect('a').after(MINUTE).change('', 'a');
+    expect(driver.change('a', '').held).toBe('');
+    expect(driver.told.at(-1)).toBe('released a listed');
+  });
+});
+
+describe('servers that say that they leave', () => {
+  it('are let go at once, however many leave together', () => {
+    const driver = new Driver().reset('abcdef').connect('abcdef').leave('cd').leave('ef');
+    expect(driver.used).toBe('ab');
+    expect(driver.told).toEqual([]);
+  });
+
+  it('are let go at once after the registry was away too', () => {
+    const driver = new Driver().reset('abc').connect('abc').fail().reset('abc').leave('abc');
+    expect(driver.used).toBe('');
+  });
+
+  it('are let go at once though they were held', () => {
+    const driver = new Driver().reset('abc').connect('abc').change('', 'abc');
+    expect(driver.held).toBe('abc');
+    expect(driver.leave('ab').used).toBe('c');
+  });
+
+  it('do not make the others suspicious', () => {
+    const driver = new Driver().reset('abcdef').connect('abcdef').leave('abc').change('', 'd');
+    expect(driver.used).toBe('ef');
+    expect(driver.change('', 'e').used).toBe('fe');
+  });
+
+  it('are not held for the deletion that follows', () => {
+    const driver = new Driver().reset('abcd').connect('abcd').leave('abc').change('', 'abc');
+    expect(driver.used).toBe('d');
+  });
+});
+
+describe('removals after the registry was away', () => {
+  it('of a single endpoint are held while its connection is ready', () => {
+    const driver = new Driver().reset('abc').connect('abc').fail().after(MINUTE).reset('bc');
+    expect(driver.used).toBe('bca');
+    expect(driver.told).toEqual(['held a registry-returned']);
+  });
+
+  it('of an endpoint that is not connected act at once', () => {
+    const driver = new Driver().reset('abc').connect('ab').fail().after(MINUTE).reset('ab');
+    expect(driver.used).toBe('ab');
+  });
+
+  it('are held for a while after it is back: leases run out late', () => {
+    const driver = new Driver().reset('abcde').connect('abcde').fail().after(MINUTE).reset('abcde');
+    expect(driver.after(30_000).change('', 'a').used).toBe('bcdea');
+    expect(driver.after(1).change('', 'b').used).toBe('cdea');
+  });
+
+  it('hold of a list that an earlier process kept', () => {
+    const driver = new Driver(DEFAULT_REMOVAL_GUARD, 'abc').connect('ab').reset('c');
+    expect(driver.used).toBe('cab');
+  });
+});
+
+/** A list of three connected endpoints that came back empty from an outage. */
+const wiped = () => new Driver().reset('abc').connect('abc').fail().after(5_000).reset('');
+
+describe('a hold', () => {
+  it('ends when the connection does', () => {
+    expect(wiped().connect('bc').look().used).toBe('bc');
+  });
+
+  it('ends when the registry lists the endpoint again, under whatever key', () => {
+    const driver = wiped().change('a', '');
+    expect([driver.used, driver.held]).toEqual(['abc', 'bc']);
+    const change = { put: new Map([['api/x', { address: 'b:1', metadata: null }]]), removed: [] };
+    driver.feed({ type: 'update', update: { kind: 'change', change } });
+    expect(driver.held).toBe('c');
+    expect(driver.told.slice(1)).toEqual(['released a listed', 'released b listed']);
+  });
+
+  it('ends after the longest time, counted from when the registry was back last', () => {
+    const driver = wiped();
+    expect(driver.lookInMs).toBe(300_000);
+    driver.after(299_999).look();
+    expect([driver.used, driver.lookInMs]).toEqual(['abc', 1]);
+    driver.fail();
+    expect(driver.lookInMs).toBeUndefined();
+    expect(driver.after(60 * MINUTE).look().used).toBe('abc');
+    expect(driver.reset('').lookInMs).toBe(300_000);
+    expect(driver.after(300_000).look().used).toBe('');
+    expect(driver.told.at(-1)).toBe('released abc expired');
+  });
+});
+
+describe('the guard of a list that changes all the time', () => {
+  /** How often endpoints were looked at: what a copy of the list, a set of its addresses or a comparison would do. */
+  let looks = 0;
+  const counted = (port: number): Endpoint => ({
+    get address() {
+      looks++;
+      return `h:${port}`;
+    },
+    metadata: null,
+  });
+  const context = { now: 0, policy: DEFAULT_REMOVAL_GUARD, isReady: () => true };
+
+  /** The looks of one flap of one record, beside so many others of which some are held. */
+  function looksPerFlap(size: number): number {
+    const all = Array.from({ length: size }, (_, port) => [`api/${port}`, counted(port)] as const);
+    const guard = new RemovalGuard();
+    const step = (update: RegistryUpdate) => guard.step({ type: 'update', update }, context);
+    step({ kind: 'reset', snapshot: new Map(all) });
+    const half = all.slice(0, size / 2).map(([key]) => key);
+    step({ kind: 'change', change: { put: new Map(), removed: half } });
+    expect(guard.heldAddresses).toHaveLength(size / 2);
+    looks = 0;
+    for (let flap = 0; flap < 100; flap++) {
+      step({ kind: 'change', change: { put: new Map([['api/x', counted(60_000)]]), removed: [] } });
+      step({ kind: 'change', change: { put: new Map(), removed: ['api/x'] } });
+    }
+    return looks / 100;
+  }
+
+  it('looks at what changes, however many endpoints there are', () => {
+    const few = looksPerFlap(10);
+    expect(few).toBeGreaterThan(0);
+    expect(looksPerFlap(10_000)).toBe(few);
+  });
+
+  it('looks at each endpoint a few times in a deploy that replaces all of them one by one', () => {
+    const size = 2_000;
+    const guard = new RemovalGuard();
+    const step = (update: RegistryUpdate) =>
+      guard.step({ type: 'update', update }, { ...context, isReady: () => false });
+    const list = (from: number) =>
+      Array.from(
+        { length: size },
+        (_, port) => [`api/${from + port}`, counted(from + port)] as const,
+      );
+    step({ kind: 'reset', snapshot: new Map(list(0)) });
+    looks = 0;
+    for (const [index, [key, endpoint]] of list(size).entries()) {
+      step({ kind: 'change', change: { put: new Map([[key, endpoint]]), removed: [] } });
+      const removed = [`api/${index}`];
+      const left = index % 2 === 0 ? {} : { left: removed };
+      step({ kind: 'change', change: { put: new Map(), removed }, ...left });
+    }
+    expect(looks).toBeLessThan(20 * size);
+    expect(guard.usable).toHaveLength(size);
+  });
+});
+
+it.each([1, 2, 3, 4, 5])('keeps its promises on a random walk (seed %i)', (seed) => {
+  const random = seededRandom(seed);
+  const driver = new Driver();
+  const names = 'abcdefgh';
+  const some = () => [...names].filter(() => random() < 0.5).join('');
+  let listed = '';
+  for (let step = 0; step < 2_000; step++) {
+    driver.after(Math.floor(random() * 20_000)).connect(some());
+    const chance = random();
+    if (chance < 0.15) driver.fail();
+    else if (chance < 0.5) driver.reset((listed = some()));
+    else driver.look();
+    const used = new Set(driver.used);
+    // What is listed is always used; what is used beside it is held and was connected when last looked at.
+    for (const name of listed) expect(used.has(name)).toBe(true);
+    if (chance >= 0.5)
+      for (const name of driver.held) expect(driver.ready.has(`${name}:1`)).toBe(true);
+    expect(used.size).toBe(driver.used.length);
+    expect(driver.lookInMs ?? 0).toBeLessThanOrEqual(300_000);
+  }
+  driver.connect('');
+  expect(driver.look().held).toBe('');
+});

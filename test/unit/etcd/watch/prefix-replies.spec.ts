@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { MalformedReplyError } from '../../../../lib/etcd/connection/etcd-error.js';
+import { readNews, readPage } from '../../../../lib/etcd/watch/prefix-replies.js';
+
+const RANGE = { start: Buffer.from('api/'), end: Buffer.from('api0') };
+const header = { cluster_id: '17', member_id: '1', revision: '5', raft_term: '1' };
+const kv = { key: Buffer.from('api/a'), value: Buffer.from('v'), lease: '7' };
+const entry = { key: 'api/a', value: Buffer.from('v'), lease: '7' };
+
+const PAGE = { header, kvs: [kv], more: true };
+const NEWS = {
+  header,
+  created: true,
+  canceled: false,
+  compact_revision: '0',
+  cancel_reason: '',
+  events: [
+    { type: 'Put', kv },
+    { type: 'Delete', kv: { ...kv, value: Buffer.of(), lease: '0' } },
+  ],
+};
+
+/** What stands in a reply in the place of something else. */
+const WRONG = [
+  undefined,
+  null,
+  '',
+  'x',
+  '-1',
+  7,
+  -1,
+  true,
+  [],
+  {},
+  [null],
+  Buffer.from('zzz'),
+  NaN,
+];
+
+/** A message with each of its parts in turn replaced by what does not belong there. */
+function* spoiled(message: unknown): Generator<unknown> {
+  if (typeof message !== 'object' || message === null || Buffer.isBuffer(message)) return;
+  for (const [name, value] of Object.entries(message)) {
+    const put = (changed: unknown): unknown =>
+      Array.isArray(message)
+        ? message.map((one: unknown, index) => (String(index) === name ? changed : one))
+        : { ...message, [name]: changed };
+    for (const wrong of WRONG) yield put(wrong);
+    for (const inner of spoiled(value)) yield put(inner);
+  }
+}
+
+describe('a page of a list', () => {
+  it('is its position and its entries, and the last key where more follow', () => {
+    const position = { revision: 5n, clusterId: '17' };
+    expect(readPage(PAGE, RANGE)).toEqual({ position, entries: [entry], last: kv.key });
+    expect(readPage({ ...PAGE, more: false }, RANGE).last).toBeUndefined();
+    expect(readPage({ ...PAGE, kvs: [], more: false }, RANGE).entries).toEqual([]);
+  });
+
+  it('has every key that etcd has where the range is open', () => {
+    const open = { start: Buffer.of(), end: Buffer.of(0) };
+    const last = Buffer.from([0xff, 0xff]);
+    expect(readPage({ ...PAGE, kvs: [kv, { ...kv, key: last }] }, open).last).toEqual(last);
+  });
+
+  it.each([
+    ['no header', { ...PAGE, header: null }, 'no header'],
+    ['a revision below 1', { ...PAGE, header: { ...header, revision: '0' } }, 'revision is 0'],
+    ['a revision that is no number', { ...PAGE, header: { ...header, revision: 'x' } }, 'revision'],
+    ['more after none', { ...PAGE, kvs: [] }, 'follow none'],
+    ['a key before the range', { ...PAGE, kvs: [{ ...kv, key: Buffer.from('api') }] }, 'asked for'],
+    [
+      'a key behind the range',
+      { ...PAGE, kvs: [{ ...kv, key: Buffer.from('api0') }] },
+      'asked for',
+    ],
+  ])('with %s is refused, and the error says so', (_, reply, reason) => {
+    expect(() => readPage(reply, RANGE)).toThrow(MalformedReplyError);
+    expect(() => readPage(reply, RANGE)).toThrow(reason);
+  });
+});
+
+describe('news of a watch', () => {
+  it('are the confirmation and the changes', () => {
+    expect(readNews(NEWS, RANGE)).toEqual({
+      type: 'going-on',
+      created: { revision: 5n, clusterId: '17' },
+      changes: [
+        { key: 'api/a', entry },
+        { key: 'api/a', entry: undefined },
+      ],
+    });
+  });
+
+  it('need no header but with the confirmation, as those of a proxy', () => {
+    const news = readNews({ ...NEWS, created: false, header: null, events: [] }, RANGE);
+    expect(news).toEqual({ type: 'going-on', created: undefined, changes: [] });
+  });
+
+  it.each([
+    [{ cancel_reason: 'no leader', compact_revision: '0' }, 'no leader'],
+    [{ cancel_reason: '', compact_revision: '9' }, 'compacted at 9'],
+    [{ cancel_reason: null, compact_revision: null }, 'no reason given'],
+  ])('of a cancelled watch are the reason: %o', (fields, reason) => {
+    expect(readNews({ ...NEWS, canceled: true, ...fields }, RANGE)).toEqual({
+      type: 'cancelled',
+      reason,
+    });
+  });
+
+  it.each([
+    ['an event that is neither put nor deletion', { ...NEWS, events: [{ type: 'Other', kv }] }],
+    ['an event without a key', { ...NEWS, events: [{ type: 'Delete', kv: null }] }],
+    ['a confirmation without a header', { ...NEWS, header: null }],
+  ])('with %s are refused', (_, reply) => {
+    expect(() => readNews(reply, RANGE)).toThrow(MalformedReplyError);
+  });
+});
+
+it.each([
+  ['page', PAGE, readPage],
+  ['reply of a watch', NEWS, readNews],
+] as const)(
+  'a %s with anything wrong in it is read or refused, and nothing else',
+  (_, reply, read) => {
+    let refused = 0;
+    const all = [...WRONG, ...spoiled(reply)];
+    for (const message of all) {
+      try {
+        read(message, RANGE);
+      } catch (error) {
+        expect(error).toBeInstanceOf(MalformedReplyError);
+        refused += 1;
+      }
+    }
+    expect(refused).toBeGreaterThan(all.length / 3);
+  },
+);

@@ -1,0 +1,134 @@
+/** How many connections are made, and when. */
+import { connectivityState } from '@grpc/grpc-js';
+import { expect, it } from 'vitest';
+import { addresses, endpoint, FakeChannel, settingsOf, settled } from '../fake-channel.js';
+
+const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
+
+/** Lets every attempt under way succeed until none is. */
+async function connectAll(channel: FakeChannel): Promise<void> {
+  for (;;) {
+    const waiting = channel.subchannels.filter(({ state }) => state === CONNECTING);
+    if (waiting.length === 0) return;
+    for (const one of waiting) one.become(READY);
+    await settled();
+  }
+}
+
+function open(channel: FakeChannel): number {
+  return channel.subchannels.filter(({ refs }) => refs > 0).length;
+}
+
+it('has 16 connections in the making at a time', () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(64));
+  expect(open(channel)).toBe(16);
+});
+
+it('begins a large list with 4, until one is ready', async () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(100));
+  expect(open(channel)).toBe(4);
+  channel.subchannels[0]?.become(READY);
+  await settled();
+  expect(open(channel)).toBe(17);
+});
+
+it('begins a large list with 4, for 100 ms', () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(100));
+  channel.clock.advance(99);
+  expect(open(channel)).toBe(4);
+  channel.clock.advance(1);
+  expect(open(channel)).toBe(16);
+});
+
+it('connects to 64 of a large list unasked, and to one more with each call', async () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(100));
+  await connectAll(channel);
+  expect(open(channel)).toBe(64);
+  channel.pick();
+  await connectAll(channel);
+  expect(open(channel)).toBe(65);
+  for (let call = 0; call < 200; call++) {
+    channel.pick();
+    await connectAll(channel);
+  }
+  expect(open(channel)).toBe(100);
+});
+
+it('a list that grows late stays as small as one that was large from the start', async () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(10));
+  await connectAll(channel);
+  channel.list(addresses(1_000));
+  await connectAll(channel);
+  expect(open(channel)).toBe(64);
+});
+
+it('passes over endpoints that cannot be reached', async () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(100));
+  for (let failed = 0; failed < 30; failed++) {
+    channel.subchannels.find(({ state }) => state === CONNECTING)?.become(TRANSIENT_FAILURE);
+    await settled();
+  }
+  await connectAll(channel);
+  expect(channel.subchannels.filter(({ state }) => state === READY)).toHaveLength(64);
+});
+
+it('reconnects to what it lost before it goes on with what it never tried', async () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(100));
+  await connectAll(channel);
+  const lost = channel.subchannels[5];
+  const made = channel.subchannels.length;
+  lost?.become(connectivityState.IDLE);
+  await settled();
+  expect(lost?.state).toBe(CONNECTING);
+  expect(channel.subchannels).toHaveLength(made);
+});
+
+it('connects to the own zone first', () => {
+  const channel = new FakeChannel();
+  const list = addresses(100).map((address, at) =>
+    endpoint(address, { zone: at % 4 === 0 ? 'here' : 'there' }),
+  );
+  channel.list(list, settingsOf({}, { zone: 'here' }));
+  const first = channel.subchannels.map(({ address }) => Number(address.split(':')[1]) - 1);
+  expect(first).toHaveLength(4);
+  expect(first.every((at) => at % 4 === 0)).toBe(true);
+});
+
+const begun = (channel: FakeChannel) => channel.subchannels.map(({ address }) => address);
+
+it('clients that start together begin with different endpoints', () => {
+  const [one, other] = [new FakeChannel(), new FakeChannel()];
+  other.random();
+  one.list(addresses(100));
+  other.list(addresses(100));
+  expect(begun(one)).not.toEqual(begun(other));
+});
+
+it('begins with the own zone, and has a way out of it among the first connections', async () => {
+  const channel = new FakeChannel();
+  const list = addresses(200).map((address, at) => endpoint(address, { zone: at % 2 ? 'a' : 'b' }));
+  channel.list(list, settingsOf({}, { zone: 'a' }));
+  await connectAll(channel);
+  const zones = channel.subchannels.map(({ address }) => Number(address.split(':')[1]) % 2);
+  // Ports of zone a are even.
+  expect(zones.slice(0, 7)).toEqual([0, 0, 0, 0, 0, 0, 0]);
+  expect(zones[7]).toBe(1);
+  expect(zones.slice(0, 64).filter((port) => port === 1)).toHaveLength(8);
+});
+
+it('remembers nothing of endpoints that left before their turn came', async () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(100));
+  await connectAll(channel);
+  for (let step = 1; step <= 300; step++) channel.list(addresses(100, step));
+  await connectAll(channel);
+  const plan = Reflect.get(channel.balancer, 'plan') as { ramp: { waiting: number } };
+  expect(plan.ramp.waiting).toBeLessThanOrEqual(300);
+});

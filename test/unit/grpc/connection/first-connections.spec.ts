@@ -1,0 +1,95 @@
+/** Whom `pick_first` connects to, and whom it leaves. */
+import { connectivityState } from '@grpc/grpc-js';
+import { expect, it } from 'vitest';
+import {
+  addresses,
+  addressOf,
+  endpoint,
+  FakeChannel,
+  settingsOf,
+  settled,
+} from '../fake-channel.js';
+
+const { IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
+
+function inUse(channel: FakeChannel): string[] {
+  return channel.subchannels.filter(({ refs }) => refs > 0).map(({ address }) => address);
+}
+
+it('leaves an endpoint that fails more than it should, for the next', async () => {
+  const channel = new FakeChannel();
+  const settings = settingsOf({ policy: 'pick_first', outlierDetection: true });
+  channel.list(addresses(3), settings);
+  const [first = ''] = inUse(channel);
+  await channel.connect(first);
+  channel.spread(5, () => 13);
+  await settled();
+  // Until the next is ready a call that may fail is better than one that must.
+  expect(addressOf(channel.pick())).toBe(first);
+  const second = inUse(channel).find((address) => address !== first) ?? '';
+  await channel.connect(second);
+  expect(channel.spread(10)).toEqual({ [second]: 10 });
+  expect(inUse(channel)).toEqual([second]);
+  channel.balancer.destroy();
+});
+
+it('connects to one canary beside one of the others, whatever the order', async () => {
+  const canary = { match: { version: '2' }, header: { name: 'x-canary' } };
+  const list = addresses(6).map((address, at) =>
+    endpoint(address, { version: at < 2 ? '2' : '1' }),
+  );
+  const canaries = addresses(2);
+  for (let client = 0; client < 10; client++) {
+    const channel = new FakeChannel();
+    for (let draws = 0; draws < client; draws++) channel.random();
+    channel.list(list, settingsOf({ policy: 'pick_first', routing: { canary } }));
+    const connected = inUse(channel);
+    expect(connected.map((address) => canaries.includes(address)).sort()).toEqual([false, true]);
+    await channel.connect(...connected);
+    expect(canaries).not.toContain(addressOf(channel.pick()));
+    expect(canaries).toContain(addressOf(channel.pick({ 'x-canary': '1' })));
+  }
+});
+
+it('tries the next of the same kind, never one of the other', async () => {
+  const canary = { match: { version: '2' } };
+  const list = addresses(6).map((address, at) =>
+    endpoint(address, { version: at < 3 ? '2' : '1' }),
+  );
+  const channel = new FakeChannel();
+  channel.list(list, settingsOf({ policy: 'pick_first', routing: { canary } }));
+  const stable = inUse(channel).find((address) => !addresses(3).includes(address)) ?? '';
+  channel.to(stable).become(TRANSIENT_FAILURE, 'refused');
+  await settled();
+  const tried = inUse(channel).filter((address) => !addresses(3).includes(address));
+  expect(tried).toHaveLength(2);
+});
+
+it('stays with whom it has found when the list grows, and when an earlier one comes back', async () => {
+  const channel = new FakeChannel();
+  const settings = settingsOf({ policy: 'pick_first' });
+  channel.list(addresses(3), settings);
+  const [first = ''] = inUse(channel);
+  channel.to(first).become(TRANSIENT_FAILURE, 'refused');
+  await settled();
+  const second = inUse(channel).find((address) => address !== first) ?? '';
+  await channel.connect(second);
+  expect(inUse(channel)).toEqual([second]);
+  channel.list(addresses(9), settings);
+  await settled();
+  expect(channel.spread(10)).toEqual({ [second]: 10 });
+  expect(inUse(channel)).toEqual([second]);
+});
+
+it('connects again when its connection is lost, once a call may need it', async () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(2), settingsOf({ policy: 'pick_first' }));
+  const [first = ''] = inUse(channel);
+  await channel.connect(first);
+  channel.to(first).become(IDLE);
+  await settled();
+  const next = channel.subchannels.filter(({ refs, starts }) => refs > 0 && starts > 0);
+  next.at(-1)?.become(READY);
+  await settled();
+  expect(channel.state).toBe(READY);
+});

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { experimental } from '@grpc/grpc-js';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+import { DiscoveryError } from '../../../../lib/core/discovery-error.js';
+import {
+  assertSupportedGrpc,
+  privateChannelOption,
+  REQUIRED_EXPERIMENTAL,
+  subchannelOptions,
+} from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
+
+/** What the one file that may touch `experimental` takes of it at run time. */
+function usedNames(): string[] {
+  const path = new URL('../../../../lib/grpc/grpc-js/grpc-experimental.ts', import.meta.url)
+    .pathname;
+  const source = ts.createSourceFile(
+    path,
+    readFileSync(path, 'utf8'),
+    ts.ScriptTarget.ES2023,
+    true,
+  );
+  const names = new Set<string>();
+  const visit = (node: ts.Node): void => {
+    // A type is a qualified name, and no property access.
+    if (ts.isPropertyAccessExpression(node) && node.expression.getText() === 'experimental') {
+      names.add(node.name.text);
+    }
+    if (ts.isVariableDeclaration(node) && node.initializer?.getText() === 'experimental') {
+      if (!ts.isObjectBindingPattern(node.name)) throw new Error(`not read: ${node.getText()}`);
+      for (const { propertyName, name } of node.name.elements) {
+        names.add((propertyName ?? name).getText());
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return [...names].toSorted();
+}
+
+const used = usedNames();
+
+describe('assertSupportedGrpc', () => {
+  it('requires exactly what the library uses', () => {
+    expect(used.length).toBeGreaterThan(5);
+    expect([...REQUIRED_EXPERIMENTAL].toSorted()).toEqual(used);
+  });
+
+  it('takes the grpc-js that is loaded', () => {
+    expect(() => assertSupportedGrpc()).not.toThrow();
+  });
+
+  it.each(used)('refuses one without %s, and names what is missing and what is allowed', (name) => {
+    const check = (): void => assertSupportedGrpc({ ...experimental, [name]: undefined });
+    expect(check).toThrow(DiscoveryError);
+    expect(check).toThrow(
+      `[UNSUPPORTED_VERSION] the @grpc/grpc-js that is loaded has no experimental ${name}; allowed: ~1.14.0`,
+    );
+  });
+
+  it('names all that is missing at once', () => {
+    expect(() => assertSupportedGrpc({})).toThrow(/registerResolver, statusOrFromValue, /);
+  });
+});
+
+describe('private channel options', () => {
+  it('are no part of what makes a connection', () => {
+    const name = privateChannelOption('pool');
+    expect(subchannelOptions({ [name]: {}, 'grpc.keepalive_time_ms': 1 })).toEqual({
+      'grpc.keepalive_time_ms': 1,
+    });
+  });
+
+  it('stand under the prefix that grpc-js itself leaves out of the identity of connections', () => {
+    const prefix = experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX;
+    expect(privateChannelOption('pool').startsWith(prefix)).toBe(true);
+    expect(privateChannelOption('a')).not.toBe(privateChannelOption('b'));
+  });
+});

@@ -1,0 +1,157 @@
+/** What the calls of this library do otherwise than those of grpc-js. */
+import { Metadata, status } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
+import { RetryThrottle } from '../../../../lib/balance/load/retry-throttle.js';
+import { governAttempts } from '../../../../lib/grpc/grpc-js/grpc-private-attempts.js';
+import { KEPT_HEADERS } from '../../../../lib/grpc/grpc-js/whole-answer.js';
+import { callTo, empty, ours } from '../scripted-call.js';
+
+describe('governAttempts', () => {
+  governAttempts(new Set(['ours']));
+
+  const PEERS = ['10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1'];
+
+  it('a call of ours says at its deadline how many attempts there were, and where they went', () => {
+    const { call, hedge } = callTo(PEERS, ours());
+    hedge();
+    const info = call.getDeadlineInfo();
+    expect(info).toContain('attempts: 2 of 3 (10.0.0.1:1 10.0.0.2:1)');
+    expect(info).toContain('remote_addr=10.0.0.2:1');
+    call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
+  });
+
+  it('a hedge is sent while there are tokens, and not without', () => {
+    const throttle = new RetryThrottle({ maxTokens: 10, tokenRatio: 1 });
+    const { call, attempts, hedge } = callTo(PEERS, ours(throttle));
+    hedge();
+    expect(attempts).toHaveLength(2);
+    for (let failure = 0; failure < 5; failure++) throttle.addCallFailed();
+    hedge();
+    expect(attempts).toHaveLength(2);
+    call.cancelWithStatus(status.CANCELLED, '');
+  });
+
+  it('a throttled call ends with the failure of its only attempt', async () => {
+    const { attempts, ended } = callTo(PEERS, ours(empty()));
+    attempts[0]?.end(status.UNAVAILABLE);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(attempts).toHaveLength(1);
+    expect(ended).toEqual([status.UNAVAILABLE]);
+  });
+
+  it('a throttled hedge is skipped, and the next is sent if there are tokens by then', () => {
+    const throttle = empty();
+    const { call, attempts, hedge } = callTo(PEERS, ours(throttle));
+    hedge();
+    expect(attempts).toHaveLength(1);
+    throttle.addCallSucceeded();
+    hedge();
+    expect(attempts).toHaveLength(2);
+    // Three in all: the skipped one was one of them.
+    hedge();
+    expect(attempts).toHaveLength(2);
+    call.cancelWithStatus(status.CANCELLED, '');
+  });
+
+  it('a call whose hedges are unanswered at the deadline takes one token, one without hedges none', () => {
+    const throttle = new RetryThrottle({ maxTokens: 4, tokenRatio: 1 });
+    const pass = (hedges: number): void => {
+      const { call, hedge } = callTo(PEERS, ours(throttle));
+      for (let sent = 0; sent < hedges; sent++) hedge();
+      call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
+    };
+    for (const hedges of [0, 0, 2]) pass(hedges);
+    expect(throttle.canRetryCall()).toBe(true);
+    pass(1);
+    expect(throttle.canRetryCall()).toBe(false);
+  });
+
+  it('an error that blames the caller gives the throttle what an answer does', () => {
+    const throttle = empty();
+    callTo(PEERS, ours(throttle)).attempts[0]?.end(status.NOT_FOUND);
+    expect(throttle.canRetryCall()).toBe(true);
+  });
+
+  it.each([
+    ['blames the server', status.INTERNAL, {}],
+    ['may be tried again', status.ABORTED, { nonFatalStatusCodes: ['aborted'] }],
+    ['came from no server', status.PERMISSION_DENIED, { isConnected: false }],
+  ])('an error that %s gives the throttle nothing', (_, code, options) => {
+    const throttle = empty();
+    const { call, attempts } = callTo(PEERS, ours(throttle), options);
+    attempts[0]?.end(code);
+    expect(throttle.canRetryCall()).toBe(false);
+    call.cancelWithStatus(status.NOT_FOUND, '');
+  });
+
+  it('a call that is cancelled gives the throttle nothing, whatever its code', () => {
+    const throttle = empty();
+    const { call, attempts } = callTo(PEERS, ours(throttle));
+    call.cancelWithStatus(status.NOT_FOUND, '');
+    attempts[0]?.end(status.NOT_FOUND);
+    expect(throttle.canRetryCall()).toBe(false);
+  });
+
+  it('the headers that were kept back of the last attempt are the headers of the call', () => {
+    const { attempts, headers, hedge } = callTo(PEERS, ours());
+    for (let sent = 1; sent < 3; sent++) hedge();
+    const kept = PEERS.map(() => new Metadata());
+    for (const [index, attempt] of attempts.entries()) {
+      expect(headers).toEqual([]);
+      attempt.end(status.UNAVAILABLE, undefined, { [KEPT_HEADERS]: kept[index] });
+    }
+    expect(headers).toHaveLength(1);
+    expect(headers[0]).toBe(kept[2]);
+  });
+
+  it('the hedges of a plain channel to a target of ours go by the throttle of grpc-js', () => {
+    const { call, attempts, hedge } = callTo(PEERS, {}, { target: 'Ours:///api' });
+    Object.assign(call, { retryThrottler: empty() });
+    hedge();
+    expect(attempts).toHaveLength(1);
+    call.cancelWithStatus(status.CANCELLED, '');
+  });
+
+  const REFUSED = { progress: 'REFUSED' };
+  const retryPolicy = {
+    maxAttempts: 2,
+    initialBackoff: '0.1s',
+    maxBackoff: '1s',
+    backoffMultiplier: 2,
+    retryableStatusCodes: ['ABORTED'],
+  };
+
+  it('an attempt that four servers have refused is sent to a fifth, and no further', async () => {
+    const { attempts, ended } = callTo(PEERS, ours(), { retryPolicy });
+    for (let refusal = 0; refusal < 4; refusal++) {
+      expect(attempts).toHaveLength(refusal + 1);
+      attempts[refusal]?.end(status.UNAVAILABLE, undefined, REFUSED);
+    }
+    expect(ended).toEqual([]);
+    expect(attempts).toHaveLength(5);
+    attempts[4]?.end(status.UNAVAILABLE, undefined, REFUSED);
+    expect(attempts).toHaveLength(5);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(ended).toEqual([status.UNAVAILABLE]);
+  });
+
+  it('an attempt that was refused twice is not sent again without tokens', async () => {
+    const { attempts, ended } = callTo(PEERS, ours(undefined, empty()), { retryPolicy });
+    for (let refusal = 0; refusal < 2; refusal++) {
+      attempts[refusal]?.end(status.UNAVAILABLE, undefined, REFUSED);
+    }
+    expect(attempts).toHaveLength(2);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(ended).toEqual([status.UNAVAILABLE]);
+  });
+
+  it('leaves calls of other channels alone', () => {
+    const throttler = { canRetryCall: () => false, addCallFailed() {}, addCallSucceeded() {} };
+    const { call, attempts, hedge } = callTo(PEERS, {});
+    Object.assign(call, { retryThrottler: throttler });
+    hedge();
+    expect(attempts).toHaveLength(2);
+    expect(call.getDeadlineInfo()).toContain('previous attempts: 1');
+    call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
+  });
+});

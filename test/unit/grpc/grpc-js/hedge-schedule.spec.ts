@@ -1,0 +1,174 @@
+/** When hedges are sent, on a fake clock. */
+import { status } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RetryThrottle } from '../../../../lib/balance/load/retry-throttle.js';
+import { governAttempts } from '../../../../lib/grpc/grpc-js/grpc-private-attempts.js';
+import { callTo, empty, ours } from '../scripted-call.js';
+
+const PEERS = ['10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1'];
+
+const { UNAVAILABLE, CANCELLED, DEADLINE_EXCEEDED } = status;
+const hedged = (throttle?: RetryThrottle) =>
+  callTo(PEERS, ours(throttle), { hedgingDelay: '0.1s' });
+
+/** gRPC reports how a call ended in the next turn of the event loop. */
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+governAttempts(new Set());
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('while the attempt of a call waits for a connection', () => {
+  it('the call gets no hedge, and the first one a whole delay after the attempt is sent', () => {
+    const { call, attempts, connect } = callTo(PEERS, ours(), {
+      hedgingDelay: '0.4s',
+      isConnected: false,
+    });
+    vi.advanceTimersByTime(10_000);
+    expect(attempts).toHaveLength(1);
+    connect();
+    vi.advanceTimersByTime(400);
+    expect(attempts).toHaveLength(1);
+    vi.advanceTimersByTime(50);
+    expect(attempts).toHaveLength(2);
+    // Those that were not sent meanwhile have not been used up.
+    vi.advanceTimersByTime(400);
+    expect(attempts).toHaveLength(3);
+    call.cancelWithStatus(status.CANCELLED, '');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('a deadline that passes takes no token', () => {
+    const throttle = new RetryThrottle({ maxTokens: 2, tokenRatio: 1 });
+    const { call } = callTo(PEERS, ours(throttle), { hedgingDelay: '0s', isConnected: false });
+    vi.advanceTimersByTime(10_000);
+    call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
+    expect(throttle.canRetryCall()).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a pause that a server asks for', () => {
+  it('holds all hedges of the call back, the longest of several', () => {
+    const { call, attempts } = hedged();
+    vi.advanceTimersByTime(100);
+    attempts[0]?.end(UNAVAILABLE, '1500');
+    attempts[1]?.end(UNAVAILABLE, '200');
+    vi.advanceTimersByTime(1_499);
+    expect(attempts).toHaveLength(2);
+    vi.advanceTimersByTime(1);
+    expect(attempts).toHaveLength(3);
+    call.cancelWithStatus(CANCELLED, '');
+  });
+
+  it('holds also when another attempt fails without one', () => {
+    const { call, attempts } = hedged();
+    vi.advanceTimersByTime(100);
+    attempts[0]?.end(UNAVAILABLE, '1500');
+    attempts[1]?.end(UNAVAILABLE);
+    vi.advanceTimersByTime(1_499);
+    expect(attempts).toHaveLength(2);
+    call.cancelWithStatus(CANCELLED, '');
+  });
+
+  it('does not hold the call back when no attempt is to come', async () => {
+    const { attempts, ended } = hedged();
+    vi.advanceTimersByTime(200);
+    expect(attempts).toHaveLength(3);
+    for (const attempt of attempts) attempt.end(UNAVAILABLE, '1500');
+    await nextTurn();
+    expect(ended).toEqual([UNAVAILABLE]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('does not hold the call back when there are no tokens', async () => {
+    const { attempts, ended } = hedged(empty());
+    attempts[0]?.end(UNAVAILABLE, '1500');
+    await nextTurn();
+    expect(ended).toEqual([UNAVAILABLE]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('ends with the call', () => {
+    const answered = hedged();
+    const late = hedged();
+    vi.advanceTimersByTime(100);
+    for (const { attempts } of [answered, late]) attempts[0]?.end(UNAVAILABLE, '300000');
+    expect(vi.getTimerCount()).toBe(2);
+    answered.attempts[1]?.end(status.OK);
+    late.call.cancelWithStatus(DEADLINE_EXCEEDED, '');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it.each(['-1', 'abc', '', '1e3', '1.5'])(
+    'that reads "%s" ends the hedges, and the attempts under way go on',
+    async (pushback) => {
+      const { attempts, ended } = hedged();
+      vi.advanceTimersByTime(100);
+      attempts[0]?.end(UNAVAILABLE, pushback);
+      vi.advanceTimersByTime(10_000);
+      expect(attempts).toHaveLength(2);
+      expect(ended).toEqual([]);
+      attempts[1]?.end(status.OK);
+      await nextTurn();
+      expect(ended).toEqual([status.OK]);
+    },
+  );
+
+  it('that no timer can wait for is as long as one can', () => {
+    const { call, attempts } = hedged();
+    attempts[0]?.end(UNAVAILABLE, '99999999999');
+    vi.advanceTimersByTime(2 ** 31 - 2);
+    expect(attempts).toHaveLength(1);
+    call.cancelWithStatus(CANCELLED, '');
+  });
+});
+
+it('a hedge follows at once where an attempt fails without a pause', () => {
+  const { call, attempts } = callTo(PEERS, ours());
+  attempts[0]?.end(status.UNAVAILABLE);
+  vi.advanceTimersByTime(0);
+  expect(attempts).toHaveLength(2);
+  call.cancelWithStatus(status.CANCELLED, '');
+});
+
+describe('a retried call', () => {
+  const retryPolicy = {
+    maxAttempts: 3,
+    initialBackoff: '0.1s',
+    maxBackoff: '1s',
+    backoffMultiplier: 2,
+    retryableStatusCodes: ['UNAVAILABLE'],
+  };
+
+  it('ends at once when there are no tokens, whatever pause a server asks for', async () => {
+    const { attempts, ended } = callTo(PEERS, ours(empty()), { retryPolicy });
+    attempts[0]?.end(status.UNAVAILABLE, '1500');
+    await nextTurn();
+    expect(ended).toEqual([status.UNAVAILABLE]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is tried again after the pause', () => {
+    const { call, attempts } = callTo(PEERS, ours(), { retryPolicy });
+    attempts[0]?.end(status.UNAVAILABLE, '1500');
+    vi.advanceTimersByTime(1_499);
+    expect(attempts).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    expect(attempts).toHaveLength(2);
+    call.cancelWithStatus(status.CANCELLED, '');
+  });
+
+  it('is not tried again after a pause that cannot be read', async () => {
+    const { attempts, ended } = callTo(PEERS, ours(), { retryPolicy });
+    attempts[0]?.end(status.UNAVAILABLE, 'abc');
+    vi.advanceTimersByTime(10_000);
+    await nextTurn();
+    expect(attempts).toHaveLength(1);
+    expect(ended).toEqual([status.UNAVAILABLE]);
+  });
+});

@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import type { Subchannel } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
+import { PingBudget } from '../../../../lib/grpc/grpc-js/keepalive-pings.js';
+import { prepareTransport } from '../../../../lib/grpc/grpc-js/ready-transport.js';
+
+/** A connection on which no message comes, unless it is told otherwise. */
+class Connection {
+  nowMs = 0;
+  messages = 0;
+  readonly budget = new PingBudget();
+
+  /** Whether each of so many pings is sent, at intervals of 20 s. */
+  pings(count: number): boolean[] {
+    return Array.from({ length: count }, () => {
+      this.nowMs += 20_000;
+      return this.budget.take(this.messages, this.nowMs);
+    });
+  }
+
+  receive(): this {
+    this.messages++;
+    return this;
+  }
+}
+
+describe('pings that servers in Go bear', () => {
+  it('are two into silence', () => {
+    expect(new Connection().pings(4)).toEqual([true, true, false, false]);
+  });
+
+  it('are one in five minutes after that', () => {
+    const connection = new Connection();
+    const sent = connection.pings(60).flatMap((isSent, at) => (isSent ? [at] : []));
+    expect(sent).toEqual([0, 1, 17, 33, 49]);
+  });
+
+  it('have no end where the server answers calls in between', () => {
+    const connection = new Connection();
+    for (let round = 0; round < 100; round++) expect(connection.receive().pings(1)).toEqual([true]);
+  });
+
+  it('begin anew with the first answer after silence', () => {
+    const connection = new Connection();
+    connection.pings(10);
+    expect(connection.receive().pings(3)).toEqual([true, true, false]);
+  });
+
+  it('are one more where a call was sent into the silence, however many are', () => {
+    const connection = new Connection();
+    connection.pings(5);
+    connection.budget.called();
+    expect(connection.pings(2)).toEqual([true, false]);
+    connection.budget.called();
+    expect(connection.pings(2)).toEqual([false, false]);
+  });
+
+  it('are not sent ahead of a call, where the server sees none, however long ago the last was', () => {
+    const connection = new Connection();
+    connection.pings(2);
+    expect(connection.budget.take(0, connection.nowMs + 400_000, false)).toBe(false);
+    expect(connection.budget.take(0, connection.nowMs + 400_000, true)).toBe(true);
+  });
+});
+
+/** The part of grpc-js's transport that pings; it only counts. */
+class Transport {
+  readonly session = { closed: false };
+  messagesReceived = 0;
+  pings = 0;
+  timers = 0;
+  calls = 0;
+
+  canSendPing(): boolean {
+    return this.calls > 0;
+  }
+
+  maybeSendPing(): void {
+    if (this.canSendPing()) this.pings++;
+  }
+
+  maybeStartKeepalivePingTimer(): void {
+    this.timers++;
+  }
+
+  addActiveCall(): void {
+    this.calls++;
+  }
+}
+
+async function governed(transport: object | null, isSparing: boolean): Promise<void> {
+  const subchannel = { getRealSubchannel: () => ({ transport }) };
+  prepareTransport(subchannel as unknown as Subchannel, isSparing);
+  await Promise.resolve();
+}
+
+describe('the pings of a connection', () => {
+  it('end when it is being left', async () => {
+    const transport = new Transport();
+    await governed(transport, false);
+    transport.addActiveCall();
+    transport.maybeSendPing();
+    transport.session.closed = true;
+    transport.maybeSendPing();
+    expect(transport.pings).toBe(1);
+  });
+
+  it('are put off for another interval where the server would mind', async () => {
+    const transport = new Transport();
+    await governed(transport, true);
+    transport.addActiveCall();
+    for (let turn = 0; turn < 5; turn++) transport.maybeSendPing();
+    expect(transport).toMatchObject({ pings: 2, timers: 3 });
+    transport.addActiveCall();
+    transport.maybeSendPing();
+    expect(transport.pings).toBe(3);
+    transport.messagesReceived++;
+    transport.maybeSendPing();
+    expect(transport.pings).toBe(4);
+  });
+
+  it('cost nothing of the budget while no call is open', async () => {
+    const transport = new Transport();
+    await governed(transport, true);
+    for (let turn = 0; turn < 5; turn++) transport.maybeSendPing();
+    expect(transport).toMatchObject({ pings: 0, timers: 0 });
+  });
+
+  it('are governed once, however often it is told to be ready', async () => {
+    const transport = new Transport();
+    await governed(transport, true);
+    const { maybeSendPing } = transport;
+    await governed(transport, true);
+    expect(transport.maybeSendPing).toBe(maybeSendPing);
+  });
+
+  it('stay as they are where grpc-js looks different inside', async () => {
+    const stranger = { session: {} };
+    await governed(stranger, true);
+    await governed(null, true);
+    expect(stranger).toEqual({ session: {} });
+  });
+});

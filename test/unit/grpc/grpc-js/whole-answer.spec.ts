@@ -1,0 +1,87 @@
+/** What gRPC sees of an attempt whose answer counts as a whole. */
+import { connectivityState, Metadata, status, type StatusObject } from '@grpc/grpc-js';
+import { expect, it } from 'vitest';
+import type { Subchannel } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
+import { KEPT_HEADERS, withWholeAnswer } from '../../../../lib/grpc/grpc-js/whole-answer.js';
+
+type Listener = Parameters<ReturnType<Subchannel['getRealSubchannel']>['createCall']>[3];
+
+/** Makes a call on a connection, and returns the side that the connection speaks to, and what gRPC has heard. */
+function attempt(retried: readonly status[] = [status.UNAVAILABLE]) {
+  let server: Listener | undefined;
+  const made: unknown[] = [];
+  const connection = {
+    getConnectivityState: () => connectivityState.READY,
+    getAddress: () => '10.0.0.1:1',
+    getRealSubchannel: () => ({
+      createCall(...[metadata, host, method, listener, callNumber]: readonly unknown[]) {
+        server = listener as Listener;
+        made.push(metadata, host, method, callNumber);
+        return 'the call';
+      },
+    }),
+  } as unknown as Subchannel;
+  const heard: unknown[] = [];
+  const kept: unknown[] = [];
+  const subchannel = withWholeAnswer(connection, new Set(retried));
+  const metadata = new Metadata();
+  const call = subchannel.getRealSubchannel().createCall(
+    metadata,
+    'api',
+    '/user.User/Find',
+    {
+      onReceiveMetadata: () => heard.push('headers'),
+      onReceiveMessage: (message: unknown) => heard.push(message),
+      onReceiveStatus(last) {
+        heard.push(status[last.code]);
+        kept.push(Reflect.get(last, KEPT_HEADERS));
+      },
+    },
+    7,
+  );
+  if (server === undefined) throw new Error('no call was made');
+  return { subchannel, metadata, call, made, server, heard, kept };
+}
+
+const ended = (code: status): StatusObject => ({ code, details: '', metadata: new Metadata() });
+
+it('the attempt is made on the connection itself', () => {
+  const { subchannel, metadata, call, made } = attempt();
+  expect(call).toBe('the call');
+  expect(made).toEqual([metadata, 'api', '/user.User/Find', 7]);
+  expect(subchannel.getConnectivityState()).toBe(connectivityState.READY);
+  expect(subchannel.getAddress()).toBe('10.0.0.1:1');
+});
+
+it('headers and message are heard with the status, and not before', () => {
+  const { server, heard } = attempt();
+  server.onReceiveMetadata(new Metadata());
+  server.onReceiveMessage('message');
+  expect(heard).toEqual([]);
+  server.onReceiveStatus(ended(status.OK));
+  expect(heard).toEqual(['headers', 'message', 'OK']);
+});
+
+it('of an answer that broke off gRPC hears the status alone, so that it may try again', () => {
+  const { server, heard, kept } = attempt();
+  const headers = new Metadata();
+  server.onReceiveMetadata(headers);
+  server.onReceiveMessage('message');
+  server.onReceiveStatus(ended(status.UNAVAILABLE));
+  expect(heard).toEqual(['UNAVAILABLE']);
+  // It keeps them for the case that no other attempt follows.
+  expect(kept).toEqual([headers]);
+});
+
+it('a failure that is not tried again keeps its headers', () => {
+  const { server, heard } = attempt();
+  server.onReceiveMetadata(new Metadata());
+  server.onReceiveStatus(ended(status.NOT_FOUND));
+  expect(heard).toEqual(['headers', 'NOT_FOUND']);
+});
+
+it('an answer without headers gets none', () => {
+  const { server, heard } = attempt([]);
+  server.onReceiveStatus(ended(status.NOT_FOUND));
+  expect(heard).toEqual(['NOT_FOUND']);
+});

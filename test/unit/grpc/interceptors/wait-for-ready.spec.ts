@@ -1,0 +1,28 @@
+import { type Interceptor, type InterceptorOptions, Metadata } from '@grpc/grpc-js';
+import { expect, it } from 'vitest';
+import { setWaitForReady, waitForReady } from '../../../../lib/grpc/interceptors/wait-for-ready.js';
+
+it('a call that does not choose waits, and keeps its other options', () => {
+  const metadata = new Metadata({ idempotentRequest: true });
+  setWaitForReady(metadata);
+  expect(metadata.getOptions()).toEqual({ idempotentRequest: true, waitForReady: true });
+});
+
+it('a call that chose is left as it is', () => {
+  const metadata = new Metadata({ waitForReady: false });
+  setWaitForReady(metadata);
+  expect(metadata.getOptions()).toEqual({ waitForReady: false });
+});
+
+it('the interceptor leaves the metadata of the caller as it is: another client may send it, too', () => {
+  const metadata = new Metadata({ idempotentRequest: true });
+  metadata.set('tenant', 'a');
+  const sent: Metadata[] = [];
+  const call = { start: (started: Metadata) => sent.push(started) };
+  const nextCall = (() => call) as unknown as Parameters<Interceptor>[1];
+  waitForReady({} as InterceptorOptions, nextCall).start(metadata);
+  expect(sent.map((one) => [one.getOptions(), one.get('tenant')])).toEqual([
+    [{ idempotentRequest: true, waitForReady: true }, ['a']],
+  ]);
+  expect(metadata.getOptions()).toEqual({ idempotentRequest: true });
+});

@@ -1,0 +1,310 @@
+/** What a client chose and what its service asks for, combined. */
+import { Metadata, type MethodConfig, status } from '@grpc/grpc-js';
+import { expect, it } from 'vitest';
+import {
+  BalancerConfig,
+  type BalancerSettings,
+} from '../../../../lib/grpc/balancer/balancer-config.js';
+import {
+  ChannelConfig,
+  type ChannelChoices,
+} from '../../../../lib/grpc/service-config/channel-config.js';
+import { STREAM_MARK } from '../../../../lib/grpc/balancer/endpoint-picker.js';
+import { type AttemptRules, OWN_CALL } from '../../../../lib/grpc/grpc-js/attempting-call.js';
+import {
+  createBalancerSettings,
+  type LoadBalancingOptions,
+} from '../../../../lib/grpc/balancer/policies.js';
+import { createServiceConfig } from '../../../../lib/grpc/service-config/service-config.js';
+import { WHOLE_ANSWER } from '../../../../lib/grpc/grpc-js/whole-answer.js';
+import { settingsOf } from '../fake-channel.js';
+
+const LOGIN = '/user.User/Login';
+const RETRY = {
+  maxAttempts: 2,
+  initialBackoff: '0.1s',
+  maxBackoff: '1s',
+  backoffMultiplier: 2,
+  retryableStatusCodes: ['UNAVAILABLE'],
+} satisfies MethodConfig['retryPolicy'];
+const PUBLISHED = JSON.stringify({
+  loadBalancingConfig: [{ least_request_experimental: {} }],
+  methodConfig: [
+    {
+      name: [{ service: 'user.User' }],
+      timeout: '2s',
+      waitForReady: true,
+      retryPolicy: { ...RETRY, maxAttempts: 5 },
+    },
+  ],
+  retryThrottling: { maxTokens: 7, tokenRatio: 1 },
+});
+
+function channel(choices: Partial<ChannelChoices> = {}): ChannelConfig {
+  const own = createServiceConfig(settingsOf({ policy: 'peak_ewma' }), {
+    methodConfig: [{ name: [{ service: 'user.User', method: 'Login' }], retryPolicy: RETRY }],
+    retryThrottling: { maxTokens: 100, tokenRatio: 0.1 },
+  });
+  return new ChannelConfig(own, {
+    balancing: { clientId: 'one', subsetSize: undefined, zone: undefined },
+    retries: true,
+    timeouts: true,
+    waitForReady: true,
+    unaries: new Set([LOGIN]),
+    streams: new Set(['/user.User/Watch']),
+    ...choices,
+  });
+}
+
+function settings({ serviceConfig }: ChannelConfig): BalancerSettings {
+  const [entry] = serviceConfig.loadBalancingConfig;
+  const [fields] = Object.values(entry ?? {}) as [{ settings: BalancerSettings }];
+  return BalancerConfig.createFromJson(fields).settings;
+}
+
+function call(config: ChannelConfig, path = LOGIN, metadata = new Metadata()) {
+  const { methodConfig, pickInformation } = config.selector.invoke(path, metadata, 1);
+  return { ...methodConfig, pickInformation, options: metadata.getOptions() };
+}
+
+it('without a published config everything is as the client chose', () => {
+  const config = channel();
+  expect(settings(config).policy.name).toBe('peak_ewma');
+  expect(call(config)).toMatchObject({ retryPolicy: RETRY, options: {} });
+  expect(config.serviceConfig.retryThrottling).toEqual({ maxTokens: 100, tokenRatio: 0.1 });
+});
+
+it('what the client left open is as the service asks', () => {
+  const config = channel();
+  expect(config.follow(PUBLISHED)).toBeUndefined();
+  expect(settings(config).policy.name).toBe('least_request');
+  expect(call(config)).toMatchObject({
+    timeout: { seconds: 2, nanos: 0 },
+    retryPolicy: { maxAttempts: 5 },
+    options: { waitForReady: true },
+  });
+  expect(config.serviceConfig.retryThrottling).toEqual({ maxTokens: 7, tokenRatio: 1 });
+});
+
+it('what the client chose explicitly stays', () => {
+  const config = channel({
+    balancing: undefined,
+    retries: false,
+    timeouts: false,
+    waitForReady: false,
+  });
+  config.follow(PUBLISHED);
+  expect(settings(config).policy.name).toBe('peak_ewma');
+  expect(call(config)).toMatchObject({ retryPolicy: RETRY, options: {} });
+  expect(call(config)).not.toHaveProperty('timeout');
+  expect(config.serviceConfig.retryThrottling).toEqual({ maxTokens: 100, tokenRatio: 0.1 });
+});
+
+it('a call that says whether it waits is asked first', () => {
+  const config = channel();
+  config.follow(PUBLISHED);
+  const metadata = new Metadata({ waitForReady: false });
+  expect(call(config, LOGIN, metadata).options).toEqual({ waitForReady: false });
+});
+
+it('the most exact name counts', () => {
+  const config = channel();
+  config.follow(
+    JSON.stringify({
+      methodConfig: [
+        { name: [{}], timeout: '1s' },
+        { name: [{ service: 'user.User' }], timeout: '2s' },
+        { name: [{ service: 'user.User', method: 'Login' }], timeout: '3s' },
+      ],
+    }),
+  );
+  expect(call(config, LOGIN).timeout?.seconds).toBe(3);
+  expect(call(config, '/user.User/Other').timeout?.seconds).toBe(2);
+  expect(call(config, '/other.Other/Login').timeout?.seconds).toBe(1);
+});
+
+it('an invalid config changes nothing, and the next valid one counts', () => {
+  const config = channel();
+  config.follow(PUBLISHED);
+  const { serviceConfig, selector } = config;
+  expect(config.follow('{"loadBalancingConfig":[{"nope":{}}]}')).toMatch(/nope/);
+  expect(config.serviceConfig).toBe(serviceConfig);
+  expect(config.selector).toBe(selector);
+  config.follow('{"loadBalancingConfig":[{"random":{}}]}');
+  expect(settings(config).policy.name).toBe('random');
+});
+
+it('with the config gone everything is as before it', () => {
+  const config = channel();
+  const { serviceConfig } = config;
+  config.follow(PUBLISHED);
+  config.follow(undefined);
+  expect(config.serviceConfig).toBe(serviceConfig);
+  expect(call(config)).not.toHaveProperty('timeout');
+});
+
+const subset = (subsetSize: number) =>
+  JSON.stringify({
+    loadBalancingConfig: [
+      { random_subsetting_experimental: { subsetSize, childPolicy: [{ random: {} }] } },
+    ],
+  });
+
+it("the client's own subset size and zone stay under a published policy", () => {
+  const balancing = { clientId: 'one', subsetSize: 5, zone: 'here' };
+  const chosen = channel({ balancing });
+  chosen.follow(subset(9));
+  expect(settings(chosen).subset?.size).toBe(5);
+  expect(settings(chosen).pipeline.locality).toEqual({ zone: 'here' });
+  const left = channel();
+  left.follow(subset(9));
+  expect(settings(left).subset?.size).toBe(9);
+});
+
+const WRAPPED = (child: object) =>
+  JSON.stringify({
+    loadBalancingConfig: [
+      {
+        random_subsetting_experimental: {
+          subsetSize: 9,
+          childPolicy: [
+            {
+              outlier_detection_experimental: {
+                successRateEjection: { requestVolume: 7 },
+                childPolicy: [child],
+              },
+            },
+          ],
+        },
+      },
+    ],
+    healthCheckConfig: { serviceName: 'user.User' },
+  });
+const HASHED = WRAPPED({ consistent_hash: { hashKey: 'x-user', loadFactor: 2 } });
+
+/** A channel whose client says this about balancing. */
+function choosing(chosen: LoadBalancingOptions, subsetSize?: number): ChannelConfig {
+  const traits = { clientId: 'one', subsetSize, zone: undefined };
+  const own = createServiceConfig(createBalancerSettings(chosen, traits));
+  const choices = {
+    retries: true,
+    timeouts: true,
+    waitForReady: true,
+    unaries: new Set<string>(),
+    streams: new Set<string>(),
+  };
+  return new ChannelConfig(own, { balancing: traits, chosen, ...choices });
+}
+
+it('a client that chose a policy alone gets the rest of what the service asks', () => {
+  const config = choosing({ policy: 'round_robin' });
+  config.follow(HASHED);
+  expect(settings(config)).toMatchObject({
+    policy: { name: 'round_robin' },
+    subset: { size: 9, clientId: 'one' },
+    healthService: 'user.User',
+    outliers: { minRequests: 7 },
+  });
+  expect(settings(config).policy).toEqual({ name: 'round_robin' });
+});
+
+it('a client that chose modifiers alone gets the policy the service asks for', () => {
+  const config = choosing({ outlierDetection: { minRequests: 3 }, healthCheck: false }, 5);
+  config.follow(HASHED);
+  expect(settings(config)).toMatchObject({
+    policy: { name: 'consistent_hash', loadFactor: 2 },
+    subset: { size: 5 },
+    healthService: undefined,
+    outliers: { minRequests: 3 },
+  });
+});
+
+it('a health check asked for without a policy leaves the policy alone', () => {
+  const config = choosing({ policy: 'random' });
+  config.follow('{"healthCheckConfig":{}}');
+  expect(settings(config)).toMatchObject({ policy: { name: 'random' }, healthService: '' });
+  const refusing = choosing({ policy: 'random', healthCheck: false });
+  const before = settings(refusing);
+  refusing.follow('{"healthCheckConfig":{}}');
+  expect(settings(refusing)).toBe(before);
+});
+
+it('an edit that has nothing to do with balancing keeps the very same settings', () => {
+  const config = choosing({});
+  const own = settings(config);
+  config.follow('{"methodConfig":[{"name":[{}],"timeout":"1s"}]}');
+  expect(settings(config)).toBe(own);
+  config.follow(HASHED);
+  const hashed = settings(config);
+  expect(hashed).not.toBe(own);
+  config.follow(
+    JSON.stringify({ ...JSON.parse(HASHED), methodConfig: [{ name: [{}], timeout: '2s' }] }),
+  );
+  expect(settings(config)).toBe(hashed);
+  expect(call(config).timeout?.seconds).toBe(2);
+  config.follow(WRAPPED({ consistent_hash: { hashKey: 'x-user', loadFactor: 3 } }));
+  expect(settings(config)).not.toBe(hashed);
+  config.follow(undefined);
+  expect(settings(config)).toBe(own);
+});
+
+it('marks streams, and gives every call an object of its own', () => {
+  const config = channel();
+  const [one, other] = [call(config), call(config)];
+  expect(one.pickInformation).not.toBe(other.pickInformation);
+  expect(one.pickInformation).not.toHaveProperty(STREAM_MARK);
+  expect(call(config, '/user.User/Watch').pickInformation).toHaveProperty(STREAM_MARK);
+});
+
+it('the answer of a unary call that may be tried again counts as a whole', () => {
+  const config = channel();
+  const codes = (path: string) => Reflect.get(call(config, path).pickInformation, WHOLE_ANSWER);
+  expect(codes(LOGIN)).toEqual(new Set([status.UNAVAILABLE]));
+  expect(codes('/user.User/Other')).toBeUndefined();
+  const all = { maxAttempts: 2, nonFatalStatusCodes: ['internal', 8] };
+  config.follow(JSON.stringify({ methodConfig: [{ name: [{}], hedgingPolicy: all }] }));
+  expect(codes(LOGIN)).toEqual(new Set([status.INTERNAL, status.RESOURCE_EXHAUSTED]));
+  // A stream has to be heard as it comes; and of a method without a proto it is not known whether it is one.
+  expect(codes('/user.User/Watch')).toBeUndefined();
+  expect(codes('/user.User/Other')).toBeUndefined();
+});
+
+const published = (method: string) =>
+  JSON.stringify({ methodConfig: [{ name: [{ service: 'user.User', method }], timeout: '2s' }] });
+
+it('names that the proto of the client does not have are told, and the rest is used', () => {
+  const method = { service: 'user.User', method: 'Login', callName: 'login' };
+  const config = channel({ methods: [{ ...method, isStreaming: false, isIdempotent: false }] });
+  expect(config.follow(published('login'))).toBeUndefined();
+  expect(config.unknownNames).toBe('method "user.User/login" (did you mean Login?)');
+  config.follow(published('Login'));
+  expect(config.unknownNames).toBeUndefined();
+  expect(call(config).timeout).toEqual({ seconds: 2, nanos: 0 });
+  config.follow(published('login'));
+  config.follow(undefined);
+  expect(config.unknownNames).toBeUndefined();
+});
+
+function throttleOf(config: ChannelConfig, retries: boolean) {
+  const selected = config.selector.invoke(LOGIN, new Metadata(), 1);
+  expect(selected.methodConfig.retryPolicy === undefined).toBe(!retries);
+  return (Reflect.get(selected, OWN_CALL) as AttemptRules).throttle;
+}
+
+it('retries that a service publishes are throttled, also where neither side says how', () => {
+  const policy = JSON.stringify({ methodConfig: [{ name: [{}], retryPolicy: RETRY }] });
+  const own = createServiceConfig(settingsOf());
+  const choices = { balancing: undefined, timeouts: true, waitForReady: true };
+  const kinds = { unaries: new Set<string>(), streams: new Set<string>() };
+  const open = new ChannelConfig(own, { ...choices, ...kinds, retries: true });
+  open.follow(policy);
+  const throttle = throttleOf(open, true);
+  for (let failure = 0; failure < 60; failure++) throttle?.addCallFailed();
+  expect(throttle?.canRetryCall()).toBe(false);
+  // Another edit does not fill the bucket.
+  open.follow(PUBLISHED);
+  expect(throttleOf(open, true)?.canRetryCall()).toBe(false);
+  const closed = new ChannelConfig(own, { ...choices, ...kinds, retries: false });
+  closed.follow(policy);
+  expect(throttleOf(closed, false)).toBeUndefined();
+});

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import { BALANCER_NAME, BalancerConfig } from '../../../../lib/grpc/balancer/balancer-config.js';
+import { parseLoadBalancingConfig } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
+import { installBalancer } from '../../../../lib/grpc/balancer/install-balancer.js';
+import { createBalancerSettings } from '../../../../lib/grpc/balancer/policies.js';
+import { createServiceConfig } from '../../../../lib/grpc/service-config/service-config.js';
+
+const settings = createBalancerSettings(
+  { policy: 'least_request' },
+  { clientId: '', subsetSize: undefined, zone: undefined },
+);
+
+it('names the balancer once, with its settings as they are', () => {
+  const { loadBalancingConfig, methodConfig } = createServiceConfig(settings);
+  expect(loadBalancingConfig).toEqual([{ [BALANCER_NAME]: { settings } }]);
+  expect(methodConfig).toEqual([]);
+});
+
+it('is read back by grpc-js itself, which would silently replace what it cannot read', () => {
+  installBalancer();
+  const [entry] = createServiceConfig(settings).loadBalancingConfig;
+  const parsed = parseLoadBalancingConfig(
+    entry as object as Parameters<typeof parseLoadBalancingConfig>[0],
+  );
+  expect(parsed).toBeInstanceOf(BalancerConfig);
+  expect(parsed.getLoadBalancerName()).toBe(BALANCER_NAME);
+  expect((parsed as BalancerConfig).settings).toBe(settings);
+});
+
+it('carries what it is told about retries', () => {
+  const methodConfig = [{ name: [{ service: 'user.User' }], waitForReady: true }];
+  expect(createServiceConfig(settings, { methodConfig }).methodConfig).toBe(methodConfig);
+});
+
+it('a balancer without settings is an error, not a default', () => {
+  expect(() => BalancerConfig.createFromJson({})).toThrow(`${BALANCER_NAME} needs settings`);
+});

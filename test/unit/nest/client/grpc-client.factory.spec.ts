@@ -1,0 +1,101 @@
+import { Logger } from '@nestjs/common';
+import {
+  type ClientDefaults,
+  type ClientDefinition,
+  DirectoryPool,
+  GrpcClientFactory,
+  MemoryRegistry,
+} from 'nestjs-grpc-discovery';
+import { systemClock } from '../../../../lib/registry/system-clock.js';
+import { validateOptions } from '../../../../lib/nest/options/validate-options.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { userProtoPath } from '../../../support/user-apps.js';
+
+function createFactory(clientDefaults: ClientDefaults = {}) {
+  const registry = new MemoryRegistry();
+  const pool = new DirectoryPool(registry, { clock: systemClock });
+  const factory = new GrpcClientFactory(validateOptions({ registry, clientDefaults }, {}), pool);
+  const create = (service: string, more: Partial<ClientDefinition> = {}) =>
+    factory.create({ name: service, package: 'user', protoPath: userProtoPath, ...more });
+  return { pool, factory, create };
+}
+
+let warnings: string[];
+beforeEach(() => {
+  warnings = [];
+  vi.spyOn(Logger.prototype, 'warn').mockImplementation((text) => warnings.push(String(text)));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+it('a client that is closed by hand gives up its watch', () => {
+  const { pool, create } = createFactory();
+  const client = create('api');
+  expect([...pool.directories.keys()]).toEqual(['api']);
+  client.close();
+  expect(pool.directories.size).toBe(0);
+});
+
+it('closing one client twice leaves the watch to another of the same service', () => {
+  const { pool, factory, create } = createFactory();
+  const [first] = [create('api'), create('api')];
+  first.close();
+  first.close();
+  expect([...pool.directories.keys()]).toEqual(['api']);
+  factory.onApplicationShutdown();
+  expect(pool.directories.size).toBe(0);
+});
+
+it('the application closes the clients that nobody has closed', () => {
+  const { pool, factory, create } = createFactory();
+  const clients = [create('api'), create('billing')];
+  clients[0]?.getService('User');
+  factory.onApplicationShutdown();
+  expect(pool.directories.size).toBe(0);
+  expect(() => create('late')).toThrow(/\[CLOSED\]/);
+});
+
+const unknownPackage = (name: string) =>
+  `option client.package is "${name}"; allowed: a package of the proto, which has "user"`;
+
+describe('a name that names nothing', () => {
+  it('in retry.methods fails the client, with the methods there are', () => {
+    const { create, pool } = createFactory();
+    expect(() => create('api', { retry: { methods: ['login', 'findd'] } })).toThrow(
+      '[INVALID_OPTION] option retry.methods of client "api" is "findd"; allowed: methods of its proto, with or without their service: user.User/Login, user.User/Find, user.User/Watch; did you mean Find?',
+    );
+    expect(pool.directories.size).toBe(0);
+  });
+
+  it('in the methods of clientDefaults is a warning, where no client has such a method', async () => {
+    const { create, factory } = createFactory({ retry: { methods: ['find', 'vanish'] } });
+    create('api');
+    create('own', { retry: false });
+    await factory.onApplicationBootstrap();
+    expect(warnings).toEqual(['clientDefaults: no client has a method "vanish" to retry.']);
+  });
+
+  it('as a package fails the client, with the packages there are', () => {
+    const { create } = createFactory();
+    expect(() => create('api', { package: 'usr' })).toThrow(
+      `${unknownPackage('usr')}; did you mean user?`,
+    );
+    expect(() => create('api', { package: 'a.b.c' })).toThrow(unknownPackage('a.b.c'));
+  });
+});
+
+it('options that have no effect are told once for each client', async () => {
+  const { create, factory } = createFactory({ maxMetadataSize: 5 });
+  create('api', {
+    channelOptions: { 'my.own': 1, 'grpc.max_send_message_length': 5 },
+    keepalive: { keepaliveTimeMs: 5_000, http2MaxPingStrikes: 2 },
+  });
+  await factory.onApplicationBootstrap();
+  const because = 'has no effect: @grpc/grpc-js has no such option.';
+  expect(warnings).toEqual([
+    `Client "api": channelOptions["my.own"] ${because}`,
+    `Client "api": keepalive.http2MaxPingStrikes ${because}`,
+    `clientDefaults: maxMetadataSize ${because}`,
+  ]);
+});

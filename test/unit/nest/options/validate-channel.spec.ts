@@ -1,0 +1,122 @@
+import { recognizedOptions } from '@grpc/grpc-js/build/src/channel-options.js';
+import { describe, expect, it } from 'vitest';
+import {
+  CHANNEL_OPTIONS,
+  checkChannelOptions,
+  checkKeepalive,
+  checkLoader,
+  unknownChannelOptions,
+} from '../../../../lib/nest/options/validate-channel.js';
+
+const pass = (): void => {};
+
+it('every channel option that this grpc-js recognizes is known, but for the service config', () => {
+  const names = Object.keys(recognizedOptions).filter((name) => name !== 'grpc.service_config');
+  expect(CHANNEL_OPTIONS).toEqual(expect.arrayContaining(names));
+});
+
+describe('channel options', () => {
+  it.each([
+    {
+      'grpc.max_receive_message_length': -1,
+      'grpc.primary_user_agent': 'a',
+      'grpc.enable_retries': 0,
+    },
+    { interceptors: [pass], callInvocationTransformer: pass },
+    { 'grpc.keepalive_time_ms': undefined },
+    { 'my.own': true, 'grpc.http2.max_frame_size': 1, 'grpc.min_reconnect_backoff_ms': 1 },
+    // Real options of gRPC's other languages, no mistakes of spelling.
+    { 'grpc.enable_census': 1, 'grpc.default_compression_level': 1 },
+    { 'grpc.http2.write_buffer_size': 1, 'grpc.surface_user_agent': 0 },
+    { 'grpc.max_message_length': 1, 'grpc.max_metadata_size': 1 },
+  ])('may be %o', (options) => {
+    expect(() => checkChannelOptions('o', options)).not.toThrow();
+  });
+
+  it.each([
+    [
+      { 'grpc.keepalive_time': 1 },
+      '["grpc.keepalive_time"]',
+      'did you mean grpc.keepalive_time_ms?',
+    ],
+    [
+      { max_receive_message_length: 1 },
+      'e_length"]',
+      'did you mean grpc.max_receive_message_length?',
+    ],
+    [{ 'grpc.keepalive_tmie_ms': 1 }, 'tmie_ms"] is 1;', 'did you mean grpc.keepalive_time_ms?'],
+    [{ 'grpc.max_session_memory': 1 }, 'is 1;', 'did you mean grpc-node.max_session_memory?'],
+    [
+      { 'grpc.http_connect_targt': 'bob:Sec,ret' },
+      '"] is a string;',
+      'did you mean grpc.http_connect_target?',
+    ],
+    [
+      { 'grpc.http_connect_cred': 'bob:Sec,ret' },
+      '"] is a value that is not shown;',
+      'did you mean grpc.http_connect_creds?',
+    ],
+    [{ 'grpc.http_connect_creds': 7 }, '"] is a value that is not shown;', 'a text'],
+    [{ 'grpc.keepalive_time_ms': '1000' }, '_ms"] is "1000"', 'a number'],
+    [{ 'grpc.enable_http_proxy': false }, 'is false', 'a switch is 0 or 1'],
+    [{ 'grpc.default_authority': 1 }, 'is 1', 'a text'],
+    [{ interceptors: pass }, 'interceptors', 'an array of functions'],
+    [{ interceptors: [{}] }, 'interceptors', 'functions'],
+    [
+      { interceptors: [pass], interceptor_providers: [pass] },
+      'interceptor_providers',
+      'one of it and',
+    ],
+    [{ channelOverride: {} }, 'channelOverride', 'none'],
+  ])('may not be %o', (options, shown, allowed) => {
+    expect(() => checkChannelOptions('o', options)).toThrow(shown);
+    expect(() => checkChannelOptions('o', options)).toThrow(allowed);
+  });
+
+  it('that grpc-js does not have are named, without those of undoubted meaning', () => {
+    expect(
+      unknownChannelOptions({ 'my.own': 1, 'grpc.max_metadata_size': 1, interceptors: [] }),
+    ).toEqual(['my.own', 'grpc.max_metadata_size']);
+  });
+});
+
+describe('keepalive', () => {
+  it.each([
+    { keepaliveTimeMs: 2 ** 31 - 1, keepaliveTimeoutMs: 5_000, keepalivePermitWithoutCalls: 1 },
+    { keepaliveTimeMs: -1, http2MaxPingStrikes: 2 },
+  ])('may be %o', (value) => {
+    expect(() => checkKeepalive('k', value)).not.toThrow();
+  });
+
+  it.each([
+    [{ keepaliveTime: 1_000 }, 'did you mean keepaliveTimeMs?'],
+    [{ 'grpc.keepalive_time_ms': 1 }, 'did you mean keepaliveTimeMs?'],
+    [{ keepaliveTimeMs: '20s' }, 'a whole number'],
+    // A timer takes it for 1 ms.
+    [{ keepaliveTimeMs: Infinity }, 'to 2147483647'],
+    [{ keepalivePermitWithoutCalls: true }, 'from 0 to 1'],
+  ])('may not be %o', (value, allowed) => {
+    expect(() => checkKeepalive('k', value)).toThrow(allowed);
+  });
+});
+
+describe('loader', () => {
+  it('may have whatever the proto loader reads', () => {
+    const types = { longs: String, enums: String, bytes: Array };
+    const flags = { keepCase: true, alternateCommentMode: true, preferTrailingComment: false };
+    const filled = { defaults: true, arrays: true, objects: true, oneofs: true, json: true };
+    expect(() =>
+      checkLoader('l', { ...types, ...flags, ...filled, includeDirs: ['proto'] }),
+    ).not.toThrow();
+  });
+
+  it.each([
+    [{ keepcase: true }, 'did you mean keepCase?'],
+    [{ keepCase: 'yes' }, 'true or false'],
+    [{ longs: 'String' }, 'a constructor: String, Number or Array, no text'],
+    [{ includeDirs: 'proto' }, 'an array of folders'],
+    [{ includeDirs: [''] }, 'a non-empty string'],
+  ])('may not be %o', (value, allowed) => {
+    expect(() => checkLoader('l', value)).toThrow(allowed);
+  });
+});

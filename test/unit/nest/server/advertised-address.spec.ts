@@ -1,0 +1,202 @@
+import type { NetworkInterfaceInfo } from 'node:os';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DiscoveryError } from '../../../../lib/core/discovery-error.js';
+import {
+  advertisedAddress,
+  type AdvertisedAddressInput,
+} from '../../../../lib/nest/server/advertised-address.js';
+
+const machine = vi.hoisted(() => ({
+  /** What the kernel says about routes: the local address by remote host. */
+  routes: new Map<string, string>(),
+  interfaces: {} as Record<string, Partial<NetworkInterfaceInfo>[]>,
+  asked: [] as string[],
+  closed: 0,
+}));
+let warnings: string[] = [];
+
+vi.mock('node:os', async (original) => ({
+  ...(await original<typeof import('node:os')>()),
+  networkInterfaces: () => machine.interfaces,
+}));
+
+vi.mock('node:dgram', () => ({
+  createSocket: (type: string) => {
+    let local = '';
+    let onError: ((error: Error) => void) | undefined;
+    return {
+      once: (_event: string, listener: (error: Error) => void) => (onError = listener),
+      connect: (port: number, host: string, done: () => void) => {
+        machine.asked.push(`${type} ${host} ${port}`);
+        const route = machine.routes.get(host);
+        if (route === undefined) onError?.(new Error('ENETUNREACH'));
+        else {
+          local = route;
+          done();
+        }
+      },
+      address: () => ({ address: local }),
+      close: () => machine.closed++,
+    };
+  },
+}));
+
+function address(
+  url: string,
+  addresses: readonly string[],
+  more: Partial<AdvertisedAddressInput> = {},
+): Promise<string> {
+  return advertisedAddress({
+    // Only these two of a bound server decide.
+    server: { url, addresses } as AdvertisedAddressInput['server'],
+    address: undefined,
+    host: undefined,
+    podIp: undefined,
+    registryHost: undefined,
+    onWarning: (text) => warnings.push(text),
+    ...more,
+  });
+}
+
+const entry = (value: string, internal = false): Partial<NetworkInterfaceInfo> => ({
+  address: value,
+  internal,
+  family: value.includes(':') ? 'IPv6' : 'IPv4',
+});
+
+beforeEach(() => {
+  machine.interfaces = { lo: [entry('127.0.0.1', true)], eth0: [entry('10.0.0.9')] };
+  machine.routes = new Map([['etcd.local', '10.0.0.5']]);
+});
+
+afterEach(() => {
+  // Whoever opens a socket closes it.
+  expect(machine.closed).toBe(machine.asked.length);
+  machine.asked = [];
+  machine.closed = 0;
+  warnings = [];
+});
+
+describe('the advertised address', () => {
+  it('is the option address, whatever was bound', async () => {
+    const options = { address: 'public:80', podIp: '10.1.1.1' };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('public:80');
+    expect(await address('unix:/tmp/x', [], options)).toBe('public:80');
+  });
+
+  it('is the option host with the port that was bound', async () => {
+    const options = { host: 'public', podIp: '10.1.1.1' };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('public:4000');
+    expect(await address('h:1', ['127.0.0.1:1'], { host: 'fe80::1' })).toBe('[fe80::1]:1');
+  });
+
+  it('is the bound host where that is one that can be dialled, with the real port', async () => {
+    expect(await address('127.0.0.1:0', ['127.0.0.1:4000'])).toBe('127.0.0.1:4000');
+    expect(await address('server.local:5000', ['10.0.0.9:5000'])).toBe('server.local:5000');
+    expect(await address('[::1]:0', ['[::1]:4000'])).toBe('[::1]:4000');
+    expect(machine.asked).toEqual([]);
+  });
+
+  it.each([
+    ['dns:127.0.0.1:0', '127.0.0.1:4000', '127.0.0.1:4000'],
+    ['dns:///localhost:0', '127.0.0.1:4000', 'localhost:4000'],
+    ['ipv4:127.0.0.1:0', '127.0.0.1:4000', '127.0.0.1:4000'],
+    ['ipv6:[::1]:0', '[::1]:4000', '[::1]:4000'],
+    ['dns:0.0.0.0:0', '0.0.0.0:4000', '10.0.0.9:4000'],
+  ])('leaves the scheme of %s out', async (url, bound, expected) => {
+    expect(await address(url, [bound])).toBe(expected);
+  });
+
+  it('is nothing that nobody could dial', async () => {
+    await expect(address('a b:0', ['127.0.0.1:4000'])).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringMatching(/"a b:0" would be advertised as "a b:4000"/),
+    });
+  });
+
+  it('is the path of a unix socket', async () => {
+    expect(await address('unix:/tmp/api.sock', [])).toBe('unix:/tmp/api.sock');
+  });
+
+  it.each(['0.0.0.0:0', '[::]:0', ':::0'])('is POD_IP for the wildcard %s', async (url) => {
+    const bound = url === '0.0.0.0:0' ? '0.0.0.0:4000' : '[::]:4000';
+    expect(await address(url, [bound], { podIp: '10.1.1.1' })).toBe('10.1.1.1:4000');
+    expect(await address(url, [bound], { podIp: 'fd00::1' })).toBe('[fd00::1]:4000');
+  });
+
+  it.each([' 10.1.1.1', '10.1.1.1\n'])('is POD_IP without the blanks of %j', async (podIp) => {
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp })).toBe('10.1.1.1:4000');
+    expect(warnings).toEqual([]);
+  });
+
+  it.each(['0.0.0.0', '::', '10.1.1.1,fd00::1', '10.1.1.1:80', '10.1.1', 'pod.local'])(
+    'passes over a POD_IP of %j, which is not one address to dial, and says so',
+    async (podIp) => {
+      expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp })).toBe('10.0.0.9:4000');
+      expect(warnings).toEqual([
+        `POD_IP is "${podIp}" (allowed: one IP address, no wildcard); the server at 0.0.0.0:0 is advertised as if it were not set.`,
+      ]);
+    },
+  );
+
+  it('says nothing of a POD_IP that nobody asks for', async () => {
+    expect(await address('10.0.0.9:0', ['10.0.0.9:4000'], { podIp: '::' })).toBe('10.0.0.9:4000');
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp: ' ' })).toBe('10.0.0.9:4000');
+    expect(warnings).toEqual([]);
+  });
+
+  it('is for a wildcard without POD_IP the interface that routes to the registry', async () => {
+    const options = { registryHost: 'etcd.local:2379', podIp: '' };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('10.0.0.5:4000');
+    expect(machine.asked).toEqual(['udp4 etcd.local 2379']);
+  });
+
+  it('asks for an IPv6 route where the registry has an IPv6 address', async () => {
+    machine.routes.set('fd00::2', 'fd00::5');
+    const options = { registryHost: '[fd00::2]:2379' };
+    expect(await address('[::]:0', ['[::]:4000'], options)).toBe('[fd00::5]:4000');
+    expect(machine.asked).toEqual(['udp6 fd00::2 2379']);
+  });
+
+  it.each([
+    ['there is no route', 'unreachable:2379'],
+    ['there is no registry', undefined],
+    ['the registry is no address', 'nonsense'],
+  ])('is the first interface that faces outwards where %s', async (_, registryHost) => {
+    const options = { registryHost };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('10.0.0.9:4000');
+  });
+
+  it('is never the wildcard that a kernel may answer with', async () => {
+    machine.routes.set('etcd.local', '0.0.0.0');
+    const options = { registryHost: 'etcd.local:2379' };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('10.0.0.9:4000');
+  });
+
+  it('prefers IPv4 among the interfaces, and takes no link-local address', async () => {
+    machine.interfaces = {
+      eth0: [entry('fe80::1'), entry('fd00::9')],
+      eth1: [entry('10.0.0.7')],
+    };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:1'])).toBe('10.0.0.7:1');
+    machine.interfaces = { eth0: [entry('fe80::1'), entry('fd00::9')] };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:1'])).toBe('[fd00::9]:1');
+  });
+
+  it('is loopback on a machine that has nothing else', async () => {
+    machine.interfaces = { lo: [entry('127.0.0.1', true)] };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'])).toBe('127.0.0.1:4000');
+  });
+
+  it('has the port of the url where the sockets cannot be told', async () => {
+    expect(await address('127.0.0.1:5000', [])).toBe('127.0.0.1:5000');
+  });
+
+  it('is an error where the port cannot be told at all, never port 0', async () => {
+    const failure = await address('127.0.0.1:0', []).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(DiscoveryError);
+    expect(String(failure)).toContain(
+      '[INVALID_OPTION] the port of the gRPC server at "127.0.0.1:0"',
+    );
+  });
+});

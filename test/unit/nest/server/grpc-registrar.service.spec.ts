@@ -1,0 +1,348 @@
+import { Logger } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+import { BehaviorSubject, NEVER } from 'rxjs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  type DiscoveryModuleOptions,
+  type Registration,
+  type RegistrationRequest,
+  type RegistrationStatus,
+  Registry,
+  ServiceRegistrar,
+} from 'nestjs-grpc-discovery';
+import { CallTracker } from '../../../../lib/grpc/server/call-tracker.js';
+import { ApplicationReadiness } from '../../../../lib/nest/server/application-readiness.service.js';
+import { ForceSignal } from '../../../../lib/nest/shutdown/force-signal.js';
+import { type BoundServer, GrpcServers } from '../../../../lib/nest/server/grpc-servers.service.js';
+import { ServiceAddresses } from '../../../../lib/nest/server/service-addresses.js';
+import { validateOptions } from '../../../../lib/nest/options/validate-options.js';
+
+/** A registry that takes registrations only while a test says so. */
+class MoodyRegistry extends Registry {
+  readonly scheme = 'moody';
+  readonly registrations: BehaviorSubject<RegistrationStatus>[] = [];
+  isAway = false;
+
+  override watch(): typeof NEVER {
+    return NEVER;
+  }
+
+  override register({ service, endpoint: { address } }: RegistrationRequest): Registration {
+    const state = this.isAway ? 'registering' : 'registered';
+    const subject = new BehaviorSubject<RegistrationStatus>({
+      state,
+      service,
+      key: `${service}/${address}`,
+      address,
+    });
+    this.registrations.push(subject);
+    return {
+      get status() {
+        return subject.value;
+      },
+      status$: subject,
+      update: () => {},
+      close: async () => {
+        subject.next({ ...subject.value, state: 'deregistered' });
+        subject.complete();
+      },
+    };
+  }
+
+  comeBack(): void {
+    this.isAway = false;
+    for (const subject of this.registrations) {
+      if (subject.value.state === 'deregistered') continue;
+      subject.next({ ...subject.value, state: 'registered' });
+    }
+  }
+}
+
+function createRegistrar(given: DiscoveryModuleOptions) {
+  const registry = new MoodyRegistry();
+  const options = validateOptions({ registry, ...given }, {});
+  const modules = { getRpcTargetRegistry: () => NEVER } as unknown as ModulesContainer;
+  const servers = new GrpcServers(modules);
+  const readiness = new ApplicationReadiness(options);
+  const force = new ForceSignal(() => {});
+  const registrar = new ServiceRegistrar(options, registry, servers, readiness, force);
+  return { registry, registrar };
+}
+
+/** @param isBusy it has calls that never end */
+function boundServer(port: number, isBusy = false): BoundServer {
+  const url = `127.0.0.1:${port}`;
+  const packages = [`package${port}`];
+  const server = {
+    tryShutdown: (done: () => void) => (isBusy ? undefined : done()),
+    forceShutdown: () => {},
+  };
+  return {
+    url,
+    packages,
+    addresses: [url],
+    server: server as unknown as BoundServer['server'],
+    calls: new CallTracker(),
+  };
+}
+
+const ignore = (): void => {};
+
+/** What a promise has come to, at any time. */
+function follow(work: Promise<unknown>): { readonly isOver: boolean } {
+  const seen = { isOver: false };
+  void work.then(() => (seen.isOver = true));
+  return seen;
+}
+
+/** Longer than any start waits for the registry. */
+const START_MS = 3_000;
+
+let warnings: string[];
+beforeEach(() => {
+  vi.useFakeTimers();
+  warnings = [];
+  vi.spyOn(Logger.prototype, 'warn').mockImplementation((text) => warnings.push(String(text)));
+  vi.spyOn(Logger.prototype, 'log').mockImplementation(() => {});
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe('failFast', () => {
+  const service = { name: 'api', drainDelayMs: 0 };
+
+  it('fails a start that the registry does not answer, and withdraws', async () => {
+    const { registry, registrar } = createRegistrar({ service, failFast: true });
+    registry.isAway = true;
+    await registrar.onBootstrapped();
+    const failure = registrar.onBound(boundServer(1)).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(START_MS);
+    expect(String(await failure)).toContain('failFast is set');
+    expect(registrar.status).toEqual({ state: 'drained', registrations: [] });
+  });
+
+  it('leaves a server alone that has started: it is registered again once the registry is back', async () => {
+    let isReady = true;
+    const readiness = { check: () => isReady, intervalMs: 10 };
+    const { registry, registrar } = createRegistrar({ service, failFast: true, readiness });
+    await registrar.onBootstrapped();
+    await registrar.onBound(boundServer(1));
+    expect(registrar.status.state).toBe('registered');
+
+    registry.isAway = true;
+    isReady = false;
+    await vi.advanceTimersByTimeAsync(10);
+    expect(registrar.status.state).toBe('idle');
+    isReady = true;
+    await vi.advanceTimersByTimeAsync(START_MS);
+    expect(registrar.status.state).toBe('registering');
+    expect(warnings.at(-1)).toContain('registration goes on until it succeeds');
+
+    registry.comeBack();
+    expect(registrar.status.state).toBe('registered');
+  });
+});
+
+describe('a second signal', () => {
+  const service = { name: 'api', drainDelayMs: 0, drainTimeoutMs: 600_000 };
+  let before = 0;
+  beforeEach(() => {
+    // As with shutdown hooks: else the signal would be this process's own end.
+    process.on('SIGTERM', ignore);
+    before = process.listenerCount('SIGTERM');
+  });
+  afterEach(() => {
+    process.off('SIGTERM', ignore);
+  });
+
+  const start = async (...servers: BoundServer[]) => {
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBootstrapped();
+    for (const server of servers) await registrar.onBound(server);
+    return registrar;
+  };
+
+  it.each([
+    ['first', [boundServer(1), boundServer(2, true)]],
+    ['second', [boundServer(1, true), boundServer(2)]],
+  ])('is heard while one server still has calls, the %s having ended', async (_which, servers) => {
+    const registrar = await start(...servers);
+    const end = follow(registrar.shutDown());
+    await vi.advanceTimersByTimeAsync(1_000);
+    process.emit('SIGTERM', 'SIGTERM');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(end.isOver).toBe(true);
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+  });
+
+  it('is heard while servers that were closed one by one still have calls', async () => {
+    const servers = [boundServer(1, true), boundServer(2)];
+    const registrar = await start(...servers);
+    const [first, second] = servers.map((server) => follow(registrar.onClosing(server)));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(second?.isOver).toBe(true);
+    process.emit('SIGTERM', 'SIGTERM');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(first?.isOver).toBe(true);
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+  });
+
+  it('is not listened for while another server serves on', async () => {
+    const servers = [boundServer(1, true), boundServer(2)];
+    const registrar = await start(...servers);
+    if (servers[0] !== undefined) void registrar.onClosing(servers[0]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+    const end = follow(registrar.shutDown());
+    await vi.advanceTimersByTimeAsync(1_000);
+    process.emit('SIGTERM', 'SIGTERM');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(end.isOver).toBe(true);
+  });
+
+  it('that follows the first at once is its echo, and one after the end is not heard', async () => {
+    const registrar = await start(boundServer(1, true));
+    const end = follow(registrar.shutDown());
+    await vi.advanceTimersByTimeAsync(50);
+    process.emit('SIGTERM', 'SIGTERM');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(end.isOver).toBe(false);
+    await vi.advanceTimersByTimeAsync(service.drainTimeoutMs);
+    expect(end.isOver).toBe(true);
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+  });
+});
+
+async function startTwo(...services: object[]) {
+  const servers = [boundServer(1), boundServer(2)] as const;
+  const { registry, registrar } = createRegistrar({
+    service: services.map((service) => ({ name: 'api', drainDelayMs: 0, ...service })),
+  });
+  await registrar.onBootstrapped();
+  for (const server of servers) await registrar.onBound(server);
+  const records = () => registrar.status.registrations.map(({ key }) => key);
+  return { registry, registrar, servers, records };
+}
+
+describe('two gRPC servers', () => {
+  it('offer a service at the one that it names', async () => {
+    const { records } = await startTwo(
+      { name: 'one', server: 'package1' },
+      { name: 'two', server: '127.0.0.1:2' },
+      { name: 'both' },
+    );
+    expect(records().sort()).toEqual([
+      'both/127.0.0.1:1',
+      'both/127.0.0.1:2',
+      'one/127.0.0.1:1',
+      'two/127.0.0.1:2',
+    ]);
+  });
+
+  it('behind one address keep its record until the last of them closes', async () => {
+    const { registry, registrar, servers, records } = await startTwo({ address: 'public:80' });
+    expect(records()).toEqual(['api/public:80']);
+    await registrar.onClosing(servers[0]);
+    expect(records()).toEqual(['api/public:80']);
+    expect(registry.registrations).toHaveLength(1);
+    await registrar.onClosing(servers[1]);
+    expect(records()).toEqual([]);
+  });
+
+  it('behind one address give it up with the last that offers the service', async () => {
+    const { registrar, servers, records } = await startTwo({
+      address: 'public:80',
+      server: 'package1',
+    });
+    await registrar.onClosing(servers[0]);
+    expect(records()).toEqual([]);
+  });
+
+  it('under one key have the address of one that serves', async () => {
+    const { registrar, servers, records } = await startTwo({ key: 'main' });
+    expect(records()).toEqual(['api/127.0.0.1:1']);
+    await registrar.onClosing(servers[0]);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(records()).toEqual(['api/127.0.0.1:2']);
+  });
+
+  it('announce nothing again while the application drains', async () => {
+    const { registry, registrar, servers } = await startTwo({ key: 'main' });
+    await registrar.drain();
+    await registrar.onClosing(servers[0]);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(registry.registrations).toHaveLength(1);
+  });
+
+  it('are each announced, though one closes while its address is looked up', async () => {
+    const { registrar } = createRegistrar({ service: { name: 'api', drainDelayMs: 0 } });
+    const servers = [boundServer(1), boundServer(2)] as const;
+    for (const server of servers) await registrar.onBound(server);
+    vi.spyOn(ServiceAddresses.prototype, 'of').mockImplementationOnce(async () => {
+      void registrar.onClosing(servers[0]);
+      return servers[0].url;
+    });
+    await registrar.onBootstrapped();
+    expect(registrar.status.registrations).toMatchObject([{ key: 'api/127.0.0.1:2' }]);
+  });
+});
+
+// The registrar of these tests knows of no server before it is bound, and says so.
+const reminders = () => warnings.filter((text) => text.includes('and clients cannot find it'));
+
+describe('a bound server that is not registered', () => {
+  const service = { name: 'api', drainDelayMs: 0 };
+  const notInitialized = expect.stringMatching(
+    /^Service "api" is not registered, .*127\.0\.0\.1:1 .*Call "await app\.init\(\)" or "await app\.listen\(port\)"/,
+  );
+
+  it('is warned about after 5 s and each minute, where nothing initializes the application', async () => {
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBound(boundServer(1));
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(reminders()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(reminders()).toEqual([notInitialized]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(reminders()).toHaveLength(2);
+    await registrar.onBootstrapped();
+    expect(registrar.status.state).toBe('registered');
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(reminders()).toHaveLength(2);
+  });
+
+  it('is not warned about while the application initializes, however long that takes', async () => {
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBound(boundServer(1));
+    registrar.onInitializing();
+    await vi.advanceTimersByTimeAsync(600_000);
+    await registrar.onBootstrapped();
+    expect(reminders()).toEqual([]);
+  });
+
+  it('is not warned about where the application offers no service, or has shut down', async () => {
+    await createRegistrar({ health: true }).registrar.onBound(boundServer(1));
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBound(boundServer(1));
+    await registrar.shutDown();
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(reminders()).toEqual([]);
+  });
+
+  it('is warned about with what the readiness check says, where it is not ready from the start', async () => {
+    const readiness = {
+      check: () => Promise.reject(new Error('database away')),
+      intervalMs: 1_000,
+    };
+    const { registrar } = createRegistrar({ service, readiness });
+    await registrar.onBootstrapped();
+    await registrar.onBound(boundServer(1));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(reminders()).toEqual([
+      'Service "api" is not registered, and clients cannot find it: the application is not ready to serve (database away). It is registered as soon as it is.',
+    ]);
+    await registrar.shutDown();
+  });
+});

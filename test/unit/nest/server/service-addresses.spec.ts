@@ -1,0 +1,23 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import type { BoundServer } from '../../../../lib/nest/server/grpc-servers.service.js';
+import { ServiceAddresses } from '../../../../lib/nest/server/service-addresses.js';
+import { validateServices } from '../../../../lib/nest/options/validate-service.js';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** Only these two of a bound server decide. */
+const server = { url: '0.0.0.0:0', addresses: ['0.0.0.0:4000'] } as unknown as BoundServer;
+
+it('a POD_IP that cannot be used is told once, however often it is asked for', async () => {
+  vi.stubEnv('POD_IP', '0.0.0.0');
+  const warnings: string[] = [];
+  const addresses = new ServiceAddresses({ etcd: undefined }, (text) => warnings.push(text));
+  const [one, two] = validateServices([{ name: 'one' }, { name: 'two' }]);
+  if (one === undefined || two === undefined) throw new Error('two services were given');
+  for (const service of [one, two, one]) {
+    expect(await addresses.of(service, server)).not.toContain('0.0.0.0');
+  }
+  expect(warnings).toHaveLength(1);
+});

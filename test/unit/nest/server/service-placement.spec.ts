@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { DiscoveryError } from '../../../../lib/core/discovery-error.js';
+import { checkPlacement, isOfferedAt } from '../../../../lib/nest/server/service-placement.js';
+import { validateServices } from '../../../../lib/nest/options/validate-service.js';
+
+const USERS = { url: '0.0.0.0:50051', packages: ['user', 'user.admin'] };
+const BILLING = { url: '0.0.0.0:50052', packages: ['billing'] };
+
+function offer(server?: string) {
+  const [service] = validateServices({ name: 'api', ...(server === undefined ? {} : { server }) });
+  if (service === undefined) throw new Error('one service was given');
+  return service;
+}
+
+describe('a service', () => {
+  it('is offered at every server unless an option says otherwise', () => {
+    expect([USERS, BILLING].map((server) => isOfferedAt(offer(), server))).toEqual([true, true]);
+  });
+
+  it.each([
+    ['the url as it was written', '0.0.0.0:50051'],
+    ['a package', 'user'],
+    ['another package of it', 'user.admin'],
+  ])('is offered at the server named by %s, and at no other', (_how, server) => {
+    const service = offer(server);
+    expect([USERS, BILLING].map((one) => isOfferedAt(service, one))).toEqual([true, false]);
+  });
+
+  it.each(['50051', 'use', 'user.', '0.0.0.0'])(
+    'is not offered at part of a name: %s',
+    (server) => {
+      expect(isOfferedAt(offer(server), USERS)).toBe(false);
+    },
+  );
+});
+
+const check =
+  (services: readonly string[], servers: readonly (typeof USERS)[], warnings: string[] = []) =>
+  (): void =>
+    checkPlacement(services.map(offer), servers, (text) => warnings.push(text));
+
+describe('the check of an application', () => {
+  it('passes where each named server is there', () => {
+    expect(check(['billing', 'user'], [USERS, BILLING])).not.toThrow();
+  });
+
+  it('says which server is missing and which there are', () => {
+    const failing = check(['user', 'orders'], [USERS, BILLING]);
+    expect(failing).toThrow(DiscoveryError);
+    expect(failing).toThrow(
+      '[INVALID_OPTION] option service.server is "orders"; allowed: the url or a package of a gRPC server of this application, which has 0.0.0.0:50051 (user, user.admin), 0.0.0.0:50052 (billing)',
+    );
+  });
+
+  it('warns where there is no server at all, unless there is nothing to offer', () => {
+    const warnings: string[] = [];
+    expect(check([], [], warnings)).not.toThrow();
+    expect(warnings).toEqual([]);
+    expect(check(['user'], [], warnings)).not.toThrow();
+    expect(warnings).toEqual([expect.stringContaining('Service "api" is not registered')]);
+  });
+});

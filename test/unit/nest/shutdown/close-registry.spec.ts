@@ -1,0 +1,68 @@
+import { MemoryRegistry } from 'nestjs-grpc-discovery';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { closeRegistry } from '../../../../lib/nest/shutdown/close-registry.js';
+
+/** A registry that ends when a test says so. */
+class SlowRegistry extends MemoryRegistry {
+  hurry: AbortSignal | undefined;
+  end: () => void = () => {};
+
+  override close(hurry?: AbortSignal): Promise<void> {
+    this.hurry = hurry;
+    return new Promise((resolve) => {
+      this.end = resolve;
+    });
+  }
+}
+
+let registry: SlowRegistry;
+let force: AbortController;
+let isClosed: boolean;
+beforeEach(() => {
+  vi.useFakeTimers();
+  registry = new SlowRegistry();
+  force = new AbortController();
+  isClosed = false;
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function close(): void {
+  void closeRegistry(registry, force.signal).then(() => (isClosed = true));
+}
+
+it('waits for the registry, and leaves no timer', async () => {
+  close();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(isClosed).toBe(false);
+  registry.end();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(isClosed).toBe(true);
+  force.abort();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it.each(['before', 'meanwhile'])(
+  'forced %s, it gives a registry that answers its time, and one that does not no more',
+  async (when) => {
+    if (when === 'before') force.abort();
+    close();
+    force.abort();
+    await vi.advanceTimersByTimeAsync(249);
+    expect(isClosed).toBe(false);
+    expect(registry.hurry?.aborted).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(registry.hurry?.aborted).toBe(true);
+    expect(isClosed).toBe(true);
+  },
+);
+
+it('forced, it is over as soon as the registry is', async () => {
+  close();
+  force.abort();
+  registry.end();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(isClosed).toBe(true);
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -1,0 +1,47 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  listenToSignals,
+  type SignalListener,
+  unlistenToSignals,
+} from '../../../../lib/nest/shutdown/shutdown-signals.js';
+
+const listeners: SignalListener[] = [];
+afterEach(() => listeners.splice(0).forEach(unlistenToSignals));
+
+function listen(listener: SignalListener): SignalListener {
+  listeners.push(listener);
+  listenToSignals(listener);
+  return listener;
+}
+
+describe('listenToSignals', () => {
+  it('passes a signal on to every listener, with one of the process for all of them', () => {
+    const before = process.listenerCount('SIGINT');
+    const heard: string[] = [];
+    for (const name of ['a', 'b', 'c']) listen((signal) => heard.push(`${name} ${signal}`));
+    expect(process.listenerCount('SIGINT')).toBe(before + 1);
+    // As the process gets it, which the test process itself has no use for.
+    process.listeners('SIGINT').at(-1)?.('SIGINT');
+    expect(heard).toEqual(['a SIGINT', 'b SIGINT', 'c SIGINT']);
+  });
+
+  it('does not count against the limit of listeners of the process', () => {
+    const limit = process.getMaxListeners();
+    const one = listen(() => {});
+    expect(process.getMaxListeners()).toBe(limit + 1);
+    unlistenToSignals(one);
+    expect(process.getMaxListeners()).toBe(limit);
+  });
+});
+
+describe('unlistenToSignals', () => {
+  it('leaves nothing behind when the last listener is gone, and may be called again', () => {
+    const before = process.listenerCount('SIGTERM');
+    const [one, two] = [listen(() => {}), listen(() => {})];
+    unlistenToSignals(one);
+    unlistenToSignals(one);
+    expect(process.listenerCount('SIGTERM')).toBe(before + 1);
+    unlistenToSignals(two);
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+  });
+});

@@ -1,0 +1,329 @@
+import 'reflect-metadata';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { DirectoryEvent } from '../../../../lib/core/discovery-event.js';
+import { endpointWeight, endpointZone } from '../../../../lib/core/records/endpoint.js';
+import type { Snapshot } from '../../../../lib/core/snapshot/snapshot.js';
+import type { EtcdOptions } from '../../../../lib/etcd/etcd-options.js';
+import { DiscoveryModule } from '../../../../lib/nest/discovery.module.js';
+import { SnapshotFile } from '../../../../lib/nest/snapshot/snapshot-file.js';
+import { validateOptions } from '../../../../lib/nest/options/validate-options.js';
+
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'snapshot-'));
+  file = join(folder, 'below/lists.json');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const LIST: Snapshot = new Map([
+  [
+    'api/a:1',
+    {
+      address: 'a:1',
+      metadata: { team: 'a' },
+      discovery: { weight: 3, zone: 'z' },
+      incarnation: '7',
+    },
+  ],
+  ['api/b:1', { address: 'b:1', metadata: null }],
+]);
+
+function open(registry = 'etcd '): { store: SnapshotFile; told: DirectoryEvent[] } {
+  const store = new SnapshotFile(file, registry, () => 5_000);
+  const told: DirectoryEvent[] = [];
+  store.events$.subscribe((event) => told.push(event));
+  return { store, told };
+}
+
+/** Makes an application with these options, and gives its store. */
+async function withStore(
+  etcd: EtcdOptions,
+  use: (store: SnapshotFile) => void | Promise<void>,
+): Promise<void> {
+  const root = DiscoveryModule.forRoot({ etcd, snapshotFile: file });
+  const app = await NestFactory.createApplicationContext(root, { logger: false });
+  await use(app.get(SnapshotFile, { strict: false }));
+  await app.close();
+}
+
+async function write(registry?: string): Promise<void> {
+  const { store } = open(registry);
+  store.save('api', () => LIST);
+  await store.flush();
+}
+
+it('gives back in the next life what was kept in the last', async () => {
+  await write();
+  const { store, told } = open();
+  expect(store.load('api')).toEqual({ snapshot: LIST, savedAt: 5_000 });
+  expect(store.load('other')).toBeUndefined();
+  expect(told).toEqual([]);
+});
+
+it('reads the lists of versions whose records had weight and zone in their metadata', async () => {
+  await write();
+  const value = '{"Op":0,"Addr":"a:1","Metadata":{"weight":3,"zone":"z"}}';
+  const services = { api: { savedAt: 5_000, records: { 'api/a:1': { value, lease: '7' } } } };
+  writeFileSync(file, JSON.stringify({ version: 1, registry: 'etcd ', services }));
+  const { store, told } = open();
+  const [endpoint] = store.load('api')?.snapshot.values() ?? [];
+  expect(endpoint).toEqual({
+    address: 'a:1',
+    metadata: { weight: 3, zone: 'z' },
+    incarnation: '7',
+  });
+  expect(endpoint && [endpointWeight(endpoint), endpointZone(endpoint)]).toEqual([3, 'z']);
+  expect(told).toEqual([]);
+});
+
+it('keeps the services it did not hear of', async () => {
+  await write();
+  const { store } = open();
+  store.save('other', () => new Map());
+  await store.flush();
+  expect(open().store.load('api')?.snapshot.size).toBe(2);
+});
+
+describe('a list that the registry says again', () => {
+  afterEach(() => vi.useRealTimers());
+
+  it('is as old as that', async () => {
+    await write();
+    let now = 9_000;
+    const store = new SnapshotFile(file, 'etcd ', () => now);
+    store.confirm('api');
+    store.confirm('never heard of');
+    now = 10_000;
+    await store.flush();
+    expect(open().store.load('api')).toEqual({ snapshot: LIST, savedAt: 9_000 });
+    expect(open().store.load('never heard of')).toBeUndefined();
+  });
+
+  it('is written once a minute, and does not put off a change', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const savedAt = () => JSON.parse(readFileSync(file, 'utf8')).services.api.savedAt as number;
+    let now = 0;
+    const store = new SnapshotFile(file, 'etcd ', () => now);
+    store.save('api', () => LIST);
+    store.confirm('api');
+    vi.advanceTimersByTime(1_000);
+    await store.flush();
+    expect(savedAt()).toBe(0);
+    for (let second = 0; second < 60; second++) {
+      expect(savedAt()).toBe(0);
+      now += 1_000;
+      store.confirm('api');
+      vi.advanceTimersByTime(1_000);
+    }
+    await store.flush();
+    expect(savedAt()).toBe(60_000);
+    now = 61_000;
+    store.confirm('api');
+    store.save('api', () => LIST);
+    vi.advanceTimersByTime(1_000);
+    await store.flush();
+    expect(savedAt()).toBe(61_000);
+  });
+});
+
+it('leaves nothing but the file behind', async () => {
+  await write();
+  expect(readdirSync(join(folder, 'below'))).toEqual(['lists.json']);
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: 1, registry: 'etcd ' });
+});
+
+it('does not mix up registries', async () => {
+  await write('etcd staging/');
+  expect(open().store.load('api')).toBeUndefined();
+});
+
+it('is of the etcd whose hosts it was made with, in whichever order', async () => {
+  await withStore({ hosts: ['http://a:1', 'http://b:1'] }, (store) =>
+    store.save('api', () => LIST),
+  );
+  const kept: boolean[] = [];
+  for (const etcd of [
+    { hosts: ['http://b:1', 'http://a:1'] },
+    { hosts: ['http://c:1'] },
+    { hosts: ['http://a:1', 'http://b:1'], namespace: 'staging/' },
+  ]) {
+    await withStore(etcd, (store) => {
+      kept.push(store.load('api') !== undefined);
+    });
+  }
+  expect(kept).toEqual([true, false, false]);
+});
+
+it('is silent where there is no file yet', () => {
+  const { store, told } = open();
+  expect(store.load('api')).toBeUndefined();
+  expect(told).toEqual([]);
+});
+
+it.each([
+  ['half a file', '{"version":1,"services":{"api'],
+  ['another version', '{"version":2,"registry":"etcd ","services":{}}'],
+  ['no services', '{"version":1,"registry":"etcd "}'],
+  ['a malformed service', '{"version":1,"registry":"etcd ","services":{"api":{}}}'],
+  [
+    'a malformed record',
+    '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":1,"records":{"k":1}}}}',
+  ],
+  [
+    'an age that is no number',
+    '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":"now","records":{}}}}',
+  ],
+  [
+    'an age that is infinite',
+    '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":1e400,"records":{}}}}',
+  ],
+  [
+    'an age past all dates',
+    '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":8.64e15001,"records":{}}}}',
+  ],
+  [
+    'an age that is one millisecond past all dates',
+    '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":8640000000000001,"records":{}}}}',
+  ],
+  ['nothing', ''],
+  ['null', 'null'],
+])('ignores %s, and says so once', async (_, text) => {
+  await write();
+  writeFileSync(file, text);
+  const { store, told } = open();
+  expect(store.load('api')).toBeUndefined();
+  expect(store.load('api')).toBeUndefined();
+  expect(told).toMatchObject([{ type: 'snapshot-failed', file }]);
+});
+
+describe('the draft', () => {
+  it('is not written through a link, whatever stands beside the file', async () => {
+    const victim = join(folder, 'victim');
+    writeFileSync(victim, 'precious');
+    mkdirSync(join(folder, 'below'));
+    // Where drafts were once, and where one might be guessed to be.
+    for (const name of [`${file}.${process.pid}.tmp`, `${file}.tmp`]) symlinkSync(victim, name);
+    await write();
+    expect(readFileSync(victim, 'utf8')).toBe('precious');
+    expect(lstatSync(file).isSymbolicLink()).toBe(false);
+    expect(open().store.load('api')?.snapshot).toEqual(LIST);
+  });
+
+  it('has a name of its own each time, and makes a file that its owner alone may read', async () => {
+    mkdirSync(join(folder, 'below'));
+    writeFileSync(file, '{}');
+    chmodSync(file, 0o666);
+    writeFileSync(`${file}.${process.pid}.tmp`, '');
+    chmodSync(`${file}.${process.pid}.tmp`, 0o666);
+    await write();
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe('a file that is a symbolic link', () => {
+  it.each([
+    ['to a file', true],
+    ['to a file that is not there yet', false],
+  ])('%s stays one, and what it points to is replaced', async (_, exists) => {
+    const volume = join(folder, 'volume');
+    mkdirSync(volume);
+    mkdirSync(join(folder, 'below'));
+    if (exists) writeFileSync(join(volume, 'lists.json'), '{}');
+    // Over two links, the second of which is relative.
+    symlinkSync(join(folder, 'second'), file);
+    symlinkSync('volume/lists.json', join(folder, 'second'));
+    await write();
+    expect(readlinkSync(file)).toBe(join(folder, 'second'));
+    expect(readlinkSync(join(folder, 'second'))).toBe('volume/lists.json');
+    expect(readdirSync(volume)).toEqual(['lists.json']);
+    expect(lstatSync(join(volume, 'lists.json')).isFile()).toBe(true);
+    expect(open().store.load('api')?.snapshot).toEqual(LIST);
+  });
+
+  it('to itself is neither read nor written, and that is said', async () => {
+    mkdirSync(join(folder, 'below'));
+    symlinkSync(file, file);
+    const { store, told } = open();
+    store.save('api', () => LIST);
+    await store.flush();
+    expect(told.map((event) => 'reason' in event && event.reason)).toEqual([
+      expect.stringContaining('it is ignored'),
+      expect.stringContaining('it cannot be written (too many symbolic links)'),
+    ]);
+  });
+});
+
+const refusal = (snapshotFile: string) => () => validateOptions({ snapshotFile }, {});
+
+describe('what is no regular file', () => {
+  it('is refused at the start', () => {
+    const fifo = join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    symlinkSync(fifo, join(folder, 'link'));
+    const allowed = 'allowed: the path of a regular file, or of one to be made';
+    expect(refusal(folder)).toThrow(`"${folder}", where a directory is; ${allowed}`);
+    expect(refusal(fifo)).toThrow(`"${fifo}", where a FIFO is; ${allowed}`);
+    expect(refusal(join(folder, 'link'))).toThrow('where a FIFO is');
+    expect(refusal('/dev/null')).toThrow('where a device is');
+    expect(refusal(file)).not.toThrow();
+    writeFileSync(join(folder, 'regular'), '');
+    expect(refusal(join(folder, 'regular'))).not.toThrow();
+    expect(refusal(join(folder, 'regular', 'below a file'))).not.toThrow();
+  });
+
+  it('is neither waited for nor replaced where it comes later', async () => {
+    mkdirSync(join(folder, 'below'));
+    execFileSync('mkfifo', [file]);
+    const { store, told } = open();
+    expect(store.load('api')).toBeUndefined();
+    store.save('api', () => LIST);
+    await store.flush();
+    expect(lstatSync(file).isFIFO()).toBe(true);
+    expect(readdirSync(join(folder, 'below'))).toEqual(['lists.json']);
+    expect(told).toMatchObject([
+      { reason: 'it is ignored (it is a FIFO)' },
+      { reason: 'it cannot be written (it is a FIFO)' },
+    ]);
+  });
+});
+
+it('goes on where the file cannot be written, and says so once', async () => {
+  writeFileSync(join(folder, 'below'), 'a file where the folder should be');
+  const { store, told } = open();
+  for (let attempt = 0; attempt < 2; attempt++) {
+    store.save('api', () => LIST);
+    await store.flush();
+  }
+  const writes = told.filter((event) => 'reason' in event && event.reason.includes('written'));
+  expect(writes).toHaveLength(1);
+});
+
+const guard = (removalGuard: unknown) =>
+  validateOptions({ removalGuard } as object, {}).removalGuard;
+
+it('the options of guard and file are checked', () => {
+  expect(guard(false)).toBeUndefined();
+  expect(guard({ maxHoldMs: 5 })).toMatchObject({ maxHoldMs: 5, minShare: 0.5 });
+  expect(() => guard(true)).toThrow('option removalGuard is true; allowed: false, or an object');
+  expect(() => guard({ minShare: 2 })).toThrow('option removalGuard.minShare is 2; allowed: a num');
+  expect(() => guard({ hold: 2 })).toThrow('option removalGuard.hold is 2; allowed: none');
+  expect(() => validateOptions({ snapshotFile: '' }, {})).toThrow('option snapshotFile is ""');
+});

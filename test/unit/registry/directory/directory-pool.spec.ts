@@ -1,0 +1,62 @@
+import { beforeEach, expect, it } from 'vitest';
+import { DirectoryPool } from '../../../../lib/registry/directory/directory-pool.js';
+import { FakeClock } from '../../../../lib/testing/fake-clock.js';
+import { ScriptedRegistry } from '../scripted-registry.js';
+
+let registry: ScriptedRegistry;
+let pool: DirectoryPool;
+
+beforeEach(() => {
+  registry = new ScriptedRegistry();
+  pool = new DirectoryPool(registry, { clock: new FakeClock() });
+});
+
+it('one directory and one watch serve all who ask for a service', () => {
+  const leases = [pool.acquire('api'), pool.acquire('api'), pool.acquire('api')];
+  expect(new Set(leases.map(({ directory }) => directory)).size).toBe(1);
+  expect(registry.started).toEqual(['api']);
+  expect(leases[0]?.directory.service).toBe('api');
+});
+
+it('each service has a directory of its own', () => {
+  const [api, api2] = [pool.acquire('api'), pool.acquire('api2')];
+  registry.reset('api', 'h:1');
+  expect(api.directory.state.endpoints).toHaveLength(1);
+  expect(api2.directory.state.endpoints).toBeUndefined();
+});
+
+it('the watch ends with the last release', () => {
+  const [one, other] = [pool.acquire('api'), pool.acquire('api')];
+  one.release();
+  expect(registry.watching('api')).toBe(1);
+  other.release();
+  expect(registry.watching('api')).toBe(0);
+});
+
+it('a release counts once, however often it is called', () => {
+  const [one, other] = [pool.acquire('api'), pool.acquire('api')];
+  one.release();
+  one.release();
+  one.release();
+  expect(registry.watching('api')).toBe(1);
+  other.release();
+  expect(registry.watching('api')).toBe(0);
+});
+
+it('after the last release the next request starts a watch anew', () => {
+  const first = pool.acquire('api');
+  registry.reset('api', 'h:1');
+  first.release();
+  const second = pool.acquire('api');
+  expect(second.directory).not.toBe(first.directory);
+  expect(second.directory.state.endpoints).toBeUndefined();
+  expect(registry.started).toEqual(['api', 'api']);
+  first.release();
+  expect(registry.watching('api')).toBe(1);
+});
+
+it('who comes late finds the list that is known', () => {
+  pool.acquire('api');
+  registry.reset('api', 'h:1');
+  expect(pool.acquire('api').directory.state.endpoints).toHaveLength(1);
+});
