@@ -24,6 +24,8 @@ const CUT_AFTER_SECONDS = 10;
 const RUN_MS = 4;
 /** For so long all have to stay in place. */
 const STEADY_MS = 10_000;
+/** Until then all have to be in place at the start, and again after the stopping, in milliseconds; else there is no figure. */
+const LIMIT_MS = 120_000;
 
 export async function run(parameters: readonly string[]): Promise<BenchResult> {
   const [count = 500, registries = 40] = parameters.map(Number);
@@ -98,7 +100,7 @@ async function registriesOnSlowEtcd(registries: number): Promise<BenchRow[]> {
   const hosts = [`http://127.0.0.1:${proxy.port}`];
   const herd = new SlowedHerd({ hosts, registries, services: SERVICES });
   try {
-    await herd.untilWhole();
+    await herd.untilWhole(LIMIT_MS);
     await slowDown(etcd, RUN_MS, CUT_AFTER_SECONDS * 1_000);
     const beforeCut = herd.lists;
     proxy.disconnect();
@@ -107,7 +109,9 @@ async function registriesOnSlowEtcd(registries: number): Promise<BenchRow[]> {
     const ended = performance.now();
     let [wholeAt, lists] = [Infinity, 0];
     do {
-      await herd.untilWhole();
+      if (performance.now() - ended > LIMIT_MS)
+        throw new Error('all were in place, and never for long');
+      await herd.untilWhole(LIMIT_MS);
       [wholeAt, lists] = [herd.wholeSince ?? Infinity, herd.lists];
       await delay(STEADY_MS);
     } while (herd.wholeSince !== wholeAt);

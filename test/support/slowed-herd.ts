@@ -53,10 +53,29 @@ export class SlowedHerd {
     return this.options.registries * this.options.services;
   }
 
-  /** Resolves as soon as every record is registered, and every watch knows all records of its service. */
-  untilWhole(): Promise<void> {
-    if (this.wholeAt !== undefined) return Promise.resolve();
-    return new Promise((resolve) => this.waiting.add(resolve));
+  /**
+   * Resolves as soon as every record is registered, and every watch knows all records of its service.
+   *
+   * @throws after `limitMs`, with what is in place by then
+   */
+  async untilWhole(limitMs: number): Promise<void> {
+    if (this.wholeAt !== undefined) return;
+    const limit = new AbortController();
+    const whole = new Promise<void>((resolve) => this.waiting.add(resolve));
+    const late = delay(limitMs, undefined, { signal: limit.signal }).then(
+      () => {
+        const all = this.watches + this.options.registries;
+        throw new Error(
+          `${this.inPlace.size} of ${all} records and watches are in place after ${limitMs / 1_000} s`,
+        );
+      },
+      () => {},
+    );
+    try {
+      await Promise.race([whole, late]);
+    } finally {
+      limit.abort();
+    }
   }
 
   async close(): Promise<void> {

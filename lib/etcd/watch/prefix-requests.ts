@@ -3,7 +3,7 @@ import type { DiscoveryError } from '../../core/discovery-error.js';
 import type { RegistryPosition } from '../../core/snapshot/watch-machine.js';
 import { requireLeader } from '../connection/call-options.js';
 import type { EtcdConnection } from '../connection/etcd-connection.js';
-import { closeStream } from './close-stream.js';
+import { closeStream, ownErrors } from './close-stream.js';
 import { isAnothersTurn, MalformedReplyError, toDiscoveryError } from '../connection/etcd-error.js';
 import {
   type EtcdChange,
@@ -109,6 +109,7 @@ export function watchPrefix(
     new Promise((confirm, refuse) => {
       let fail = refuse;
       cancel = () => closeStream(stream);
+      ownErrors(stream);
       // Stays on after the end: cancelling makes an error of its own, and one without a listener would be thrown.
       stream.on('error', (error) => fail(error));
       stream.on('end', () => fail(new Error('the watch stream ended')));

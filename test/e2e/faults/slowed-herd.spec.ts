@@ -15,7 +15,7 @@ describeEtcd('a herd on an etcd that runs 4 of every 100 ms', (binary) => {
     proxy = await FaultProxy.start({ targetPort: etcd.port });
     const hosts = [`http://127.0.0.1:${proxy.port}`];
     herd = new SlowedHerd({ hosts, registries: 10, services: 5 });
-    await herd.untilWhole();
+    await herd.untilWhole(60_000);
   });
 
   afterAll(async () => {
@@ -31,7 +31,7 @@ describeEtcd('a herd on an etcd that runs 4 of every 100 ms', (binary) => {
     await slow;
     const beforeEnd = herd.lists;
     const ended = performance.now();
-    await herd.untilWhole();
+    await herd.untilWhole(60_000);
     expect(performance.now() - ended).toBeLessThan(30_000);
     // Every watch was cut, so every one has listed again.
     expect((herd.lists - beforeCut) / herd.watches).toBeGreaterThanOrEqual(1);
