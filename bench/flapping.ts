@@ -2,8 +2,9 @@
  * What one record that changes all the time costs a client, and what a whole list that changed nothing does: CPU and longest stall.
  *
  * `npm run bench -- flapping [ENDPOINTS...]`, by default 2,000, 10,000 and 50,000. The client is a process of its own with a subset of 8;
- * one key is put and deleted 1,000 times a second. References are the bounds of docs/operations.md. A stall is a stretch of the process's
- * own CPU time in which its event loop did not come round: what the machine gives to others is none.
+ * one key is put and deleted 1,000 times a second. References are the bounds of docs/operations.md, and for the CPU besides a process that
+ * watches the same records and does nothing with what comes, measured in turns with the client. A stall is a stretch of the process's own
+ * CPU time in which its event loop did not come round: what the machine gives to others is none.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -17,11 +18,15 @@ import { median } from './support/statistics.js';
 
 const SERVICE = 'api';
 const CHANGES_PER_SECOND = 1_000;
-/** How many seconds are measured, after how many that are not. */
-const SECONDS = 8;
-const SETTLE_SECONDS = 4;
+/** How often the client and the bare watch are started in turns. */
+const ROUNDS = 2;
+/** How many times two seconds are measured in each, after how many that are not. */
+const TICKS = 4;
+const SETTLE_TICKS = 2;
 /** A whole list in each of the measured seconds. */
 const RELIST_MS = 1_000;
+/** None within the run. */
+const NO_RELIST_MS = 3_600_000;
 /** How many records one transaction writes: etcd's own bound is 128. */
 const BATCH = 100;
 
@@ -35,33 +40,40 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
     version = `etcd ${etcd.binary.version}`;
     const writer = new Etcd3({ hosts: etcd.hosts });
     const server = new Server();
+    let isOver = false;
     try {
       await fill(writer, await listen(server), size);
-      const flapping = await measure(etcd, 3_600_000, async (isOver) => {
-        notes.push(
-          `${size} endpoints: ${await flap(writer, isOver)} changes a second were written`,
-        );
-      });
+      const flapping: Tick[] = [];
+      const bare: Tick[] = [];
+      const written = flap(writer, () => isOver);
+      for (let round = 0; round < ROUNDS; round++) {
+        flapping.push(...(await measure('stall-client', etcd, NO_RELIST_MS)));
+        bare.push(...(await measure('bare-watch-client', etcd)));
+      }
+      isOver = true;
+      notes.push(`${size} endpoints: ${await written} changes a second were written`);
+      const listing = await measure('stall-client', etcd, RELIST_MS);
       const what = `${size} endpoints, ${CHANGES_PER_SECOND} changes/s`;
+      const isLong = size > 10_000;
       rows.push(
-        row(
-          `${what}: CPU of the client`,
-          '%',
-          median(flapping.map(({ cpuPercent }) => cpuPercent)),
-          5,
-        ),
-        row(`${what}: longest stall`, 'ms', longest(flapping), size > 10_000 ? 150 : 50),
-      );
-      const listing = await measure(etcd, RELIST_MS, () => Promise.resolve());
-      rows.push(
+        row(`${what}: CPU of the client`, '%', cpu(flapping), 5),
+        benchRow({
+          name: `${what}: CPU of the client`,
+          unit: '%',
+          ours: cpu(flapping),
+          reference: cpu(bare),
+          referenceName: 'a bare watch that does nothing',
+        }),
+        row(`${what}: longest stall`, 'ms', longest(flapping), isLong ? 150 : 50),
         row(
           `a list of ${size} that changed nothing: longest stall`,
           'ms',
           longest(listing),
-          size > 10_000 ? 100 : 20,
+          isLong ? 100 : 20,
         ),
       );
     } finally {
+      isOver = true;
       writer.close();
       server.forceShutdown();
       await stopEventProcesses();
@@ -76,26 +88,16 @@ interface Tick {
   readonly stallMs: number;
 }
 
-/** What a client says of the measured seconds, while something goes on. */
-async function measure(
-  etcd: EtcdProcess,
-  relistIntervalMs: number,
-  goOn: (isOver: () => boolean) => Promise<void>,
-): Promise<Tick[]> {
-  const entry = fileURLToPath(new URL('./support/stall-client.js', import.meta.url));
-  const args = [entry, etcd.hosts[0] ?? '', SERVICE, String(relistIntervalMs)];
-  const client = new EventProcess(process.execPath, args, { name: 'the client' });
+/** What a process of `bench/support` tells of itself, once it has settled. */
+async function measure(entry: string, etcd: EtcdProcess, relistMs?: number): Promise<Tick[]> {
+  const path = fileURLToPath(new URL(`./support/${entry}.js`, import.meta.url));
+  const args = [path, etcd.hosts[0] ?? '', SERVICE, String(relistMs)];
+  const client = new EventProcess(process.execPath, args, { name: entry });
   const ticks: Tick[] = [];
-  for (let second = 0; second < SETTLE_SECONDS; second++) await client.nextEvent('tick', 120_000);
-  let isOver = false;
-  const going = goOn(() => isOver);
-  for (let second = 0; second <= SECONDS; second++) {
+  for (let count = 0; count < SETTLE_TICKS + TICKS; count++) {
     const tick = (await client.nextEvent('tick', 120_000)) as unknown as Tick;
-    // The first begins before what goes on does.
-    if (second > 0) ticks.push(tick);
+    if (count >= SETTLE_TICKS) ticks.push(tick);
   }
-  isOver = true;
-  await going;
   await client.stop();
   return ticks;
 }
@@ -154,6 +156,10 @@ async function flap(writer: Etcd3, isOver: () => boolean): Promise<number> {
     await pause(everyMs);
   }
   return Math.round((written * 1_000) / (performance.now() - started));
+}
+
+function cpu(ticks: readonly Tick[]): number {
+  return median(ticks.map(({ cpuPercent }) => cpuPercent));
 }
 
 function longest(ticks: readonly Tick[]): number {

@@ -41,8 +41,8 @@ export class EndpointStore {
     return this.list;
   }
 
-  has(key: string): boolean {
-    return this.byKey.has(key);
+  get(key: string): Endpoint | undefined {
+    return this.byKey.get(key);
   }
 
   /** Whether some key has this address. */

@@ -162,14 +162,19 @@ export class RemovalGuard {
     }
   }
 
+  /** What a whole list changes. As a rule that is nothing, and every endpoint of it the object that is known: no more is asked then. */
   private changeTo(snapshot: Snapshot): SnapshotChange {
     const known = this.listed;
+    const put = new Map<string, Endpoint>();
     let stay = 0;
-    for (const key of snapshot.keys()) if (known.has(key)) stay++;
-    // As a rule nothing is gone.
+    for (const [key, endpoint] of snapshot) {
+      const before = known.get(key);
+      if (before !== undefined) stay++;
+      if (before !== endpoint) put.set(key, endpoint);
+    }
     const removed =
       stay === known.size ? [] : [...known.keys()].filter((key) => !snapshot.has(key));
-    return { put: snapshot, removed };
+    return { put, removed };
   }
 
   /** The registry has answered: holds what went and may be alive. */

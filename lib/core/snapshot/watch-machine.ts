@@ -1,6 +1,7 @@
 /**
  * The watch on one prefix as a state machine: list at revision R, watch from R + 1; on anything odd list again and let
- * the difference speak. It never resumes by revision and never gives up.
+ * the difference speak. It never gives up, and resumes by revision only where it paused by itself: in a flood of changes, which the
+ * registry tells in one reply afterwards instead of one by one.
  * Pure: a step takes a state and an event and returns the next state and the effects as data; one runner performs them.
  */
 import { type BackoffPolicy, backoffDelayMs } from '../backoff.js';
@@ -17,16 +18,22 @@ export type WatchPhase =
       readonly name: 'opening';
       readonly attempt: number;
       readonly revision: bigint;
+      /** Set where it goes on after a pause. */
+      readonly resumes?: WatchCourse;
     }
-  | {
-      readonly name: 'watching';
-      readonly attempt: number;
-      readonly since: number;
-      /** When it lists again for certainty. */
-      readonly relistAt: number;
-    }
+  | ({ readonly name: 'watching'; readonly attempt: number } & WatchCourse)
+  /** No stream is open for a moment, because too many changes come. */
+  | ({ readonly name: 'pausing'; readonly attempt: number } & WatchCourse)
   | { readonly name: 'backing-off'; readonly attempt: number }
   | { readonly name: 'stopped' };
+
+/** What a watch keeps through its pauses. */
+export interface WatchCourse {
+  /** When it was confirmed first. */
+  readonly since: number;
+  /** When it lists again for certainty. */
+  readonly relistAt: number;
+}
 
 /** The registry's own account of itself in every reply. */
 export interface RegistryPosition {
@@ -37,7 +44,7 @@ export interface RegistryPosition {
 /** The whole state. */
 export interface WatchMachine {
   readonly phase: WatchPhase;
-  /** The last list's position; `undefined` before the first. */
+  /** The last list's position, or up to where the watch was followed when it paused; `undefined` before the first list. */
   readonly position: RegistryPosition | undefined;
   /** What was last told: in agreement with the registry, or interrupted; `undefined` before either. */
   readonly synced: boolean | undefined;
@@ -51,6 +58,8 @@ export type WatchInput =
   | { readonly type: 'created'; readonly position: RegistryPosition }
   /** The request or the stream failed, ended, or was cancelled by the registry. */
   | { readonly type: 'failed'; readonly error: DiscoveryError }
+  /** More changes come than should be taken in one by one; the last one that was taken in is of this revision. */
+  | { readonly type: 'flooded'; readonly revision: bigint }
   /** What was being waited for is due: the retry, the confirmation's deadline or the periodic list. */
   | { readonly type: 'timer' }
   /** A sign that the registry answers again: do not wait any longer. */
@@ -100,6 +109,9 @@ export const INITIAL_WATCH_MACHINE: WatchMachine = {
 /** A watch that lived this long, in milliseconds, has shown that it works: the next backoff starts anew. */
 const PROVEN_AFTER_MS = 10_000;
 
+/** Mean length of a pause, ±50 %, in milliseconds: thousands of processes that see the same flood must not come back in one moment. */
+const PAUSE_MS = 200;
+
 /** How many failed attempts count at most once the registry is back: with the default backoff the next delay is 3.2 s at most. */
 const ATTEMPTS_AFTER_RETURN = 4;
 
@@ -131,17 +143,24 @@ export function stepWatch(
         ? onCreated(machine, phase, input.position, context)
         : stay(machine);
     case 'failed':
-      return phase.name === 'idle' || phase.name === 'backing-off'
+      return phase.name === 'idle' || phase.name === 'backing-off' || phase.name === 'pausing'
         ? stay(machine)
         : backOff(machine, input.error, context);
+    case 'flooded':
+      return phase.name === 'watching'
+        ? pause(machine, phase, input.revision, context)
+        : stay(machine);
     case 'timer':
       if (phase.name === 'opening') return backOff(machine, context.createTimedOut(), context);
       if (phase.name === 'watching') return list(machine, failedAttempts(phase, context.now));
+      if (phase.name === 'pausing') return resume(machine, phase, context);
       return phase.name === 'backing-off' ? list(machine, phase.attempt) : stay(machine);
     case 'registry-back':
       return phase.name === 'backing-off' ? list(machine, phase.attempt) : stay(machine);
     case 'registry-was-away':
       if (phase.name === 'watching') return check(machine, phase, context);
+      // It is about to find out.
+      if (phase.name === 'pausing') return stay(machine);
       // How long it was away says little about how the next attempt ends, and it may be back only until all have asked.
       if (phase.name === 'backing-off') return list(machine, soon(phase.attempt));
       return 'attempt' in phase
@@ -176,6 +195,46 @@ function list(machine: WatchMachine, attempt: number): WatchStep {
   return {
     machine: { ...machine, phase: { name: 'listing', attempt } },
     effects: [{ type: 'close' }, { type: 'list' }],
+  };
+}
+
+/** What changes in a pause, the registry tells in one reply after it: that costs either side a small part of one reply each. */
+function pause(
+  machine: WatchMachine,
+  watching: Extract<WatchPhase, { name: 'watching' }>,
+  revision: bigint,
+  { now, random }: WatchContext,
+): WatchStep {
+  const { position } = machine;
+  const { since, relistAt } = watching;
+  const attempt = failedAttempts(watching, now);
+  return {
+    machine: {
+      ...machine,
+      phase: { name: 'pausing', attempt, since, relistAt },
+      position: position === undefined ? undefined : { ...position, revision },
+    },
+    effects: [{ type: 'close' }, { type: 'timer', delayMs: PAUSE_MS * (0.5 + random()) }],
+  };
+}
+
+function resume(
+  machine: WatchMachine,
+  { attempt, since, relistAt }: Extract<WatchPhase, { name: 'pausing' }>,
+  { now, createTimeoutMs }: WatchContext,
+): WatchStep {
+  const { position } = machine;
+  if (position === undefined || relistAt <= now) return list(machine, attempt);
+  const { revision } = position;
+  return {
+    machine: {
+      ...machine,
+      phase: { name: 'opening', attempt, revision, resumes: { since, relistAt } },
+    },
+    effects: [
+      { type: 'open', fromRevision: revision + 1n },
+      { type: 'timer', delayMs: createTimeoutMs },
+    ],
   };
 }
 
@@ -214,8 +273,12 @@ function onCreated(
   if (machine.position !== undefined && isReset(machine.position, position)) {
     return backOff(machine, context.disagreed(machine.position, position), context);
   }
-  const delayMs = context.relistIntervalMs * (0.5 + context.random());
-  const effects: WatchEffect[] = [{ type: 'timer', delayMs }];
+  const { now } = context;
+  const { since, relistAt } = phase.resumes ?? {
+    since: now,
+    relistAt: now + context.relistIntervalMs * (0.5 + context.random()),
+  };
+  const effects: WatchEffect[] = [{ type: 'timer', delayMs: Math.max(0, relistAt - now) }];
   if (machine.synced !== true) {
     const { prefix } = context;
     const revision = String(phase.revision);
@@ -224,12 +287,7 @@ function onCreated(
       event: { type: 'watch-synced', prefix, revision },
     });
   }
-  const watching: WatchPhase = {
-    name: 'watching',
-    attempt: phase.attempt,
-    since: context.now,
-    relistAt: context.now + delayMs,
-  };
+  const watching: WatchPhase = { name: 'watching', attempt: phase.attempt, since, relistAt };
   return { machine: { ...machine, phase: watching, synced: true }, effects };
 }
 

@@ -4,6 +4,7 @@ import {
   booleanField,
   bytesField,
   fieldOf,
+  integerField,
   listField,
   malformed,
   positionOf,
@@ -45,6 +46,8 @@ export type WatchNews =
       /** Set where the watch is confirmed by it. */
       readonly created: RegistryPosition | undefined;
       readonly changes: readonly EtcdChange[];
+      /** That of the last change; `undefined` where there is none. */
+      readonly revision: bigint | undefined;
     };
 
 /** @throws MalformedReplyError */
@@ -67,7 +70,8 @@ function readEntry(found: unknown, range: KeyRange): EtcdEntry {
 export function readNews(reply: unknown, range: KeyRange): WatchNews {
   if (booleanField(reply, 'canceled')) return { type: 'cancelled', reason: reasonOf(reply) };
   const created = booleanField(reply, 'created') ? positionOf(reply) : undefined;
-  const changes = listField(reply, 'events').map((event): EtcdChange => {
+  const events = listField(reply, 'events');
+  const changes = events.map((event): EtcdChange => {
     const type = fieldOf(event, 'type');
     const found = fieldOf(event, 'kv');
     if (type === 'Delete') return { key: keyOf(found, range).toString(), entry: undefined };
@@ -75,7 +79,11 @@ export function readNews(reply: unknown, range: KeyRange): WatchNews {
     const entry = readEntry(found, range);
     return { key: entry.key, entry };
   });
-  return { type: 'going-on', created, changes };
+  // The header's may be ahead: a watch that fell behind is told of the past in several replies.
+  const last = events.at(-1);
+  const revision =
+    last === undefined ? undefined : integerField(fieldOf(last, 'kv'), 'mod_revision');
+  return { type: 'going-on', created, changes, revision };
 }
 
 function reasonOf(reply: unknown): string {

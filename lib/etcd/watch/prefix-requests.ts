@@ -24,7 +24,8 @@ export interface OpenWatch {
 /** What a watch stream tells. After `onEnd` nothing more comes. */
 export interface WatchHandlers {
   onCreated(position: RegistryPosition): void;
-  onChanges(changes: readonly EtcdChange[]): void;
+  /** @param revision that of the last change */
+  onChanges(changes: readonly EtcdChange[], revision: bigint): void;
   onEnd(error: DiscoveryError): void;
 }
 
@@ -126,7 +127,8 @@ export function watchPrefix(
           confirm();
           handlers.onCreated(news.created);
         }
-        if (news.changes.length > 0 && !over) handlers.onChanges(news.changes);
+        const { changes, revision } = news;
+        if (revision !== undefined && !over) handlers.onChanges(changes, revision);
       });
       if (over) closeStream(stream);
       else stream.write({ create_request });

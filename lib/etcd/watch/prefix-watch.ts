@@ -1,4 +1,5 @@
 /** Runs one watch machine against etcd: performs its effects and decodes what is under the prefix. */
+import { ChangeFlood } from '../../core/snapshot/change-flood.js';
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 import { DiscoveryError } from '../../core/discovery-error.js';
 import type { WatchEvent } from '../../core/discovery-event.js';
@@ -43,6 +44,7 @@ export class PrefixWatch<Value> {
   private cancelTimer: CancelTimer | undefined;
   private stream: OpenWatch | undefined;
   private readonly ignored = new IgnoredRecords();
+  private readonly flood = new ChangeFlood();
   private readonly records: DecodedRecords<Value>;
 
   constructor(private readonly options: PrefixWatchOptions<Value>) {
@@ -166,11 +168,14 @@ export class PrefixWatch<Value> {
   }
 
   private open(fromRevision: bigint): void {
-    const { connection, prefix } = this.options;
+    const { connection, prefix, clock } = this.options;
     this.stream?.close();
     this.stream = watchPrefix(connection, prefix, fromRevision, {
       onCreated: (position) => this.feed({ type: 'created', position }),
-      onChanges: (changes) => this.apply(changes),
+      onChanges: (changes, revision) => {
+        this.apply(changes);
+        if (this.flood.count(changes.length, clock.now())) this.feed({ type: 'flooded', revision });
+      },
       onEnd: (error) => this.feed({ type: 'failed', error }),
     });
   }
@@ -178,32 +183,25 @@ export class PrefixWatch<Value> {
   private apply(changes: readonly EtcdChange[]): void {
     const { onUpdate, isLeaving } = this.options;
     const put = new Map<string, Value>();
-    const removed = new Set<string>();
-    const left = new Set<string>();
-    for (const { key, entry } of changes) {
+    const removed: string[] = [];
+    const left: string[] = [];
+    for (const [key, { entry, isGone }] of lastByKey(changes)) {
       const decoded = entry === undefined ? undefined : this.records.read(entry);
-      if (entry === undefined) this.records.delete(key);
       const value = decoded?.ok === true ? decoded.value : undefined;
-      if (decoded?.ok === false) this.ignored.set(key, decoded);
+      if (isGone) this.records.delete(key);
+      if (decoded?.ok === false && !isGone) this.ignored.set(key, decoded);
       else this.ignored.delete(key);
-      // The last change of a key in the batch is the one that counts.
-      put.delete(key);
-      removed.delete(key);
-      // The deletion that was announced.
-      if (entry !== undefined) left.delete(key);
+      // Be it the deletion that was announced.
+      const isLeft = value !== undefined && isLeaving?.(value) === true;
+      if (isLeft) left.push(key);
       // A value that cannot be decoded takes the one before it out: list and watch must agree.
-      if (value === undefined) removed.add(key);
-      else if (isLeaving?.(value) !== true) put.set(key, value);
-      else {
-        removed.add(key);
-        left.add(key);
-      }
+      if (value === undefined || isGone || isLeft) removed.push(key);
+      else put.set(key, value);
     }
-    const change = { put, removed: [...removed] };
     onUpdate({
       kind: 'change',
-      change,
-      ...(left.size === 0 ? {} : { left: [...left] }),
+      change: { put, removed },
+      ...(left.length === 0 ? {} : { left }),
       ...this.ignoredGroups(),
     });
     this.reportIgnored();
@@ -220,4 +218,17 @@ export class PrefixWatch<Value> {
       onEvent({ type: 'record-ignored', prefix, ...group });
     }
   }
+}
+
+/** What became of each key in one reply, in the order of its last change: the last value that was put, and whether it is deleted since. */
+function lastByKey(
+  changes: readonly EtcdChange[],
+): ReadonlyMap<string, { readonly entry: EtcdEntry | undefined; readonly isGone: boolean }> {
+  const last = new Map<string, { entry: EtcdEntry | undefined; isGone: boolean }>();
+  for (const { key, entry } of changes) {
+    const put = entry ?? last.get(key)?.entry;
+    last.delete(key);
+    last.set(key, { entry: put, isGone: entry === undefined });
+  }
+  return last;
 }

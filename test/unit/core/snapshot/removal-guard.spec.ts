@@ -311,6 +311,19 @@ describe('the guard of a list that changes all the time', () => {
     expect(looksPerFlap(10_000)).toBe(few);
   });
 
+  it('looks at no endpoint of a whole list that has the same ones', () => {
+    const all = Array.from({ length: 100 }, (_, port) => [`api/${port}`, counted(port)] as const);
+    const guard = new RemovalGuard();
+    const reset = () =>
+      guard.step({ type: 'update', update: { kind: 'reset', snapshot: new Map(all) } }, context);
+    reset();
+    const { usable } = guard;
+    looks = 0;
+    reset();
+    expect(looks).toBe(0);
+    expect(guard.usable).toBe(usable);
+  });
+
   it('looks at each endpoint a few times in a deploy that replaces all of them one by one', () => {
     const size = 2_000;
     const guard = new RemovalGuard();

@@ -45,6 +45,11 @@ const PHASES = {
     synced: true,
     phase: { name: 'watching', attempt: 0, relistAt: 60_000, since: 0 },
   },
+  pausing: {
+    ...LISTED,
+    synced: true,
+    phase: { name: 'pausing', attempt: 0, relistAt: 60_000, since: 0 },
+  },
   'backing-off': { ...LISTED, synced: false, phase: { name: 'backing-off', attempt: 1 } },
   stopped: { ...LISTED, synced: true, phase: { name: 'stopped' } },
 } satisfies Record<string, WatchMachine>;
@@ -55,6 +60,7 @@ const INPUTS = {
   listed: { type: 'listed', position: at(8) },
   created: { type: 'created', position: at(8) },
   failed: { type: 'failed', error: AWAY },
+  flooded: { type: 'flooded', revision: 9n },
   timer: { type: 'timer' },
   'registry-back': { type: 'registry-back' },
   'registry-was-away': { type: 'registry-was-away' },
@@ -81,6 +87,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     listed: IGNORED,
     created: IGNORED,
     failed: IGNORED,
+    flooded: IGNORED,
     timer: IGNORED,
     'registry-back': IGNORED,
     'registry-was-away': IGNORED,
@@ -91,6 +98,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     listed: 'opening: open 9, timer 5000',
     created: IGNORED,
     failed: 'backing-off: close, timer 100, watch-interrupted',
+    flooded: IGNORED,
     timer: IGNORED,
     'registry-back': IGNORED,
     'registry-was-away': IGNORED,
@@ -101,6 +109,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     listed: IGNORED,
     created: 'watching: timer 60000, watch-synced',
     failed: 'backing-off: close, timer 100, watch-interrupted',
+    flooded: IGNORED,
     timer: 'backing-off: close, timer 100, watch-interrupted',
     'registry-back': IGNORED,
     'registry-was-away': IGNORED,
@@ -111,9 +120,21 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     listed: IGNORED,
     created: IGNORED,
     failed: 'backing-off: close, timer 100, watch-interrupted',
+    flooded: 'pausing: close, timer 200',
     timer: 'listing: close, list',
     'registry-back': IGNORED,
     'registry-was-away': 'watching: timer 15000',
+  },
+  pausing: {
+    start: IGNORED,
+    stop: 'stopped: close',
+    listed: IGNORED,
+    created: IGNORED,
+    failed: IGNORED,
+    flooded: IGNORED,
+    timer: 'opening: open 8, timer 5000',
+    'registry-back': IGNORED,
+    'registry-was-away': IGNORED,
   },
   'backing-off': {
     start: IGNORED,
@@ -121,6 +142,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     listed: IGNORED,
     created: IGNORED,
     failed: IGNORED,
+    flooded: IGNORED,
     timer: 'listing: close, list',
     'registry-back': 'listing: close, list',
     'registry-was-away': 'listing: close, list',
@@ -131,6 +153,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     listed: IGNORED,
     created: IGNORED,
     failed: IGNORED,
+    flooded: IGNORED,
     timer: IGNORED,
     'registry-back': IGNORED,
     'registry-was-away': IGNORED,
@@ -250,7 +273,56 @@ describe('a watch', () => {
     expect(driver.due().asked).toEqual(['close', 'list']);
   });
 
-  it('never resumes: after a break it lists, wherever it broke', () => {
+  it('pauses in a flood, and goes on after what it was told last, silently', () => {
+    const driver = Driver.watching().feed({ type: 'flooded', revision: 40n });
+    expect(driver.asked).toEqual(['close']);
+    expect(driver.due().asked).toEqual(['open 41']);
+    expect(driver.delayMs).toBe(5_000);
+    driver.created(at(55));
+    expect(driver.machine.phase.name).toBe('watching');
+    expect(driver.news()).toEqual([]);
+  });
+
+  it.each([
+    [0, 100],
+    [0.999, 299.8],
+  ])('pauses for 200 ms, ±50 %% (random %d → %d ms)', (draw, delayMs) => {
+    const driver = Driver.watching();
+    driver.random = () => draw;
+    expect(driver.feed({ type: 'flooded', revision: 40n }).delayMs).toBeCloseTo(delayMs, 6);
+  });
+
+  it('makes its periodic list when that is due, however often it pauses', () => {
+    const driver = Driver.watching();
+    let pauses = 0;
+    for (; driver.machine.phase.name !== 'listing' && pauses < 1_000; pauses++) {
+      driver.feed({ type: 'flooded', revision: BigInt(8 + pauses) }).due();
+      if (driver.machine.phase.name === 'opening') driver.created(at(9 + pauses));
+    }
+    expect(driver.now).toBeGreaterThan(59_000);
+    expect(driver.now).toBeLessThan(60_500);
+    expect(pauses).toBeGreaterThan(200);
+  });
+
+  it('lists after a pause in which etcd was wiped or became another cluster', () => {
+    for (const wiped of [at(39), at(99, 'another')]) {
+      const driver = Driver.watching().feed({ type: 'flooded', revision: 40n }).due();
+      expect(driver.created(wiped).news()).toEqual(['watch-interrupted']);
+      expect(driver.due().asked).toEqual(['close', 'list']);
+    }
+  });
+
+  it('has proved that it works, if it lived for 10 s before or through its pauses', () => {
+    const driver = Driver.watching();
+    for (let attempt = 0; attempt < 5; attempt++) driver.failed().due();
+    driver.listed(at(9)).created(at(9));
+    driver.now += 6_000;
+    driver.feed({ type: 'flooded', revision: 40n }).due().created(at(41));
+    driver.now += 6_000;
+    expect(driver.failed().delayMs).toBe(100);
+  });
+
+  it('never resumes by itself: after a break it lists, wherever it broke', () => {
     const broken = Driver.watching().failed().due();
     expect(broken.asked).toEqual(['close', 'list']);
     const unopened = new Driver().feed({ type: 'start' }).listed(at(7)).failed().due();
@@ -415,6 +487,7 @@ describe('the watch machine, whatever happens', () => {
           listing: listing && stream === undefined,
           opening: stream !== undefined && waits && !listing,
           watching: stream !== undefined && waits && !listing,
+          pausing: stream === undefined && waits && !listing,
           'backing-off': stream === undefined && waits && !listing,
         }[name];
         if (!alive) throw new Error(`stuck in ${name} at ${now}`);
@@ -438,21 +511,35 @@ describe('the watch machine, whatever happens', () => {
         feed({ type: 'failed', error: AWAY });
       };
 
+      const flood = (): void => {
+        const { position = at(1) } = machine;
+        // Of another history no event comes.
+        if (position.clusterId !== clusterId || position.revision > BigInt(revision)) return;
+        feed({ type: 'flooded', revision: BigInt(revision) });
+      };
+
+      // A watch that stands notices another history with its periodic list at the latest.
+      const isInStep = (): boolean =>
+        machine.phase.name === 'watching' &&
+        machine.position?.clusterId === clusterId &&
+        machine.position.revision <= BigInt(revision);
+
       feed({ type: 'start' });
       for (let step = 0; step < 10_000; step++) {
         const chance = random();
         if (chance < 0.4) answer();
         else if (chance < 0.6) fail();
         else if (chance < 0.75) fire();
-        else if (chance < 0.8) feed({ type: 'registry-back' });
+        else if (chance < 0.78) feed({ type: 'registry-back' });
+        else if (chance < 0.8) flood();
         else if (chance < 0.9) revision += Math.floor(random() * 5);
         else if (chance < 0.92) revision = Math.floor(random() * 5) + 1;
         else if (chance < 0.94) clusterId = `c${Math.floor(random() * 3)}`;
         else now += random() * 20_000;
 
         if (step % 1_000 !== 999) continue;
-        for (let calm = 0; calm < 20 && machine.phase.name !== 'watching'; calm++) {
-          if (listing || stream !== undefined) answer();
+        for (let calm = 0; calm < 20 && !isInStep(); calm++) {
+          if (listing || machine.phase.name === 'opening') answer();
           else fire();
         }
         expect(machine.phase.name).toBe('watching');
@@ -461,7 +548,13 @@ describe('the watch machine, whatever happens', () => {
         expect(machine.position?.revision).toBeLessThanOrEqual(BigInt(revision));
         expect(stream).toBe((machine.position?.revision ?? 0n) + 1n);
       }
-      expect([...visited].sort()).toEqual(['backing-off', 'listing', 'opening', 'watching']);
+      expect([...visited].sort()).toEqual([
+        'backing-off',
+        'listing',
+        'opening',
+        'pausing',
+        'watching',
+      ]);
     },
   );
 });

@@ -4,7 +4,7 @@ import { readNews, readPage } from '../../../../lib/etcd/watch/prefix-replies.js
 
 const RANGE = { start: Buffer.from('api/'), end: Buffer.from('api0') };
 const header = { cluster_id: '17', member_id: '1', revision: '5', raft_term: '1' };
-const kv = { key: Buffer.from('api/a'), value: Buffer.from('v'), lease: '7' };
+const kv = { key: Buffer.from('api/a'), value: Buffer.from('v'), lease: '7', mod_revision: '4' };
 const entry = { key: 'api/a', value: Buffer.from('v'), lease: '7' };
 
 const PAGE = { header, kvs: [kv], more: true };
@@ -16,7 +16,7 @@ const NEWS = {
   cancel_reason: '',
   events: [
     { type: 'Put', kv },
-    { type: 'Delete', kv: { ...kv, value: Buffer.of(), lease: '0' } },
+    { type: 'Delete', kv: { ...kv, value: Buffer.of(), lease: '0', mod_revision: '5' } },
   ],
 };
 
@@ -90,12 +90,18 @@ describe('news of a watch', () => {
         { key: 'api/a', entry },
         { key: 'api/a', entry: undefined },
       ],
+      revision: 5n,
     });
   });
 
   it('need no header but with the confirmation, as those of a proxy', () => {
     const news = readNews({ ...NEWS, created: false, header: null, events: [] }, RANGE);
-    expect(news).toEqual({ type: 'going-on', created: undefined, changes: [] });
+    expect(news).toEqual({
+      type: 'going-on',
+      created: undefined,
+      changes: [],
+      revision: undefined,
+    });
   });
 
   it.each([
@@ -112,6 +118,10 @@ describe('news of a watch', () => {
   it.each([
     ['an event that is neither put nor deletion', { ...NEWS, events: [{ type: 'Other', kv }] }],
     ['an event without a key', { ...NEWS, events: [{ type: 'Delete', kv: null }] }],
+    [
+      'a last event without a revision',
+      { ...NEWS, events: [{ type: 'Put', kv: { ...kv, mod_revision: null } }] },
+    ],
     ['a confirmation without a header', { ...NEWS, header: null }],
   ])('with %s are refused', (_, reply) => {
     expect(() => readNews(reply, RANGE)).toThrow(MalformedReplyError);

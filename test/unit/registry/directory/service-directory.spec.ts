@@ -208,7 +208,7 @@ describe('the list of a directory', () => {
     expect(directory.state.endpoints).toEqual([]);
   });
 
-  it('gathers for twenty times as long as the last list took its clients', () => {
+  it('gathers for fifty times as long as the last list took its clients', () => {
     registry.reset('api', 'h:1');
     clock.advance(50);
     const cost = directory.state$.subscribe(({ endpoints }) => {

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { ChangeFlood } from '../../../../lib/core/snapshot/change-flood.js';
+
+/** How many of the changes that come at this interval, so many at once, find a flood. */
+function floods(everyMs: number, together = 1): number {
+  const flood = new ChangeFlood();
+  let found = 0;
+  for (let now = 10_000; now < 20_000; now += everyMs) if (flood.count(together, now)) found++;
+  return found;
+}
+
+describe('a flood of changes', () => {
+  it('is none where 200 a second come, for however long', () => {
+    expect(floods(5)).toBe(0);
+    expect(floods(200, 40)).toBe(0);
+  });
+
+  it('is found soon where a thousand a second come, and as long as they do', () => {
+    const flood = new ChangeFlood();
+    const found = Array.from({ length: 200 }, (_, ms) => flood.count(1, ms));
+    expect(found.indexOf(true)).toBeLessThan(70);
+    expect(found.slice(70).every(Boolean)).toBe(true);
+  });
+
+  it('is none where 50 come at once, and one where 51 do', () => {
+    expect(new ChangeFlood().count(50, 1_000)).toBe(false);
+    expect(new ChangeFlood().count(51, 1_000)).toBe(true);
+  });
+
+  it('is over 300 ms after its last change, however many there were', () => {
+    const flood = new ChangeFlood();
+    expect(flood.count(100_000, 1_000)).toBe(true);
+    expect(flood.count(1, 1_300)).toBe(false);
+  });
+
+  it('goes on where what a pause has gathered comes at once', () => {
+    expect(floods(200, 200)).toBe(50);
+  });
+});
