@@ -15,8 +15,8 @@ export default defineConfig({
     include: ['test/**/*.spec.ts', 'sample/**/*.spec.ts'],
     exclude: ['test/package/**'],
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
     // More than there are cores on a small machine: most suites wait for processes of their own.
     maxWorkers: 3,
   },

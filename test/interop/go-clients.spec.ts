@@ -84,7 +84,7 @@ describeInterop('Go clients of every age', (binary) => {
     for (const { kind, client } of clients) {
       expect([kind, await finalTally(client)]).toMatchObject([kind, { failed: 0, byCode: {} }]);
     }
-  }, 60_000);
+  }, 240_000);
 
   it('end where a record has an object in its metadata, each as README says', async () => {
     await join('elsewhere', 'n1', 'n2', 'n3');
@@ -118,7 +118,7 @@ describeInterop('Go clients of every age', (binary) => {
       expect(await client.exit).toEqual({ code: 2, signal: null });
       expect(client.stderr).toMatch(/^panic: runtime error: (hash of|comparing) un/m);
     }
-  }, 60_000);
+  }, 240_000);
 });
 
 /** Whether a client is there for three of its ticks more. */

@@ -80,7 +80,7 @@ describe('sample/01-static-list', () => {
     for (const server of servers) {
       expect(await server.exit).toEqual({ code: null, signal: 'SIGINT' });
     }
-  }, 60_000);
+  }, 240_000);
 });
 
 describe('sample/02-user-login', () => {
@@ -129,7 +129,7 @@ describe('sample/02-user-login', () => {
       expect(await sample.exit).toEqual({ code: null, signal: 'SIGTERM' });
     }
     expect(client.stdout).not.toContain('failed:');
-  }, 60_000);
+  }, 240_000);
 });
 
 /** A folder to be the whole PATH, with node and npm in it and nothing else. */

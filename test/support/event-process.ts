@@ -109,10 +109,10 @@ export class EventProcess {
 
   /**
    * The first event that matches, of the past or to come.
-   * @throws when the process ends without it, or `timeoutMs` (20 s) pass: the error holds the output of the process
+   * @throws when the process ends without it, or `timeoutMs` (60 s) pass: the error holds the output of the process
    */
   async waitForEvent(match: EventMatch, options: WaitOptions = {}): Promise<ProcessEvent> {
-    const { from = 0, timeoutMs = 20_000 } = options;
+    const { from = 0, timeoutMs = 60_000 } = options;
     const matches =
       typeof match === 'string' ? (event: ProcessEvent) => event.event === match : match;
     const known = this.events.slice(from).find(matches);

@@ -189,7 +189,7 @@ export class FaultFleet {
   }
 
   /** How long from now until so many records are there, in milliseconds; `undefined` if not within the time. */
-  async untilRecords(count: number, timeoutMs = 30_000): Promise<number | undefined> {
+  async untilRecords(count: number, timeoutMs = 60_000): Promise<number | undefined> {
     return this.until(async () => (await this.records()) === count, timeoutMs);
   }
 
@@ -199,7 +199,7 @@ export class FaultFleet {
   }
 
   /** How long from now until the client's list is that of the registry again, with so many endpoints; Nest only. */
-  async untilList(count: number, timeoutMs = 30_000): Promise<number | undefined> {
+  async untilList(count: number, timeoutMs = 60_000): Promise<number | undefined> {
     const started = performance.now();
     const isRight = ({ list = [], held = [], away, savedAt }: FaultTick): boolean =>
       list.length === count && held.length === 0 && away === false && savedAt === undefined;

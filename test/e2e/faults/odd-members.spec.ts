@@ -97,5 +97,5 @@ describeEachEtcd('hosts', (binary) => {
       await registry.close();
       await cluster.stop();
     }
-  }, 60_000);
+  }, 240_000);
 });
