@@ -88,11 +88,11 @@ describe('an etcd that is lost', () => {
 
   it('is returned to later the longer it was away, and the sooner it was lost again, up to 10 s', async () => {
     reachability.lost(gone);
-    // Seven looks, the eighth is answered: 500 ms, seven times half as much again.
+    // Seven looks, the eighth is answered: 500 ms, seven times 15 % more.
     await pass(5_000);
     isThere = true;
     await pass(20_000);
-    expect(returned[0]).toBeCloseTo(5_500 + (500 * 1.5 ** 7) / 2, 3);
+    expect(returned[0]).toBeCloseTo(5_500 + (500 * 1.15 ** 7) / 2, 3);
     isThere = false;
     clock.advance(1_000);
     reachability.answered();
@@ -103,7 +103,7 @@ describe('an etcd that is lost', () => {
     expect(returned[1]).toBe(lostAt + 100 + 250);
     // Lost again at once: the next look comes after 200 ms, then after 400 ms.
     reachability.lost(gone);
-    await pass(200 + 1_500);
+    await pass(200 + 1_150);
     expect(returned[2]).toBe(clock.now());
     reachability.lost(gone);
     await pass(400 + 5_000);
