@@ -64,7 +64,7 @@ class Lane {
       if (this.held.length === 0 && this.end !== 'open' && !this.endPassedOn) {
         this.endPassedOn = true;
         if (this.end === 'finished') this.to.end();
-        else this.to.resetAndDestroy();
+        else reset(this.to);
       }
     }
     if (this.heldBytes > HELD_BYTES_LIMIT) this.from.pause();
@@ -121,9 +121,15 @@ export class Link {
 
   /** Ends both sides as a broken network path would: with a reset. */
   destroy(): void {
-    this.client.resetAndDestroy();
-    this.server?.resetAndDestroy();
+    reset(this.client);
+    if (this.server !== undefined) reset(this.server);
   }
+}
+
+/** While a socket is being shut down Node cannot reset it, and never closes it then: the process would hang at its end. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function holds(stall: StallDirection | undefined, direction: StallDirection): boolean {
