@@ -73,7 +73,8 @@ describeEtcd('servers that fail', (binary) => {
     const [finds, logins] = await stage.finish();
     expect(finds).toMatchObject({ failed: 0, byCode: {}, messages: [] });
     expect(logins?.failed).toBe(found?.failed);
-    expect(logins?.failed).toBeLessThanOrEqual(CONCURRENCY);
+    // Each caller once a second, its deadline, until then.
+    expect(logins?.failed).toBeLessThanOrEqual(3 * CONCURRENCY);
     expect((logins?.lastFailureMs ?? frozenMs) - frozenMs).toBeLessThan(
       2 * keepaliveMs + MARGIN_MS,
     );
