@@ -159,8 +159,13 @@ export function stepWatch(
       return phase.name === 'backing-off' ? list(machine, phase.attempt) : stay(machine);
     case 'registry-was-away':
       if (phase.name === 'watching') return check(machine, phase, context);
-      // It is about to find out.
-      if (phase.name === 'pausing') return stay(machine);
+      if (phase.name === 'pausing') {
+        return stay({ ...machine, phase: { ...phase, ...checked(phase, context) } });
+      }
+      if (phase.name === 'opening' && phase.resumes !== undefined) {
+        const resumes = checked(phase.resumes, context);
+        return stay({ ...machine, phase: { ...phase, attempt: soon(phase.attempt), resumes } });
+      }
       // How long it was away says little about how the next attempt ends, and it may be back only until all have asked.
       if (phase.name === 'backing-off') return list(machine, soon(phase.attempt));
       return 'attempt' in phase
@@ -188,6 +193,12 @@ function check(
     machine: { ...machine, phase: { ...phase, relistAt: now + delayMs } },
     effects: [{ type: 'timer', delayMs }],
   };
+}
+
+/** The same for a watch in a pause, or at its end: by the revision alone it cannot tell a history that has overtaken its own. */
+function checked({ since, relistAt }: WatchCourse, { now, random }: WatchContext): WatchCourse {
+  if (relistAt - now <= CHECK_SPREAD_MS) return { since, relistAt };
+  return { since, relistAt: now + random() * CHECK_SPREAD_MS };
 }
 
 /** The running watch ends first: an event that overtook the list would be undone by it. */

@@ -14,8 +14,8 @@ export interface ReachabilityOptions {
 
 /** Mean time until the first look after etcd was lost, in milliseconds; doubles with each up to `probeIntervalMs`. */
 const FIRST_PROBE_MS = 100;
-/** The time over which processes return grows by this with each look that found no answer: 2.3 s after 10 s, 10 s after 20 s, */
-const GROWTH_PER_PROBE = 1.15;
+/** The time over which processes return grows by this with each second that etcd was away: 2.6 s after 10 s, 10 s after 18 s, */
+const GROWTH_PER_SECOND = 1.18;
 /** and by this where etcd was lost again soon after they had returned to it. */
 const GROWTH_PER_RELAPSE = 4;
 /** The longest time over which processes return, in milliseconds; `returnSpreadMs` where that is more. */
@@ -33,7 +33,9 @@ export class Reachability {
   private answeredAt: number | undefined;
   /** How often etcd was lost again before it was steady. */
   private relapses = 0;
-  /** How often was looked since etcd was lost. */
+  /** When it was lost, before the first of its relapses. */
+  private lostAt = 0;
+  /** How often was looked since then. */
   private probes = 0;
   private closed = false;
   private cancelTimer: CancelTimer | undefined;
@@ -72,7 +74,8 @@ export class Reachability {
     this.down = false;
     this.cancelTimer?.();
     // Thousands of processes that lost etcd together must not come back to it in one moment.
-    const delayMs = random() * this.spreadMs(timings.returnSpreadMs);
+    const awayMs = this.answeredAt - this.lostAt;
+    const delayMs = random() * this.spreadMs(timings.returnSpreadMs, awayMs);
     this.returnedAt = this.answeredAt + delayMs;
     this.cancelTimer = clock.setTimer(delayMs, () => this.back.next());
   }
@@ -94,9 +97,13 @@ export class Reachability {
     if (this.down) return;
     this.down = true;
     // One that answers and fails in turn is looked at no more often than one that is gone.
-    const isRelapse = this.options.clock.now() - this.returnedAt <= STEADY_MS;
+    const now = this.options.clock.now();
+    const isRelapse = now - this.returnedAt <= STEADY_MS;
     this.relapses = isRelapse ? this.relapses + 1 : 0;
-    if (!isRelapse) this.probes = 0;
+    if (!isRelapse) {
+      this.lostAt = now;
+      this.probes = 0;
+    }
     this.scheduleProbe();
   }
 
@@ -107,9 +114,9 @@ export class Reachability {
     this.back.complete();
   }
 
-  private spreadMs(firstMs: number): number {
-    const byProbes = GROWTH_PER_PROBE ** Math.max(0, this.probes - 1);
-    const grownMs = firstMs * byProbes * GROWTH_PER_RELAPSE ** this.relapses;
+  private spreadMs(firstMs: number, awayMs: number): number {
+    const byTime = GROWTH_PER_SECOND ** (awayMs / 1_000);
+    const grownMs = firstMs * byTime * GROWTH_PER_RELAPSE ** this.relapses;
     return Math.max(firstMs, Math.min(grownMs, MAX_SPREAD_MS));
   }
 

@@ -38,6 +38,12 @@ export interface PrefixWatchOptions<Value> {
   readonly onEvent: (event: WatchEvent) => void;
 }
 
+/**
+ * A reply of so many changes is a piece of what came in a pause, and most likely not the last one: etcd tells 1,000 revisions at a time.
+ * Another pause would leave the watch further behind each time.
+ */
+const CATCHING_UP = 500;
+
 /** Follows one prefix from `start` to `stop`. */
 export class PrefixWatch<Value> {
   private machine: WatchMachine = INITIAL_WATCH_MACHINE;
@@ -174,7 +180,8 @@ export class PrefixWatch<Value> {
       onCreated: (position) => this.feed({ type: 'created', position }),
       onChanges: (changes, revision) => {
         this.apply(changes);
-        if (this.flood.count(changes.length, clock.now())) this.feed({ type: 'flooded', revision });
+        const isFlood = this.flood.count(changes.length, clock.now());
+        if (isFlood && changes.length < CATCHING_UP) this.feed({ type: 'flooded', revision });
       },
       onEnd: (error) => this.feed({ type: 'failed', error }),
     });

@@ -88,8 +88,8 @@ export function governAttempts(schemes: ReadonlySet<string>): void {
 const refused = new WeakMap<AttemptingCall, number>();
 
 /**
- * Lets an attempt that a server refused be sent again, after the one time for which grpc-js does. A call that is refused every time
- * takes a token, one that is answered gives a share of one back: a fleet that refuses everything is not asked five times for each call.
+ * Lets an attempt that a server refused be sent again, after the one time for which grpc-js does. Each of these takes a token, and a call
+ * that is answered gives a share of one back: where servers refuse all the time, calls are not sent five times each.
  */
 function countRefusal(
   call: AttemptingCall,
@@ -102,8 +102,9 @@ function countRefusal(
   if (call.underlyingCalls[index]?.state !== ACTIVE) return;
   const count = (refused.get(call) ?? 1) + 1;
   refused.set(call, count);
-  if (count >= MAX_REFUSALS) throttle.addCallFailed();
-  else if (throttle.canRetryCall()) call.transparentRetryUsed = false;
+  if (count >= MAX_REFUSALS || !throttle.canRetryCall()) return;
+  throttle.addCallFailed();
+  call.transparentRetryUsed = false;
 }
 
 function governRetries(calls: AttemptingCall): void {

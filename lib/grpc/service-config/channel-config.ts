@@ -1,6 +1,10 @@
 /** One channel's service config: what its client chose, and for the rest what the service publishes, as it changes. */
 import type { ServiceConfig } from '@grpc/grpc-js';
-import { DEFAULT_THROTTLE, RetryThrottle } from '../../balance/load/retry-throttle.js';
+import {
+  DEFAULT_THROTTLE,
+  RetryThrottle,
+  type ThrottleOptions,
+} from '../../balance/load/retry-throttle.js';
 import { type BalancingChoice, fillBalancing } from './balancing-choice.js';
 import { createCallConfigSelector, type MethodKinds, type OpenChoices } from './call-config.js';
 import type { ConfigSelector } from '../grpc-js/grpc-experimental.js';
@@ -26,6 +30,9 @@ export interface ChannelChoices extends OpenChoices, MethodKinds {
   readonly methods?: readonly CatalogedMethod[];
 }
 
+/** A deploy that stops many servers at once may cost 500 repetitions; where servers always refuse, one call in ten is repeated. */
+const REFUSALS: ThrottleOptions = { maxTokens: 1_000, tokenRatio: 0.1 };
+
 /** The config of one channel. Its parts are the same objects until something changes. */
 export class ChannelConfig {
   /** In grpc-js's form, for the channel. */
@@ -39,7 +46,7 @@ export class ChannelConfig {
   /** Counts for all calls of the channel, whatever is published meanwhile. */
   private throttle: RetryThrottle | undefined;
   /** For what servers refuse before anything has run, which is sent again whatever the client says of retries. */
-  private readonly refusals = new RetryThrottle();
+  private readonly refusals = new RetryThrottle(REFUSALS);
   /** What the service last asked for, and the client did not choose anyway. */
   private last:
     | { readonly choice: BalancingChoice; readonly config: ServiceConfig['loadBalancingConfig'] }

@@ -50,7 +50,7 @@ it('servers that refuse everything are not asked five times for each call', asyn
     details: expect.stringContaining('refused'),
   });
   expect(refused).toBe(5);
-  await client.spread(100);
+  await client.spread(200);
   // gRPC itself sends each call twice, whatever it fails with.
   const before = refused;
   await client.spread(100);

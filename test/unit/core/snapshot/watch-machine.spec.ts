@@ -134,7 +134,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof INPUTS, string>> = 
     flooded: IGNORED,
     timer: 'opening: open 8, timer 5000',
     'registry-back': IGNORED,
-    'registry-was-away': IGNORED,
+    'registry-was-away': 'pausing: ',
   },
   'backing-off': {
     start: IGNORED,
@@ -310,6 +310,22 @@ describe('a watch', () => {
       expect(driver.created(wiped).news()).toEqual(['watch-interrupted']);
       expect(driver.due().asked).toEqual(['close', 'list']);
     }
+  });
+
+  it.each([
+    ['in a pause', false],
+    ['at the end of a pause', true],
+  ])('lists within 30 s of a return of etcd %s: its history may have overtaken', (_, isOpening) => {
+    const driver = Driver.watching();
+    driver.feed({ type: 'flooded', revision: 8n });
+    if (isOpening) driver.due();
+    driver.feed({ type: 'registry-was-away' });
+    if (!isOpening) driver.due();
+    const before = driver.now;
+    driver.created(at(9));
+    driver.due();
+    expect(driver.machine.phase.name).toBe('listing');
+    expect(driver.now - before).toBeLessThanOrEqual(30_000);
   });
 
   it('has proved that it works, if it lived for 10 s before or through its pauses', () => {

@@ -9,6 +9,9 @@ let probedAt: number[];
 let returned: number[];
 let isThere: boolean;
 
+/** The time over which processes return after etcd was away for so long. */
+const spreadMs = (awayMs: number): number => Math.min(10_000, 500 * 1.18 ** (awayMs / 1_000));
+
 const settled = () => new Promise(setImmediate);
 
 /** Lets time pass, a timer at a time. */
@@ -57,7 +60,7 @@ describe('an etcd that is lost', () => {
     isThere = true;
     await pass(5_000);
     expect(probedAt).toEqual([100]);
-    expect(returned).toEqual([350]);
+    expect(returned).toEqual([100 + spreadMs(100) / 2]);
     expect(reachability.isDown).toBe(false);
     expect(clock.pendingTimers).toBe(0);
   });
@@ -88,27 +91,41 @@ describe('an etcd that is lost', () => {
 
   it('is returned to later the longer it was away, and the sooner it was lost again, up to 10 s', async () => {
     reachability.lost(gone);
-    // Seven looks, the eighth is answered: 500 ms, seven times 15 % more.
     await pass(5_000);
     isThere = true;
     await pass(20_000);
-    expect(returned[0]).toBeCloseTo(5_500 + (500 * 1.15 ** 7) / 2, 3);
+    expect(returned[0]).toBeCloseTo(5_500 + spreadMs(5_500) / 2, 3);
     isThere = false;
     clock.advance(1_000);
     reachability.answered();
     const lostAt = clock.now();
     reachability.lost(gone);
     isThere = true;
-    await pass(350);
-    expect(returned[1]).toBe(lostAt + 100 + 250);
+    await pass(400);
+    expect(returned[1]).toBeCloseTo(lostAt + 100 + spreadMs(100) / 2, 3);
     // Lost again at once: the next look comes after 200 ms, then after 400 ms.
+    const relapsedAt = clock.now();
     reachability.lost(gone);
-    await pass(200 + 1_150);
-    expect(returned[2]).toBe(clock.now());
+    await pass(200 + 2_000);
+    const answeredAt = relapsedAt + 200;
+    expect(returned[2]).toBeCloseTo(answeredAt + (4 * spreadMs(answeredAt - lostAt)) / 2, 3);
     reachability.lost(gone);
+    const againAt = clock.now();
     await pass(400 + 5_000);
-    expect(returned[3]).toBe(clock.now());
+    expect(returned[3]).toBe(againAt + 400 + 5_000);
   });
+
+  it.each([10_000, 20_000, 60_000, 3_600_000])(
+    'is returned to within the time that it was away for, %i ms, asks for, however rarely it was looked for',
+    async (awayMs) => {
+      const lostAt = clock.now();
+      reachability.lost(gone);
+      clock.advance(awayMs);
+      reachability.answered();
+      await pass(11_000);
+      expect(returned[0]).toBeCloseTo(lostAt + awayMs + spreadMs(awayMs) / 2, 3);
+    },
+  );
 
   it('is not looked for once nobody needs it', async () => {
     reachability.lost(gone);

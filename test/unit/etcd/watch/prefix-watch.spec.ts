@@ -127,6 +127,19 @@ describe('a watch in which a thousand changes a second come', () => {
     expect(updates.every(({ kind }) => kind !== 'failure')).toBe(true);
   });
 
+  it('does not pause again while it is behind: etcd tells 1,000 revisions at a time', async () => {
+    flood(streams[0]!, 1_000);
+    clock.advance(1_000);
+    await settled();
+    const piece = (count: number) =>
+      Array.from({ length: count }, () => ['Delete', 'x'] as ['Delete', 'x']);
+    streams[1]!.tell(...piece(1_000));
+    streams[1]!.tell(...piece(500));
+    expect(streams[1]!.open).toBe(true);
+    streams[1]!.tell(...piece(100));
+    expect(streams[1]!.open).toBe(false);
+  });
+
   it('is told at once again of a change after the flood', async () => {
     flood(streams[0]!, 1_000);
     clock.advance(1_000);
