@@ -3,7 +3,7 @@
  *
  * Servers and clients are processes, 32 calls at a time at full speed. Ours retry by default what the proto declares idempotent;
  * the Go client is given the same policy by hand where a row says so. Go has no hybrid applications and no `app.close()`.
- * The last rows say what `drainDelayMs` is for: a call may be refused by one server that leaves, not by two.
+ * The last rows vary `drainDelayMs` while four servers stop together.
  */
 import type { ClientOptions, Side, Tally } from '../test/interop/fleet.js';
 import { goAvailable, goVersion } from '../test/interop/go-program.js';

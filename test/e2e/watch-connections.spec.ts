@@ -45,7 +45,7 @@ it('a watch that fails on an old connection leaves the one of the others alone',
   await connection.request('list', ({ kv }, options) => kv.range({ key }, options), 'always');
   const before = proxy.accepted;
   expect(before).toBeGreaterThanOrEqual(2);
-  // As grpc-js ends the streams of a connection whose channel is closed, when their ping is due.
+  // The error with which grpc-js ends the streams of a closed channel at their next ping.
   const dropped = Object.assign(new Error('14 UNAVAILABLE: Connection dropped'), { code: 14 });
   const stream: unknown = await opened.mock.results[0]?.value;
   (stream as EventEmitter).emit('error', dropped);

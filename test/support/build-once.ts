@@ -68,7 +68,7 @@ async function buildInto(
   }
 }
 
-/** Whether the lock is this process's now. One whose owner has died is free. */
+/** Takes the lock if it is free, or if the process that had it has died. Returns whether this process has it now. */
 function takeLock(lock: string): boolean {
   try {
     writeFileSync(lock, String(process.pid), { flag: 'wx' });

@@ -33,7 +33,7 @@ export class DeployStage {
     private readonly etcd: string,
     private readonly service: string,
     private readonly serverOptions: Omit<ServerOptions, 'id'> = {},
-    /** What its clients do unless they are told otherwise. */
+    /** The calls that its clients make by default. */
     private readonly load: ClientOptions = STEADY,
   ) {}
 

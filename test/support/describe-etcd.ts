@@ -7,31 +7,46 @@ export function requiresEtcd(): boolean {
   return process.env['REQUIRE_ETCD'] === '1';
 }
 
+/** What a suite needs that this machine may lack. */
+export interface Needs {
+  /** What is missing; empty: nothing. */
+  readonly missing: readonly string[];
+  /** The variable of the environment that makes a missing thing a failure, where it is `1`. */
+  readonly requiredBy: string;
+}
+
 /** A suite on one real etcd, the first of this machine. */
 export function describeEtcd(name: string, suite: (binary: EtcdBinary) => void): void {
-  describeBinaries(name, findEtcdBinaries().slice(0, 1), suite);
+  describeBinaries(name, findEtcdBinaries().slice(0, 1), suite, ETCD);
 }
 
 /** A suite once for every real etcd of this machine, for what differs between versions. */
 export function describeEachEtcd(name: string, suite: (binary: EtcdBinary) => void): void {
-  describeBinaries(name, findEtcdBinaries(), suite);
+  describeBinaries(name, findEtcdBinaries(), suite, ETCD);
 }
 
-function describeBinaries(
+const ETCD: Needs = { missing: [], requiredBy: 'REQUIRE_ETCD' };
+
+/** A suite once for each of these etcds. Without them, or something else that it needs, it is skipped with the reason, or fails. */
+export function describeBinaries(
   name: string,
   binaries: readonly EtcdBinary[],
   suite: (binary: EtcdBinary) => void,
+  { missing, requiredBy }: Needs,
 ): void {
-  for (const binary of binaries) describe(`${name}, etcd ${binary.version}`, () => suite(binary));
-  if (binaries.length > 0) return;
-  const reason = 'no etcd on the PATH or in .cache/etcd';
-  if (requiresEtcd()) {
+  const lacks = [
+    ...missing,
+    ...(binaries.length > 0 ? [] : ['no etcd on the PATH or in .cache/etcd']),
+  ].join(', ');
+  if (lacks === '') {
+    for (const binary of binaries) describe(`${name}, etcd ${binary.version}`, () => suite(binary));
+  } else if (process.env[requiredBy] === '1') {
     it(name, () => {
-      throw new Error(`REQUIRE_ETCD=1, but there is ${reason}`);
+      throw new Error(`${requiredBy}=1, but there is ${lacks}`);
     });
   } else {
-    describe.skip(`${name} (there is ${reason})`, () => {
-      it('needs an etcd process', () => {});
+    describe.skip(`${name} (there is ${lacks})`, () => {
+      it('needs what is missing', () => {});
     });
   }
 }

@@ -79,7 +79,7 @@ export function readNews(reply: unknown, range: KeyRange): WatchNews {
     const entry = readEntry(found, range);
     return { key: entry.key, entry };
   });
-  // The header's may be ahead: a watch that fell behind is told of the past in several replies.
+  // The revision in the header may be newer: etcd sends a watch that fell behind the past in several replies.
   const last = events.at(-1);
   const revision =
     last === undefined ? undefined : integerField(fieldOf(last, 'kv'), 'mod_revision');

@@ -143,7 +143,7 @@ describe('a watch in which a thousand changes a second come', () => {
     expect(streams[1]!.open).toBe(false);
   });
 
-  it('is told at once again of a change after the flood', async () => {
+  it('passes a change on at once again after the flood', async () => {
     flood(streams[0]!, 1_000);
     clock.advance(1_000);
     await settled();
@@ -205,7 +205,7 @@ describe('a reply of a watch', () => {
       ],
       { removed: ['api/x'], ignored: undefined },
     ],
-  ])('with %s is told as what is left of it', (_, changes, expected) => {
+  ])('with %s becomes the change that remains of it', (_, changes, expected) => {
     streams[0]!.tell(...changes);
     expect(lastChange()).toMatchObject(expected);
   });
