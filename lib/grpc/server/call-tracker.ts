@@ -5,6 +5,7 @@ import {
   type ServerInterceptor,
   status,
 } from '@grpc/grpc-js';
+import { sessionOf } from '../grpc-js/server-internals.js';
 
 type InterceptingServerListener = Parameters<ServerInterceptingCallInterface['start']>[0];
 
@@ -23,6 +24,8 @@ export class CallTracker {
     const sendStatus = tracked.sendStatus.bind(tracked);
     tracked.sendStatus = (outcome) => {
       this.calls.delete(tracked);
+      // A message of the handler that came after the status would break the stream before the status has left.
+      tracked.sendMessage = () => {};
       sendStatus(outcome);
     };
     const start = tracked.start.bind(tracked);
@@ -54,9 +57,7 @@ export class CallTracker {
    */
   endOf(session: unknown, details: string): void {
     for (const call of this.calls.keys()) {
-      // grpc-js keeps the stream of a call in a private field.
-      const stream = Reflect.get(call, 'stream') as { readonly session?: unknown } | undefined;
-      if (stream?.session === session) call.sendStatus({ code: status.UNAVAILABLE, details });
+      if (sessionOf(call) === session) call.sendStatus({ code: status.UNAVAILABLE, details });
     }
   }
 

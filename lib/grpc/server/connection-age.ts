@@ -4,9 +4,9 @@
  * last call that was seen, and clients try the later ones again by themselves.
  */
 import type { Server } from '@grpc/grpc-js';
-import type { Http2Server, ServerHttp2Session } from 'node:http2';
-import { DiscoveryError } from '../../core/discovery-error.js';
+import type { ServerHttp2Session } from 'node:http2';
 import type { Clock, Random } from '../../core/clock.js';
+import { http2Servers } from '../grpc-js/server-internals.js';
 import type { CallTracker } from './call-tracker.js';
 
 /** How old connections get. */
@@ -33,7 +33,7 @@ export function limitConnectionAge(
   clock: Clock,
   random: Random,
 ): void {
-  for (const http2Server of http2Servers(server)) {
+  for (const http2Server of http2Servers(server, 'service.maxConnectionAgeMs')) {
     http2Server.on('session', (session: ServerHttp2Session) => {
       const ageMs = options.maxAgeMs * (1 - SPREAD + 2 * SPREAD * random());
       const cancel = clock.setTimer(ageMs, () => retire(session, calls, options.graceMs, clock));
@@ -54,16 +54,4 @@ function retire(
   session.close();
   const cancel = clock.setTimer(graceMs, () => calls.endOf(session, AGED));
   session.once('close', cancel);
-}
-
-/** grpc-js keeps them in a private field, as a map from server to its sessions. */
-function http2Servers(server: Server): Http2Server[] {
-  const servers: unknown = Reflect.get(server, 'http2Servers');
-  if (!(servers instanceof Map)) {
-    throw new DiscoveryError(
-      'UNSUPPORTED_VERSION',
-      'service.maxConnectionAgeMs needs the HTTP/2 servers of @grpc/grpc-js, which this version does not show; allowed: ~1.14.0',
-    );
-  }
-  return [...(servers as Map<Http2Server, unknown>).keys()];
 }

@@ -1,5 +1,6 @@
 /** Brings a gRPC server down without losing a call that could still finish. */
 import type { Server } from '@grpc/grpc-js';
+import { dropConnections } from '../grpc-js/server-internals.js';
 import type { CallTracker } from './call-tracker.js';
 
 /** What is shut down, and how long it may take. */
@@ -15,12 +16,12 @@ export interface GracefulShutdown {
 /** What the client learns when its call did not finish in time. */
 const DRAINED = 'the server is shutting down; the call may be tried elsewhere';
 const HEALTH_WATCH = '/grpc.health.v1.Health/Watch';
-/** How long the ends of calls may take to leave, in milliseconds. */
+/** How long the ends of calls may take to leave, in milliseconds; a client that does not read holds them up. */
 const FLUSH_MS = 750;
 
 /**
- * Sends GOAWAY and refuses new connections, lets calls finish, ends those that remain with `UNAVAILABLE`, and closes what
- * is left by force. Never rejects.
+ * Sends GOAWAY and refuses new connections, lets calls finish, ends those that remain with `UNAVAILABLE`, and drops the
+ * connections that are left. Never rejects.
  *
  * @returns how many calls had to be ended
  */
@@ -32,7 +33,7 @@ export async function shutDownGracefully(options: GracefulShutdown): Promise<num
   let ended = 0;
   if (!(await settles(closed, timeoutMs, force))) {
     ended = calls.end(DRAINED);
-    await settles(closed, FLUSH_MS);
+    if (!(await settles(closed, FLUSH_MS))) dropConnections(server);
   }
   server.forceShutdown();
   return ended;
