@@ -11,13 +11,6 @@ export interface BackoffPolicy {
   readonly floorMs: number;
 }
 
-/** Delays against a registry: 50 ms to 200 ms at first, doubling up to 30 s. */
-export const REGISTRY_BACKOFF: BackoffPolicy = {
-  baseMs: 200,
-  capMs: 30_000,
-  floorMs: 50,
-};
-
 /**
  * The delay in milliseconds before attempt number `attempt` (0 for the first retry): exponential with full jitter, so
  * that clients which failed together do not come back together.

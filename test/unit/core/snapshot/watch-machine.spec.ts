@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { REGISTRY_BACKOFF } from '../../../../lib/core/backoff.js';
 import type { Random } from '../../../../lib/core/clock.js';
 import { DiscoveryError } from '../../../../lib/core/discovery-error.js';
 import type { WatchEvent } from '../../../../lib/core/discovery-event.js';
@@ -27,7 +26,7 @@ function contextAt(now: number, random: Random = () => 0.5): WatchContext {
     now,
     prefix: 'api/',
     random,
-    backoff: REGISTRY_BACKOFF,
+    backoff: { baseMs: 200, capMs: 30_000, floorMs: 50 },
     createTimeoutMs: 5_000,
     relistIntervalMs: 60_000,
     createTimedOut: () => UNCONFIRMED,
