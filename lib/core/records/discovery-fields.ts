@@ -1,9 +1,9 @@
 /**
- * What this library adds to a record: its field `Discovery`, beside `Metadata`. Go's decoder ignores fields that it does not
- * know, while a map in `Metadata` ends the processes of several versions of grpc-go.
+ * The field `Discovery` that this library adds to a record, beside `Metadata`. Go's decoder ignores unknown fields, while
+ * a map in `Metadata` crashes processes with several versions of grpc-go.
  */
 
-/** The fields of `Discovery`. A field that is absent is not said. */
+/** The fields of `Discovery`. All are optional. */
 export interface DiscoveryFields {
   /** Share of calls relative to the other endpoints, above 0, up to 1,000,000. */
   readonly weight?: number;
@@ -11,15 +11,15 @@ export interface DiscoveryFields {
   readonly version?: string;
   /** The zone (failure domain) that the server runs in; not empty. */
   readonly zone?: string;
-  /** The age at which the server leaves its connections, in milliseconds, 100–86,400,000. */
+  /** The age at which the server closes a connection, in milliseconds, 100–86,400,000. */
   readonly maxConnectionAgeMs?: number;
-  /** True: the server leaves, and its record is deleted next. */
+  /** True: the server is shutting down, and its record will be deleted next. */
   readonly draining?: boolean;
 }
 
 /** Why a value is not {@link DiscoveryFields}. */
 export interface DiscoveryFault {
-  /** The field at fault; `undefined`: the value as a whole. */
+  /** The wrong field; `undefined`: the value as a whole is wrong. */
   readonly field: string | undefined;
   readonly value: unknown;
   readonly allowed: string;
@@ -29,10 +29,10 @@ const MAX_WEIGHT = 1_000_000;
 const SHORTEST_CONNECTION_AGE_MS = 100;
 const LONGEST_CONNECTION_AGE_MS = 86_400_000;
 
-/** What a weight may be, for error messages. */
+/** The allowed weights, for error texts. */
 export const WEIGHT_ALLOWED = `a number above 0, up to ${MAX_WEIGHT}`;
 
-/** Whether a value is a weight, the option's and a record's alike. */
+/** Whether a value is a valid weight, in the options or in a record. */
 export function isWeight(value: unknown): value is number {
   return typeof value === 'number' && value > 0 && value <= MAX_WEIGHT;
 }
@@ -65,8 +65,8 @@ const RULES: { readonly [Field in keyof DiscoveryFields]-?: Rule } = {
 };
 
 /**
- * The `Discovery` of a record, which any program may have written. A field of another type or out of its bounds counts as not
- * said, as do fields of later versions; `undefined` for what is no object, and so not this library's.
+ * The `Discovery` of a record, which any program may have written. Fields with a wrong type or value, and unknown
+ * fields, are ignored. Returns `undefined` if the value is not an object, so not from this library.
  */
 export function readDiscovery(value: unknown): DiscoveryFields | undefined {
   if (!isObject(value)) return undefined;
@@ -80,7 +80,7 @@ export function readDiscovery(value: unknown): DiscoveryFields | undefined {
   };
 }
 
-/** What is wrong with fields that a user wrote; `undefined`: nothing. Names that no version knows are wrong too. */
+/** The first wrong field of a user's `discovery`, if any. Unknown names are wrong too. */
 export function discoveryFault(value: unknown): DiscoveryFault | undefined {
   const names = Object.keys(RULES);
   if (!isObject(value)) {
@@ -97,7 +97,7 @@ export function discoveryFault(value: unknown): DiscoveryFault | undefined {
   return undefined;
 }
 
-/** Whether two records say the same in `Discovery`; one without differs from one that says nothing there. */
+/** Whether two records have the same `Discovery`. An absent one differs from an empty one. */
 export function sameDiscovery(
   left: DiscoveryFields | undefined,
   right: DiscoveryFields | undefined,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Random } from '../../../../lib/core/clock.js';
 import type { Endpoint, JsonValue } from '../../../../lib/core/records/endpoint.js';
 import {
+  diffAddresses,
   diffSnapshots,
   isEmptyChange,
   sameEndpoint,
@@ -124,5 +125,36 @@ describe('sameEndpoint', () => {
     expect(sameEndpoints([one, two], [two, one])).toBe(false);
     expect(sameEndpoints([one], [one, two])).toBe(false);
     expect(sameEndpoints([], [])).toBe(true);
+  });
+});
+
+describe('diffAddresses', () => {
+  const list = (...addresses: string[]) => addresses.map((address) => endpoint(address));
+
+  it.each([
+    [[], [], [], []],
+    [[], ['a', 'b'], ['a', 'b'], []],
+    [['a', 'b'], [], [], ['a', 'b']],
+    [['a', 'b', 'c'], ['a', 'x', 'c'], ['x'], ['b']],
+    [['a', 'b', 'c'], ['a', 'b', 'c'], [], []],
+    [['a', 'b'], ['b', 'a'], [], []],
+    [['a', 'b', 'c'], ['a', 'c'], [], ['b']],
+  ] as const)('of %j and %j adds %j and removes %j', (before, after, added, removed) => {
+    expect(diffAddresses(list(...before), list(...after))).toEqual({ added, removed });
+  });
+
+  it('equals the difference of the sets for random lists', () => {
+    const random = seededRandom(5);
+    const draw = () => {
+      const all = Array.from({ length: 12 }, (_, index) => `h:${index}`);
+      return all.filter(() => random() < 0.5);
+    };
+    for (let round = 0; round < 500; round++) {
+      const [before, after] = [draw(), draw()];
+      expect(diffAddresses(list(...before), list(...after))).toEqual({
+        added: after.filter((address) => !before.includes(address)),
+        removed: before.filter((address) => !after.includes(address)),
+      });
+    }
   });
 });
