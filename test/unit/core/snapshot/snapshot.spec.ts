@@ -53,7 +53,7 @@ function isSameByValue(left: Snapshot, right: Snapshot): boolean {
 }
 
 describe('diffSnapshots', () => {
-  it('leads from any snapshot to any other', () => {
+  it('returns the change that leads from any snapshot to any other', () => {
     const random = seededRandom(5);
     for (let round = 0; round < 3_000; round++) {
       const [before, after] = [randomSnapshot(random), randomSnapshot(random)];
@@ -65,7 +65,7 @@ describe('diffSnapshots', () => {
     }
   });
 
-  it('names what was added, what changed and what is gone, and nothing else', () => {
+  it('returns exactly the added, changed and removed keys', () => {
     const before = new Map([
       ['a', endpoint('h:1')],
       ['b', endpoint('h:2', { weight: 1 })],
@@ -86,7 +86,7 @@ describe('diffSnapshots', () => {
 });
 
 describe('sameEndpoint', () => {
-  it('compares by value, whatever the order of the fields', () => {
+  it('compares by value, in any order of the fields', () => {
     expect(sameEndpoint(endpoint('h:1', { a: 1, b: [2] }), endpoint('h:1', { b: [2], a: 1 }))).toBe(
       true,
     );
@@ -96,7 +96,7 @@ describe('sameEndpoint', () => {
     expect(sameEndpoint(endpoint('h:1'), endpoint('h:2'))).toBe(false);
   });
 
-  it('compares what this library added, and a record with none is another than one that says nothing', () => {
+  it('compares discovery; an absent one differs from an empty one', () => {
     const metadata = { a: 1 };
     const all = { weight: 2, version: '1', zone: 'a', maxConnectionAgeMs: 400, draining: true };
     const one = { ...endpoint('h:1', metadata), discovery: all };
@@ -112,14 +112,14 @@ describe('sameEndpoint', () => {
     expect(sameEndpoint(silent, { ...silent, metadata: { a: 2 } })).toBe(false);
   });
 
-  it('another process behind the same address is another endpoint', () => {
+  it('returns false for another process at the same address', () => {
     const [one, other] = ['1', '2'].map((incarnation) => ({ ...endpoint('h:1'), incarnation }));
     expect(one && other && sameEndpoint(one, other)).toBe(false);
     expect(one && sameEndpoint(one, { ...one })).toBe(true);
     expect(one && sameEndpoint(one, endpoint('h:1'))).toBe(false);
   });
 
-  it('lists are the same in the same order only', () => {
+  it('sameEndpoints requires the same order', () => {
     const [one, two] = [endpoint('h:1'), endpoint('h:2')];
     expect(sameEndpoints([one, two], [endpoint('h:1'), endpoint('h:2')])).toBe(true);
     expect(sameEndpoints([one, two], [two, one])).toBe(false);
