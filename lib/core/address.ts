@@ -1,4 +1,5 @@
 /** Parses and formats `host:port` addresses. */
+import { ruleOf } from './values/value-rule.js';
 
 /** An address a client can dial. */
 export type DialAddress =
@@ -38,6 +39,15 @@ export function isWildcardHost(host: string): boolean {
     /^[0:]*:(ffff:)?([0:]*|0+(\.0+){3})$/i.test(bare)
   );
 }
+
+/** An address that a server can announce: clients can dial it. */
+export const SERVER_ADDRESS = ruleOf(
+  'host:port or [ipv6]:port with a port from 1 to 65535 and a host that is no wildcard, or unix:path',
+  (value): value is string => {
+    const parsed = typeof value === 'string' ? parseAddress(value) : undefined;
+    return parsed !== undefined && (parsed.kind === 'unix' || !isWildcardHost(parsed.host));
+  },
+);
 
 /** Whether a text is an IPv6 address (RFC 4291, section 2.2), with or without a zone (RFC 4007). */
 function isIpv6(text: string): boolean {

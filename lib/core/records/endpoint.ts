@@ -1,5 +1,5 @@
 /** An endpoint: one address of a service, and the fields of its record. */
-import { type DiscoveryFields, isWeight } from './discovery-fields.js';
+import { type DiscoveryFields, WEIGHT } from './discovery-fields.js';
 
 /** A JSON value. `bigint` is written as a JSON integer. */
 export type JsonValue =
@@ -37,8 +37,7 @@ export const DEFAULT_WEIGHT = 1;
  * none or an invalid one. In `metadata` a number in a string counts too, for Go servers with a `map[string]string`.
  */
 export function endpointWeight(endpoint: Endpoint): number {
-  const weight = fieldOf(endpoint, 'weight', numberOf);
-  return isWeight(weight) ? weight : DEFAULT_WEIGHT;
+  return WEIGHT.read(fieldOf(endpoint, 'weight', numberOf)) ?? DEFAULT_WEIGHT;
 }
 
 /** The zone (failure domain) of an endpoint, if its record has one. */

@@ -11,7 +11,7 @@ const MOST_FILES = 12;
  * room are its entrance, or what all of its folders share; the check of cycles covers them.
  */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
-  core: ['records', 'lease', 'snapshot'],
+  core: ['values', 'records', 'lease', 'snapshot'],
   balance: ['load', 'policies', 'modifiers'],
   registry: ['directory'],
   etcd: ['connection', 'watch', 'lease'],
