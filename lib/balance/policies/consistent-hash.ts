@@ -3,30 +3,54 @@ import type { Candidate } from '../candidate.js';
 import { countInFlight, type InFlightSum } from '../load/in-flight-sum.js';
 import { finalMix, murmurHash } from './murmur-hash.js';
 import type { Picker, PickRequest } from '../picker.js';
+import type { PolicyDefinition } from '../policy-definition.js';
 import { relativeWeights, type Pool } from '../pool.js';
 import { Ring } from './ring.js';
 
 /** How calls with the same key come to the same endpoint. */
 export interface ConsistentHashOptions {
   /** The key of a call; `undefined` for a call that may go anywhere. */
-  readonly keyOf: (request: PickRequest) => string | undefined;
+  readonly hashKey: (request: PickRequest) => string | undefined;
   /**
-   * How many times the mean load one endpoint may have before its keys go on to the next one, above 1. Default 1.25:
-   * a key then passes at most a few endpoints (paper: O(1 / ε²)). `Infinity` turns the bound off.
+   * How many times the mean load one endpoint may have before its keys go on to the next one, above 1. At the default
+   * a key passes at most a few endpoints (paper: O(1 / ε²)). `Infinity` turns the bound off.
    */
-  readonly loadFactor?: number;
+  readonly loadFactor: number;
   /**
-   * Calls in flight an endpoint may always have, 0 or more. Default 4: with few calls in flight the mean is below one,
-   * and the bound alone would scatter every second call of a key.
+   * Calls in flight an endpoint may always have, 0 or more: with few calls in flight the mean is below one, and the bound
+   * alone would scatter every second call of a key.
    */
-  readonly freeInFlight?: number;
+  readonly freeInFlight: number;
 }
 
-/** Default of {@link ConsistentHashOptions.loadFactor}. */
-export const DEFAULT_LOAD_FACTOR = 1.25;
-
-/** Default of {@link ConsistentHashOptions.freeInFlight}. */
-export const DEFAULT_FREE_IN_FLIGHT = 4;
+/** Calls with one key go to one endpoint, with bounded load. */
+export const consistentHash = {
+  name: 'consistent_hash',
+  usesWeight: true,
+  usesLoad: true,
+  // On a part of the list a key has another owner.
+  needsWholeList: true,
+  connects: 'all',
+  options: {
+    /**
+     * `consistent_hash`, which needs it: the metadata key whose value is the key of a call (`a-z`, `0-9`, `_`, `-` and `.`, neither
+     * `grpc-…` nor `…-bin`), or a function of the request message. Calls without a key may go anywhere. A function is applied to calls
+     * with one request message only.
+     */
+    hashKey: { kind: 'hashKey' },
+    /** `consistent_hash`: how many times the mean load one endpoint may have, above 1. Default 1.25. */
+    loadFactor: {
+      kind: 'number',
+      minimum: 1.001,
+      maximum: Infinity,
+      publishedMaximum: 1_000_000,
+      default: 1.25,
+    },
+    /** `consistent_hash`: calls in flight an endpoint may always have, 0 or more. Default 4. */
+    freeInFlight: { kind: 'integer', minimum: 0, maximum: 1_000_000, default: 4 },
+  },
+  createPicker: (pool, options, { random }) => new ConsistentHash(pool, options, random),
+} as const satisfies PolicyDefinition<ConsistentHashOptions>;
 
 /** 2³²: how many hashes there are. */
 const TURN = 0x1_0000_0000;
@@ -76,8 +100,8 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     this.candidates = pool.candidates;
     this.weights = relativeWeights(pool.weights);
     this.total = countInFlight(pool.candidates);
-    this.loadFactor = options.loadFactor ?? DEFAULT_LOAD_FACTOR;
-    this.freeInFlight = options.freeInFlight ?? DEFAULT_FREE_IN_FLIGHT;
+    this.loadFactor = options.loadFactor;
+    this.freeInFlight = options.freeInFlight;
     const hashes = pool.candidates.map(({ hash }) => hash);
     this.ring = new Ring(hashes, pool.weights);
   }
@@ -112,7 +136,7 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
   }
 
   private hashOf(request: PickRequest): number {
-    const key = this.options.keyOf(request);
+    const key = this.options.hashKey(request);
     return key === undefined ? finalMix(this.random() * TURN) : murmurHash(key);
   }
 

@@ -1,6 +1,19 @@
 import type { Candidate } from '../candidate.js';
 import type { Picker, PickRequest } from '../picker.js';
+import type { PolicyDefinition } from '../policy-definition.js';
 import type { Pool } from '../pool.js';
+
+/** All calls to one endpoint while it lives. */
+export const pickFirst = {
+  name: 'pick_first',
+  usesWeight: false,
+  usesLoad: false,
+  // It would stay with an endpoint of the first page, and so would every other client.
+  needsWholeList: true,
+  connects: 'first',
+  options: {},
+  createPicker: (pool, _options, _context, previous) => new FirstChoice(pool, previous),
+} as const satisfies PolicyDefinition;
 
 /**
  * All calls to one endpoint while it lives: the one that had them so far, else the first of those that weigh most.

@@ -2,7 +2,7 @@
 import { composePools } from '../../balance/candidate-pipeline.js';
 import { FleetLoad } from '../../balance/load/fleet-load.js';
 import type { Picker } from '../../balance/picker.js';
-import { createPipelinePicker, isWeighted } from '../../balance/policy.js';
+import { createPipelinePicker } from '../../balance/policy.js';
 import type { CancelTimer } from '../../core/clock.js';
 import type { BalancerSettings } from './balancer-config.js';
 import type { BalancerPorts } from '../connection/connection-context.js';
@@ -39,7 +39,7 @@ export class FleetPicker {
         isReady: ({ state }) => state === 'ready',
         isMissing: ({ state }) => state === 'failed',
         isEjected,
-        isWeighted: isWeighted(policy),
+        isWeighted: policy.usesWeight,
       },
       pipeline,
       clock.now(),

@@ -4,13 +4,16 @@ import {
   ConsistentHash,
   type ConsistentHashOptions,
 } from '../../../../lib/balance/policies/consistent-hash.js';
+import type { PickRequest } from '../../../../lib/balance/picker.js';
 import type { EndpointLoad } from '../../../../lib/balance/load/endpoint-load.js';
 import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
 import { seededRandom } from '../../../support/seeded-random.js';
-import { candidates, countPicks, PLAIN, poolOf, requestWith } from '../fixtures.js';
+import { candidates, countPicks, PLAIN, policyOf, poolOf, requestWith } from '../fixtures.js';
 
 const KEYS = 50_000;
-const keyOf: ConsistentHashOptions['keyOf'] = (request) => request.header('user');
+const DEFAULTS = policyOf('consistent_hash', {
+  hashKey: (request: PickRequest) => request.header('user'),
+}).options as ConsistentHashOptions;
 const requestOf = (key: number) => requestWith({ user: `user-${key}` });
 
 function picker(
@@ -18,7 +21,7 @@ function picker(
   weights?: readonly number[],
   options: Partial<ConsistentHashOptions> = {},
 ): ConsistentHash<Candidate> {
-  return new ConsistentHash(poolOf(list, weights), { keyOf, ...options }, seededRandom(9));
+  return new ConsistentHash(poolOf(list, weights), { ...DEFAULTS, ...options }, seededRandom(9));
 }
 
 describe('ConsistentHash', () => {
