@@ -7,7 +7,7 @@ import { randomChoice } from './policies/random-choice.js';
 import { roundRobin, weightedRoundRobin } from './policies/rotation.js';
 import type { PolicyDefinition } from './policy-definition.js';
 
-/** The built-in policies, in the order in which errors name them. The first is the default. */
+/** The built-in policies, in the order in which errors name them. */
 export const BUILT_IN_POLICIES = [
   roundRobin,
   weightedRoundRobin,

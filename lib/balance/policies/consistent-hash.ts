@@ -55,20 +55,20 @@ export const consistentHash = {
 /** 2³²: how many hashes there are. */
 const TURN = 0x1_0000_0000;
 
-/** Endpoints a key has, one after the other as they are full: as many hashes of it. */
+/** How many endpoints a key tries while they are full: one for each of so many hashes of the key. */
 const JUMPS = 8;
 
 /**
- * Places tried at random after that. At most four fifths of a pool by weight are full at the default load factor, so 1 in
- * 1,000 of these calls finds none.
+ * How many random places a call tries after that. At the default load factor at most four fifths of a pool by weight are full, so 1
+ * in 1,000 of these calls finds no room.
  */
 const TRIES = 32;
 
 /**
  * Consistent hashing with bounded load: a call goes to the endpoint its key belongs to on the {@link Ring}, unless that
  * has more than `loadFactor` times its fair share of the calls in flight; then to where the next hash of its key belongs.
- * A key that has filled all of these goes anywhere: whom it calls is no affinity by then, and to go through those that
- * are full in order would take as long as there are many.
+ * A key that has filled all of these goes anywhere: it has no affinity by then, and a walk through all full endpoints would take time
+ * in proportion to their number.
  *
  * Sources: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018), also HAProxy's
  * `hash-balance-factor`; the jumps are of J. Chen, B. Coleman, A. Shrivastava, "Revisiting Consistent Hashing with
@@ -117,7 +117,7 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     return this.walk(hash, fairShare, nowMs);
   }
 
-  /** Where the next hash of its key belongs that is free, then the next on the ring; one that has room before one that is full. */
+  /** Tries the owners of the key's next hashes, then the ring in order. Prefers an endpoint that has room to one that is full. */
   pickOther(request: PickRequest, nowMs: number, isFree: (candidate: C) => boolean): C | undefined {
     const hash = this.hashOf(request);
     const home = this.ring.locate(hash);
@@ -152,7 +152,7 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     return finalMix(jump < JUMPS ? hash ^ jump : this.random() * TURN);
   }
 
-  /** Whoever has room: the last resort of a pool that has hardly any. */
+  /** The next endpoint on the ring that has room: the last resort of a pool that is nearly full. */
   private walk(hash: number, fairShare: number, nowMs: number): C {
     const home = this.ring.locate(hash);
     for (let step = 0; step < this.ring.size; step++) {

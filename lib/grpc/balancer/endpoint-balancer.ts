@@ -146,7 +146,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
     return this.table;
   }
 
-  /** What was learnt about who fails stays, whatever else is changed. */
+  /** What outlier detection has learnt stays when other settings change. */
   private watchOutliers({ outliers }: BalancerSettings): void {
     if (outliers === undefined) {
       this.outliers?.stop();
@@ -169,7 +169,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
     );
   }
 
-  /** Takes in a list; returns who is new. */
+  /** Takes in a list; returns the connections that are new in it. */
   private replace(
     table: ConnectionTable,
     listed: readonly EndpointFacts[],
@@ -221,8 +221,8 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
   }
 
   /**
-   * Changes are gathered, so that a hundred of them make one picker; meanwhile the old one passes over who is lost. Only who becomes
-   * ready is used at once: calls may be waiting for it.
+   * Coalesces changes, so that a hundred of them make one picker; meanwhile the old picker passes over lost connections. A connection
+   * that becomes ready is published at once: calls may wait for it.
    */
   private schedulePublish(isUrgent = false): void {
     if (!this.updating) this.publishing.request(isUrgent);

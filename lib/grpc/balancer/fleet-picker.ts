@@ -1,4 +1,4 @@
-/** Makes the pickers of one balancer, each in the place of the one before, and says when weights are due to change. */
+/** Makes the pickers of one balancer, each of which replaces the one before, and says when weights are due to change. */
 import { composePools } from '../../balance/candidate-pipeline.js';
 import { FleetLoad } from '../../balance/load/fleet-load.js';
 import type { Picker } from '../../balance/picker.js';
@@ -54,7 +54,7 @@ export class FleetPicker {
     return this.current;
   }
 
-  /** Nobody can be called: the next picker follows none. */
+  /** No endpoint can be called: the next picker replaces none. */
   forget(): void {
     this.current = undefined;
     this.stop();

@@ -57,7 +57,7 @@ export interface LoadBalancingOptions extends PolicyOptions {
   readonly policy?: LoadBalancingPolicy | (string & {});
   /** Own zone first. `zone` is the client's option of that name unless given here. */
   readonly locality?: LocalityOptions;
-  /** Endpoints that have just joined get less at first. Not under `consistent_hash`. */
+  /** Endpoints that have just joined get fewer calls at first, under `consistent_hash` fewer keys. */
   readonly slowStart?: SlowStartOptions;
   /** Leave endpoints out that fail more than the others; `true`: with defaults. Default: all stay in. */
   readonly outlierDetection?: boolean | OutlierOptions;
@@ -82,10 +82,10 @@ const CONNECT_TIMEOUT_MS = 5_000;
 export const POLICIES = new PolicyTable();
 
 /**
- * Makes a policy of one's own known under a name, for `loadBalancing`. A name that is known already is replaced, for
- * channels made from then on.
+ * Registers a policy of the user's own under a name, for `loadBalancing`. A second policy of that name replaces the first, for channels
+ * that are made from then on.
  *
- * @param name not a built-in one's
+ * @param name any but a built-in policy's
  * @param createPicker makes a picker over a pool of endpoints; called anew whenever endpoints or weights change
  * @throws DiscoveryError `INVALID_OPTION`
  */
@@ -97,7 +97,7 @@ export function registerLoadBalancingPolicy(name: string, createPicker: PickerFa
       `load balancing policy "${name}" cannot be registered; allowed: a non-empty name other than ${builtIn.join(', ')}`,
     );
   }
-  // What such a policy does is not known, so it gets everything.
+  // The factory does not say what it needs: it gets weights, measured calls and the whole list.
   POLICIES.add({
     name,
     usesWeight: true,

@@ -24,7 +24,7 @@ import { candidates, countPicks, poolOf } from './fixtures.js';
 const DEFINITIONS: readonly PolicyDefinition[] = BUILT_IN_POLICIES;
 
 describe('PolicyTable', () => {
-  it('names the built-in policies and their options in the order of the errors', () => {
+  it('the table names the built-in policies and their options in the order of the errors', () => {
     const table = new PolicyTable();
     expect(table.names).toEqual([
       'round_robin',
@@ -44,7 +44,7 @@ describe('PolicyTable', () => {
     ]);
   });
 
-  it('has the facts that the balancer reads of each built-in policy', () => {
+  it('the table has the facts of each built-in policy that the balancer reads', () => {
     const facts = DEFINITIONS.map(({ name, usesWeight, usesLoad, needsWholeList, connects }) => [
       name,
       [usesWeight && 'weight', usesLoad && 'load', needsWholeList && 'list'].filter(Boolean),
@@ -61,7 +61,7 @@ describe('PolicyTable', () => {
     ]);
   });
 
-  it('finds the policies that have an option, and no policy of an unknown name', () => {
+  it('the table finds the policies that have an option, and no policy of an unknown name', () => {
     const table = new PolicyTable([
       ...DEFINITIONS,
       { ...leastOfMany, options: { decayMs: OPTION } },
@@ -71,7 +71,7 @@ describe('PolicyTable', () => {
     expect(table.find('fastest')).toBeUndefined();
   });
 
-  it('replaces a policy that is added under a name it has', () => {
+  it('the table replaces a policy when another one is added under its name', () => {
     const table = new PolicyTable([leastOfMany]);
     const other = { ...leastOfMany, usesWeight: true };
     table.add(other);

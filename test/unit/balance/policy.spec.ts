@@ -43,16 +43,19 @@ describe('every policy with every modifier', () => {
     expect(Math.abs(own! - expected)).toBeLessThan(tolerance);
   });
 
-  it.each(POLICIES)('$name gives one that has just joined a tenth, or none of all', (policy) => {
-    const list = Array.from({ length: 11 }, (_, place) =>
-      at(`10.0.0.1:${place}`, {}, place === 0 ? 10_000 : -1e6),
-    );
-    const [newest] = shares(policy, list, { slowStart: { windowMs: 30_000 } });
-    const expected = policy.name === 'pick_first' ? 0 : 1;
-    expect(Math.abs(newest! * 101 - expected)).toBeLessThan(0.3);
-  });
+  it.each(POLICIES)(
+    '$name gives an endpoint that has just joined a tenth of a share, or no call',
+    (policy) => {
+      const list = Array.from({ length: 11 }, (_, place) =>
+        at(`10.0.0.1:${place}`, {}, place === 0 ? 10_000 : -1e6),
+      );
+      const [newest] = shares(policy, list, { slowStart: { windowMs: 30_000 } });
+      const expected = policy.name === 'pick_first' ? 0 : 1;
+      expect(Math.abs(newest! * 101 - expected)).toBeLessThan(0.3);
+    },
+  );
 
-  it.each(POLICIES)('$name calls nobody who is ejected or does not match', (policy) => {
+  it.each(POLICIES)('$name calls no endpoint that is ejected or does not match', (policy) => {
     const list = ['1', '2', '2', '2'].map((version, place) => at(`a:${place}`, { version }));
     const input = {
       isEjected: (one: Candidate) => one === list[1],
@@ -88,7 +91,7 @@ describe('createPipelinePicker', () => {
     candidate('c:1', { version: '2' }),
   ];
 
-  it('has no picker where nobody is left', () => {
+  it('there is no picker where the modifiers left no endpoint', () => {
     const pools = compose(list, {}, { isReady: () => false });
     expect(createPipelinePicker(policyOf('random'), pools, undefined, context)).toBeUndefined();
   });
@@ -116,7 +119,7 @@ describe('createPipelinePicker', () => {
     for (let call = 0; call < 20; call++) expect(picker.pick(PLAIN, 11)).toBe(idle);
   });
 
-  it('goes on with the rotation when canaries come and go', () => {
+  it('the rotation goes on when canaries come and go', () => {
     const policy = policyOf('round_robin');
     const with2 = compose(list, { routing: { canary } });
     const without = compose(list.slice(0, 2), { routing: { canary } });

@@ -90,7 +90,7 @@ describe('an endpoint that comes', () => {
     },
   );
 
-  it('leaves everything as it was when it goes again, and it does not matter who is listed first', () => {
+  it('leaves every key where it was before when it goes again, in any order of the list', () => {
     const list = candidates(11);
     const before = ownersOf(list.slice(0, 10));
     expect(moves(before, ownersOf(list)).length).toBeGreaterThan(0);
