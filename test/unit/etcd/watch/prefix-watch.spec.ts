@@ -98,6 +98,11 @@ function flood(stream: Stream, changes: number): void {
   }
 }
 
+/** So many changes of one key, as a reply has them. */
+function piece(count: number): ['Delete', 'x'][] {
+  return Array.from({ length: count }, () => ['Delete', 'x']);
+}
+
 /** What the last update said. */
 function lastChange(): object {
   const update = updates.at(-1);
@@ -122,7 +127,7 @@ describe('a watch in which a thousand changes a second come', () => {
     expect(streams).toHaveLength(2);
     expect(streams[1]!.startRevision).toBe(String(seen + 1));
     // The flood goes on: one reply is enough to see that.
-    streams[1]!.tell(...Array.from({ length: 200 }, () => ['Delete', 'x'] as ['Delete', 'x']));
+    streams[1]!.tell(...piece(200));
     expect(streams[1]!.open).toBe(false);
     expect(updates.every(({ kind }) => kind !== 'failure')).toBe(true);
   });
@@ -131,8 +136,6 @@ describe('a watch in which a thousand changes a second come', () => {
     flood(streams[0]!, 1_000);
     clock.advance(1_000);
     await settled();
-    const piece = (count: number) =>
-      Array.from({ length: count }, () => ['Delete', 'x'] as ['Delete', 'x']);
     streams[1]!.tell(...piece(1_000));
     streams[1]!.tell(...piece(500));
     expect(streams[1]!.open).toBe(true);
