@@ -144,14 +144,15 @@ describe('endsWithLease', () => {
   });
 });
 
+const spare = (wanted: boolean, found: RecordObservation, spared = new Map()) => {
+  const records = new Map([['api/a', { value: '1', wanted, standing: STANDINGS.held }]]);
+  const observations = new Map([['api/a', found]]);
+  const lease = { ttlMs: TTL_MS };
+  return spareRecords({ spared, records }, observations, lease, contextAt(1_000));
+};
+
 describe('spareRecords', () => {
   const until = 1_000 + 2 * BACKOFF.capMs + 2 * TTL_MS;
-  const spare = (wanted: boolean, found: RecordObservation, spared = new Map()) => {
-    const records = new Map([['api/a', { value: '1', wanted, standing: STANDINGS.held }]]);
-    const observations = new Map([['api/a', found]]);
-    const lease = { ttlMs: TTL_MS };
-    return spareRecords({ spared, records }, observations, lease, contextAt(1_000));
-  };
 
   it('adds a record to remove that another process holds', () => {
     expect(spare(false, SPARED)).toEqual(new Map([['api/a', { value: '1', until }]]));
@@ -160,7 +161,6 @@ describe('spareRecords', () => {
   });
 
   it('drops a record whose time has come, and keeps the others', () => {
-    const at = (time: number) => ({ value: '2', until: time });
     const spared = new Map([
       ['api/b', at(1_000)],
       ['api/c', at(1_001)],
@@ -168,6 +168,10 @@ describe('spareRecords', () => {
     expect(spare(false, HELD, spared)).toEqual(new Map([['api/c', at(1_001)]]));
   });
 });
+
+const at = (time: number) => ({ value: '2', until: time });
+
+const lost = (): Driver => lose(Driver.registered()).synced({ 'api/a': foreign('x', true) });
 
 describe('in a conflict, the lease machine', () => {
   it('writes its record again at once the first time', () => {
@@ -380,7 +384,6 @@ describe('for a record that another process holds at its removal, the lease mach
   });
 
   it('emits no deregistered at the end of the lease, unless the record was ours again', () => {
-    const lost = (): Driver => lose(Driver.registered()).synced({ 'api/a': foreign('x', true) });
     expect(lost().feed({ type: 'stop' }).feed({ type: 'revoked' }).newEvents()).toEqual([
       'conflict',
       'conflict',

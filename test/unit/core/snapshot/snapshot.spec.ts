@@ -128,9 +128,9 @@ describe('sameEndpoint', () => {
   });
 });
 
-describe('diffAddresses', () => {
-  const list = (...addresses: string[]) => addresses.map((address) => endpoint(address));
+const list = (...addresses: string[]) => addresses.map((address) => endpoint(address));
 
+describe('diffAddresses', () => {
   it.each([
     [[], [], [], []],
     [[], ['a', 'b'], ['a', 'b'], []],
