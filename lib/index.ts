@@ -14,7 +14,7 @@ export type { FleetLoad } from './balance/load/fleet-load.js';
 export type { LocalityOptions } from './balance/modifiers/locality-split.js';
 export type { OutlierOptions } from './balance/modifiers/outlier-detection.js';
 export type { Picker, PickRequest } from './balance/picker.js';
-export type { PickerContext, PickerFactory } from './balance/policy.js';
+export type { PickerContext, PickerFactory } from './balance/policy-definition.js';
 export type { Pool } from './balance/pool.js';
 export type { CanaryOptions, EndpointMatch, RoutingOptions } from './balance/modifiers/routing.js';
 export type { SlowStartOptions } from './balance/modifiers/slow-start.js';

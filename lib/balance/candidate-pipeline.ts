@@ -48,7 +48,7 @@ export interface PipelineResult<C extends Candidate> {
  *
  * 1. **routing** leaves the endpoints that may be called at all, and sets the canaries apart;
  * 2. **readiness** and **outlier ejection** leave those that can be called, unless that leaves none: then ejected ones
- *    are used after all, because a call that may fail is better than one that must;
+ *    are used after all, because a call that may fail is better than a call that certainly fails;
  * 3. **locality** compares them with all that step 1 left, and moves weight to other zones as far as the own is short;
  *    an endpoint that has not been tried yet is not missing;
  * 4. **slow start** takes weight from those that have just joined.
@@ -87,7 +87,7 @@ function composePool<C extends Candidate>(
   options: PipelineOptions,
   nowMs: number,
 ): Pool<C> | undefined {
-  // Once per change of any connection, over all of them: loops, and nothing made for who is not ready.
+  // This runs over all connections at each change of one: it allocates nothing for connections that are not ready.
   const ready = candidates.filter(input.isReady);
   const healthy = ready.filter((candidate) => !input.isEjected(candidate));
   const usable = healthy.length > 0 ? healthy : ready;
@@ -117,7 +117,7 @@ function localityFactors<C extends Candidate>(
   locality: LocalityOptions,
 ): Map<C, number> {
   const members = candidates.map((candidate): LocalityMember => {
-    // Ready and still not usable is ejected.
+    // A candidate that is ready and not usable is ejected.
     const isAway = isReady(candidate) || isMissing(candidate);
     return {
       zone: candidate.zone,

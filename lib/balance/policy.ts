@@ -1,99 +1,58 @@
-import type { Random } from '../core/clock.js';
+/** A policy as one client has it, with its options, and its picker over what the modifiers left. */
 import type { PipelineResult } from './candidate-pipeline.js';
 import type { Candidate } from './candidate.js';
-import { ConsistentHash, type ConsistentHashOptions } from './policies/consistent-hash.js';
-import { FirstChoice } from './policies/first-choice.js';
-import type { FleetLoad } from './load/fleet-load.js';
-import { countInFlight } from './load/in-flight-sum.js';
-import { leastRequestLoad } from './policies/least-request.js';
-import { type PeakEwmaOptions } from './load/peak-ewma.js';
-import { peakEwmaLoad } from './policies/peak-ewma-load.js';
-import { PickTwo } from './policies/pick-two.js';
-import type { Picker } from './picker.js';
-import { areEqual, type Pool } from './pool.js';
-import { RandomChoice } from './policies/random-choice.js';
-import { RoundRobin } from './policies/round-robin.js';
+import type { PeakEwmaOptions } from './load/peak-ewma.js';
 import { CanaryPicker, type CanaryOptions } from './modifiers/routing.js';
-import { WeightedSchedule } from './policies/weighted-schedule.js';
+import type { Picker } from './picker.js';
+import type {
+  PickerContext,
+  PickerFactory,
+  PolicyDefinition,
+  PolicyFacts,
+} from './policy-definition.js';
 
-/** Makes the picker of a policy of the user's own; called anew whenever endpoints or weights change. */
-export type PickerFactory = <C extends Candidate>(
-  pool: Pool<C>,
-  context: PickerContext,
-  previous: Picker<C> | undefined,
-) => Picker<C>;
-
-/** A balancing policy and its options, checked and complete but for defaults. */
-export type Policy =
-  | { readonly name: 'pick_first' }
-  | { readonly name: 'round_robin' }
-  | { readonly name: 'weighted_round_robin' }
-  | { readonly name: 'random' }
-  | { readonly name: 'least_request' }
-  | ({ readonly name: 'peak_ewma' } & PeakEwmaOptions)
-  | ({ readonly name: 'consistent_hash' } & ConsistentHashOptions)
-  | { readonly name: 'custom'; readonly createPicker: PickerFactory };
-
-/** What pickers take from their balancer. */
-export interface PickerContext {
-  readonly random: Random;
-  /** The sums over all endpoints of the balancer. */
-  readonly fleet: FleetLoad;
-}
-
-const UNWEIGHTED: readonly Policy['name'][] = ['pick_first', 'round_robin', 'random'];
-
-/** Whether a policy goes by the weight in the record. `round_robin` and `random` are even by definition. */
-export function isWeighted(policy: Policy): boolean {
-  return !UNWEIGHTED.includes(policy.name);
-}
-
-/** Whether a policy goes by the load of the endpoints, so that calls have to be measured for it. */
-export function isLoadAware({ name }: Policy): boolean {
-  return !UNWEIGHTED.includes(name) && name !== 'weighted_round_robin';
+/** A policy with a value for each of its options. */
+export interface Policy extends PolicyFacts {
+  readonly options: object;
+  /** `undefined`: the policy says nothing about the estimate of latency. */
+  readonly latency: PeakEwmaOptions | undefined;
+  readonly createPicker: PickerFactory;
 }
 
 /**
- * The picker of a policy over one pool.
+ * The policy of a definition.
  *
- * @param previous the picker it replaces: rotations go on where that one stood
+ * @param given checked values by the names of options; other fields are ignored, and a missing value is the option's default
  */
-export function createPicker<C extends Candidate>(
-  policy: Policy,
-  pool: Pool<C>,
-  { random, fleet }: PickerContext,
-  previous?: Picker<C>,
-): Picker<C> {
-  switch (policy.name) {
-    case 'pick_first':
-      return new FirstChoice(pool, previous);
-    case 'round_robin':
-    case 'weighted_round_robin':
-      // Rotation is the schedule of equal weights, exact and in O(1).
-      return areEqual(pool.weights)
-        ? new RoundRobin(pool.candidates, random, previous)
-        : new WeightedSchedule(pool, random, previous);
-    case 'random':
-      return new RandomChoice(pool, random);
-    case 'least_request':
-      return new PickTwo(pool, leastRequestLoad, random);
-    case 'peak_ewma':
-      return new PickTwo(
-        pool,
-        peakEwmaLoad(countInFlight(pool.candidates), pool.candidates.length),
-        random,
-      );
-    case 'consistent_hash':
-      return new ConsistentHash(pool, policy, random);
-    case 'custom':
-      return policy.createPicker(pool, { random, fleet }, previous);
-  }
+export function configurePolicy(
+  definition: PolicyDefinition,
+  given: Readonly<Record<string, unknown>> = {},
+): Policy {
+  const { name, usesWeight, usesLoad, needsWholeList, connects } = definition;
+  const options = Object.fromEntries(
+    Object.entries(definition.options).map(([field, option]) => [
+      field,
+      given[field] ?? option.default,
+    ]),
+  );
+  return {
+    name,
+    usesWeight,
+    usesLoad,
+    needsWholeList,
+    connects,
+    options,
+    latency: definition.latency?.(options),
+    createPicker: (pool, context, previous) =>
+      definition.createPicker(pool, options, context, previous),
+  };
 }
 
 /**
  * The picker of a policy over what the modifiers left.
  *
- * @returns `undefined` if they left nobody
+ * @param previous the picker that this one replaces
+ * @returns `undefined` if the modifiers left no endpoint
  */
 export function createPipelinePicker<C extends Candidate>(
   policy: Policy,
@@ -107,11 +66,11 @@ export function createPipelinePicker<C extends Candidate>(
       ? [(previous as CanaryPicker<C>).stable, (previous as CanaryPicker<C>).canary]
       : [previous, undefined];
   if (pools.stable === undefined) return undefined;
-  const stable = createPicker(policy, pools.stable, context, before);
+  const stable = policy.createPicker(pools.stable, context, before);
   if (canary === undefined || pools.canary === undefined) return stable;
   return new CanaryPicker(
     stable,
-    createPicker(policy, pools.canary, context, canaryBefore),
+    policy.createPicker(pools.canary, context, canaryBefore),
     canary,
     context.random,
   );

@@ -1,4 +1,5 @@
-/** Reading and writing of `host:port` addresses. */
+/** Parses and formats `host:port` addresses. */
+import { ruleOf } from './values/value-rule.js';
 
 /** An address a client can dial. */
 export type DialAddress =
@@ -6,8 +7,8 @@ export type DialAddress =
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
- * Reads `host:port`, `[ipv6]:port`, `unix:path` or `unix:///path`. `undefined` for anything else: no port, a port
- * outside 1–65535, an empty host, anything but an IPv6 address in brackets.
+ * Reads `host:port`, `[ipv6]:port`, `unix:path` or `unix:///path`. Returns `undefined` for anything else: a missing
+ * port, a port outside 1–65535, an empty host, or brackets around anything but an IPv6 address.
  */
 export function parseAddress(address: string): DialAddress | undefined {
   if (address.startsWith('unix:')) {
@@ -27,19 +28,28 @@ export function formatAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Whether a host means "every interface" (`0.0.0.0`, `::`, empty) and so is nothing that a client can dial. */
+/** Whether a host means "every interface" (`0.0.0.0`, `::`, empty); a client cannot dial such a host. */
 export function isWildcardHost(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '');
   return (
     bare === '' ||
     bare === '*' ||
     /^0+(\.0+){0,3}$/.test(bare) ||
-    // All zeros, also as IPv4 writes them, alone or mapped.
+    // An IPv6 address of zeros; its end may be written as an IPv4 address.
     /^[0:]*:(ffff:)?([0:]*|0+(\.0+){3})$/i.test(bare)
   );
 }
 
-/** Whether a text is an IPv6 address (RFC 4291, section 2.2), perhaps with a zone (RFC 4007). */
+/** An address that a server can announce: clients can dial it. */
+export const SERVER_ADDRESS = ruleOf(
+  'host:port or [ipv6]:port with a port from 1 to 65535 and a host that is no wildcard, or unix:path',
+  (value): value is string => {
+    const parsed = typeof value === 'string' ? parseAddress(value) : undefined;
+    return parsed !== undefined && (parsed.kind === 'unix' || !isWildcardHost(parsed.host));
+  },
+);
+
+/** Whether a text is an IPv6 address (RFC 4291, section 2.2), with or without a zone (RFC 4007). */
 function isIpv6(text: string): boolean {
   const [address = '', zone] = text.split(/%(.*)/s);
   if (zone === '') return false;

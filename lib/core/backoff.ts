@@ -1,4 +1,4 @@
-/** How long to wait before the next attempt. */
+/** Exponential backoff: the delay before the next attempt. */
 import type { Random } from './clock.js';
 
 /** The bounds of a backoff, all in milliseconds. */
@@ -7,24 +7,17 @@ export interface BackoffPolicy {
   readonly baseMs: number;
   /** Upper bound of every delay. */
   readonly capMs: number;
-  /** Lower bound of every delay, so that luck cannot make a hot loop. */
+  /** Lower bound of every delay, so that a lucky draw makes no hot loop. */
   readonly floorMs: number;
 }
 
-/** Delays against a registry: 50 ms to 200 ms at first, doubling up to 30 s. */
-export const REGISTRY_BACKOFF: BackoffPolicy = {
-  baseMs: 200,
-  capMs: 30_000,
-  floorMs: 50,
-};
-
 /**
- * The delay in milliseconds before attempt number `attempt` (0 for the first retry): exponential with full jitter, so
- * that clients which failed together do not come back together.
+ * The delay in milliseconds before retry number `attempt` (0 for the first one): exponential with full jitter, so that
+ * clients that failed at the same moment do not retry at the same moment.
  * Source: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("Full Jitter").
  */
 export function backoffDelayMs(policy: BackoffPolicy, attempt: number, random: Random): number {
-  // Above 2^30 the cap has long been reached; the bound keeps the power finite.
+  // The bound keeps the power finite; the cap is reached long before.
   const ceiling = Math.min(policy.capMs, policy.baseMs * 2 ** Math.min(attempt, 30));
   return Math.max(policy.floorMs, random() * ceiling);
 }

@@ -1,14 +1,14 @@
-/** Which known name was meant by one that does not exist. */
+/** Finds the known name that a user meant with a misspelt one. */
 
 /** The share of the longer name's letters that may differ. */
 const MOST_DIFFERENT = 0.34;
 
 /**
- * The known name that is most like a given one: the same but for case and separators, or a few letters away (Levenshtein's
- * distance, up to a third of the longer name).
+ * The known name that is most similar to a given one. Case and separators do not count; up to a third of the letters of
+ * the longer name may differ (Levenshtein distance).
  *
- * @param most of so many letters that differ, 1 or more, where a third is too many. Default: no such bound
- * @returns `undefined` where none is like it
+ * @param most how many letters may differ at most, 1 or more, if that is less than a third. Default: no such bound
+ * @returns `undefined` if no known name is similar
  */
 export function closestName(
   given: string,
@@ -31,7 +31,7 @@ export function closestName(
   return closest;
 }
 
-/** The question that ends an error's text, `; did you mean …?`; empty where no known name is like the given one. */
+/** The question that ends an error's text, `; did you mean …?`; empty if no known name is similar. */
 export function didYouMean(given: unknown, known: readonly string[]): string {
   const name = typeof given === 'string' ? closestName(given, known) : undefined;
   return name === undefined ? '' : `; did you mean ${name}?`;
@@ -44,7 +44,7 @@ function lettersOf(name: string): string {
     .replace(/[^a-z0-9]/g, '');
 }
 
-/** Levenshtein's distance, row by row. */
+/** Levenshtein distance, row by row. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let at = 0; at < from.length; at++) {

@@ -45,7 +45,7 @@ export class DiscoveryError extends Error {
     detail: string,
     options?: { readonly cause?: unknown },
   ) {
-    // Keys, values and the registry's own words are quoted in it: whoever writes them must not write lines of a log.
+    // The detail quotes keys, values and messages of the registry: their writers must not be able to forge log lines.
     const printable = printableText(detail);
     super(`[${code}] ${printable}`, options);
     this.detail = printable;

@@ -1,4 +1,4 @@
-/** What happens in registration and discovery, one event per change of state, on one typed stream per registry. */
+/** The events of registration and discovery: one per change of state, on one typed stream per registry. */
 import type { DiscoveryError } from './discovery-error.js';
 import type { IgnoredKind } from './records/ignored-records.js';
 
@@ -12,7 +12,7 @@ export type RegistrationEvent =
       readonly leaseId: string;
       readonly ttlMs: number;
     }
-  /** The registry says the lease is gone; a new one is asked for at once. */
+  /** The registry does not know the lease any more; the keeper requests a new one at once. */
   | { readonly type: 'lease-lost'; readonly leaseId: string }
   /** The record is in the registry under our lease. */
   | {
@@ -26,32 +26,35 @@ export type RegistrationEvent =
       readonly key: string;
       readonly previousValue: string;
     }
-  /** The record was gone while the lease lived, and was put back. */
+  /** The record was deleted while the lease lived, and was written again. */
   | { readonly type: 'record-restored'; readonly key: string }
-  /** Another process wrote our key while we held it; it is contested, with backoff. */
+  /** Another process wrote our key while we held it; our record is written again, with backoff. */
   | {
       readonly type: 'conflict';
       readonly key: string;
       readonly foreignValue: string;
     }
-  /** The registry does not answer; the lease may still live. Attempts go on without end. */
+  /** The registry does not answer; the lease may still live. Retries do not end. */
   | {
       readonly type: 'lease-unreachable';
       readonly error: DiscoveryError;
       readonly retryInMs: number;
     }
-  /** The registry answers, and refuses this record: space, rights, size. Attempts go on without end; told once until it is in place. */
+  /**
+   * The registry answers and refuses this record: quota, permission, size. Retries do not end; emitted once until the
+   * record is in place.
+   */
   | {
       readonly type: 'record-refused';
       readonly key: string;
       readonly error: DiscoveryError;
       readonly retryInMs: number;
     }
-  /** The registry has not answered for longer than the lease lives: the records are gone, or will be once it does. */
+  /** The registry did not answer for longer than the time to live: it has deleted the records, or will once it is back. */
   | { readonly type: 'lease-expired'; readonly leaseId: string }
   /** The registry answers again, after `lease-unreachable` and once a lease is held and renewed. */
   | { readonly type: 'lease-recovered'; readonly leaseId: string }
-  /** The record was taken out on purpose. Not told where another process's record stands under its key. */
+  /** The record was removed on purpose. Not emitted if another process's record is under its key. */
   | { readonly type: 'deregistered'; readonly key: string };
 
 /** Events of the watch on one service's prefix. */
@@ -62,7 +65,7 @@ export type WatchEvent =
       readonly prefix: string;
       readonly revision: string;
     }
-  /** The watch is interrupted; it lists again after `retryInMs`. The last list stays in use. */
+  /** The watch broke; it lists again after `retryInMs`. Clients keep the last list. */
   | {
       readonly type: 'watch-interrupted';
       readonly prefix: string;
@@ -72,8 +75,8 @@ export type WatchEvent =
   /** The registry's revision went back, or its cluster id changed: it was wiped or restored. */
   | { readonly type: 'registry-reset'; readonly prefix: string }
   /**
-   * Values under the prefix are no endpoints that a client could dial; they are left out. Once per kind and prefix, again when they
-   * have become ten times as many, and after an hour at the earliest when they had been gone.
+   * Some values under the prefix are not endpoints that a client can dial; lists leave them out. Emitted once per kind
+   * and prefix, again when their number has grown tenfold, and when they return, an hour later at the earliest.
    */
   | {
       readonly type: 'record-ignored';
@@ -90,17 +93,17 @@ export type WatchEvent =
 
 /** Events of the connection to the registry. */
 export type ConnectionEvent =
-  /** A user and password are set, and the registry asks for none: requests go out without, until it does. */
+  /** The options have user and password, but the registry's authentication is off: requests go without a token. */
   | { readonly type: 'auth-unused' }
-  /** The registry named its members, and they are others than before. */
+  /** The member list of the registry changed. */
   | {
       readonly type: 'members-changed';
-      /** Those that are asked from now on, as URLs; where there are none, those of the options stay. */
+      /** URLs of the members in use from now on; if empty, the members of the options stay in use. */
       readonly members: readonly string[];
-      /** URLs that are left out: they cannot be dialled in the way of the options, with TLS or without. */
+      /** URLs that are not used: the options have TLS and the URL does not, or the other way round. */
       readonly ignored: readonly string[];
     }
-  /** The registry refuses to name its members; those known stay in use. */
+  /** The registry refuses to list its members; the known ones stay in use. */
   | { readonly type: 'members-unknown'; readonly error: DiscoveryError };
 
 /** Events of the list that clients use. */
@@ -112,37 +115,37 @@ export type DirectoryEvent =
       readonly removed: readonly string[];
       readonly total: number;
     }
-  /** The registry no longer lists these, which may be its own fault: they stay in use while their connections are ready. */
+  /** The registry removed these, perhaps by its own fault: clients use them while their connections are ready. */
   | {
       readonly type: 'removals-held';
       readonly service: string;
       readonly addresses: readonly string[];
-      /** The registry had been away; many went at once; the last one went, and did not say that it leaves. */
+      /** The registry had been away; many were removed at once; the last one was removed without `draining`. */
       readonly reason: 'registry-returned' | 'many-at-once' | 'list-emptied';
     }
-  /** Held endpoints are held no longer. */
+  /** Holds of endpoints ended. */
   | {
       readonly type: 'removals-released';
       readonly service: string;
       readonly addresses: readonly string[];
-      /** The registry lists them again; their connection ended; they were held for as long as is allowed. */
+      /** The registry lists them again; their connection ended; the longest allowed hold is over. */
       readonly reason: 'listed' | 'disconnected' | 'expired';
     }
-  /** The registry has not answered since the start: a list that was kept on disk is used. */
+  /** The registry has not answered since the start: clients use a list from disk. */
   | {
       readonly type: 'snapshot-used';
       readonly service: string;
       readonly total: number;
-      /** When the registry said so, in milliseconds since 1970. */
+      /** When the list came from the registry, in milliseconds since 1970. */
       readonly savedAt: number;
     }
-  /** What the service asks of its clients is no gRPC service config; the one before stays in use. */
+  /** The published value is not a valid gRPC service config; the previous one stays in use. */
   | { readonly type: 'service-config-ignored'; readonly service: string; readonly reason: string }
-  /** The service's config is used, but for names of methods or services that a client's proto does not have. */
+  /** The service config names methods or services that the client's proto does not have; the rest is used. */
   | {
       readonly type: 'service-config-names-unknown';
       readonly service: string;
       readonly names: string;
     }
-  /** The kept lists cannot be read or written; everything else goes on. */
+  /** The file of saved lists cannot be read or written; nothing else is affected. */
   | { readonly type: 'snapshot-failed'; readonly file: string; readonly reason: string };

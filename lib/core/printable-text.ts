@@ -1,6 +1,6 @@
-/** Text from outside as it may stand in a log line or an error: one line, and nothing that moves a terminal's cursor. */
+/** Makes text from outside safe for log lines and errors: one line, without terminal control characters. */
 
-/** Control characters, line ends, what changes the direction of text or has no width, and half surrogate pairs. */
+/** Control characters, line ends, characters without width or that change the text direction, lone surrogates. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
@@ -9,7 +9,7 @@ export function printableText(text: string): string {
   return text.replace(UNPRINTABLE, escapeCharacter);
 }
 
-/** The beginning of a text, `maxCharacters` at most, with every control character escaped; `…` stands for the rest. */
+/** The first `maxCharacters` characters of a text, control characters escaped; `…` replaces the rest. */
 export function printableBeginning(text: string, maxCharacters: number): string {
   return text.length > maxCharacters
     ? `${printableText(text.slice(0, maxCharacters).toWellFormed())}…`

@@ -4,7 +4,7 @@ import { DiscoveryError } from './discovery-error.js';
 /** A dial target split as a gRPC channel splits it. The scheme may be in lower case, upper case or capitalised. */
 export interface TargetUri {
   readonly scheme?: string;
-  /** `undefined` where the target has no `//`. It is ignored, as in Go. */
+  /** `undefined` if the target has no `//`. Ignored, as in Go. */
   readonly authority?: string;
   readonly path: string;
 }
@@ -18,8 +18,8 @@ export interface TargetUri {
 export function parseTarget(target: TargetUri): string {
   const whole = `${target.scheme ?? ''}:${target.authority === undefined ? '' : `//${target.authority}/`}${target.path}`;
   const path = target.path.replace(/[?#].*$/s, '');
-  // With an authority the slash behind it was already taken off. What still begins with two is nothing but an authority
-  // (`etcd://api`, `etcd:///`): a channel splits one off only where a path follows.
+  // With an authority the channel has already removed the slash after it. A path that still begins with two slashes is
+  // an authority without a path (`etcd://api`, `etcd:///`), which a channel does not split off.
   const encoded = target.authority === undefined ? path.replace(/^\/\/.*$|^\//s, '') : path;
   let service: string;
   try {
@@ -46,9 +46,9 @@ export function formatTarget(scheme: string, service: string): string {
 }
 
 /**
- * A host name that stands for a service as `:authority` and, with TLS, as the name to verify. Characters a host name
- * cannot have become `-`, a last label that a URL parser would take for a number loses its dot, and `xn--`, which it would
- * decode, one hyphen.
+ * A host name for a service: the `:authority` of calls and, with TLS, the name to verify. Characters that are not
+ * allowed in a host name become `-`. A last label that a URL parser reads as a number loses its dot. `xn--`, which a
+ * parser would decode, becomes `xn-`.
  */
 export function serviceAuthority(service: string): string {
   const labels = service

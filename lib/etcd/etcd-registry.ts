@@ -13,6 +13,7 @@ import {
   servicePrefix,
 } from '../core/records/record-key.js';
 import type { RegistryUpdate } from '../core/snapshot/registry-update.js';
+import { argumentReader } from '../core/values/value-reader.js';
 import { checkRegistration } from '../registry/check-registration.js';
 import type { Registration, RegistrationRequest } from '../registry/registration.js';
 import { Registry } from '../registry/registry.js';
@@ -60,7 +61,7 @@ export class EtcdRegistry extends Registry {
       prefix: serviceConfigPrefix(this.namespace),
       decode: decodeServiceConfig,
       onUpdate,
-      // The watches on endpoints tell what happens to etcd, and who may not read this lives without it.
+      // The watches on endpoints report what happens to etcd. A client without permission for this key runs without a config.
       onEvent: () => {},
     }),
   );
@@ -210,10 +211,8 @@ function memberUrls({ hosts, client }: EtcdOptions): readonly string[] {
   const urls = Array.isArray(hosts) ? hosts.map((host) => parseMemberUrl(String(host))) : [];
   const known = urls.filter((url) => url !== undefined);
   if (known.length > 0 && known.length === urls.length && areAlike(known)) return known;
-  throw new DiscoveryError(
-    'INVALID_OPTION',
-    `hosts is ${describeMemberUrls(hosts)}; allowed: an array with at least one ${MEMBER_URL_ALLOWED}`,
-  );
+  const allowed = `an array with at least one ${MEMBER_URL_ALLOWED}`;
+  return argumentReader.refuse('hosts', describeMemberUrls(hosts), allowed);
 }
 
 /** A watch, whatever it decodes. */

@@ -1,5 +1,6 @@
-/** Every time by which registration and discovery on etcd go, and what it is unless told otherwise. */
+/** The times of registration and discovery on etcd, with their bounds and defaults. */
 import type { BackoffPolicy } from '../core/backoff.js';
+import { numberWithin, type ValueRule, wholeNumber } from '../core/values/value-rule.js';
 
 /** Times of the lease, the watch and the connection. All have defaults that suit production. */
 export interface EtcdTimings {
@@ -39,7 +40,7 @@ export interface EtcdTimings {
   readonly pingTimeoutMs?: number;
 }
 
-/** Times with nothing left open. */
+/** All times, with the defaults filled in. */
 export type ResolvedTimings = Required<EtcdTimings>;
 
 /** The defaults of {@link EtcdTimings}. */
@@ -56,7 +57,21 @@ export const DEFAULT_TIMINGS: ResolvedTimings = {
   pingTimeoutMs: 5_000,
 };
 
-/** Lower bound of every delay before another attempt, in milliseconds, where the base allows it: luck makes no hot loop. */
+/** The bounds of {@link EtcdTimings}, for options that a user wrote. */
+export const TIMING_RULES: Readonly<Record<keyof EtcdTimings, ValueRule<number>>> = {
+  keepalivesPerTtl: wholeNumber(2, 20),
+  keepaliveJitter: numberWithin(0, 0.5),
+  watchCreateTimeoutMs: wholeNumber(100, 60_000),
+  relistIntervalMs: wholeNumber(1_000, 86_400_000),
+  backoffBaseMs: wholeNumber(1, 60_000),
+  backoffCapMs: wholeNumber(1, 3_600_000),
+  probeIntervalMs: wholeNumber(50, 60_000),
+  returnSpreadMs: wholeNumber(0, 60_000),
+  pingIntervalMs: wholeNumber(5_000, 600_000),
+  pingTimeoutMs: wholeNumber(100, 60_000),
+};
+
+/** Lower bound of every delay before another attempt, in milliseconds, where the base allows it: short random delays make no hot loop. */
 const BACKOFF_FLOOR_MS = 50;
 
 /** Fills in the defaults. */

@@ -1,8 +1,8 @@
 /**
  * Nest's hooks in the order this library needs. Nest calls bootstrap hooks from the modules farthest from the root to the
  * nearest, and shutdown hooks the other way round; a global module counts as farthest. So a module of its own, nearer than
- * the root itself, is the last to hear of the bootstrap and the first to hear of the shutdown: records go in when
- * everything is up, and come out before anything goes down.
+ * the root itself, gets the bootstrap hook last and the shutdown hook first: records are registered when everything is up,
+ * and removed before anything goes down.
  */
 import {
   Inject,
@@ -15,7 +15,7 @@ import {
 import { ModulesContainer } from '@nestjs/core';
 import { ServiceRegistrar } from './server/grpc-registrar.service.js';
 import { twoCopiesOfNest } from './one-copy.js';
-import { rejectOption } from './options/option-reader.js';
+import { optionReader } from './options/option-reader.js';
 
 /** Nearer than any module that Nest itself places (the root module has 1). */
 const NEAREST = -1;
@@ -39,9 +39,9 @@ export class DiscoveryLifecycleModule
     for (const module of all) {
       if (module.metatype !== DiscoveryLifecycleModule) continue;
       module.distance = NEAREST;
-      // Only one registrar would hear of the bootstrap: the services of the others would silently stay out.
+      // Only one registrar would get the bootstrap hook: the services of the others would never be registered.
       const roots = all.filter(({ imports }) => imports.has(module)).length;
-      if (roots > 1) rejectOption('forRoot', `imported ${roots} times`, ONCE);
+      if (roots > 1) optionReader.reject('forRoot', `imported ${roots} times`, ONCE);
     }
   }
 

@@ -1,4 +1,4 @@
-/** Says in the log what happens in registration and discovery: one line per change of state, what it means, what is next. */
+/** Logs what happens in registration and discovery: one line per change of state, with its meaning and the next step. */
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import type { DiscoveryEvent } from '../core/discovery-event.js';
@@ -17,7 +17,7 @@ export class DiscoveryLogger {
   constructor(@Inject(DirectoryPool) pool: DirectoryPool) {
     this.subscription = pool.events$.subscribe({
       next: (event) => this.write(event),
-      // A registry of the user's own: its events end here, and nothing else does.
+      // A registry of the user may end its events with an error: only the logging ends with them.
       error: (error: unknown) =>
         this.logger.warn(`No more events: ${printableText(String(error))}`),
     });
@@ -28,7 +28,7 @@ export class DiscoveryLogger {
   }
 
   private write(event: DiscoveryEvent): void {
-    // What cannot be described, from a registry of the user's own, must not end the process.
+    // A registry of the user may send events that cannot be described: they must not end the process.
     try {
       const [level, line] = describeEvent(event);
       this.logger[level](line);
@@ -168,7 +168,7 @@ function many(addresses: readonly string[]): string {
   return addresses.length > 5 ? `${shown} and ${addresses.length - 5} more` : shown;
 }
 
-/** Others write keys and values, up to what etcd takes: a line is short all the same. */
+/** Keys and values come from other programs and may be as long as etcd accepts; a log line stays short. */
 function clip(text: string, length = 200): string {
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }

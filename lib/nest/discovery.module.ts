@@ -27,7 +27,7 @@ import { GrpcClientFactory } from './client/grpc-client.factory.js';
 import { ServiceRegistrar } from './server/grpc-registrar.service.js';
 import { GrpcServers } from './server/grpc-servers.service.js';
 import { getGrpcClientToken } from './client/inject-grpc-client.decorator.js';
-import { rejectOption, requireObject } from './options/option-reader.js';
+import { optionReader } from './options/option-reader.js';
 import { SnapshotFile } from './snapshot/snapshot-file.js';
 import { validateClients } from './options/validate-clients.js';
 import { type ResolvedOptions, validateOptions } from './options/validate-options.js';
@@ -76,7 +76,7 @@ export class DiscoveryModule implements OnApplicationShutdown {
     return { module: DiscoveryFeatureModule, providers, exports: providers };
   }
 
-  /** The last of all modules to hear of the shutdown: nobody needs the registry any more. */
+  /** Nest calls this hook of this module last: no other module needs the registry any more. */
   async onApplicationShutdown(): Promise<void> {
     this.servers.unfollow();
     await this.force.during(closeRegistry(this.registry, this.force.signal));
@@ -144,7 +144,7 @@ function createForceSignal(): ForceSignal {
   );
 }
 
-/** What tells a registry from others that a snapshot file may be from. */
+/** Identifies the registry from which a snapshot file is. */
 function identity(scheme: string, etcd: ResolvedOptions['etcd']): string {
   return [scheme, etcd?.hosts.toSorted().join() ?? '', etcd?.namespace ?? ''].join(' ');
 }
@@ -160,9 +160,9 @@ function clientProvider(definition: ClientDefinition): Provider {
 const ASYNC_WAYS = ['useFactory', 'useClass', 'useExisting'] as const;
 
 function asyncOptions(options: DiscoveryModuleAsyncOptions): Provider[] {
-  requireObject('forRootAsync', options, ['imports', 'inject', ...ASYNC_WAYS]);
+  optionReader.fields('forRootAsync', options, ['imports', 'inject', ...ASYNC_WAYS]);
   if (ASYNC_WAYS.filter((way) => options[way] !== undefined).length > 1) {
-    rejectOption('forRootAsync', Object.keys(options), `one of ${ASYNC_WAYS.join(', ')}`);
+    optionReader.reject('forRootAsync', Object.keys(options), `one of ${ASYNC_WAYS.join(', ')}`);
   }
   const { useFactory, useClass, useExisting } = options;
   if (useFactory !== undefined) {
@@ -180,7 +180,7 @@ function asyncOptions(options: DiscoveryModuleAsyncOptions): Provider[] {
   }
   const source = useExisting ?? useClass;
   if (source === undefined) {
-    return rejectOption('forRootAsync', options, 'one of useFactory, useClass, useExisting');
+    return optionReader.reject('forRootAsync', options, 'one of useFactory, useClass, useExisting');
   }
   return [
     {
@@ -196,7 +196,7 @@ function asyncOptions(options: DiscoveryModuleAsyncOptions): Provider[] {
 function resolveAsync(given: DiscoveryModuleOptions): ResolvedOptions {
   const resolved = validateOptions(given, process.env);
   if (resolved.clients.length > 0) {
-    rejectOption('clients', 'given to forRootAsync', 'none; use DiscoveryModule.forFeature');
+    optionReader.reject('clients', 'given to forRootAsync', 'none; use DiscoveryModule.forFeature');
   }
   return resolved;
 }

@@ -27,7 +27,7 @@ export function assertOneGrpc(): void {
 /**
  * Checks that an object is not made of another copy of grpc-js.
  *
- * @param what names it
+ * @param what the object's name, for the error
  * @throws DiscoveryError `UNSUPPORTED_VERSION`
  */
 export function assertOurGrpc(what: string, value: unknown): void {
@@ -56,7 +56,7 @@ function twoCopies(name: string, theirs: string, ours: string): DiscoveryError {
   );
 }
 
-/** The file that a package is loaded from; `undefined` where that cannot be told, as in a bundle. */
+/** The file that a package is loaded from; `undefined` where it is unknown, as in a bundle. */
 function placeOf(name: string, from?: string): string | undefined {
   try {
     return requireFrom(from).resolve(name);

@@ -1,4 +1,4 @@
-/** Asks at intervals whether the application is ready to serve, and tells when the answer changes. */
+/** Asks at intervals whether the application is ready to serve, and reports when the answer changes. */
 import type { CancelTimer, Clock } from '../core/clock.js';
 
 /**
@@ -28,7 +28,7 @@ export class ReadinessGate {
   private cancelTimer: CancelTimer | undefined;
 
   /**
-   * @param onChange told of each change; `reason` says why it is not ready
+   * @param onChange called for each change; `reason` says why the application is not ready
    */
   constructor(
     private readonly options: ReadinessOptions,
@@ -40,7 +40,7 @@ export class ReadinessGate {
     return this.ready;
   }
 
-  /** Why it is not ready, by the last check that said so. */
+  /** Why the application is not ready, from the last check that failed. */
   get reason(): string {
     return this.why;
   }

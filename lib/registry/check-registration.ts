@@ -1,9 +1,13 @@
-/** What can be announced in a registry. */
-import { isWildcardHost, parseAddress } from '../core/address.js';
-import { DiscoveryError } from '../core/discovery-error.js';
-import { discoveryFault } from '../core/records/discovery-fields.js';
-import { isServiceName, SERVICE_NAME_ALLOWED } from '../core/service-name.js';
+/** Checks what a server wants to announce in a registry. */
+import { SERVER_ADDRESS } from '../core/address.js';
+import { checkDiscovery } from '../core/records/discovery-fields.js';
+import { SERVICE_NAME } from '../core/service-name.js';
+import { argumentReader } from '../core/values/value-reader.js';
+import { numberWithin } from '../core/values/value-rule.js';
 import type { RegistrationRequest } from './registration.js';
+
+/** Any finite time: what is too long is the registry's own business. */
+const TTL_SECONDS = numberWithin(1, Number.MAX_VALUE, 'seconds');
 
 /**
  * Refuses what no client could find, dial or read.
@@ -11,31 +15,10 @@ import type { RegistrationRequest } from './registration.js';
  * @throws DiscoveryError `INVALID_OPTION`
  */
 export function checkRegistration({ service, endpoint, ttlSeconds }: RegistrationRequest): void {
-  if (typeof service !== 'string' || !isServiceName(service)) {
-    refuse('service', service, SERVICE_NAME_ALLOWED);
-  }
-  if (!Number.isFinite(ttlSeconds) || ttlSeconds < 1) {
-    refuse('ttlSeconds', ttlSeconds, 'a number of seconds, 1 or more');
-  }
+  argumentReader.required('registration.service', service, SERVICE_NAME);
+  argumentReader.required('registration.ttlSeconds', ttlSeconds, TTL_SECONDS);
   const { address, discovery } = endpoint;
-  const parsed = typeof address === 'string' ? parseAddress(address) : undefined;
-  if (parsed === undefined || (parsed.kind === 'tcp' && isWildcardHost(parsed.host))) {
-    refuse(
-      'endpoint.address',
-      address,
-      'host:port or [ipv6]:port with a port from 1 to 65535 and a host that is no wildcard, or unix:path',
-    );
-  }
-  const fault = discovery === undefined ? undefined : discoveryFault(discovery);
-  if (fault === undefined) return;
-  const field = fault.field === undefined ? '' : `.${fault.field}`;
-  refuse(`endpoint.discovery${field}`, fault.value, fault.allowed);
-}
-
-function refuse(field: string, value: unknown, allowed: string): never {
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  throw new DiscoveryError(
-    'INVALID_OPTION',
-    `registration.${field} is ${shown}; allowed: ${allowed}`,
-  );
+  argumentReader.required('registration.endpoint.address', address, SERVER_ADDRESS);
+  if (discovery === undefined) return;
+  checkDiscovery(argumentReader, 'registration.endpoint.discovery', discovery);
 }

@@ -1,57 +1,60 @@
-/** Endpoints as people write them down. */
+/** Endpoints as a user writes them down. */
 import { parseAddress } from '../core/address.js';
-import { DiscoveryError } from '../core/discovery-error.js';
-import { discoveryFault } from '../core/records/discovery-fields.js';
+import { checkDiscovery } from '../core/records/discovery-fields.js';
 import type { Endpoint } from '../core/records/endpoint.js';
+import { argumentReader } from '../core/values/value-reader.js';
+import { arrayOf, FIELDS, inWords, ruleOf } from '../core/values/value-rule.js';
 
 /** An address (`host:port`), a port of this machine, or a whole endpoint. */
 export type GivenEndpoint = string | number | Endpoint;
 
-/**
- * The endpoint that is meant: `9999` is `localhost:9999`.
- *
- * @throws DiscoveryError `INVALID_OPTION` for one that nobody could dial, or whose `discovery` is wrong
- */
-export function toEndpoint(service: string, given: GivenEndpoint): Endpoint {
-  const address = typeof given === 'number' ? `localhost:${given}` : given;
-  const endpoint = typeof address === 'string' ? { address, metadata: null } : address;
-  if (typeof endpoint?.address === 'string' && parseAddress(endpoint.address) !== undefined) {
-    requireDiscovery(service, endpoint);
-    return endpoint;
-  }
-  const shown = typeof endpoint === 'object' ? endpoint?.address : endpoint;
-  throw new DiscoveryError(
-    'INVALID_OPTION',
-    `address ${JSON.stringify(shown)} of service "${service}" cannot be dialled; allowed: host:port, [ipv6]:port with a port from 1 to 65535, unix:path, or a port of localhost`,
-  );
-}
+/** Lists by the names of their services. */
+export type GivenServices = Readonly<Record<string, readonly GivenEndpoint[]>>;
 
-function requireDiscovery(service: string, { address, discovery }: Endpoint): void {
-  const fault = discovery === undefined ? undefined : discoveryFault(discovery);
-  if (fault === undefined) return;
-  const field = fault.field === undefined ? 'discovery' : `discovery.${fault.field}`;
-  const shown = typeof fault.value === 'string' ? JSON.stringify(fault.value) : String(fault.value);
-  throw new DiscoveryError(
-    'INVALID_OPTION',
-    `${field} of ${address} of service "${service}" is ${shown}; allowed: ${fault.allowed}`,
-  );
+const SERVICES = inWords('an object of arrays of addresses by service name', FIELDS);
+const LIST = arrayOf('addresses');
+const ADDRESS = ruleOf(
+  'host:port, [ipv6]:port with a port from 1 to 65535, unix:path, or a port of localhost',
+  (value): value is string => typeof value === 'string' && parseAddress(value) !== undefined,
+);
+
+/** The endpoint that is meant: `9999` is `localhost:9999`. */
+function toEndpoint(name: string, given: GivenEndpoint): Endpoint {
+  const isEndpoint = typeof given === 'object' && given !== null;
+  if (isEndpoint) {
+    argumentReader.required(`${name}.address`, given.address, ADDRESS);
+    if (given.discovery !== undefined) {
+      checkDiscovery(argumentReader, `${name}.discovery`, given.discovery);
+    }
+    return given;
+  }
+  const address = typeof given === 'number' ? `localhost:${given}` : given;
+  if (ADDRESS.read(address) === undefined) argumentReader.required(name, given, ADDRESS);
+  return { address, metadata: null };
 }
 
 /**
  * The endpoints of one service by their addresses.
  *
- * @throws DiscoveryError `INVALID_OPTION`
+ * @throws DiscoveryError `INVALID_OPTION` for an address that no client could dial, or a wrong `discovery`
  */
 export function toEndpoints(
   service: string,
   given: readonly GivenEndpoint[],
 ): Map<string, Endpoint> {
-  if (!Array.isArray(given)) {
-    throw new DiscoveryError(
-      'INVALID_OPTION',
-      `the endpoints of service "${service}" are ${JSON.stringify(given)}; allowed: an array of addresses`,
-    );
-  }
-  const endpoints = given.map((one: GivenEndpoint) => toEndpoint(service, one));
+  const name = `services[${JSON.stringify(service)}]`;
+  argumentReader.required(name, given, LIST);
+  const endpoints = given.map((one, at) => toEndpoint(`${name}[${at}]`, one));
   return new Map(endpoints.map((endpoint) => [endpoint.address, endpoint]));
+}
+
+/**
+ * The endpoints of several services.
+ *
+ * @throws DiscoveryError `INVALID_OPTION` as {@link toEndpoints}
+ */
+export function toServices(given: GivenServices): Map<string, Map<string, Endpoint>> {
+  argumentReader.required('services', given, SERVICES);
+  const lists = Object.entries(given);
+  return new Map(lists.map(([service, list]) => [service, toEndpoints(service, list)]));
 }

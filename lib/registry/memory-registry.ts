@@ -66,7 +66,7 @@ export class MemoryRegistry extends Registry {
   /**
    * Replaces the whole list of a service, by addresses, ports of `localhost` or endpoints.
    *
-   * @throws DiscoveryError `INVALID_OPTION` for an address that nobody could dial
+   * @throws DiscoveryError `INVALID_OPTION` for an address that no client could dial
    */
   setEndpoints(service: string, endpoints: readonly GivenEndpoint[]): void {
     this.service(service).replace(toEndpoints(service, endpoints));
@@ -123,7 +123,7 @@ class MemoryService {
     if (this.endpoints.has(key)) this.apply({ put: new Map(), removed: [key] });
   }
 
-  /** O(n). Who stays keeps its place. */
+  /** O(n). An endpoint that stays keeps its place. */
   replace(next: Snapshot): void {
     const change = diffSnapshots(this.endpoints, next);
     if (!isEmptyChange(change)) this.apply(change);

@@ -1,13 +1,12 @@
 /** A hard-coded list of addresses: no registry at all. */
 import { NEVER, type Observable, of, concat } from 'rxjs';
-import { DiscoveryError } from '../core/discovery-error.js';
 import type { RegistryUpdate } from '../core/snapshot/registry-update.js';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../core/snapshot/snapshot.js';
-import { type GivenEndpoint, toEndpoints } from './given-endpoint.js';
+import { type GivenServices, toServices } from './given-endpoint.js';
 import { Registry } from './registry.js';
 
 /** Addresses (`host:port`), ports of `localhost` or whole endpoints by service name. */
-export type StaticServices = Readonly<Record<string, readonly GivenEndpoint[]>>;
+export type StaticServices = GivenServices;
 
 /**
  * Serves fixed lists under the scheme `static`:
@@ -19,19 +18,11 @@ export class StaticRegistry extends Registry {
   private readonly snapshots: ReadonlyMap<string, Snapshot>;
 
   /**
-   * @throws DiscoveryError `INVALID_OPTION` for what is no list, or an address that nobody could dial
+   * @throws DiscoveryError `INVALID_OPTION` for what is no list, or an address that no client could dial
    */
   constructor(services: StaticServices) {
     super();
-    if (typeof services !== 'object' || services === null || Array.isArray(services)) {
-      throw new DiscoveryError(
-        'INVALID_OPTION',
-        `the services are ${JSON.stringify(services)}; allowed: an object of arrays of addresses by service name`,
-      );
-    }
-    this.snapshots = new Map(
-      Object.entries(services).map(([service, given]) => [service, toEndpoints(service, given)]),
-    );
+    this.snapshots = toServices(services);
   }
 
   override get removalsAreFinal(): boolean {

@@ -271,7 +271,7 @@ describe('starting the embedded server', () => {
   it('refuses an interval that is none', async () => {
     for (const progressNotifyIntervalMs of [0, -1, Number.NaN]) {
       await expect(EmbeddedEtcd.start({ progressNotifyIntervalMs })).rejects.toThrow(
-        `[INVALID_OPTION] progressNotifyIntervalMs: ${progressNotifyIntervalMs}, allowed is`,
+        `[INVALID_OPTION] progressNotifyIntervalMs is ${progressNotifyIntervalMs}; allowed: a number`,
       );
     }
   });

@@ -240,7 +240,7 @@ describe('faults of the embedded server alone', () => {
     for (const wrong of [-1, Number.NaN]) {
       expect(() => etcd.faults.delayReplies(wrong)).toThrow('[INVALID_OPTION] delayMs');
       expect(() => etcd.faults.noLeader({ requestTimeoutMs: wrong })).toThrow(
-        `[INVALID_OPTION] requestTimeoutMs: ${wrong}, allowed is a number of milliseconds from 0`,
+        `[INVALID_OPTION] requestTimeoutMs is ${wrong}; allowed: a number of milliseconds, 0 or more`,
       );
     }
     expect(() => etcd.faults.compact(2)).toThrow(

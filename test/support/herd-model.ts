@@ -3,7 +3,7 @@
  * reachability, against an etcd that is modelled as cores with queues and costs as measured on etcd 3.6.
  */
 import { stepLease } from '../../lib/core/lease/lease-machine.js';
-import { INITIAL_LEASE_MACHINE, type LeaseEvent } from '../../lib/core/lease/lease-state.js';
+import { INITIAL_LEASE_MACHINE, type LeaseEvent } from '../../lib/core/lease/lease-types.js';
 import type { RecordObservation } from '../../lib/core/lease/record-observation.js';
 import { DiscoveryError } from '../../lib/core/discovery-error.js';
 import {
@@ -190,7 +190,9 @@ class HerdProcess {
 
   private feed(event: LeaseEvent): void {
     const { time, random } = this.world;
-    const context = { now: time.now(), random, backoff: BACKOFF };
+    const { keepalivesPerTtl, keepaliveJitter } = DEFAULT_TIMINGS;
+    const now = time.now();
+    const context = { now, random, backoff: BACKOFF, keepalivesPerTtl, keepaliveJitter };
     const { machine, effects } = stepLease(this.machine, event, context);
     this.machine = machine;
     this.place(machine.phase.name);

@@ -3,10 +3,10 @@
  *
  * | outcome | meaning |
  * |---|---|
- * | `success` | it answered; an answer that blames the caller (`NOT_FOUND`) is one too |
- * | `failure` | it answered, or its connection did, with an error that blames the server |
- * | `timeout` | nothing came before the deadline |
- * | `abandoned` | this client gave the call up: says nothing but that it took at least that long |
+ * | `success` | the server answered; an answer that blames the caller (`NOT_FOUND`) is a success too |
+ * | `failure` | the server, or its connection, answered with an error that blames the server |
+ * | `timeout` | no answer came before the deadline |
+ * | `abandoned` | this client gave the call up: only its least duration is known |
  */
 export type CallOutcome = 'success' | 'failure' | 'timeout' | 'abandoned';
 
@@ -47,16 +47,16 @@ export function callOutcome(code: number, details = ''): CallOutcome {
 /** gRPC's `RESOURCE_EXHAUSTED`. */
 const RESOURCE_EXHAUSTED = 8;
 
-/** A size limit in the words of grpc-js, grpc-go and gRPC core, then of grpc-java. No code of its own tells it. */
+/** A size limit in the words of grpc-js, grpc-go and gRPC core, then of grpc-java. It has no status code of its own. */
 const TOO_LARGE = /message (?:[\w-]+ ){0,6}larger than|message exceeds maximum size/i;
 
-/** What a refusal comes to that does not say for how long, in milliseconds. */
+/** The duration of a refusal that names none, in milliseconds. */
 const DEFAULT_REFUSAL_MS = 5_000;
-/** No refusal comes to more than this, in milliseconds. */
+/** The longest duration of a refusal, in milliseconds. */
 const LONGEST_REFUSAL_MS = 300_000;
 
 /**
- * For how long a server wants to be left alone, by how it ended a call: what balancing adds to the latency of that call.
+ * For how long a server asks for no calls, by how it ended a call: balancing adds this to the latency of that call.
  *
  * A server refuses with `RESOURCE_EXHAUSTED`, or with another failure of its own that says when to try again
  * (`grpc-retry-pushback-ms`, gRFC A6). A pushback that forbids to try again, or that cannot be read, gives no time.
@@ -65,7 +65,7 @@ const LONGEST_REFUSAL_MS = 300_000;
  *
  * @param code a gRPC status code
  * @param pushback the value of the trailer, as it was sent; `undefined`: there was none
- * @returns milliseconds, 0 where nothing was refused
+ * @returns milliseconds, 0 where the server did not refuse
  */
 export function refusalMs(code: number, pushback: string | undefined): number {
   const refuses =

@@ -2,7 +2,7 @@ import type { CallOutcome } from './call-outcome.js';
 
 /**
  * How the calls of one endpoint ended. The totals only grow, so that a reader can keep its own marks
- * (`stepOutliers` does) and nobody has to reset them.
+ * (`stepOutliers` does) and no reset is needed.
  */
 export class CallTally {
   /** Calls the endpoint answered, since it is known. */
@@ -12,7 +12,7 @@ export class CallTally {
   /** Failures since the last success. */
   consecutiveFailures = 0;
 
-  /** Counts one finished call. An abandoned one counts for nothing. */
+  /** Counts one finished call. An abandoned call is not counted. */
   record(outcome: CallOutcome): void {
     if (outcome === 'success') {
       this.successes++;

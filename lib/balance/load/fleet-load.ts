@@ -1,13 +1,13 @@
 /** Half-life of the typical latency: about 90 calls. Long enough to be calm, short enough to follow a deployment. */
 const SMOOTHING = 1 / 128;
 
-/** What {@link FleetLoad} calls typical before the first answer, in milliseconds. Any value does: all start equal. */
+/** The typical latency before the first answer, in milliseconds. Any value serves: all endpoints start equal. */
 const FIRST_GUESS_MS = 1;
 
-/** No latency counts as less than this (milliseconds): logarithms stay finite, and a product with it above 0. */
+/** The least latency, in milliseconds: a shorter one counts as this. Logarithms stay finite, and products above 0. */
 export const SHORTEST_MS = 0.001;
 
-/** What the endpoints of one balancer add up to. One object per balancer, shared by the loads of its endpoints. */
+/** The sums over the endpoints of one balancer. One object per balancer, which the loads of its endpoints share. */
 export class FleetLoad {
   /** Calls in flight on all endpoints together, open streams included. */
   inFlight = 0;

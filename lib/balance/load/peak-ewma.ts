@@ -28,8 +28,8 @@ export const DEFAULT_DECAY_MS = 1_000;
 export const DEFAULT_FAILURE_PENALTY = 100;
 
 /**
- * Without calls an estimate sinks no lower than this share of the fleet's typical latency: low enough for an endpoint
- * nobody called lately to be preferred, high enough for a second call in flight to make it ordinary again.
+ * Without calls an estimate sinks to this share of the fleet's typical latency and no lower: low enough that an endpoint without
+ * recent calls is preferred, high enough that a second call in flight makes it ordinary again.
  */
 const IDLE_FLOOR = 0.5;
 
@@ -71,7 +71,7 @@ export class PeakEwma {
     this.configure(options);
   }
 
-  /** Goes by other options from now on; what was learnt stays. */
+  /** Uses other options from now on; the estimate stays. */
   configure(options: PeakEwmaOptions): void {
     this.decayMs = options.decayMs ?? DEFAULT_DECAY_MS;
     this.failurePenalty = options.failurePenalty ?? DEFAULT_FAILURE_PENALTY;

@@ -1,9 +1,9 @@
-/** Ends of refusals within this many milliseconds of each other are one: memory is bounded by time, not by calls. */
+/** Refusals that end within this many milliseconds of each other share one entry: time bounds the memory, not the number of calls. */
 const GRAIN_MS = 50;
 
 /**
- * The refusals of an endpoint that are not over yet. Each counts as one call in flight for as long as the server asked to be left
- * alone, which is what a latency of that length would come to.
+ * The refusals of an endpoint that are not over yet. Each counts as one call in flight for as long as the server asked for no calls,
+ * as a call of that latency would.
  */
 export class RefusedCalls {
   /** When refusals are over, ascending, in milliseconds, and how many are then. */
@@ -11,7 +11,7 @@ export class RefusedCalls {
   private readonly counts: number[] = [];
   private total = 0;
 
-  /** How many there were when it was last asked. */
+  /** How many there were at the last question. */
   get size(): number {
     return this.total;
   }
@@ -21,7 +21,7 @@ export class RefusedCalls {
     const { ends, counts } = this;
     const end = Math.ceil(untilMs / GRAIN_MS) * GRAIN_MS;
     let at = ends.length;
-    // Nearly always the last: servers ask for the same time again and again.
+    // Nearly always the last entry: servers ask for the same time at each refusal.
     while (at > 0 && ends[at - 1]! > end) at--;
     if (at > 0 && ends[at - 1] === end) counts[at - 1]!++;
     else {

@@ -1,12 +1,12 @@
 /** When many calls fail, further attempts stop: the token bucket of gRFC A6. One for each channel. */
 export interface ThrottleOptions {
-  /** What the bucket holds when it is full, above 0. */
+  /** The tokens in a full bucket, above 0. */
   readonly maxTokens: number;
-  /** What each call that a server answered gives back, above 0. */
+  /** The tokens that each call which a server answered gives back, above 0. */
   readonly tokenRatio: number;
 }
 
-/** What holds where neither the client nor the service says anything. */
+/** The throttle where neither the client nor the service names one. */
 export const DEFAULT_THROTTLE: ThrottleOptions = { maxTokens: 100, tokenRatio: 0.1 };
 
 /**
@@ -14,7 +14,7 @@ export const DEFAULT_THROTTLE: ThrottleOptions = { maxTokens: 100, tokenRatio: 0
  * server answered, if only with an error that blames the caller (`NOT_FOUND`), gives a share of one back. With half of the tokens or
  * less there are no retries and no hedges.
  *
- * Source: gRFC A6, "Throttling Retry Attempts and Hedged RPCs". The names are those by which grpc-js asks its own.
+ * Source: gRFC A6, "Throttling Retry Attempts and Hedged RPCs". The methods have the names that grpc-js calls.
  */
 export class RetryThrottle {
   private tokens: number;
@@ -23,7 +23,7 @@ export class RetryThrottle {
     this.tokens = options.maxTokens;
   }
 
-  /** Goes by other options from now on. The bucket is as full as before, in proportion. */
+  /** Uses other options from now on. The bucket is as full as before, in proportion. */
   configure(options: ThrottleOptions): void {
     this.tokens *= options.maxTokens / this.options.maxTokens;
     this.options = options;

@@ -16,14 +16,14 @@ export interface LocalityOptions {
 
 /**
  * - `usable`: it can be called now.
- * - `untried`: nobody knows; a large fleet is connected to bit by bit, as calls come.
+ * - `untried`: its state is not known yet; the balancer connects to a large fleet step by step, as calls come.
  * - `missing`: it cannot be called: not reachable, not healthy, or ejected.
  */
 export type LocalityStanding = 'usable' | 'untried' | 'missing';
 
 /** One endpoint as the split sees it. */
 export interface LocalityMember {
-  /** Its zone; endpoints that name none are together in one that is nobody's own. */
+  /** Its zone; all endpoints without a zone count as one zone, which is no client's own. */
   readonly zone: string | undefined;
   /** Its capacity relative to the others: its weight, above 0. */
   readonly weight: number;
@@ -46,7 +46,7 @@ export interface LocalityMember {
  *
  * @param members all endpoints known, whatever their standing
  * @returns a factor for each member, in [0, 1]: 0 where it gets nothing, and exactly 1 where it gets the most, so that
- *   weights stay what they are while nothing spills, whoever comes and goes. All 0 if none is usable
+ *   while no call spills, weights stay as they are when endpoints come and go. All 0 if none is usable
  */
 export function splitByLocality(
   members: readonly LocalityMember[],

@@ -6,7 +6,7 @@ export interface OutlierOptions {
   readonly consecutiveFailures?: number;
   /** By how much the share of failed calls must exceed that of the others, in (0, 1]. Default 0.2. */
   readonly failureMargin?: number;
-  /** Calls within the window without which the share of failures says nothing, at least 1. Default 20. */
+  /** The calls within the window that the share of failures needs to count, at least 1. Default 20. */
   readonly minRequests?: number;
   /** How far back the share of failures looks, in milliseconds. Default 10,000. */
   readonly windowMs?: number;
@@ -31,7 +31,7 @@ export interface OutlierMember {
   readonly usable: boolean;
 }
 
-/** What is remembered of one endpoint. */
+/** What the machine keeps of one endpoint. */
 export interface OutlierStanding {
   /** Until when it is ejected, in milliseconds; `undefined` while it is not. */
   readonly ejectedUntilMs: number | undefined;
@@ -50,12 +50,12 @@ export interface OutlierStanding {
 /** The state of the machine: begin with an empty map. */
 export type OutlierState = ReadonlyMap<CallTally, OutlierStanding>;
 
-/** What one step came to. */
+/** The result of one step. */
 export interface OutlierStep {
   readonly state: OutlierState;
-  /** Whose calls are to stop, worst first. */
+  /** The endpoints to eject now, the worst first. */
   readonly ejected: readonly CallTally[];
-  /** Who takes part again. */
+  /** The endpoints whose ejection has ended. */
   readonly returned: readonly CallTally[];
   /** Step again after this many milliseconds at the latest. */
   readonly nextStepMs: number;
@@ -69,9 +69,9 @@ export function isEjected(state: OutlierState, tally: CallTally): boolean {
   return state.get(tally)?.ejectedUntilMs !== undefined;
 }
 
-/** Whether a failure just recorded is reason to step at once and not at the next interval. O(1), for every call. */
+/** Whether a failure that was just recorded needs a step at once and not at the next interval. O(1), for every call. */
 export function wantsOutlierStep(tally: CallTally, options: OutlierOptions): boolean {
-  // Each multiple, not each failure past the first: what was refused once is asked again, but not with every call.
+  // Each multiple, not each failure after the first: where a step did not eject, the next one comes after as many failures again.
   return (
     tally.consecutiveFailures > 0 &&
     tally.consecutiveFailures % (options.consecutiveFailures ?? 5) === 0
@@ -89,7 +89,7 @@ export function wantsOutlierStep(tally: CallTally, options: OutlierOptions): boo
  *   database, a caller's bad request) is no outlier.
  *
  * @param state what the previous step returned
- * @param members all endpoints known; who is missing is forgotten
+ * @param members all known endpoints; the state of others is removed
  * @param nowMs monotonic milliseconds
  */
 export function stepOutliers(
@@ -115,7 +115,7 @@ export function stepOutliers(
     usable.length - 1,
     Math.max(1, Math.floor(usable.length * (options.maxEjectedShare ?? 0.5))),
   );
-  // A fleet that shrank: who would return first returns now.
+  // The fleet has shrunk below the allowed share of ejected endpoints: those that would return first return now.
   out.sort(
     (one, other) => standings.get(other)!.ejectedUntilMs! - standings.get(one)!.ejectedUntilMs!,
   );
@@ -148,7 +148,7 @@ export function stepOutliers(
   return { state: standings, ejected, returned, nextStepMs };
 }
 
-/** Who fails more than the others, worst first. */
+/** The endpoints that fail more than the others, the worst first. */
 function findSuspects(
   tallies: readonly CallTally[],
   standings: OutlierState,

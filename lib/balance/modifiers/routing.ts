@@ -3,7 +3,7 @@ import { metadataField } from '../../core/records/endpoint.js';
 import type { Candidate, EndpointFacts } from '../candidate.js';
 import type { Picker, PickRequest } from '../picker.js';
 
-/** What an endpoint's record must say; all that is given must hold. Numbers and booleans equal their text. */
+/** The fields that an endpoint's record must have; all given ones must match. Numbers and booleans equal their text. */
 export interface EndpointMatch {
   readonly version?: string;
   readonly zone?: string;
@@ -11,7 +11,7 @@ export interface EndpointMatch {
   readonly metadata?: { readonly [field: string]: string | number | boolean };
 }
 
-/** Which calls go to the endpoints set apart as canaries. A call that fits either rule does. */
+/** Which calls go to the endpoints set apart as canaries. A call goes there if it fits either rule. */
 export interface CanaryOptions {
   /** The canaries: they get these calls and no others. */
   readonly match: EndpointMatch;
@@ -25,11 +25,11 @@ export interface CanaryOptions {
 export interface RoutingOptions {
   /** Only endpoints that match are called; none matching fails the call rather than reach a wrong version. */
   readonly match?: EndpointMatch;
-  /** Endpoints among them that only get some calls. */
+  /** Endpoints among them which get only some calls. */
   readonly canary?: CanaryOptions;
 }
 
-/** Whether an endpoint's record says what `match` asks for. */
+/** Whether an endpoint's record has all fields of `match`. */
 export function matchesEndpoint(
   facts: Pick<EndpointFacts, 'endpoint' | 'zone' | 'version'>,
   match: EndpointMatch,
@@ -83,7 +83,7 @@ export class CanaryPicker<C extends Candidate> implements Picker<C> {
         return true;
     }
     if (this.share === 0) return false;
-    // The same for a call's retries: one whose first attempt failed would else be drawn for the canaries sooner or later.
+    // All attempts of a call share one lot: otherwise its retries would draw the canaries sooner or later.
     return (request.lot?.(this.random) ?? this.random()) < this.share;
   }
 }

@@ -1,4 +1,4 @@
-/** How an endpoint that has just joined comes to its full share. */
+/** How an endpoint that has just joined reaches its full share. */
 export interface SlowStartOptions {
   /** How long the ramp takes, in milliseconds, above 0. */
   readonly windowMs: number;
@@ -11,10 +11,10 @@ export interface SlowStartOptions {
   readonly minWeight?: number;
 }
 
-/** Steps in which a ramp is walked: weights are recomputed that often per window. */
+/** The steps of a ramp: the balancer computes weights that often per window. */
 const STEPS = 20;
 
-/** Weights are not recomputed more often than this (milliseconds). */
+/** The least time between two computations of weights, in milliseconds. */
 const SHORTEST_STEP_MS = 100;
 
 /**
@@ -31,10 +31,10 @@ export function slowStartShare(ageMs: number, options: SlowStartOptions): number
 }
 
 /**
- * After how long the shares have changed enough to compute them again, in milliseconds.
+ * The time until the shares have changed enough to compute them again, in milliseconds.
  *
  * @param youngestAgeMs age of the endpoint that joined last
- * @returns `undefined` once no ramp is under way
+ * @returns `undefined` if no ramp is under way
  */
 export function nextSlowStartStepMs(
   youngestAgeMs: number,

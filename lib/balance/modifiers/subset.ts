@@ -5,13 +5,13 @@ import { finalMix, murmurHash } from '../policies/murmur-hash.js';
 export interface SubsetOptions {
   /** How many, at least 1. A fleet that is no larger is used whole. */
   readonly size: number;
-  /** What tells this client from the others, stable while it runs: clients with the same one use the same endpoints. */
+  /** The identity of this client, stable while it runs: clients with the same identity use the same endpoints. */
   readonly clientId: string;
   /** The client's own zone, which gets the part of the subset that it has of the fleet. Default: all zones are alike. */
   readonly zone?: string;
 }
 
-/** Another hash of the client than the one that ranks: 2³² / the golden ratio, of which any bits would do. */
+/** Makes a second hash of the client, beside the one that ranks: 2³² / the golden ratio; any bits would serve. */
 const ROUNDING_SALT = 0x9e3779b9;
 
 /**
@@ -54,7 +54,7 @@ export function pickSubset<E extends Pick<EndpointFacts, 'endpoint' | 'zone' | '
   for (const one of endpoints) {
     const ranking = isOwn(one) ? own : others;
     const score = one.seededHash(seed);
-    // Most of a long list go no further: nothing is made for them.
+    // Most endpoints of a long list stop here, without an allocation.
     if (ranking.mayTake(score)) ranking.add({ place, score, address: one.endpoint.address });
     place++;
   }
@@ -76,7 +76,7 @@ interface Ranked {
   readonly address: string;
 }
 
-/** The best of those added, the worst of them last. Few of a long list get in: about K ln(N / K) after the first K. */
+/** The best of the added endpoints, the worst of them last. After the first K only about K ln(N / K) of a long list enter. */
 class Ranking {
   private readonly best: Ranked[] = [];
 

@@ -3,48 +3,72 @@ import type { Candidate } from '../candidate.js';
 import { countInFlight, type InFlightSum } from '../load/in-flight-sum.js';
 import { finalMix, murmurHash } from './murmur-hash.js';
 import type { Picker, PickRequest } from '../picker.js';
+import type { PolicyDefinition } from '../policy-definition.js';
 import { relativeWeights, type Pool } from '../pool.js';
 import { Ring } from './ring.js';
 
 /** How calls with the same key come to the same endpoint. */
 export interface ConsistentHashOptions {
   /** The key of a call; `undefined` for a call that may go anywhere. */
-  readonly keyOf: (request: PickRequest) => string | undefined;
+  readonly hashKey: (request: PickRequest) => string | undefined;
   /**
-   * How many times the mean load one endpoint may have before its keys go on to the next one, above 1. Default 1.25:
-   * a key then passes at most a few endpoints (paper: O(1 / ε²)). `Infinity` turns the bound off.
+   * How many times the mean load one endpoint may have before its keys go on to the next one, above 1. At the default
+   * a key passes at most a few endpoints (paper: O(1 / ε²)). `Infinity` turns the bound off.
    */
-  readonly loadFactor?: number;
+  readonly loadFactor: number;
   /**
-   * Calls in flight an endpoint may always have, 0 or more. Default 4: with few calls in flight the mean is below one,
-   * and the bound alone would scatter every second call of a key.
+   * Calls in flight an endpoint may always have, 0 or more: with few calls in flight the mean is below one, and the bound
+   * alone would scatter every second call of a key.
    */
-  readonly freeInFlight?: number;
+  readonly freeInFlight: number;
 }
 
-/** Default of {@link ConsistentHashOptions.loadFactor}. */
-export const DEFAULT_LOAD_FACTOR = 1.25;
-
-/** Default of {@link ConsistentHashOptions.freeInFlight}. */
-export const DEFAULT_FREE_IN_FLIGHT = 4;
+/** Calls with one key go to one endpoint, with bounded load. */
+export const consistentHash = {
+  name: 'consistent_hash',
+  usesWeight: true,
+  usesLoad: true,
+  // On a part of the list a key has another owner.
+  needsWholeList: true,
+  connects: 'all',
+  options: {
+    /**
+     * `consistent_hash`, which needs it: the metadata key whose value is the key of a call (`a-z`, `0-9`, `_`, `-` and `.`, neither
+     * `grpc-…` nor `…-bin`), or a function of the request message. Calls without a key may go anywhere. A function is applied to calls
+     * with one request message only.
+     */
+    hashKey: { kind: 'hashKey' },
+    /** `consistent_hash`: how many times the mean load one endpoint may have, above 1. Default 1.25. */
+    loadFactor: {
+      kind: 'number',
+      minimum: 1.001,
+      maximum: Infinity,
+      publishedMaximum: 1_000_000,
+      default: 1.25,
+    },
+    /** `consistent_hash`: calls in flight an endpoint may always have, 0 or more. Default 4. */
+    freeInFlight: { kind: 'integer', minimum: 0, maximum: 1_000_000, default: 4 },
+  },
+  createPicker: (pool, options, { random }) => new ConsistentHash(pool, options, random),
+} as const satisfies PolicyDefinition<ConsistentHashOptions>;
 
 /** 2³²: how many hashes there are. */
 const TURN = 0x1_0000_0000;
 
-/** Endpoints a key has, one after the other as they are full: as many hashes of it. */
+/** How many endpoints a key tries while they are full: one for each of so many hashes of the key. */
 const JUMPS = 8;
 
 /**
- * Places tried at random after that. At most four fifths of a pool by weight are full at the default load factor, so 1 in
- * 1,000 of these calls finds none.
+ * How many random places a call tries after that. At the default load factor at most four fifths of a pool by weight are full, so 1
+ * in 1,000 of these calls finds no room.
  */
 const TRIES = 32;
 
 /**
  * Consistent hashing with bounded load: a call goes to the endpoint its key belongs to on the {@link Ring}, unless that
  * has more than `loadFactor` times its fair share of the calls in flight; then to where the next hash of its key belongs.
- * A key that has filled all of these goes anywhere: whom it calls is no affinity by then, and to go through those that
- * are full in order would take as long as there are many.
+ * A key that has filled all of these goes anywhere: it has no affinity by then, and a walk through all full endpoints would take time
+ * in proportion to their number.
  *
  * Sources: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018), also HAProxy's
  * `hash-balance-factor`; the jumps are of J. Chen, B. Coleman, A. Shrivastava, "Revisiting Consistent Hashing with
@@ -76,8 +100,8 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     this.candidates = pool.candidates;
     this.weights = relativeWeights(pool.weights);
     this.total = countInFlight(pool.candidates);
-    this.loadFactor = options.loadFactor ?? DEFAULT_LOAD_FACTOR;
-    this.freeInFlight = options.freeInFlight ?? DEFAULT_FREE_IN_FLIGHT;
+    this.loadFactor = options.loadFactor;
+    this.freeInFlight = options.freeInFlight;
     const hashes = pool.candidates.map(({ hash }) => hash);
     this.ring = new Ring(hashes, pool.weights);
   }
@@ -93,7 +117,7 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     return this.walk(hash, fairShare, nowMs);
   }
 
-  /** Where the next hash of its key belongs that is free, then the next on the ring; one that has room before one that is full. */
+  /** Tries the owners of the key's next hashes, then the ring in order. Prefers an endpoint that has room to one that is full. */
   pickOther(request: PickRequest, nowMs: number, isFree: (candidate: C) => boolean): C | undefined {
     const hash = this.hashOf(request);
     const home = this.ring.locate(hash);
@@ -112,7 +136,7 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
   }
 
   private hashOf(request: PickRequest): number {
-    const key = this.options.keyOf(request);
+    const key = this.options.hashKey(request);
     return key === undefined ? finalMix(this.random() * TURN) : murmurHash(key);
   }
 
@@ -128,7 +152,7 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     return finalMix(jump < JUMPS ? hash ^ jump : this.random() * TURN);
   }
 
-  /** Whoever has room: the last resort of a pool that has hardly any. */
+  /** The next endpoint on the ring that has room: the last resort of a pool that is nearly full. */
   private walk(hash: number, fairShare: number, nowMs: number): C {
     const home = this.ring.locate(hash);
     for (let step = 0; step < this.ring.size; step++) {

@@ -1,13 +1,26 @@
 import type { Candidate } from '../candidate.js';
 import type { Picker, PickRequest } from '../picker.js';
+import type { PolicyDefinition } from '../policy-definition.js';
 import type { Pool } from '../pool.js';
+
+/** All calls to one endpoint while it lives. */
+export const pickFirst = {
+  name: 'pick_first',
+  usesWeight: false,
+  usesLoad: false,
+  // It would stay with an endpoint of the first page, and so would every other client.
+  needsWholeList: true,
+  connects: 'first',
+  options: {},
+  createPicker: (pool, _options, _context, previous) => new FirstChoice(pool, previous),
+} as const satisfies PolicyDefinition;
 
 /**
  * All calls to one endpoint while it lives: the one that had them so far, else the first of those that weigh most.
  *
- * Source: gRPC's pick_first (grpc/doc/load-balancing.md); which endpoint is first is the balancer's affair. Weights here
- * are what modifiers make of 1: what has nothing to divide goes by which is greater, so to the own zone before another,
- * and to one that has been there before one that has just joined.
+ * Source: gRPC's pick_first (grpc/doc/load-balancing.md); the balancer decides which endpoint is first. Each weight is
+ * 1 times what the modifiers make of it. This picker does not divide calls, it takes the greatest weight: the own zone before another
+ * zone, and an older endpoint before one that has just joined.
  */
 export class FirstChoice<C extends Candidate> implements Picker<C> {
   private readonly chosen: C;

@@ -1,4 +1,18 @@
+/** `least_request`: two choices by calls in flight. */
 import type { EndpointLoad } from '../load/endpoint-load.js';
+import type { PolicyDefinition } from '../policy-definition.js';
+import { PickTwo } from './pick-two.js';
+
+/** The less busy of two endpoints drawn at random; open streams count. */
+export const leastRequest = {
+  name: 'least_request',
+  usesWeight: true,
+  usesLoad: true,
+  needsWholeList: false,
+  connects: 'all',
+  options: {},
+  createPicker: (pool, _options, { random }) => new PickTwo(pool, leastRequestLoad, random),
+} as const satisfies PolicyDefinition;
 
 /**
  * The load `least_request` compares: calls in flight, open streams and refused calls included, per weight.

@@ -1,5 +1,41 @@
-import type { InFlightSum } from '../load/in-flight-sum.js';
-import type { LoadFunction } from './pick-two.js';
+/** `peak_ewma`: two choices by latency and calls in flight. */
+import { countInFlight, type InFlightSum } from '../load/in-flight-sum.js';
+import {
+  DEFAULT_DECAY_MS,
+  DEFAULT_FAILURE_PENALTY,
+  type PeakEwmaOptions,
+} from '../load/peak-ewma.js';
+import type { PolicyDefinition } from '../policy-definition.js';
+import { PickTwo, type LoadFunction } from './pick-two.js';
+
+/** As `least_request`, by expected latency times calls in flight: leaves slow and failing servers alone. */
+export const peakEwma = {
+  name: 'peak_ewma',
+  usesWeight: true,
+  usesLoad: true,
+  needsWholeList: false,
+  connects: 'all',
+  options: {
+    /**
+     * `peak_ewma`: time constant of the decay in milliseconds, 1 to 600,000: after it, 37 % of an old peak are left. Default 1000:
+     * a server that let a call wait 1 s where 1 ms is usual is tried again after 7 s.
+     */
+    decayMs: { kind: 'number', minimum: 1, maximum: 600_000, default: DEFAULT_DECAY_MS },
+    /**
+     * `peak_ewma`: how many times slower than itself an endpoint counts when all its recent calls failed, 0 to 1,000,000. Default
+     * 100. Below that the factor grows with the share of failures.
+     */
+    failurePenalty: {
+      kind: 'number',
+      minimum: 0,
+      maximum: 1_000_000,
+      default: DEFAULT_FAILURE_PENALTY,
+    },
+  },
+  latency: (options) => options,
+  createPicker: (pool, _options, { random }) =>
+    new PickTwo(pool, peakEwmaLoad(countInFlight(pool.candidates), pool.candidates.length), random),
+} as const satisfies PolicyDefinition<PeakEwmaOptions>;
 
 /**
  * The load `peak_ewma` compares: the latency to expect, times how crowded the endpoint is.

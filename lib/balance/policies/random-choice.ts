@@ -2,7 +2,19 @@ import type { Random } from '../../core/clock.js';
 import { AliasTable } from './alias-table.js';
 import type { Candidate } from '../candidate.js';
 import type { Picker } from '../picker.js';
+import type { PolicyDefinition } from '../policy-definition.js';
 import { relativeWeights, type Pool } from '../pool.js';
+
+/** Any endpoint. */
+export const randomChoice = {
+  name: 'random',
+  usesWeight: false,
+  usesLoad: false,
+  needsWholeList: false,
+  connects: 'all',
+  options: {},
+  createPicker: (pool, _options, context) => new RandomChoice(pool, context.random),
+} as const satisfies PolicyDefinition;
 
 /**
  * Each call goes to a candidate drawn at random, in proportion to the pool's weights.

@@ -6,12 +6,12 @@ import type { Picker } from '../picker.js';
  * Exact rotation: each candidate once per turn, in the order of the list.
  *
  * Source: gRPC's round_robin (grpc/doc/load-balancing.md), with the random start that keeps many clients from calling
- * the first endpoint first. Different here: the rotation goes on after whom the previous picker chose last, so a burst of
- * updates does not favour whoever comes first, and who joins behind the last one is next.
+ * the first endpoint first. Different here: the rotation goes on after the endpoint that the previous picker chose last. A burst
+ * of updates therefore does not favour the first endpoint, and an endpoint that joins behind the last one is next.
  */
 export class RoundRobin<C extends Candidate> implements Picker<C> {
   private cursor: number;
-  /** Who was called last, by this picker or the one it replaces. */
+  /** The candidate that this picker, or the one it replaces, chose last. */
   private last: C | undefined;
 
   /**
@@ -37,9 +37,9 @@ export class RoundRobin<C extends Candidate> implements Picker<C> {
     return candidate;
   }
 
-  /** The place in `candidates` where this rotation goes on; -1 if nobody of it is there. */
+  /** The place in `candidates` where this rotation goes on; -1 if `candidates` has none of its endpoints. */
   private nextOf(candidates: readonly C[]): number {
-    // Nearly always: then without a table.
+    // The usual case, which needs no table.
     const last = this.last === undefined ? -1 : placeOf(candidates, this.last);
     if (last >= 0) return (last + 1) % candidates.length;
     const soon = placeOf(candidates, this.candidates[this.cursor]!);

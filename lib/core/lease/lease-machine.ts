@@ -3,21 +3,49 @@
  * the registry answers, the next state leads back to "every wanted record is there, with our value, under our lease".
  * Pure: a step takes a state and an event and returns the next state and the effects as data; one runner performs them.
  */
-import { hasWanted, pause, proceed, retry, withdraw } from './lease-course.js';
-import { onFailed } from './lease-failure.js';
-import { recordsAfterLease, unwantedRecords, wantedRecord } from './lease-record.js';
-import { endsWithLease, type RecordObservation } from './record-observation.js';
-import { onRefused, onSynced } from './lease-sync.js';
+import {
+  forgetRefusals,
+  recordsAfterLease,
+  recordsPresumedGone,
+  refuseRecords,
+  unwantedRecords,
+  wantedRecord,
+} from './lease-record.js';
 import type {
+  HeldLease,
   LeaseContext,
+  LeaseEffect,
   LeaseEvent,
   LeaseMachine,
   LeasePhase,
   LeaseStep,
-} from './lease-state.js';
-import { emit, prepend, revoke, stay, stopped, sync } from './lease-steps.js';
+} from './lease-types.js';
+import {
+  backOff,
+  emit,
+  hasWanted,
+  pause,
+  prepend,
+  proceed,
+  retry,
+  retryDelayMs,
+  revoke,
+  stay,
+  stopped,
+  sync,
+  withdraw,
+} from './lease-transitions.js';
+import {
+  endsWithLease,
+  observeRecords,
+  type RecordObservation,
+  spareRecords,
+} from './record-observation.js';
 
-/** One step. Events that answer no request in flight are ignored. */
+type Syncing = Extract<LeasePhase, { name: 'syncing' }>;
+type Answer<Type extends LeaseEvent['type']> = Extract<LeaseEvent, { type: Type }>;
+
+/** One step. An answer is ignored if no request of its kind is in flight. */
 export function stepLease(
   machine: LeaseMachine,
   event: LeaseEvent,
@@ -45,50 +73,30 @@ export function stepLease(
       if (!('lease' in phase) || phase.lease === undefined) return stay(stopped(machine));
       return revoke(machine, phase.lease, 0, true);
     case 'timer':
-    case 'registry-back':
-      if (phase.name === 'resting' && event.type === 'timer') {
-        return sync(machine, phase.lease, 0, true, context);
-      }
+      if (phase.name === 'resting') return sync(machine, phase.lease, 0, true, context);
       return phase.name === 'backing-off'
         ? retry(machine, phase.lease, phase.attempt, context)
         : stay(machine);
     case 'registry-was-away': {
       if (phase.name === 'resting') return sync(machine, phase.lease, 0, true, context);
       if (!('attempt' in phase)) return stay(machine);
-      // How long it was away says nothing about how the next attempt ends. It has failed once.
+      // A long outage says nothing about the next attempt: its backoff begins anew, after one failure.
       const soon = { ...phase, attempt: Math.min(phase.attempt, 1) };
       return soon.name === 'backing-off'
         ? retry(machine, soon.lease, soon.attempt, context)
         : stay({ ...machine, phase: soon });
     }
-    case 'granted': {
-      if (phase.name !== 'granting') return stay(machine);
-      const { leaseId, ttlMs, at } = event;
-      const effects = [emit({ type: 'lease-granted', leaseId, ttlMs })];
-      const lease = { id: leaseId, ttlMs, renewedAt: at };
-      const after = { ...machine, expired: false };
-      const isFinal = phase.final === true;
-      // Nothing was written under it yet, so nothing has to be announced.
-      const isUseless = isFinal || !hasWanted(machine);
-      return prepend(
-        effects,
-        isUseless ? revoke(after, lease, 0, isFinal, []) : proceed(after, lease, context),
-      );
-    }
+    case 'granted':
+      return phase.name === 'granting'
+        ? onGranted(machine, event, phase.final === true, context)
+        : stay(machine);
     case 'synced':
       return phase.name === 'syncing' ? onSynced(machine, phase, event, context) : stay(machine);
     case 'refused':
       return phase.name === 'syncing' ? onRefused(machine, phase, event, context) : stay(machine);
-    case 'lease-gone': {
+    case 'lease-gone':
       if (phase.name === 'revoking') return onRevoked(machine, phase, new Map(), context);
-      if (phase.name !== 'syncing') return stay(machine);
-      const effects = [emit({ type: 'lease-lost', leaseId: phase.lease.id })];
-      const losses = machine.losses + 1;
-      const after = { ...machine, losses, records: recordsAfterLease(records) };
-      const isFresh = context.now - phase.lease.renewedAt < context.backoff.floorMs;
-      const isHasty = isFresh || losses > 1;
-      return prepend(effects, isHasty ? pause(after, context) : proceed(after, undefined, context));
-    }
+      return phase.name === 'syncing' ? onLeaseGone(machine, phase, context) : stay(machine);
     case 'revoked':
       return phase.name === 'revoking'
         ? onRevoked(machine, phase, event.observations ?? new Map(), context)
@@ -98,7 +106,7 @@ export function stepLease(
   }
 }
 
-/** Wishes changed: act now, or as soon as the request in flight is answered, or once the registry is back. */
+/** A wish changed: acts now, or once the request in flight is answered, or with the next attempt. */
 function onWish(machine: LeaseMachine, context: LeaseContext): LeaseStep {
   const { phase } = machine;
   if (phase.name === 'stopped') return stay(machine);
@@ -106,6 +114,79 @@ function onWish(machine: LeaseMachine, context: LeaseContext): LeaseStep {
   if (phase.name === 'idle') return proceed(dirty, undefined, context);
   if (phase.name === 'resting') return proceed(dirty, phase.lease, context);
   return stay(dirty);
+}
+
+function onGranted(
+  machine: LeaseMachine,
+  { leaseId, ttlMs, at }: Answer<'granted'>,
+  isFinal: boolean,
+  context: LeaseContext,
+): LeaseStep {
+  const effects = [emit({ type: 'lease-granted', leaseId, ttlMs })];
+  const lease = { id: leaseId, ttlMs, renewedAt: at };
+  const after = { ...machine, expired: false };
+  const isUseless = isFinal || !hasWanted(machine);
+  // No record was written under the lease yet, so a revocation announces none.
+  return prepend(
+    effects,
+    isUseless ? revoke(after, lease, 0, isFinal, []) : proceed(after, lease, context),
+  );
+}
+
+function onSynced(
+  machine: LeaseMachine,
+  phase: Syncing,
+  event: Answer<'synced'>,
+  context: LeaseContext,
+): LeaseStep {
+  const { after, lease, effects } = onAnswered(machine, phase, event, context);
+  return prepend(effects, proceed(after, lease, context));
+}
+
+/** Retries the refused records with backoff; the renewal of the lease, which the other records need, is in time. */
+function onRefused(
+  machine: LeaseMachine,
+  phase: Syncing,
+  event: Answer<'refused'>,
+  context: LeaseContext,
+): LeaseStep {
+  const { after, lease, effects } = onAnswered(machine, phase, event, context);
+  const delayMs = retryDelayMs(phase.attempt, lease, context);
+  const { records, events } = refuseRecords(after.records, event.refusals, delayMs);
+  const next = { name: 'backing-off', lease, attempt: phase.attempt + 1 } as const;
+  const step = backOff({ ...after, records }, next, delayMs, context);
+  return { machine: step.machine, effects: [...step.effects, ...effects, ...events.map(emit)] };
+}
+
+/** What an answered sync changes, whether or not the registry refused some of its records. */
+function onAnswered(
+  machine: LeaseMachine,
+  phase: Syncing,
+  { observations, at }: Answer<'synced' | 'refused'>,
+  context: LeaseContext,
+): {
+  readonly after: LeaseMachine;
+  readonly lease: HeldLease;
+  readonly effects: readonly LeaseEffect[];
+} {
+  const lease = phase.renew ? { ...phase.lease, renewedAt: at } : phase.lease;
+  const { records, events } = observeRecords(machine.records, observations, lease, context);
+  const effects = events.map(emit);
+  if (machine.interrupted) effects.unshift(emit({ type: 'lease-recovered', leaseId: lease.id }));
+  const losses = phase.renew ? 0 : machine.losses;
+  const spared = spareRecords(machine, observations, lease, context);
+  const after = { ...machine, records, spared, losses, expired: false, interrupted: false };
+  return { after, lease, effects };
+}
+
+function onLeaseGone(machine: LeaseMachine, { lease }: Syncing, context: LeaseContext): LeaseStep {
+  const losses = machine.losses + 1;
+  const after = { ...machine, losses, records: recordsAfterLease(machine.records) };
+  const isFresh = context.now - lease.renewedAt < context.backoff.floorMs;
+  return prepend(
+    [emit({ type: 'lease-lost', leaseId: lease.id })],
+    isFresh || losses > 1 ? pause(after, context) : proceed(after, undefined, context),
+  );
 }
 
 function onRevoked(
@@ -121,4 +202,45 @@ function onRevoked(
   if (phase.final) return { machine: stopped(machine), effects };
   const after = { ...machine, records: recordsAfterLease(machine.records) };
   return prepend(effects, proceed(after, undefined, context));
+}
+
+function onFailed(
+  machine: LeaseMachine,
+  { error, renewedAt, observations }: Answer<'failed'>,
+  context: LeaseContext,
+): LeaseStep {
+  const { phase } = machine;
+  if (phase.name !== 'granting' && phase.name !== 'syncing' && phase.name !== 'revoking') {
+    return stay(machine);
+  }
+  // After `stop` a failed revocation is not retried: the lease expires by itself.
+  if ('final' in phase && phase.final === true) return stay(stopped(machine));
+
+  const isRenewed = renewedAt !== undefined;
+  const held = 'lease' in phase ? phase.lease : undefined;
+  const lease = held !== undefined && isRenewed ? { ...held, renewedAt } : held;
+  const delayMs = retryDelayMs(phase.attempt, isRenewed ? lease : undefined, context);
+  const effects: LeaseEffect[] = [];
+  if (!machine.interrupted) {
+    effects.push(emit({ type: 'lease-unreachable', error, retryInMs: delayMs }));
+  }
+  let expired = machine.expired && !isRenewed;
+  let records = forgetRefusals(machine.records);
+  let { spared } = machine;
+  if (lease !== undefined && observations !== undefined) {
+    const observed = observeRecords(records, observations, lease, context);
+    records = observed.records;
+    spared = spareRecords(machine, observations, lease, context);
+    effects.push(...observed.events.map(emit));
+  }
+  if (lease !== undefined && !expired && context.now - lease.renewedAt > lease.ttlMs) {
+    expired = true;
+    // The registry may have kept the lease, as etcd does over a restart: `registered` is emitted if it has the records.
+    records = recordsPresumedGone(records);
+    effects.push(emit({ type: 'lease-expired', leaseId: lease.id }));
+  }
+  const after = { ...machine, records, spared, expired, interrupted: true };
+  const next = { name: 'backing-off', lease, attempt: phase.attempt + 1 } as const;
+  const step = backOff(after, next, delayMs, context);
+  return { machine: step.machine, effects: [...step.effects, ...effects] };
 }

@@ -1,16 +1,16 @@
 /**
- * One record held under a lease: how it stands, and what to ask the registry about it.
+ * One record held under a lease: its standing, and what to ask the registry about it.
  * Pure; the lease machine steps all records of a lease together.
  */
 import type { DiscoveryError } from '../discovery-error.js';
 import type { RegistrationEvent } from '../discovery-event.js';
 
 /**
- * How a record stands:
- * - `unwritten`: never written by us; a record found under its key is taken over.
- * - `held`: was there with our value and our lease when last looked at.
- * - `missing`: was ours, and is known or presumed to be gone, or not to say what it should.
- * - `contested`: another process wrote it; written again no earlier than `contestAt`.
+ * The standing of a record:
+ * - `unwritten`: we never wrote it; a record found under its key is taken over.
+ * - `held`: the last request found it with our value and our lease.
+ * - `missing`: it was ours, and is known or presumed to be gone, or to have another value than the wanted one.
+ * - `contested`: another process wrote it; we write it again at `contestAt` at the earliest.
  */
 export type RecordStanding =
   | { readonly name: 'unwritten' }
@@ -28,7 +28,7 @@ export type RecordStanding =
       readonly rival?: Rival;
     };
 
-/** Another process that claims our key: what it wrote there, before us or while we held it, and the lease it wrote that under. */
+/** Another process that claims our key: the value it wrote there, and the lease it wrote that under. */
 export interface Rival {
   readonly leaseId: string;
   readonly value: string;
@@ -37,32 +37,39 @@ export interface Rival {
 /** A record as the machine knows it. */
 export interface LeaseRecord {
   readonly value: string;
-  /** False once it is to be taken out. */
+  /** False: the caller wants it removed. */
   readonly wanted: boolean;
   readonly standing: RecordStanding;
-  /** It was told that the registry refuses it. */
+  /** `record-refused` was emitted, and the record was not accepted since. */
   readonly refused?: true;
 }
 
 /** The records of one lease by key. */
 export type LeaseRecords = ReadonlyMap<string, LeaseRecord>;
 
+/**
+ * Records by key that our lease gave up because another process had written them. That process may leave in its turn
+ * and give the record back to our lease, which other records keep alive; each keepalive removes such a record.
+ * `value`: what we wrote last. `until`: when it can no longer come back, in milliseconds of the machine's clock.
+ */
+export type SparedRecords = ReadonlyMap<string, { readonly value: string; readonly until: number }>;
+
 /** What to do about one key in a sync. */
 export interface RecordRequest {
   readonly key: string;
   readonly value: string;
   /**
-   * - `verify`: leave it when it is ours and right; write it when it is missing or ours with another value; report it when
+   * - `verify`: keep it if it is ours and right; write it if it is missing, or ours with another value; report it if
    *   it is another process's.
-   * - `claim`: as `verify`, but write it over another process's record too.
-   * - `remove`: delete it when it is ours.
+   * - `claim`: as `verify`, but also overwrite another process's record.
+   * - `remove`: delete it if it is ours.
    */
   readonly mode: 'verify' | 'claim' | 'remove';
-  /** Which process the record goes to instead of being deleted, in mode `remove`: one that claims the key too. */
+  /** In mode `remove`: the process that gets the record instead of a deletion, because it claims the key too. */
   readonly heir?: Rival;
 }
 
-/** A request that leaves the record in the registry. */
+/** A request that keeps the record in the registry. */
 export type HoldRequest = RecordRequest & { readonly mode: 'verify' | 'claim' };
 
 /** What a sync asks about each record. */
@@ -75,8 +82,8 @@ export function recordRequests(records: LeaseRecords, now: number): RecordReques
 }
 
 /**
- * The removals that are due when all records go. Those not written yet too: a write may be on its way, and a removal spares what is
- * not ours.
+ * The removal of every record. It includes records that count as unwritten: their first write may be in flight, and a
+ * removal spares records of other processes.
  */
 export function removalRequests(records: LeaseRecords): RecordRequest[] {
   return [...records].map(([key, record]) => removalRequest(key, record));
@@ -87,7 +94,14 @@ function removalRequest(key: string, { value, standing }: LeaseRecord): RecordRe
   return { key, value, mode: 'remove', ...(heir === undefined ? {} : { heir }) };
 }
 
-/** The other process that claims the key, as far as is known. */
+/** The removals of spared records that may have come back. A key that is among `records` again is not removed. */
+export function sparedRequests(spared: SparedRecords, records: LeaseRecords): RecordRequest[] {
+  return [...spared]
+    .filter(([key]) => !records.has(key))
+    .map(([key, { value }]) => ({ key, value, mode: 'remove' }));
+}
+
+/** The other process that claims the key, if one is known. */
 export function rivalOf(standing: RecordStanding): Rival | undefined {
   return standing.name === 'unwritten' ? undefined : standing.rival;
 }
@@ -104,7 +118,7 @@ function isClaimDue(standing: RecordStanding, now: number): boolean {
   );
 }
 
-/** The records after the registry refused some of them, by key, and what to tell. */
+/** The records after the registry refused some of them, by key, and the events to emit. */
 export function refuseRecords(
   records: LeaseRecords,
   refusals: ReadonlyMap<string, DiscoveryError>,
@@ -115,21 +129,21 @@ export function refuseRecords(
   for (const [key, error] of refusals) {
     const record = records.get(key);
     if (record === undefined) continue;
-    // It may stand there with an older value: in place is told when it says what it should.
+    // The registry may still have an older value: `registered` is emitted once it has the wanted one.
     after.set(key, { ...record, standing: missing(record), refused: true });
     if (record.refused !== true) events.push({ type: 'record-refused', key, error, retryInMs });
   }
   return { records: after, events };
 }
 
-/** The records while the registry does not answer: what it refuses after that is news again. */
-export function recordsUnheard(records: LeaseRecords): LeaseRecords {
+/** The records during an outage of the registry: the next refusal of each is reported again. */
+export function forgetRefusals(records: LeaseRecords): LeaseRecords {
   return new Map(
     [...records].map(([key, { value, wanted, standing }]) => [key, { value, wanted, standing }]),
   );
 }
 
-/** The records when their lease should have run out, and the registry does not say. */
+/** The records after their lease should have expired, while the registry does not answer. */
 export function recordsPresumedGone(records: LeaseRecords): LeaseRecords {
   return new Map(
     [...records].map(([key, record]) => [key, { ...record, standing: missing(record) }]),
@@ -137,15 +151,15 @@ export function recordsPresumedGone(records: LeaseRecords): LeaseRecords {
 }
 
 /**
- * A record that is wanted from now on, with this value. One that was to be taken out may be so already, or say that its server
- * leaves: it counts as missing, so that it is told when it is in place.
+ * A record that the caller wants from now on, with this value. After an unfinished removal the record may be deleted or
+ * marked as draining: it counts as missing, so that `registered` is emitted once it is in place again.
  */
 export function wantedRecord(known: LeaseRecord | undefined, value: string): LeaseRecord {
   if (known === undefined) return { value, wanted: true, standing: { name: 'unwritten' } };
   return { value, wanted: true, standing: known.wanted ? known.standing : missing(known) };
 }
 
-/** The records once some of them, by key, are to be taken out. */
+/** The records after the caller asked to remove some of them, by key. */
 export function unwantedRecords(records: LeaseRecords, keys: readonly string[]): LeaseRecords {
   const after = new Map(records);
   for (const key of keys) {
@@ -161,7 +175,7 @@ function missing({ standing }: LeaseRecord): RecordStanding {
   return { name: 'missing', contests, ...(rival === undefined ? {} : { rival }) };
 }
 
-/** The records when their lease is gone: the registry deleted them with it. */
+/** The records after their lease ended: the registry deleted them, so only the wanted ones remain, as missing. */
 export function recordsAfterLease(records: LeaseRecords): LeaseRecords {
   const remaining = new Map<string, LeaseRecord>();
   for (const [key, record] of records) {

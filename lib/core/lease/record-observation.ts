@@ -1,4 +1,4 @@
-/** What was found about the records of a lease, and what it makes of them. Pure, as the lease machine that it belongs to. */
+/** What a request found about the records of a lease, and how that changes their standing. Pure. */
 import { type BackoffPolicy, backoffDelayMs } from '../backoff.js';
 import type { Random } from '../clock.js';
 import type { RegistrationEvent } from '../discovery-event.js';
@@ -10,6 +10,7 @@ import {
   type RecordStanding,
   type Rival,
   rivalOf,
+  type SparedRecords,
 } from './lease-record.js';
 
 /** What a request found for one key. */
@@ -17,26 +18,26 @@ export type RecordObservation =
   | { readonly name: 'held' }
   | {
       readonly name: 'written';
-      /** Another process's record that stood there. */
+      /** The other process's record that was replaced. */
       readonly displaced: Rival | undefined;
-      /** It stood there under our lease, with an older value. */
+      /** Our own record was replaced: it was under our lease, with an older value. */
       readonly updated: boolean;
     }
   | {
       readonly name: 'foreign';
       readonly value: string;
-      /** The lease it stands under; absent where it was gone again. */
+      /** The lease of the record; absent if the record was deleted meanwhile. */
       readonly leaseId?: string;
-      /** It came between a look at the key and our write; else the key was only looked at. */
+      /** True: we tried to write the key, and lost. False: we only read it. */
       readonly contested: boolean;
     }
-  /** It is out. */
+  /** The record was deleted. */
   | { readonly name: 'removed' }
-  /** To be removed, and not ours: another process's record stands there, and was left alone. */
+  /** We wanted to remove it, and found another process's record, which we kept. */
   | { readonly name: 'spared' };
 
 /** What the meaning of an observation depends on. */
-export interface RecordContext {
+interface RecordContext {
   readonly now: number;
   readonly random: Random;
   readonly backoff: BackoffPolicy;
@@ -44,8 +45,8 @@ export interface RecordContext {
   readonly ttlMs: number;
 }
 
-/** The record after it was looked at (`undefined`: it is out), and what to tell. */
-export function observeRecord(
+/** The record after an observation (`undefined`: it was removed), and the events to emit. */
+function observeRecord(
   key: string,
   record: LeaseRecord,
   observation: RecordObservation,
@@ -56,7 +57,7 @@ export function observeRecord(
 } {
   const { value, wanted } = record;
   if (observation.name === 'removed' || observation.name === 'spared') {
-    // Wanted again while the removal was in flight: it starts anew.
+    // The caller wants it again since the removal was sent: it starts anew.
     const again: LeaseRecord = { value, wanted, standing: { name: 'unwritten' } };
     return {
       record: wanted ? again : undefined,
@@ -88,7 +89,7 @@ export function observeRecord(
       return become(standing, before.name === 'held' ? [] : [registered]);
     }
     case 'foreign': {
-      // Only looked at again: it is known, and keepalives must not put off the next attempt.
+      // A keepalive reads a known conflict again: that must not delay the next attempt.
       if (before.name === 'contested' && !observation.contested) return become(before, []);
       const delayMs =
         contests === 0 ? 0 : backoffDelayMs(context.backoff, contests, context.random);
@@ -103,7 +104,7 @@ export function observeRecord(
     }
     case 'written': {
       const { displaced } = observation;
-      // What wrote it may be alive, and not have looked yet.
+      // The process that wrote it may be alive and may not have noticed yet.
       const rival = (displaced && rivalFrom(displaced)) ?? known;
       const standing: RecordStanding = {
         name: 'held',
@@ -129,7 +130,7 @@ function withRival(rival: Rival | undefined): { readonly rival?: Rival } {
   return rival === undefined ? {} : { rival };
 }
 
-/** The process that wrote a foreign record, unless the record has no lease, or it says itself that its server leaves. */
+/** The process that wrote a foreign record; `undefined` if the record has no lease, is no endpoint, or is draining. */
 function rivalFrom({
   value,
   leaseId = NO_LEASE,
@@ -142,21 +143,18 @@ function rivalFrom({
   return { leaseId, value };
 }
 
-/** How etcd writes that a key has no lease. */
+/** The lease id that etcd reports for a key without a lease. */
 const NO_LEASE = '0';
 
 /**
- * How long a record has to be held until an old conflict is over, in milliseconds: longer than a rival takes to find out that it lost,
- * and to wait. Else both would begin anew for ever, without a pause.
+ * How long a record has to be held until an old conflict is over, in milliseconds. It is longer than a rival needs to
+ * notice that it lost and to back off; with a shorter time both processes would restart the conflict without backoff.
  */
-export function conflictMemoryMs({
-  backoff,
-  ttlMs,
-}: Pick<RecordContext, 'backoff' | 'ttlMs'>): number {
+function conflictMemoryMs({ backoff, ttlMs }: Pick<RecordContext, 'backoff' | 'ttlMs'>): number {
   return 2 * backoff.capMs + ttlMs;
 }
 
-/** All records after some of them were looked at, and what to tell. */
+/** All records after observations of some of them, and the events to emit. */
 export function observeRecords(
   records: LeaseRecords,
   observations: ReadonlyMap<string, RecordObservation>,
@@ -181,7 +179,25 @@ export function observeRecords(
   return { records: after, events };
 }
 
-/** Whether the lease's end takes this record out. `seen`: what the request found that came before it. */
+/**
+ * The spared records after a request. A record that another process holds at its removal stays among them until that
+ * process has forgotten our claim, which its own keepalive does at the latest one time to live later.
+ */
+export function spareRecords(
+  { spared, records }: { readonly spared: SparedRecords; readonly records: LeaseRecords },
+  observations: ReadonlyMap<string, RecordObservation>,
+  { ttlMs }: { readonly ttlMs: number },
+  { now, backoff }: Pick<RecordContext, 'now' | 'backoff'>,
+): SparedRecords {
+  const until = now + conflictMemoryMs({ backoff, ttlMs }) + ttlMs;
+  const after = new Map([...spared].filter(([, record]) => record.until > now));
+  for (const [key, { value, wanted }] of records) {
+    if (!wanted && observations.get(key)?.name === 'spared') after.set(key, { value, until });
+  }
+  return after;
+}
+
+/** Whether the end of the lease removes this record. `seen`: what the request found before it revoked the lease. */
 export function endsWithLease(
   { standing }: LeaseRecord,
   seen: RecordObservation | undefined,

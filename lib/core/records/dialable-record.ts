@@ -1,4 +1,4 @@
-/** Values of a registry as clients use them: an endpoint that can be dialled, or why the value is left out. */
+/** Reads a registry's values for clients: an endpoint that can be dialled, or why lists leave the value out. */
 import { parseAddress } from '../address.js';
 import { decodeEndpoint } from './endpoint-codec.js';
 import { endpointAddress } from './endpoint-address.js';
@@ -8,13 +8,13 @@ import type { IgnoredRecord } from './ignored-records.js';
 import { decodeGoUtf8 } from './go-utf8.js';
 import { printableBeginning } from '../printable-text.js';
 
-/** The outcome of reading a value that is to be dialled. */
-export type DialableRecord =
+/** An endpoint, or why the value is left out. */
+type DialableRecord =
   { readonly ok: true; readonly endpoint: Endpoint } | ({ readonly ok: false } & IgnoredRecord);
 
 /**
- * Reads a value as `decodeEndpoint` does, and refuses what no client can dial. Values in the formats of other registries are
- * recognised, so that the reason names their writer.
+ * Reads a value as `decodeEndpoint` does, and refuses endpoints that no client can dial. It recognises the formats of
+ * other frameworks, so that the reason names the writer.
  */
 export function decodeDialableRecord(value: Uint8Array | string): DialableRecord {
   const decoded = decodeEndpoint(value);
@@ -26,8 +26,8 @@ export function decodeDialableRecord(value: Uint8Array | string): DialableRecord
     : { ok: false, kind: 'no-record', reason: decoded.reason };
 }
 
-/** Why an address cannot be dialled, for messages: `Addr "127.0.0.1" has no port`. Precondition: it cannot. */
-export function whyUndialable(address: string): string {
+/** Why an address cannot be dialled: `Addr "127.0.0.1" has no port`. Precondition: it cannot be dialled. */
+function whyUndialable(address: string): string {
   if (address === '') return 'Addr is missing or empty';
   const shown = `Addr "${printableBeginning(address, 100)}"`;
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(address)) {

@@ -1,9 +1,18 @@
 /**
- * What this library adds to a record: its field `Discovery`, beside `Metadata`. Go's decoder ignores fields that it does not
- * know, while a map in `Metadata` ends the processes of several versions of grpc-go.
+ * The field `Discovery` that this library adds to a record, beside `Metadata`. Go's decoder ignores unknown fields, while
+ * a map in `Metadata` crashes processes with several versions of grpc-go.
  */
+import type { ValueReader } from '../values/value-reader.js';
+import {
+  BOOLEAN,
+  FIELDS,
+  numberAbove0,
+  numberWithin,
+  TEXT,
+  type ValueRule,
+} from '../values/value-rule.js';
 
-/** The fields of `Discovery`. A field that is absent is not said. */
+/** The fields of `Discovery`. All are optional. */
 export interface DiscoveryFields {
   /** Share of calls relative to the other endpoints, above 0, up to 1,000,000. */
   readonly weight?: number;
@@ -11,93 +20,53 @@ export interface DiscoveryFields {
   readonly version?: string;
   /** The zone (failure domain) that the server runs in; not empty. */
   readonly zone?: string;
-  /** The age at which the server leaves its connections, in milliseconds, 100–86,400,000. */
+  /** The age at which the server closes a connection, in milliseconds, 100–86,400,000. */
   readonly maxConnectionAgeMs?: number;
-  /** True: the server leaves, and its record is deleted next. */
+  /** True: the server is shutting down, and its record will be deleted next. */
   readonly draining?: boolean;
 }
 
-/** Why a value is not {@link DiscoveryFields}. */
-export interface DiscoveryFault {
-  /** The field at fault; `undefined`: the value as a whole. */
-  readonly field: string | undefined;
-  readonly value: unknown;
-  readonly allowed: string;
-}
+/** A weight, the option's and a record's alike. */
+export const WEIGHT = numberAbove0(1_000_000);
 
-const MAX_WEIGHT = 1_000_000;
-const SHORTEST_CONNECTION_AGE_MS = 100;
-const LONGEST_CONNECTION_AGE_MS = 86_400_000;
+const CONNECTION_AGE = numberWithin(100, 86_400_000, 'milliseconds');
 
-/** What a weight may be, for error messages. */
-export const WEIGHT_ALLOWED = `a number above 0, up to ${MAX_WEIGHT}`;
-
-/** Whether a value is a weight, the option's and a record's alike. */
-export function isWeight(value: unknown): value is number {
-  return typeof value === 'number' && value > 0 && value <= MAX_WEIGHT;
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
-}
-
-function isConnectionAge(value: unknown): value is number {
-  return (
-    typeof value === 'number' &&
-    value >= SHORTEST_CONNECTION_AGE_MS &&
-    value <= LONGEST_CONNECTION_AGE_MS
-  );
-}
-
-const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
-
-type Rule = readonly [fits: (value: unknown) => boolean, allowed: string];
-
-const RULES: { readonly [Field in keyof DiscoveryFields]-?: Rule } = {
-  weight: [isWeight, WEIGHT_ALLOWED],
-  version: [isText, 'a non-empty string'],
-  zone: [isText, 'a non-empty string'],
-  maxConnectionAgeMs: [
-    isConnectionAge,
-    `milliseconds from ${SHORTEST_CONNECTION_AGE_MS} to ${LONGEST_CONNECTION_AGE_MS}`,
-  ],
-  draining: [isBoolean, 'true or false'],
+const RULES: {
+  readonly [Field in keyof DiscoveryFields]-?: ValueRule<NonNullable<DiscoveryFields[Field]>>;
+} = {
+  weight: WEIGHT,
+  version: TEXT,
+  zone: TEXT,
+  maxConnectionAgeMs: CONNECTION_AGE,
+  draining: BOOLEAN,
 };
 
 /**
- * The `Discovery` of a record, which any program may have written. A field of another type or out of its bounds counts as not
- * said, as do fields of later versions; `undefined` for what is no object, and so not this library's.
+ * The `Discovery` of a record, which any program may have written. Fields with a wrong type or value, and unknown
+ * fields, are ignored. Returns `undefined` if the value is not an object, so not from this library.
  */
 export function readDiscovery(value: unknown): DiscoveryFields | undefined {
-  if (!isObject(value)) return undefined;
-  const { weight, version, zone, maxConnectionAgeMs, draining } = value;
+  const given = FIELDS.read(value);
+  if (given === undefined) return undefined;
+  const weight = WEIGHT.read(given['weight']);
+  const version = TEXT.read(given['version']);
+  const zone = TEXT.read(given['zone']);
+  const maxConnectionAgeMs = CONNECTION_AGE.read(given['maxConnectionAgeMs']);
   return {
-    ...(isWeight(weight) ? { weight } : {}),
-    ...(isText(version) ? { version: version.toWellFormed() } : {}),
-    ...(isText(zone) ? { zone: zone.toWellFormed() } : {}),
-    ...(isConnectionAge(maxConnectionAgeMs) ? { maxConnectionAgeMs } : {}),
-    ...(draining === true ? { draining } : {}),
+    ...(weight === undefined ? {} : { weight }),
+    ...(version === undefined ? {} : { version: version.toWellFormed() }),
+    ...(zone === undefined ? {} : { zone: zone.toWellFormed() }),
+    ...(maxConnectionAgeMs === undefined ? {} : { maxConnectionAgeMs }),
+    ...(given['draining'] === true ? { draining: true } : {}),
   };
 }
 
-/** What is wrong with fields that a user wrote; `undefined`: nothing. Names that no version knows are wrong too. */
-export function discoveryFault(value: unknown): DiscoveryFault | undefined {
-  const names = Object.keys(RULES);
-  if (!isObject(value)) {
-    return { field: undefined, value, allowed: `an object with ${names.join(', ')}` };
-  }
-  for (const [field, given] of Object.entries(value)) {
-    const rule = Object.hasOwn(RULES, field) ? RULES[field as keyof DiscoveryFields] : undefined;
-    if (rule === undefined) {
-      return { field, value: given, allowed: `none; discovery has ${names.join(', ')}` };
-    }
-    const [fits, allowed] = rule;
-    if (given !== undefined && !fits(given)) return { field, value: given, allowed };
-  }
-  return undefined;
+/** Checks fields that a user wrote. Names that no version knows are refused; a field that is `undefined` is not set. */
+export function checkDiscovery(reader: ValueReader, name: string, value: unknown): void {
+  reader.record(name, value, RULES);
 }
 
-/** Whether two records say the same in `Discovery`; one without differs from one that says nothing there. */
+/** Whether two records have the same `Discovery`. An absent one differs from an empty one. */
 export function sameDiscovery(
   left: DiscoveryFields | undefined,
   right: DiscoveryFields | undefined,
@@ -110,8 +79,4 @@ export function sameDiscovery(
     left.maxConnectionAgeMs === right.maxConnectionAgeMs &&
     left.draining === right.draining
   );
-}
-
-function isObject(value: unknown): value is { readonly [field: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

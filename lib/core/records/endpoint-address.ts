@@ -1,11 +1,11 @@
-/** The address of an endpoint, taken apart once: every update of a list asks for it, and it never changes. */
+/** Parses the address of an endpoint once: every update of a list needs it, and it never changes. */
 import { type DialAddress, parseAddress } from '../address.js';
 import type { Endpoint } from './endpoint.js';
 
-/** `null`: it could not be dialled. */
+/** `null`: a client cannot dial the address. */
 const parsed = new WeakMap<Endpoint, DialAddress | null>();
 
-/** What a client dials; `undefined` for an address that it could not. */
+/** The address that a client dials; `undefined` if it cannot. */
 export function endpointAddress(endpoint: Endpoint): DialAddress | undefined {
   const known = parsed.get(endpoint);
   if (known !== undefined) return known ?? undefined;

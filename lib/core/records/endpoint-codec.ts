@@ -1,6 +1,6 @@
 /**
  * The record format of Go's `go.etcd.io/etcd/client/v3/naming/endpoints`: `{"Op":0,"Addr":"host:port","Metadata":null}`.
- * What Go writes we read, and the other way round; what Go rejects we reject. What this library adds is one more field,
+ * We read what Go writes and reject what Go rejects, and Go reads what we write. This library adds one field,
  * `Discovery`, which Go ignores.
  */
 import { type DiscoveryFields, readDiscovery } from './discovery-fields.js';
@@ -9,14 +9,14 @@ import { encodeGoJson, MAX_JSON_NESTING } from './go-json.js';
 import { endOfString, hasFiniteNumbers, isTooDeep, wellFormedJson } from './go-json-source.js';
 import { decodeGoUtf8 } from './go-utf8.js';
 
-/** The outcome of reading a value: an endpoint, or why it is none. */
+/** An endpoint, or why the value is not a record. */
 export type DecodedEndpoint =
   | { readonly ok: true; readonly endpoint: Endpoint }
   | { readonly ok: false; readonly reason: string };
 
 /**
- * The value Go's `endpoints.Manager` writes for this endpoint, byte for byte where it has no `discovery`; else with that field behind
- * the others. Fields of `discovery` that no reader would take are left out.
+ * The value that Go's `endpoints.Manager` writes for this endpoint, byte for byte; `discovery`, if there is one, follows
+ * as one more field. Invalid fields of `discovery` are left out.
  *
  * @throws DiscoveryError `INVALID_RECORD` when the metadata has no JSON form
  */
@@ -35,22 +35,22 @@ function encodeDiscovery(discovery: DiscoveryFields): string {
 
 /**
  * Reads a value as Go's `json.Unmarshal` into `endpoints.Endpoint` does: `Op` is checked and ignored, unknown fields are
- * ignored, names match in any case and the last one wins, a missing `Addr` is `""`. Each byte of invalid UTF-8 and each half of a
- * surrogate pair becomes U+FFFD.
- * `Discovery` never makes a record invalid, as it does not for Go: one that is no object counts as absent.
+ * ignored, names match in any case and the last one wins, a missing `Addr` is `""`. Each byte of invalid UTF-8 and each
+ * lone surrogate becomes U+FFFD.
+ * `Discovery` never makes a record invalid, as in Go: if it is not an object, it counts as absent.
  */
 export function decodeEndpoint(value: Uint8Array | string): DecodedEndpoint {
   const text = wellFormedJson(typeof value === 'string' ? value : decodeGoUtf8(value));
   return decodePlain(text) ?? decodeAny(text);
 }
 
-/** What stands between metadata and `Discovery` in the records that `encodeEndpoint` writes. */
+/** The text between metadata and `Discovery` in the records that `encodeEndpoint` writes. */
 const DISCOVERY = ',"Discovery":';
 
-/** What `encodeEndpoint` and Go's `endpoints.Manager` write, up to the metadata, and with nothing to unescape. */
+/** The usual form up to the metadata, as `encodeEndpoint` and Go's `endpoints.Manager` write it, without escapes. */
 const PLAIN = /^\{"Op":[01],"Addr":"([^"\\\p{Cc}\p{Cs}]*)","Metadata":/u;
 
-/** Reads a record in the usual form, many times faster; `undefined` for all others, valid or not. */
+/** Reads a record in the usual form, many times faster. Returns `undefined` for all others, valid or not. */
 function decodePlain(text: string): DecodedEndpoint | undefined {
   const [head, address] = PLAIN.exec(text) ?? [];
   if (head === undefined || address === undefined || !text.endsWith('}')) return undefined;
@@ -58,7 +58,7 @@ function decodePlain(text: string): DecodedEndpoint | undefined {
   if (source === 'null') return { ok: true, endpoint: { address, metadata: null } };
   const split = source.lastIndexOf(DISCOVERY);
   try {
-    // Each valid as one value: nothing follows that would be another member, and the name stands in no value.
+    // If each part parses as one value, no other member follows, and the name is not inside a value.
     const metadataSource = split < 0 ? source : source.slice(0, split);
     const metadata = JSON.parse(metadataSource) as JsonValue;
     const added: unknown =
@@ -95,7 +95,7 @@ function decodeAny(text: string): DecodedEndpoint {
         if (typeof parsed !== 'string' && parsed !== null) {
           return invalid(`Addr is ${clip(source)}; allowed: a string`);
         }
-        // As in Go, null leaves the field as it is.
+        // As in Go, null does not change the field.
         if (parsed !== null) address = parsed;
         break;
       }
@@ -126,7 +126,7 @@ function invalid(reason: string): DecodedEndpoint {
   return { ok: false, reason };
 }
 
-/** As much of a value as a reason needs: reasons are logged and kept. */
+/** The beginning of a value, for a reason: reasons are logged and kept in memory. */
 function clip(source: string): string {
   return source.length > MAX_QUOTED_CHARACTERS
     ? `${source.slice(0, MAX_QUOTED_CHARACTERS)}…`
@@ -140,8 +140,8 @@ function isGoUint8(source: string): boolean {
 }
 
 /**
- * Names and source texts of the members of a JSON object, in order and with duplicates, which `JSON.parse` alone does
- * not tell. Precondition: `text` is a valid JSON object.
+ * Names and source texts of the members of a JSON object, in order and with duplicates, which `JSON.parse` does not
+ * report. Precondition: `text` is a valid JSON object.
  */
 function* topLevelMembers(text: string): Generator<[name: string, source: string]> {
   let depth = 0;

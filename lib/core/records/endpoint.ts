@@ -1,7 +1,7 @@
-/** An endpoint: one address at which a service can be called, and what its record says about it. */
-import { type DiscoveryFields, isWeight } from './discovery-fields.js';
+/** An endpoint: one address of a service, and the fields of its record. */
+import { type DiscoveryFields, WEIGHT } from './discovery-fields.js';
 
-/** A value as Go's `encoding/json` and ours agree on it. `bigint` is written as a JSON integer. */
+/** A JSON value. `bigint` is written as a JSON integer. */
 export type JsonValue =
   | null
   | boolean
@@ -16,63 +16,62 @@ export interface Endpoint {
   /** `host:port`, `[ipv6]:port` or `unix:path`, as a client dials it. */
   readonly address: string;
   /**
-   * The `Metadata` of the record, as Go wrote or will read it: `null`, or what the server's user gave, usually a flat object. Where
-   * there is no `discovery`, `weight`, `version` and `zone` in it are read (`endpointWeight` and so on).
+   * The `Metadata` of the record, as Go wrote or will read it: `null`, or the user's value, usually a flat object. Without a
+   * `discovery`, its `weight`, `version` and `zone` are read (`endpointWeight` and so on).
    */
   readonly metadata: JsonValue;
-  /** The `Discovery` of the record: what this library adds. Where it is there, the whole of it counts, and nothing of `metadata`. */
+  /** The `Discovery` of the record, which this library adds. If present, it replaces the fields in `metadata`. */
   readonly discovery?: DiscoveryFields;
   /**
-   * Changes when another process (or the same one, after it had lost its registration) stands behind the address; `undefined`
-   * where the registry cannot tell. On etcd the lease of the record.
+   * Identifies the process at the address: it changes when another process, or the same one after it lost its
+   * registration, registers the address. `undefined` if the registry cannot tell. On etcd it is the record's lease.
    */
   readonly incarnation?: string;
 }
 
-/** The weight of an endpoint that does not say: 1. */
+/** The weight of an endpoint without a valid weight: 1. */
 export const DEFAULT_WEIGHT = 1;
 
 /**
- * An endpoint's share of calls relative to the others, above 0, up to 1,000,000; {@link DEFAULT_WEIGHT} where its record says none
- * or one out of these bounds. In `metadata` a number in a string counts too: a Go server may hold a `map[string]string` there.
+ * An endpoint's share of calls relative to the others, above 0, up to 1,000,000; {@link DEFAULT_WEIGHT} if its record has
+ * none or an invalid one. In `metadata` a number in a string counts too, for Go servers with a `map[string]string`.
  */
 export function endpointWeight(endpoint: Endpoint): number {
-  const weight = saidOf(endpoint, 'weight', numberOf);
-  return isWeight(weight) ? weight : DEFAULT_WEIGHT;
+  return WEIGHT.read(fieldOf(endpoint, 'weight', numberOf)) ?? DEFAULT_WEIGHT;
 }
 
-/** The zone (failure domain) an endpoint says it runs in, if any. */
+/** The zone (failure domain) of an endpoint, if its record has one. */
 export function endpointZone(endpoint: Endpoint): string | undefined {
-  return saidOf(endpoint, 'zone', textOf);
+  return fieldOf(endpoint, 'zone', textOf);
 }
 
-/** The version an endpoint says it runs, if any. */
+/** The version that an endpoint runs, if its record has one. */
 export function endpointVersion(endpoint: Endpoint): string | undefined {
-  return saidOf(endpoint, 'version', textOf);
+  return fieldOf(endpoint, 'version', textOf);
 }
 
 /**
- * The age at which an endpoint's server leaves its connections, in milliseconds, 100–86,400,000, if it says so in `discovery`: a client
- * that renews its connections before loses no call to that.
+ * The age at which an endpoint's server closes a connection, in milliseconds, 100–86,400,000, if its `discovery` has one.
+ * A client that replaces its connections earlier loses no call.
  */
 export function endpointConnectionAgeMs({ discovery }: Endpoint): number | undefined {
   return discovery?.maxConnectionAgeMs;
 }
 
 /**
- * Whether the server behind an endpoint has said in `discovery` that it leaves: its record is deleted next, and counts as gone already.
- * A field of that name in `metadata` is the user's own and says nothing.
+ * Whether the server of an endpoint has announced its shutdown in `discovery`. Its record will be deleted next, and counts
+ * as removed already. A field `draining` in `metadata` is the user's own and has no effect.
  */
 export function isDraining({ discovery }: Endpoint): boolean {
   return discovery?.draining === true;
 }
 
-/** The endpoint as its record says it once its server is about to leave. */
+/** The endpoint with the announcement that its server is shutting down. */
 export function drainingEndpoint(endpoint: Endpoint): Endpoint {
   return { ...endpoint, discovery: { ...endpoint.discovery, draining: true } };
 }
 
-/** One field of an endpoint's metadata, `undefined` where there is none. */
+/** One field of an endpoint's metadata, `undefined` if there is none. */
 export function metadataField(endpoint: Endpoint, name: string): JsonValue | undefined {
   const { metadata } = endpoint;
   if (metadata === null || typeof metadata !== 'object' || Array.isArray(metadata))
@@ -82,8 +81,8 @@ export function metadataField(endpoint: Endpoint, name: string): JsonValue | und
     : undefined;
 }
 
-/** What the record says under a name: in `discovery` where it has that, else in `metadata`. */
-function saidOf<Field extends 'weight' | 'version' | 'zone'>(
+/** A field of the record: from `discovery` if the record has one, else from `metadata`. */
+function fieldOf<Field extends 'weight' | 'version' | 'zone'>(
   endpoint: Endpoint,
   name: Field,
   inMetadata: (value: JsonValue | undefined) => DiscoveryFields[Field],

@@ -1,6 +1,6 @@
 /**
- * Records of other frameworks under a prefix of ours, recognised by their fields: whoever mixes them learns which framework wrote
- * what, and not only that it cannot be read. They are not dialled: they say other things in other words.
+ * Recognises records of other frameworks under our prefix by their fields, so that the operator learns which framework
+ * wrote them. Clients do not dial them, because their fields have other meanings.
  */
 import { parseAddress } from '../address.js';
 import type { IgnoredKind, IgnoredRecord } from './ignored-records.js';
@@ -8,7 +8,7 @@ import { printableBeginning } from '../printable-text.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** How the JSON of a framework is told from others, and which field says where its server is. */
+/** How to recognise the JSON of each framework, and which field has the address of the server. */
 const FORMATS: readonly {
   readonly kind: IgnoredKind;
   readonly place: string;
@@ -33,7 +33,10 @@ const FORMATS: readonly {
   },
 ];
 
-/** Which framework wrote a value, and what it says; `undefined` where none is recognised. Precondition: it is no record of ours. */
+/**
+ * Which framework wrote a value, and its address field. `undefined` if none is recognised. Precondition: the value is not
+ * a record of ours.
+ */
 export function foreignRecord(text: string): IgnoredRecord | undefined {
   // go-zero writes the bare address.
   if (parseAddress(text.trim()) !== undefined) {
@@ -48,10 +51,10 @@ export function foreignRecord(text: string): IgnoredRecord | undefined {
   return { kind, reason: `its ${place} is ${shown}` };
 }
 
-/** Most elements of a list that are shown. */
+/** How many elements of a list a reason shows at most. */
 const MOST_SHOWN = 5;
 
-/** A value of another program, for messages. It looks two levels deep: such a value may be nested deeper than the call stack. */
+/** A value of another program as text. It reads two levels, because the value may be nested deeper than the call stack. */
 function describe(value: unknown): string {
   if (!Array.isArray(value)) return describeShallow(value);
   const shown = value.slice(0, MOST_SHOWN).map((element: unknown) => {

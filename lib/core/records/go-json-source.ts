@@ -1,4 +1,4 @@
-/** What Go's `encoding/json` sees in a JSON text and `JSON.parse` does not say. */
+/** Properties of a JSON text that Go's `encoding/json` checks and `JSON.parse` does not report. */
 import { MAX_JSON_NESTING } from './go-json.js';
 
 /** Whether JSON is nested deeper than Go reads. Precondition: `text` is valid JSON. */
@@ -15,7 +15,7 @@ export function isTooDeep(text: string): boolean {
   return false;
 }
 
-/** Where the string literal that begins at `start` has its closing quote. */
+/** The index of the closing quote of the string literal that begins at `start`. */
 export function endOfString(text: string, start: number): number {
   let index = start + 1;
   for (; text[index] !== '"'; index++) if (text[index] === '\\') index++;
@@ -23,8 +23,8 @@ export function endOfString(text: string, start: number): number {
 }
 
 /**
- * The text with every half of a surrogate pair, raw or as an escape, replaced by U+FFFD; all else stays as it is. Done to the source, so that
- * names and values are the same at any depth.
+ * The text with every lone surrogate, raw or escaped, replaced by U+FFFD. Working on the source treats names and values
+ * alike, at any depth.
  */
 export function wellFormedJson(text: string): string {
   const raw = text.toWellFormed();
@@ -35,13 +35,13 @@ export function wellFormedJson(text: string): string {
 }
 
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
-/** Whole pairs, halves (captured), and all other escapes, so that a backslash is never taken for the beginning of another one. */
+/** Pairs, lone surrogates (captured), and all other escapes, so that no match begins in the middle of an escape. */
 const ESCAPES =
   /\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(\\u[dD][89a-fA-F][\da-fA-F]{2})|\\[^]/g;
 
 /**
- * Whether a float64 holds every number of a JSON text, also of members that a later one of the same name replaces: Go converts them
- * all. Precondition: `source` is valid JSON.
+ * Whether every number of a JSON text is in the range of a float64. Members that a later one of the same name replaces
+ * count too, because Go converts them all. Precondition: `source` is valid JSON.
  */
 export function hasFiniteNumbers(source: string): boolean {
   if (!LARGE_NUMBER.test(source)) return true;
@@ -59,6 +59,6 @@ export function hasFiniteNumbers(source: string): boolean {
   return true;
 }
 
-/** What a number has to have to be too large: an exponent, or 309 digits. */
+/** A number is too large only if it has an exponent or 309 digits. */
 const LARGE_NUMBER = /\d[eE]\+?\d|\d{309}/;
 const NUMBER = /-?\d[\d.eE+-]*/y;

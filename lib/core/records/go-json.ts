@@ -14,11 +14,11 @@ export const MAX_JSON_NESTING = 10_000;
  * Encodes a value the way Go encodes the same value held in an `interface{}`: object keys sorted by their UTF-8 bytes,
  * `<`, `>`, `&`, U+2028 and U+2029 escaped, lone surrogates replaced by U+FFFD, `bigint` as an integer.
  *
- * @throws DiscoveryError `INVALID_RECORD` for NaN, infinities, anything that is not JSON (functions, symbols, dates, maps, ...), and
- *   what would be nested too deeply in a record for Go to read it, as everything is that holds itself
+ * @throws DiscoveryError `INVALID_RECORD` for NaN, infinities, anything that is not JSON (functions, symbols, dates, maps,
+ *   ...), and values that Go could not read in a record because they are nested too deeply or contain themselves
  */
 export function encodeGoJson(value: JsonValue): string {
-  // A stack of our own: what is allowed is deeper than the call stack. A string on it is finished text.
+  // An explicit stack, because the allowed nesting is deeper than the call stack. A string on it is finished text.
   const pending: (Nested | string)[] = [{ value, depth: 1 }];
   let text = '';
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -35,7 +35,7 @@ export function encodeGoJson(value: JsonValue): string {
 
 interface Nested {
   readonly value: JsonValue;
-  /** How many containers stand around and at the value. */
+  /** The nesting level of the value, if it is a container; 1 for the outermost one. */
   readonly depth: number;
 }
 
@@ -43,7 +43,7 @@ function containerParts(
   value: Extract<JsonValue, object>,
   depth: number,
 ): readonly (Nested | string)[] {
-  // The record itself is one level.
+  // The record around the metadata is one more level.
   if (depth >= MAX_JSON_NESTING) {
     throw new DiscoveryError(
       'INVALID_RECORD',
@@ -62,10 +62,10 @@ function containerParts(
   return typeof first === 'string' ? [`{${first.slice(1)}`, ...others, '}'] : ['{}'];
 }
 
-/** What a date or a map holds is not in its fields: `{}` would be written. */
+/** Refuses dates, maps and other classes: their content is not in their fields, so `{}` would be written. */
 function requirePlain(value: object): void {
   const prototype: unknown = Object.getPrototypeOf(value);
-  // By its place and not by its identity: test runners give each file an `Object` of its own.
+  // Not compared with `Object.prototype`: test runners give each file an `Object` of its own.
   if (prototype === null || Object.getPrototypeOf(prototype) === null) return;
   const { constructor } = value as { readonly constructor?: unknown };
   const name = typeof constructor === 'function' ? constructor.name : '';
@@ -111,14 +111,14 @@ function encodeNumber(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
-/** Orders strings as their UTF-8 bytes are ordered: by code point, where JavaScript compares UTF-16 units. */
+/** Orders strings by their UTF-8 bytes, so by code point; JavaScript itself compares UTF-16 units. */
 function compareCodePoints(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
   for (let index = 0; index < length; index++) {
     const a = left.charCodeAt(index);
     const b = right.charCodeAt(index);
     if (a === b) continue;
-    // Surrogates stand for code points above every single unit, though their own values do not.
+    // A surrogate is part of a code point above U+FFFF, so it sorts after every other unit.
     const aIsSurrogate = a >= 0xd800 && a <= 0xdfff;
     const bIsSurrogate = b >= 0xd800 && b <= 0xdfff;
     return aIsSurrogate === bIsSurrogate ? a - b : aIsSurrogate ? 1 : -1;

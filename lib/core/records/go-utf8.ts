@@ -1,10 +1,10 @@
-/** Bytes as Go's decoders read them: what is no UTF-8 becomes U+FFFD byte for byte, where others replace what belongs together. */
+/** Decodes UTF-8 as Go does: one U+FFFD for each invalid byte; `TextDecoder` writes one for several. */
 
-// A BOM is not ignored, because Go rejects it.
+// The BOM stays in the text, because Go rejects it.
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const REPLACEMENT = '\ufffd';
 
-/** The text of bytes, with one U+FFFD for every byte that is no part of a whole UTF-8 sequence. */
+/** The text of bytes, with one U+FFFD for every byte that is not part of a complete UTF-8 sequence. */
 export function decodeGoUtf8(bytes: Uint8Array): string {
   const text = utf8.decode(bytes);
   if (!text.includes(REPLACEMENT)) return text;
@@ -25,7 +25,7 @@ export function decodeGoUtf8(bytes: Uint8Array): string {
   return parts.join('');
 }
 
-/** Bytes of the sequence that begins at `index`, 0 where it is none: RFC 3629, table 3-7 of the Unicode standard. */
+/** Length of the sequence at `index`, 0 if it is invalid. Source: RFC 3629; Unicode standard, table 3-7. */
 function sequenceLength(bytes: Uint8Array, index: number): number {
   const lead = bytes[index] ?? 0;
   if (lead < 0x80) return 1;
@@ -39,7 +39,10 @@ function sequenceLength(bytes: Uint8Array, index: number): number {
   return length;
 }
 
-/** The length of a sequence by its first byte, and the bounds of the second: no overlong form, no surrogate, none past U+10FFFF. */
+/**
+ * The length of a sequence by its first byte, and the bounds of the second byte, which exclude overlong forms, surrogates
+ * and code points above U+10FFFF.
+ */
 function secondByte(lead: number): readonly [length: number, low: number, high: number] {
   if (lead < 0xc2 || lead > 0xf4) return [0, 0, 0];
   if (lead < 0xe0) return [2, 0x80, 0xbf];

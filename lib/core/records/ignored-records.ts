@@ -1,52 +1,52 @@
 /**
- * What a registry leaves out of the list of one service, grouped by the reason: who reads it sees three groups with their counts, and
- * not ten thousand keys. One change costs the same however many records are left out.
+ * The values that a registry leaves out of the list of one service, grouped by reason: an operator sees a few groups with
+ * their counts, not ten thousand keys. The cost of a change does not depend on the number of records.
  */
 import { printableBeginning } from '../printable-text.js';
 
-/** Why a value is left out. The set is closed, so that the groups of one service are few. */
+/** Why a value is left out. The set is closed, so that one service has few groups. */
 export type IgnoredKind =
   'no-record' | 'no-dialable-address' | 'kratos' | 'go-zero' | 'kitex' | 'go-micro' | 'consul';
 
 /** One value that is left out. */
 export interface IgnoredRecord {
   readonly kind: IgnoredKind;
-  /** What is wrong with this one, for people; quotes the value and is short. */
+  /** What is wrong with this value, in a short text that quotes it. */
   readonly reason: string;
 }
 
-/** All values that are left out for one reason, with the oldest of them as an example. */
+/** All values that are left out for one reason, with the oldest one as an example. */
 export interface IgnoredGroup extends IgnoredRecord {
   readonly count: number;
   /** The example's key. */
   readonly key: string;
 }
 
-/** A group is reported again once it has this many times the records of the last report. */
+/** A group is reported again once its count is this many times that of the last report. */
 const GROWTH = 10;
-/** A group that had become empty is reported again after this time at the earliest, in milliseconds. */
+/** A group that was empty in between is reported again after this time at the earliest, in milliseconds. */
 const FORGOTTEN_AFTER_MS = 3_600_000;
 
 interface Report {
   readonly count: number;
   readonly at: number;
-  /** No record of the group was left at some time since. */
+  /** The group has been empty since the report. */
   ended: boolean;
 }
 
-/** The values that are left out at present, by key; and which of their groups were reported. */
+/** The values that are left out now, by key, and the last report of each group. */
 export class IgnoredRecords {
   private records = new Map<string, IgnoredRecord>();
   private readonly groups = new Map<IgnoredKind, Map<string, string>>();
   private readonly reports = new Map<IgnoredKind, Report>();
   private cached: readonly IgnoredGroup[] | undefined = [];
 
-  /** Why the value under a key is left out; `undefined` where it is not. */
+  /** Why the value under a key is left out; `undefined` if it is not. */
   get(key: string): IgnoredRecord | undefined {
     return this.records.get(key);
   }
 
-  /** The value under a key is left out from now on. */
+  /** Adds the value under a key, or replaces its reason. */
   set(key: string, { kind, reason }: IgnoredRecord): void {
     const known = this.records.get(key);
     if (known?.kind === kind && known.reason === reason) return;
@@ -57,7 +57,7 @@ export class IgnoredRecords {
     this.cached = undefined;
   }
 
-  /** The value under a key is gone, or is an endpoint now. */
+  /** Removes the value under a key: it was deleted, or is an endpoint now. */
   delete(key: string): void {
     const known = this.records.get(key);
     if (known === undefined) return;
@@ -68,13 +68,13 @@ export class IgnoredRecords {
     this.cached = undefined;
   }
 
-  /** A whole list was read: these are left out, and no others. */
+  /** Replaces all values, after a whole list was read. */
   replace(records: ReadonlyMap<string, IgnoredRecord>): void {
     for (const key of this.records.keys()) if (!records.has(key)) this.delete(key);
     for (const [key, record] of records) this.set(key, record);
   }
 
-  /** The groups at present. The same array until something changes. */
+  /** The current groups. Returns the same array until something changes. */
   get summary(): readonly IgnoredGroup[] {
     this.cached ??= [...this.groups].flatMap(([kind, group]) => {
       const [first] = group;
@@ -86,8 +86,8 @@ export class IgnoredRecords {
   }
 
   /**
-   * The groups to report now, each of which counts as reported then: those that are new, those that have grown tenfold, and those that
-   * are back after they had been empty, an hour after their last report at the earliest.
+   * Returns the groups to report now, and marks them as reported: new groups, groups that have grown tenfold, and groups
+   * that are back after they were empty, an hour after their last report at the earliest.
    *
    * @param now the time in milliseconds
    */
@@ -108,7 +108,7 @@ export class IgnoredRecords {
   }
 }
 
-/** How many values are left out, whatever the reasons. */
+/** How many values are left out, for all reasons together. */
 export function countIgnored(groups: readonly IgnoredGroup[]): number {
   return groups.reduce((sum, { count }) => sum + count, 0);
 }

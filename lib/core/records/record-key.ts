@@ -1,31 +1,31 @@
-/** Where records stand in the registry: `<namespace><service>/<address>`, as Go's endpoints.Manager expects them. */
+/** Keys in the registry: `<namespace><service>/<address>`, as Go's endpoints.Manager expects them. */
 
-/** The prefix under which all records of a service stand. The slash keeps `api` and `api2` apart. */
+/** The prefix of all records of a service. The slash separates `api` from `api2`. */
 export function servicePrefix(namespace: string, service: string): string {
   return `${namespace}${service}/`;
 }
 
 /**
- * The key of what a service asks of its clients: a gRPC service config in JSON. Outside the service's own prefix, where Go
- * would take it for an endpoint.
+ * The key of a service's gRPC service config in JSON. It is outside the service's prefix, because Go would read it as an
+ * endpoint there.
  */
 export function serviceConfigKey(namespace: string, service: string): string {
   return `${serviceConfigPrefix(namespace)}${service}`;
 }
 
-/** The prefix under which all of those stand. */
+/** The prefix of all service configs. */
 export function serviceConfigPrefix(namespace: string): string {
   return `${namespace}grpc.service_config/`;
 }
 
-/** The key of one record. The part behind the service is free text, by convention the address. */
+/** The key of one record. The part after the service is free text, by convention the address. */
 export function recordKey(namespace: string, service: string, suffix: string): string {
   return servicePrefix(namespace, service) + suffix;
 }
 
 /**
- * The part of a record's key behind the service for one of several processes that serve the same address. Clients read the address from
- * the record, and count it once.
+ * The part of a record's key after the service, for one of several processes that serve the same address. Clients read the
+ * address from the record and count it once.
  */
 export function workerKey(address: string, workerId: number): string {
   return `${address}#${workerId}`;

@@ -1,14 +1,15 @@
-/** Comparison of JSON values without their text: large ones that differ mostly do so early. */
+/** Compares JSON values without encoding them: large values that differ mostly differ early. */
 import type { JsonValue } from './endpoint.js';
 import { MAX_JSON_NESTING } from './go-json.js';
 
 /**
- * Whether two values have the same JSON text in Go's form (`encodeGoJson`): the order of object keys counts for nothing, -0 is not 0, and
- * a `bigint` is the integer. Values nested deeper than Go reads, as those are that hold themselves, are never the same unless identical.
+ * Whether two values have the same JSON text in Go's form (`encodeGoJson`): the order of object keys does not matter, -0
+ * differs from 0, and a `bigint` equals the same integer. Values nested deeper than Go reads, for example values that
+ * contain themselves, are the same only if identical.
  */
 export function sameJson(one: JsonValue, other: JsonValue): boolean {
   if (one === other) return typeof one !== 'number' || Object.is(one, other);
-  // A stack of our own: what is allowed is deeper than the call stack.
+  // An explicit stack, because the allowed nesting is deeper than the call stack.
   const pending: Pair[] = [{ one, other, depth: 1 }];
   for (let pair = pending.pop(); pair !== undefined; pair = pending.pop()) {
     if (!isContainer(pair.one) || !isContainer(pair.other)) {
@@ -23,13 +24,13 @@ export function sameJson(one: JsonValue, other: JsonValue): boolean {
 interface Pair {
   readonly one: JsonValue;
   readonly other: JsonValue;
-  /** How many containers stand around and at the values. */
+  /** The nesting level of the values, if they are containers; 1 for the outermost ones. */
   readonly depth: number;
 }
 
 type Container = Extract<JsonValue, object>;
 
-/** @returns false where the two already differ in which members they have */
+/** @returns false if the two have different members */
 function pushMembers(one: Container, other: Container, depth: number, pending: Pair[]): boolean {
   if (depth >= MAX_JSON_NESTING || Array.isArray(one) !== Array.isArray(other)) return false;
   const left = one as Readonly<Record<string, JsonValue | undefined>>;

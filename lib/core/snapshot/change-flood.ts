@@ -1,21 +1,21 @@
-/** Whether more changes come than should be taken in one by one. */
+/** Detects a flood of changes: too many to be processed one by one. */
 
-/** So many changes per millisecond may come for as long as they like. */
+/** The allowed steady rate, in changes per millisecond. */
 const STEADY_PER_MS = 0.2;
-/** So many more may come at once. */
+/** How many changes may arrive at once, on top of the steady rate. */
 const BURST = 50;
-/** More than these are not counted: a flood is over soon after its last change. */
+/** The level stops here, so that a flood ends soon after its last change. */
 const MOST = 2 * BURST;
 
-/** Counts the changes of one watch, as a bucket that leaks: what is above its brim is a flood. */
+/** Counts the changes of one watch in a leaky bucket: a level above the burst is a flood. */
 export class ChangeFlood {
   private level = 0;
   private countedAt = 0;
 
   /**
-   * @param count how many changes came together
+   * @param count how many changes arrived together
    * @param now milliseconds, never less than before
-   * @returns whether there are more than 200 a second, and 50 on top
+   * @returns whether more than 50 changes exceed the rate of 200 a second
    */
   count(count: number, now: number): boolean {
     const leaked = (now - this.countedAt) * STEADY_PER_MS;

@@ -1,23 +1,26 @@
 /**
- * The endpoints of one service by key, changed in place: a change costs the same however many endpoints there are. A store has one
- * owner, which alone changes it; everything else gets lists that never change.
+ * The endpoints of one service by key, changed in place: the cost of a change does not depend on their number. Only the
+ * owner of a store changes it; all others get immutable lists.
  */
 import { endpointAddress } from '../records/endpoint-address.js';
 import type { Endpoint } from '../records/endpoint.js';
 import { sameEndpoint, type Snapshot } from './snapshot.js';
 
-/** Endpoints by key, counted by address. Iterates in the order in which keys were added; a key that is put again keeps its place. */
+/**
+ * Endpoints by key, indexed by address. Iterates in the order in which keys were added; a key that is put again keeps its
+ * place.
+ */
 export class EndpointStore {
   private readonly byKey = new Map<string, Endpoint>();
-  /** Keys by address: nearly every address has one, and then no set is made. */
+  /** Keys by address. Nearly every address has one key and needs no set. */
   private readonly byAddress = new Map<string, string | Set<string>>();
   /** How many addresses have more than one key. */
   private shared = 0;
-  /** Keys whose endpoint has no address that a client could dial. */
+  /** Keys whose endpoint has an address that a client cannot dial. */
   private readonly undialable = new Set<string>();
   private list: readonly Endpoint[] | undefined;
 
-  /** @param snapshot what is in it at first; it is copied */
+  /** @param snapshot the first content, which is copied */
   constructor(snapshot?: Snapshot) {
     for (const [key, endpoint] of snapshot ?? []) this.put(key, endpoint);
   }
@@ -27,14 +30,14 @@ export class EndpointStore {
     return this.byKey.size;
   }
 
-  /** Whether no endpoint can be dialled. */
+  /** Whether a client can dial none of the endpoints. */
   get isUnusable(): boolean {
     return this.byKey.size === this.undialable.size;
   }
 
   /**
-   * The endpoints that a client can use: one per address (the first of several keys counts), none that cannot be dialled. Built when it
-   * is asked for, O(n); the same array until something changes.
+   * The endpoints that a client can dial, one per address: the first of several keys counts. Built on demand, O(n); the
+   * same array until something changes.
    */
   get usable(): readonly Endpoint[] {
     this.list ??= this.buildList();
@@ -45,7 +48,7 @@ export class EndpointStore {
     return this.byKey.get(key);
   }
 
-  /** Whether some key has this address. */
+  /** Whether any key has this address. */
   hasAddress(address: string): boolean {
     return this.byAddress.has(address);
   }
@@ -69,7 +72,7 @@ export class EndpointStore {
     return this.byKey.entries();
   }
 
-  /** Adds or replaces an endpoint. One that is the same by value changes nothing, and stays the same object. */
+  /** Adds or replaces an endpoint. One with the same value changes nothing: the known object stays. */
   put(key: string, endpoint: Endpoint): void {
     const known = this.byKey.get(key);
     if (known !== undefined) {
@@ -81,7 +84,7 @@ export class EndpointStore {
     if (known?.address !== endpoint.address) this.index(key, endpoint);
   }
 
-  /** @returns the endpoint that was there */
+  /** @returns the removed endpoint */
   delete(key: string): Endpoint | undefined {
     const known = this.byKey.get(key);
     if (known === undefined) return undefined;
@@ -120,7 +123,7 @@ export class EndpointStore {
   }
 
   private buildList(): readonly Endpoint[] {
-    // As a rule every key counts, and nothing is looked up.
+    // The usual case: every key counts, and no look-up is needed.
     if (this.shared === 0 && this.undialable.size === 0) return [...this.byKey.values()];
     const seen = new Set<string>();
     const list: Endpoint[] = [];

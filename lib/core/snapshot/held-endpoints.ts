@@ -1,18 +1,18 @@
-/** Endpoints that the registry no longer lists and that clients go on using, with the time since which each is held. */
+/** Endpoints that the registry removed and that clients still use, with the time at which each hold began. */
 import { EndpointStore } from './endpoint-store.js';
 import type { Endpoint } from '../records/endpoint.js';
 
-/** Changed in place; its one owner is the removal guard. */
+/** The held endpoints. Changed in place, by the removal guard only. */
 export class HeldEndpoints {
   private readonly store = new EndpointStore();
-  /** When each hold began, by key, in milliseconds: in the order of time, because time only goes on. */
+  /** When each hold began, by key, in milliseconds; in the order of time. */
   private readonly since = new Map<string, number>();
 
   get size(): number {
     return this.store.size;
   }
 
-  /** Those that can be used; the same array until something changes. */
+  /** The endpoints that a client can dial; the same array until something changes. */
   get usable(): readonly Endpoint[] {
     return this.store.usable;
   }
@@ -22,7 +22,7 @@ export class HeldEndpoints {
     return [...this.store.values()].map(({ address }) => address);
   }
 
-  /** Since when the first of them is held; `undefined` if there is none. */
+  /** When the oldest hold began; `undefined` if there is none. */
   get firstSince(): number | undefined {
     return this.since.values().next().value;
   }
@@ -35,7 +35,7 @@ export class HeldEndpoints {
     return this.store.entries();
   }
 
-  /** Begins a hold. */
+  /** Begins a hold of this endpoint. */
   hold(key: string, endpoint: Endpoint, now: number): void {
     this.since.delete(key);
     this.store.put(key, endpoint);
@@ -49,7 +49,7 @@ export class HeldEndpoints {
   }
 
   /**
-   * Ends every hold of a record that is listed again, be it under another key of its address.
+   * Ends every hold of a record that the registry lists again, under this key or another key of its address.
    *
    * @returns the addresses, one for each hold
    */
@@ -61,14 +61,14 @@ export class HeldEndpoints {
     return [...(own === undefined ? [] : [own.address]), ...others.map(() => address)];
   }
 
-  /** Ends the holds of all endpoints that are no longer wanted. O(n). */
+  /** Ends the holds of all endpoints for which `isWanted` returns false, and returns their addresses. O(n). */
   dropUnless(isWanted: (endpoint: Endpoint) => boolean): string[] {
     const over = [...this.store.entries()].filter(([, endpoint]) => !isWanted(endpoint));
     for (const [key] of over) this.drop(key);
     return over.map(([, { address }]) => address);
   }
 
-  /** Ends the holds that began at a time or before it. */
+  /** Ends the holds that began at `latest` or before, and returns their addresses. */
   dropUntil(latest: number): string[] {
     const addresses: string[] = [];
     for (const [key, since] of this.since) {
@@ -79,7 +79,7 @@ export class HeldEndpoints {
     return addresses;
   }
 
-  /** Every hold begins anew. */
+  /** Begins every hold anew. */
   restart(now: number): void {
     for (const key of this.since.keys()) this.since.set(key, now);
   }

@@ -1,17 +1,17 @@
-/** What a registry says about one service, step by step: one-way updates from the registry to those who follow it. */
+/** The updates that a registry sends about one service, one way only. */
 import type { DiscoveryError } from '../discovery-error.js';
 import type { Endpoint } from '../records/endpoint.js';
 import type { IgnoredGroup } from '../records/ignored-records.js';
 import type { Snapshot, SnapshotChange } from './snapshot.js';
 
 /**
- * - `reset`: this is the whole list now. With `isPart` it is the beginning of a long first one, for who would rather begin than wait;
- *   the `reset` with all of it is on its way.
- * - `change`: what changed since the last update.
- * - `failure`: the registry cannot say. What it said last is not taken back; a `reset` follows when it can again.
+ * - `reset`: the whole list. With `isPart` it is the first page of a long initial list; a `reset` with the complete list
+ *   follows.
+ * - `change`: the changes since the last update.
+ * - `failure`: the registry does not answer. The last list stays valid; a `reset` follows when the registry is back.
  *
- * `left` names those of the keys that are gone whose servers said themselves that they go: no fault of the registry.
- * `ignored`: the values under the service that are left out as of this update; absent where there are none.
+ * `left`: removed keys whose servers had announced it (`draining`), so that the removal is no fault of the registry.
+ * `ignored`: the values of the service that are left out as of this update; absent if there are none.
  */
 export type RegistryUpdate<Value = Endpoint> =
   | {

@@ -1,10 +1,12 @@
 /**
- * What stands between the registry's list and the one clients use, as a state machine: a removal that may be the registry's fault
- * is held for as long as the connection to the endpoint is ready, and no longer than a bounded time. So neither does an empty list
- * wipe out the clients of servers that are alive, nor are dead servers kept: a dead one has no ready connection. A server that said
- * itself that it leaves is never held: a call to it could meet the end of its connection.
- * Pure: a step depends on the state, its input and its context alone. It changes the state in place, because one copy of a list of
- * thousands per changed record costs more than all else; so a guard has one owner, its directory.
+ * The state machine between the registry's list and the list that clients use.
+ * 1. A removal that may be the registry's fault is held while the connection to the endpoint is ready, for a bounded time.
+ *    So an empty list does not cut clients off from servers that are alive.
+ * 2. A dead server is not held, because it has no ready connection.
+ * 3. A server that announced its shutdown (`draining`) is never held: it may close the connection during a call.
+ *
+ * Pure: a step depends only on the state, its input and its context. It changes the state in place, because a copy of a
+ * list of thousands per changed record would cost more than everything else; so a guard has one owner, its directory.
  */
 import { EndpointStore } from './endpoint-store.js';
 import type { Endpoint } from '../records/endpoint.js';
@@ -16,19 +18,19 @@ import type { Snapshot, SnapshotChange } from './snapshot.js';
 /** When removals are held, and how long. */
 export interface RemovalGuardPolicy {
   /**
-   * How long a removal is held at most while the registry answers, in milliseconds. Time in which it does not answer does not
-   * count: it could not confirm anything.
+   * How long a removal is held at most while the registry answers, in milliseconds. The time of an outage does not count,
+   * because the registry could not confirm the removal then.
    */
   readonly maxHoldMs: number;
-  /** The share of a list, 0–1, that makes removals suspicious when it goes within `windowMs`; two endpoints at least. */
+  /** Removals of this share of a list, 0–1, within `windowMs` are suspicious; at least two endpoints. */
   readonly minShare: number;
-  /** What counts as "at once", in milliseconds. */
+  /** Removals within this time, in milliseconds, count together. */
   readonly windowMs: number;
-  /** For how long after the registry was away every removal is suspicious, in milliseconds: leases run out late. */
+  /** For this long after an outage every removal is suspicious, in milliseconds: leases expire late. */
   readonly recoveryMs: number;
 }
 
-/** The defaults: five minutes at most; half of the list within 10 s; 30 s after the registry was away. */
+/** The defaults: five minutes at most; half of the list within 10 s; 30 s after an outage. */
 export const DEFAULT_REMOVAL_GUARD: RemovalGuardPolicy = {
   maxHoldMs: 300_000,
   minShare: 0.5,
@@ -39,16 +41,16 @@ export const DEFAULT_REMOVAL_GUARD: RemovalGuardPolicy = {
 /** What can happen. */
 export type RemovalGuardInput =
   | { readonly type: 'update'; readonly update: RegistryUpdate }
-  /** Connections were lost, or a hold's time has come. */
+  /** Connections were lost, or the longest time of a hold is over. */
   | { readonly type: 'look' };
 
 /**
- * Why removals may be the registry's fault: it had been away; many went at once; the last went without a word, and every call would
- * fail without it.
+ * Why removals may be the registry's fault: it had been away; many endpoints were removed at once; the last one was
+ * removed without an announcement, and every call would fail without it.
  */
-export type HoldReason = 'registry-returned' | 'many-at-once' | 'list-emptied';
+type HoldReason = 'registry-returned' | 'many-at-once' | 'list-emptied';
 
-/** What to tell. */
+/** What the guard reports. */
 export type RemovalGuardEvent =
   | {
       readonly type: 'held';
@@ -58,60 +60,60 @@ export type RemovalGuardEvent =
   | {
       readonly type: 'released';
       readonly addresses: readonly string[];
-      /** `listed`: the registry has it again; else it is no longer used. */
+      /** `listed`: the registry has it again. Otherwise clients stop using it. */
       readonly reason: 'listed' | 'disconnected' | 'expired';
     };
 
 /** What a step may look at besides state and input. */
 export interface RemovalGuardContext {
   readonly now: number;
-  /** `undefined`: nothing is ever held. */
+  /** `undefined`: the guard holds nothing. */
   readonly policy: RemovalGuardPolicy | undefined;
-  /** Whether some channel has a ready connection to an address. */
+  /** Whether any channel has a ready connection to an address. */
   isReady(address: string): boolean;
 }
 
-/** What a step leads to. */
+/** The result of a step. */
 export interface RemovalGuardStep {
   readonly events: readonly RemovalGuardEvent[];
-  /** In how many milliseconds a hold's time comes, `undefined` if none does. */
+  /** In how many milliseconds the first hold reaches its longest time; `undefined` if there is none. */
   readonly lookInMs: number | undefined;
 }
 
 /** The guard of one service's list. */
 export class RemovalGuard {
-  /** What the registry says. */
+  /** The registry's list. */
   private readonly listed: EndpointStore;
-  /** What is used beside it: none of it has a key or an address that is listed. */
+  /** What clients use besides: none of its keys and addresses is listed. */
   private readonly held = new HeldEndpoints();
   private readonly sizes = new SizeHistory();
-  /** The registry has not answered since it failed. */
+  /** True from a failure of the registry to its next answer. */
   private away: boolean;
   private returnedAt: number | undefined;
 
-  /** @param remembered a list from elsewhere: as if the registry had said that, and then failed */
+  /** @param remembered a saved list: the guard starts as after an outage that followed this list */
   constructor(remembered?: Snapshot) {
     this.listed = new EndpointStore(remembered);
     this.away = remembered !== undefined;
   }
 
-  /** Whether the registry has not answered since it failed. */
+  /** Whether the registry failed and has not answered since. */
   get isAway(): boolean {
     return this.away;
   }
 
-  /** What clients are to use: what is listed, and what is held beside it. O(n) after a change. */
+  /** The list for clients: listed and held endpoints. O(n) after a change. */
   get usable(): readonly Endpoint[] {
     const { listed, held } = this;
     return held.size === 0 ? listed.usable : [...listed.usable, ...held.usable];
   }
 
-  /** Everything that is listed or held by key, as it is at this moment. O(n). */
+  /** The listed and held endpoints by key, as a copy. O(n). */
   get snapshot(): Snapshot {
     return new Map([...this.listed.entries(), ...this.held.entries()]);
   }
 
-  /** The addresses that are held, in the order in which the holds began. */
+  /** The held addresses, in the order in which the holds began. */
   get heldAddresses(): readonly string[] {
     return this.held.addresses;
   }
@@ -121,7 +123,7 @@ export class RemovalGuard {
     return this.held.has(address);
   }
 
-  /** One step. A change costs what it changes, a whole list O(n). */
+  /** One step. The cost is that of the changed endpoints; of a whole list it is O(n). */
   step(input: RemovalGuardInput, context: RemovalGuardContext): RemovalGuardStep {
     const events = input.type === 'look' ? this.release(context) : this.take(input.update, context);
     const { firstSince } = this.held;
@@ -154,7 +156,7 @@ export class RemovalGuard {
     return [...events, ...this.judge(gone, sizeBefore, context)];
   }
 
-  /** As if those who left in order had never been listed: nothing about them is suspicious, whatever goes beside them. */
+  /** Removes endpoints that announced their shutdown, as if never listed: they make no other removal suspicious. */
   private forget(left: readonly string[]): void {
     for (const key of left) {
       if (this.listed.delete(key) !== undefined) this.sizes.discount(1);
@@ -162,7 +164,7 @@ export class RemovalGuard {
     }
   }
 
-  /** What a whole list changes. As a rule that is nothing, and every endpoint of it the object that is known: no more is asked then. */
+  /** The difference to a whole list. Usually every endpoint is the known object, and nothing else is compared. */
   private changeTo(snapshot: Snapshot): SnapshotChange {
     const known = this.listed;
     const put = new Map<string, Endpoint>();
@@ -172,12 +174,13 @@ export class RemovalGuard {
       if (before !== undefined) stay++;
       if (before !== endpoint) put.set(key, endpoint);
     }
+    // Usually no key was removed.
     const removed =
       stay === known.size ? [] : [...known.keys()].filter((key) => !snapshot.has(key));
     return { put, removed };
   }
 
-  /** The registry has answered: holds what went and may be alive. */
+  /** The registry answered: holds the removed endpoints whose removal is suspicious and whose connection is ready. */
   private judge(
     gone: ReadonlyMap<string, Endpoint>,
     sizeBefore: number,
@@ -211,28 +214,28 @@ export class RemovalGuard {
     if (returnedAt !== undefined && now - returnedAt <= policy.recoveryMs) {
       return 'registry-returned';
     }
-    // One server that leaves is a deploy, whatever its share.
+    // A single removed server is a normal deploy, whatever its share of the list.
     const { lost, peak } = sizes;
     if (lost >= 2 && lost >= peak * policy.minShare) return 'many-at-once';
-    // Unless nothing is left that could be called: to hold it costs nothing, because every call fails without it.
+    // Except for the last usable one: a hold does no harm, because every call would fail without it.
     return this.listed.isUnusable ? 'list-emptied' : undefined;
   }
 
-  /** Ends the holds of those that have no ready connection any more, or were held for long enough. */
+  /** Ends the holds of endpoints without a ready connection, and those that reached their longest time. */
   private release(context: RemovalGuardContext): readonly RemovalGuardEvent[] {
     const { held } = this;
     const { now, policy } = context;
     const events: RemovalGuardEvent[] = [];
-    const tell = (reason: 'disconnected' | 'expired', addresses: readonly string[]): void => {
+    const report = (reason: 'disconnected' | 'expired', addresses: readonly string[]): void => {
       if (addresses.length > 0) events.push({ type: 'released', addresses, reason });
     };
-    tell(
+    report(
       'disconnected',
       held.dropUnless(({ address }) => context.isReady(address)),
     );
     if (!this.away) {
       const heldLongEnough = policy === undefined ? Infinity : now - policy.maxHoldMs;
-      tell('expired', held.dropUntil(heldLongEnough));
+      report('expired', held.dropUntil(heldLongEnough));
     }
     return events;
   }

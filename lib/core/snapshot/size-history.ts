@@ -1,20 +1,20 @@
-/** How large a list was lately, and the most it was: what removals are compared with. */
+/** The sizes of a list within a window of time; the removal guard compares removals with the largest. */
 
 /**
- * The sizes of a list within a window of time, changed in place. Only sizes that a later one has not reached are kept (the sliding window
- * maximum): a step costs O(1) on average, however often the size changes.
+ * The sizes of a list within a window of time, changed in place. It keeps only sizes that no later size has reached (the
+ * sliding window maximum), so that a step costs O(1) on average.
  */
 export class SizeHistory {
-  /** Falling in size, rising in time: the last one is the current, the first the largest within the window. */
+  /** Ordered by time, with falling sizes: the first is the largest within the window, the last the current one. */
   private readonly entries: { readonly size: number; untilMs: number }[] = [];
-  /** What was taken from all sizes so far: added to every entry instead of changing each. */
+  /** The sum of all discounts. The entries are larger by it, so that a discount need not change each entry. */
   private discounted = 0;
 
   /**
-   * The size is another one, or was looked at again.
+   * Records the size at this time.
    *
    * @param now milliseconds, never less than before
-   * @param windowMs how long a size counts once it is no longer the current one, in milliseconds
+   * @param windowMs how long a size counts after it was replaced, in milliseconds
    */
   record(size: number, now: number, windowMs: number): void {
     const { entries } = this;
@@ -28,12 +28,12 @@ export class SizeHistory {
     while (now - entries[0]!.untilMs > windowMs) entries.shift();
   }
 
-  /** As if so many had never been there. */
+  /** Subtracts `count` from all sizes, as if these endpoints had never been listed. */
   discount(count: number): void {
     this.discounted += count;
   }
 
-  /** How much smaller the list is than it was within the window. */
+  /** The largest size within the window minus the current size. */
   get lost(): number {
     return this.peak - this.current;
   }

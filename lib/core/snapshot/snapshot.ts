@@ -1,23 +1,23 @@
-/** The endpoints of one service as a registry has them, and the steps by which they change. */
+/** The endpoints of one service in a registry, and the difference between two such lists. */
 import { sameDiscovery } from '../records/discovery-fields.js';
 import type { Endpoint } from '../records/endpoint.js';
 import { sameJson } from '../records/same-json.js';
 
-/** Every endpoint of a service (or whatever else is read, `Value`) by its key in the registry. */
+/** Every endpoint of a service (or every value of another type, `Value`) by its key in the registry. */
 export type Snapshot<Value = Endpoint> = ReadonlyMap<string, Value>;
 
-/** What leads from one snapshot to the next. */
+/** The difference between two snapshots. */
 export interface SnapshotChange<Value = Endpoint> {
   /** Added and changed endpoints by key. */
   readonly put: Snapshot<Value>;
-  /** Keys that are gone. */
+  /** Removed keys. */
   readonly removed: readonly string[];
 }
 
 /** The snapshot of a service without endpoints. */
 export const EMPTY_SNAPSHOT: Snapshot = new Map();
 
-/** What leads from `before` to `after`. */
+/** The difference between `before` and `after`. */
 export function diffSnapshots(before: Snapshot, after: Snapshot): SnapshotChange {
   const put = new Map<string, Endpoint>();
   for (const [key, endpoint] of after) {
@@ -50,4 +50,38 @@ export function sameEndpoints(left: readonly Endpoint[], right: readonly Endpoin
       return other !== undefined && sameEndpoint(endpoint, other);
     })
   );
+}
+
+/** Addresses that only one of two lists has, each in the order of its list. */
+export interface AddressDiff {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** The difference between two lists. Equal ends of the lists cost only a comparison. */
+export function diffAddresses(
+  before: readonly Endpoint[],
+  after: readonly Endpoint[],
+): AddressDiff {
+  // The lists usually have nearly everything in common at both ends: sets are built only for the part between.
+  const shorter = Math.min(before.length, after.length);
+  let head = 0;
+  while (head < shorter && sameAddress(before[head], after[head])) head++;
+  let tail = 0;
+  const [lastBefore, lastAfter] = [before.length - 1, after.length - 1];
+  while (tail < shorter - head && sameAddress(before[lastBefore - tail], after[lastAfter - tail]))
+    tail++;
+  const addresses = (list: readonly Endpoint[]): Set<string> =>
+    new Set(list.slice(head, list.length - tail).map(({ address }) => address));
+  const was = addresses(before);
+  const is = addresses(after);
+  return {
+    added: [...is].filter((address) => !was.has(address)),
+    removed: [...was].filter((address) => !is.has(address)),
+  };
+}
+
+/** Unchanged endpoints are usually the same objects, which saves reading thousands of addresses. */
+function sameAddress(left: Endpoint | undefined, right: Endpoint | undefined): boolean {
+  return left === right || left?.address === right?.address;
 }

@@ -1,7 +1,7 @@
-/** Lists of endpoints as they are kept between two lives of a process. */
+/** Lists of endpoints that are saved over a restart of the process. */
 import type { Snapshot } from './snapshot.js';
 
-/** The list of one service, and when a registry said so. */
+/** The list of one service, and when it came from the registry. */
 export interface StoredSnapshot {
   readonly snapshot: Snapshot;
   /** Milliseconds since 1970. */

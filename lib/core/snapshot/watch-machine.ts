@@ -1,7 +1,7 @@
 /**
- * The watch on one prefix as a state machine: list at revision R, watch from R + 1; on anything odd list again and let
- * the difference speak. It never gives up, and resumes by revision only where it paused by itself: in a flood of changes, which the
- * registry tells in one reply afterwards instead of one by one.
+ * The watch on one prefix as a state machine: list at revision R, watch from R + 1. After any fault it lists again, and
+ * the runner passes on the difference. It never gives up. It resumes by revision only after a pause of its own during a
+ * flood of changes: the registry then sends the changes in one reply.
  * Pure: a step takes a state and an event and returns the next state and the effects as data; one runner performs them.
  */
 import { type BackoffPolicy, backoffDelayMs } from '../backoff.js';
@@ -13,29 +13,29 @@ import type { WatchEvent } from '../discovery-event.js';
 export type WatchPhase =
   | { readonly name: 'idle' }
   | { readonly name: 'listing'; readonly attempt: number }
-  /** The watch was asked for and is not confirmed yet. */
+  /** The watch was requested and is not confirmed yet. */
   | {
       readonly name: 'opening';
       readonly attempt: number;
       readonly revision: bigint;
-      /** Set where it goes on after a pause. */
+      /** Set if the watch continues after a pause. */
       readonly resumes?: WatchCourse;
     }
   | ({ readonly name: 'watching'; readonly attempt: number } & WatchCourse)
-  /** No stream is open for a moment, because too many changes come. */
+  /** The stream is closed for a moment, because too many changes arrive. */
   | ({ readonly name: 'pausing'; readonly attempt: number } & WatchCourse)
   | { readonly name: 'backing-off'; readonly attempt: number }
   | { readonly name: 'stopped' };
 
-/** What a watch keeps through its pauses. */
+/** What a watch keeps over its pauses. */
 export interface WatchCourse {
-  /** When it was confirmed first. */
+  /** When it was first confirmed. */
   readonly since: number;
-  /** When it lists again for certainty. */
+  /** When the next periodic list is due. */
   readonly relistAt: number;
 }
 
-/** The registry's own account of itself in every reply. */
+/** What every reply of the registry says about its history. */
 export interface RegistryPosition {
   readonly revision: bigint;
   readonly clusterId: string;
@@ -44,9 +44,9 @@ export interface RegistryPosition {
 /** The whole state. */
 export interface WatchMachine {
   readonly phase: WatchPhase;
-  /** The last list's position, or up to where the watch was followed when it paused; `undefined` before the first list. */
+  /** The position of the last list, or of the last processed change before a pause; `undefined` before the first list. */
   readonly position: RegistryPosition | undefined;
-  /** What was last told: in agreement with the registry, or interrupted; `undefined` before either. */
+  /** True: the last event was `watch-synced`; false: `watch-interrupted`; `undefined`: neither was emitted. */
   readonly synced: boolean | undefined;
 }
 
@@ -58,19 +58,19 @@ export type WatchInput =
   | { readonly type: 'created'; readonly position: RegistryPosition }
   /** The request or the stream failed, ended, or was cancelled by the registry. */
   | { readonly type: 'failed'; readonly error: DiscoveryError }
-  /** More changes come than should be taken in one by one; the last one that was taken in is of this revision. */
+  /** Changes arrive too fast to be processed one by one; `revision` is that of the last processed one. */
   | { readonly type: 'flooded'; readonly revision: bigint }
-  /** What was being waited for is due: the retry, the confirmation's deadline or the periodic list. */
+  /** The time of the last `timer` effect is over: a retry, the deadline of a confirmation, or the periodic list. */
   | { readonly type: 'timer' }
-  /** A sign that the registry answers again: do not wait any longer. */
+  /** The registry answers again: retry at once. */
   | { readonly type: 'registry-back' }
-  /** The registry was away for all of this process and answers again: a watch that did not notice may have been deaf. */
+  /** The registry was unreachable for the whole process and answers again: a confirmed watch may have missed events. */
   | { readonly type: 'registry-was-away' };
 
 /** What the runner is to do. */
 export type WatchEffect =
   | { readonly type: 'list' }
-  /** Open a stream that delivers every event from this revision on; any earlier stream is closed. */
+  /** Open a stream with every event from this revision on. The machine has closed any earlier stream. */
   | { readonly type: 'open'; readonly fromRevision: bigint }
   | { readonly type: 'close' }
   /** Replaces any earlier timer. */
@@ -87,9 +87,9 @@ export interface WatchContext {
   readonly createTimeoutMs: number;
   /** Mean time between two full lists, in milliseconds; each is drawn from ±50 % around it. */
   readonly relistIntervalMs: number;
-  /** Makes the error for a confirmation that did not come. */
+  /** Creates the error for a confirmation that is overdue. */
   readonly createTimedOut: () => DiscoveryError;
-  /** Makes the error for a watch that is not on the history which was listed. */
+  /** Creates the error for a watch on another history than that of the list. */
   readonly disagreed: (listed: RegistryPosition, watched: RegistryPosition) => DiscoveryError;
 }
 
@@ -99,26 +99,26 @@ export interface WatchStep {
   readonly effects: readonly WatchEffect[];
 }
 
-/** The machine before it is started. */
+/** The machine before `start`. */
 export const INITIAL_WATCH_MACHINE: WatchMachine = {
   phase: { name: 'idle' },
   position: undefined,
   synced: undefined,
 };
 
-/** A watch that lived this long, in milliseconds, has shown that it works: the next backoff starts anew. */
+/** After a watch lived this long, in milliseconds, the next backoff starts anew. */
 const PROVEN_AFTER_MS = 10_000;
 
-/** Mean length of a pause, ±50 %, in milliseconds: thousands of processes that see the same flood must not come back in one moment. */
+/** Mean length of a pause, ±50 %, in milliseconds, so that thousands of processes do not return at one moment. */
 const PAUSE_MS = 200;
 
-/** How many failed attempts count at most once the registry is back: with the default backoff the next delay is 3.2 s at most. */
+/** How many failed attempts count at most after an outage: with the default backoff the next delay is 3.2 s at most. */
 const ATTEMPTS_AFTER_RETURN = 4;
 
-/** Within this a watch that may be deaf lists again after the registry was away, in milliseconds. */
+/** A confirmed watch lists again within this time after an outage, in milliseconds. */
 const CHECK_SPREAD_MS = 30_000;
 
-/** One step. Inputs that answer nothing in flight are ignored. */
+/** One step. An answer is ignored if no request of its kind is in flight. */
 export function stepWatch(
   machine: WatchMachine,
   input: WatchInput,
@@ -166,7 +166,7 @@ export function stepWatch(
         const resumes = checked(phase.resumes, context);
         return stay({ ...machine, phase: { ...phase, attempt: soon(phase.attempt), resumes } });
       }
-      // How long it was away says little about how the next attempt ends, and it may be back only until all have asked.
+      // A long outage says little about the next attempt; yet the load of all clients may end the recovery again.
       if (phase.name === 'backing-off') return list(machine, soon(phase.attempt));
       return 'attempt' in phase
         ? stay({ ...machine, phase: { ...phase, attempt: soon(phase.attempt) } })
@@ -179,8 +179,8 @@ function soon(attempt: number): number {
 }
 
 /**
- * A watch that is confirmed is most likely right: one request that was not answered says little about it, and thousands of processes
- * that list everything at once keep etcd from answering. It lists at a random moment soon, once however often the registry returns.
+ * Schedules a list at a random moment within 30 s, to check a confirmed watch. The watch most likely works, and thousands of
+ * processes that list at the same moment would overload etcd. Further outages within that time add no list.
  */
 function check(
   machine: WatchMachine,
@@ -195,13 +195,13 @@ function check(
   };
 }
 
-/** The same for a watch in a pause, or at its end: by the revision alone it cannot tell a history that has overtaken its own. */
+/** Does the same for a watch that pauses or resumes: its revision alone does not show that another history has overtaken it. */
 function checked({ since, relistAt }: WatchCourse, { now, random }: WatchContext): WatchCourse {
   if (relistAt - now <= CHECK_SPREAD_MS) return { since, relistAt };
   return { since, relistAt: now + random() * CHECK_SPREAD_MS };
 }
 
-/** The running watch ends first: an event that overtook the list would be undone by it. */
+/** Closes the running watch before it lists: the list would undo an event that arrives earlier but is newer. */
 function list(machine: WatchMachine, attempt: number): WatchStep {
   return {
     machine: { ...machine, phase: { name: 'listing', attempt } },
@@ -280,7 +280,7 @@ function onCreated(
   position: RegistryPosition,
   context: WatchContext,
 ): WatchStep {
-  // Another history than the one that was listed: its events would never come.
+  // The watch is on another history than the list: the events after the list would never arrive.
   if (machine.position !== undefined && isReset(machine.position, position)) {
     return backOff(machine, context.disagreed(machine.position, position), context);
   }
@@ -302,13 +302,13 @@ function onCreated(
   return { machine: { ...machine, phase: watching, synced: true }, effects };
 }
 
-/** Whether `after` cannot come from the history that `before` was read from. */
+/** Whether `before` and `after` come from different histories: the registry was wiped or restored in between. */
 function isReset(before: RegistryPosition, after: RegistryPosition): boolean {
   if (after.revision < before.revision) return true;
   return after.clusterId !== before.clusterId && isNamed(before) && isNamed(after);
 }
 
-/** etcd's own proxy confirms all watches on a prefix but the first by itself, and names no cluster then. */
+/** False in some confirmations of etcd's own proxy: it sends cluster id 0 for all but the first watch on a prefix. */
 function isNamed({ clusterId }: RegistryPosition): boolean {
   return clusterId !== '0';
 }

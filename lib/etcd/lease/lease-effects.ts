@@ -2,7 +2,7 @@
 import type { CancelTimer, Clock } from '../../core/clock.js';
 import type { DiscoveryError } from '../../core/discovery-error.js';
 import type { HoldRequest } from '../../core/lease/lease-record.js';
-import type { LeaseEffect, LeaseEvent } from '../../core/lease/lease-state.js';
+import type { LeaseEffect, LeaseEvent } from '../../core/lease/lease-types.js';
 import type { RecordObservation } from '../../core/lease/record-observation.js';
 import type { EtcdConnection } from '../connection/etcd-connection.js';
 import { isUnavailable, LeaseGoneError, toDiscoveryError } from '../connection/etcd-error.js';

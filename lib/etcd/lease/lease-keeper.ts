@@ -7,7 +7,7 @@ import {
   type LeaseEffect,
   type LeaseEvent,
   type LeaseMachine,
-} from '../../core/lease/lease-state.js';
+} from '../../core/lease/lease-types.js';
 import type { EtcdConnection } from '../connection/etcd-connection.js';
 import { LeaseGoneError, toDiscoveryError } from '../connection/etcd-error.js';
 import { type ResolvedTimings, timedBackoff } from '../etcd-timings.js';

@@ -5,7 +5,6 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 import type { EndpointFacts } from '../../balance/candidate.js';
 import { EndpointLoad } from '../../balance/load/endpoint-load.js';
-import { isLoadAware } from '../../balance/policy.js';
 import { BALANCER_NAME, BalancerConfig, type BalancerSettings } from './balancer-config.js';
 import {
   type BalancerPorts,
@@ -131,7 +130,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
     const { healthService, connectTimeoutMs, policy } = settings;
     const isOtherHealth = this.live !== undefined && this.live.healthService !== healthService;
     this.settings = settings;
-    this.measures = isLoadAware(policy) || settings.outliers !== undefined;
+    this.measures = policy.usesLoad || settings.outliers !== undefined;
     this.live = Object.assign(this.live ?? {}, { healthService, connectTimeoutMs });
     this.watchOutliers(settings);
     this.table ??= new ConnectionTable(
@@ -142,12 +141,12 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
     );
     for (const connection of this.table.values()) {
       if (isOtherHealth) connection.recheck();
-      if (policy.name === 'peak_ewma') connection.configureLoad(policy);
+      if (policy.latency !== undefined) connection.configureLoad(policy.latency);
     }
     return this.table;
   }
 
-  /** What was learnt about who fails stays, whatever else is changed. */
+  /** What outlier detection has learnt stays when other settings change. */
   private watchOutliers({ outliers }: BalancerSettings): void {
     if (outliers === undefined) {
       this.outliers?.stop();
@@ -155,9 +154,9 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
       return;
     }
     this.outliers?.configure(outliers);
-    // `pick_first` could call those it is not connected to.
+    // A policy that connects to the first endpoint could call one that it is not connected to.
     const isUsable = ({ state }: EndpointConnection): boolean =>
-      state === 'ready' || (state === 'idle' && this.settings?.policy.name === 'pick_first');
+      state === 'ready' || (state === 'idle' && this.settings?.policy.connects === 'first');
     this.outliers ??= new OutlierWatch(
       outliers,
       this.ports.clock,
@@ -170,7 +169,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
     );
   }
 
-  /** Takes in a list; returns who is new. */
+  /** Takes in a list; returns the connections that are new in it. */
   private replace(
     table: ConnectionTable,
     listed: readonly EndpointFacts[],
@@ -187,7 +186,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
     joined: readonly EndpointConnection[],
     isPart: boolean,
   ): void {
-    const Plan = policy.name === 'pick_first' ? FirstConnections : RampedConnections;
+    const Plan = policy.connects === 'first' ? FirstConnections : RampedConnections;
     if (this.plan instanceof Plan) {
       this.plan.take(joined, isPart);
       return;
@@ -209,8 +208,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
   }
 
   private createLoad(): EndpointLoad {
-    const policy = this.settings?.policy;
-    return new EndpointLoad(this.pickers.fleet, policy?.name === 'peak_ewma' ? policy : undefined);
+    return new EndpointLoad(this.pickers.fleet, this.settings?.policy.latency);
   }
 
   private onConnectionChange(connection: EndpointConnection, from: ConnectionState): void {
@@ -223,8 +221,8 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
   }
 
   /**
-   * Changes are gathered, so that a hundred of them make one picker; meanwhile the old one passes over who is lost. Only who becomes
-   * ready is used at once: calls may be waiting for it.
+   * Coalesces changes, so that a hundred of them make one picker; meanwhile the old picker passes over lost connections. A connection
+   * that becomes ready is published at once: calls may wait for it.
    */
   private schedulePublish(isUrgent = false): void {
     if (!this.updating) this.publishing.request(isUrgent);

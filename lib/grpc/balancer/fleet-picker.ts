@@ -1,8 +1,8 @@
-/** Makes the pickers of one balancer, each in the place of the one before, and says when weights are due to change. */
+/** Makes the pickers of one balancer, each of which replaces the one before, and says when weights are due to change. */
 import { composePools } from '../../balance/candidate-pipeline.js';
 import { FleetLoad } from '../../balance/load/fleet-load.js';
 import type { Picker } from '../../balance/picker.js';
-import { createPipelinePicker, isWeighted } from '../../balance/policy.js';
+import { createPipelinePicker } from '../../balance/policy.js';
 import type { CancelTimer } from '../../core/clock.js';
 import type { BalancerSettings } from './balancer-config.js';
 import type { BalancerPorts } from '../connection/connection-context.js';
@@ -39,7 +39,7 @@ export class FleetPicker {
         isReady: ({ state }) => state === 'ready',
         isMissing: ({ state }) => state === 'failed',
         isEjected,
-        isWeighted: isWeighted(policy),
+        isWeighted: policy.usesWeight,
       },
       pipeline,
       clock.now(),
@@ -54,7 +54,7 @@ export class FleetPicker {
     return this.current;
   }
 
-  /** Nobody can be called: the next picker follows none. */
+  /** No endpoint can be called: the next picker replaces none. */
   forget(): void {
     this.current = undefined;
     this.stop();

@@ -1,26 +1,20 @@
 /** The load balancing policies a client can ask for, by name or with options, and what each means to the balancer. */
 import type { LocalityOptions } from '../../balance/modifiers/locality-split.js';
 import type { OutlierOptions } from '../../balance/modifiers/outlier-detection.js';
-import type { PeakEwmaOptions } from '../../balance/load/peak-ewma.js';
 import type { PickRequest } from '../../balance/picker.js';
-import type { PickerFactory, Policy } from '../../balance/policy.js';
+import { configurePolicy, type Policy } from '../../balance/policy.js';
+import type {
+  HashKeyOption,
+  PickerFactory,
+  PolicyDefinition,
+} from '../../balance/policy-definition.js';
+import { BUILT_IN_POLICIES, PolicyTable } from '../../balance/policy-table.js';
 import type { RoutingOptions } from '../../balance/modifiers/routing.js';
 import type { SlowStartOptions } from '../../balance/modifiers/slow-start.js';
 import { DiscoveryError } from '../../core/discovery-error.js';
 import type { BalancerSettings } from './balancer-config.js';
 import { DEFAULT_RAMP } from '../connection/connection-ramp.js';
 import { HASH_KEY_HEADER, type HashKeyFunction } from '../interceptors/hash-key.js';
-
-/** Names of the built-in policies. */
-export const LOAD_BALANCING_POLICIES = [
-  'round_robin',
-  'weighted_round_robin',
-  'least_request',
-  'peak_ewma',
-  'consistent_hash',
-  'random',
-  'pick_first',
-] as const;
 
 /**
  * - `round_robin`: exact rotation over all live endpoints.
@@ -31,29 +25,41 @@ export const LOAD_BALANCING_POLICIES = [
  * - `random`: any endpoint.
  * - `pick_first`: all calls to one endpoint while it lives.
  */
-export type LoadBalancingPolicy = (typeof LOAD_BALANCING_POLICIES)[number];
+export type LoadBalancingPolicy = (typeof BUILT_IN_POLICIES)[number]['name'];
 
-/** The policy of a client that does not say. */
+/** The policy of a client that names none. */
 export const DEFAULT_LOAD_BALANCING: LoadBalancingPolicy = 'round_robin';
 
+/** What a client gives for each option of a policy. */
+type GivenOptions<Definition extends PolicyDefinition> = {
+  readonly [Name in keyof Definition['options']]?: Definition['options'][Name] extends HashKeyOption
+    ? string | HashKeyFunction
+    : number;
+};
+
+/** `A & B` of `A | B`. */
+type Both<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never;
+
+type OptionsOfEach<Definition> = Definition extends PolicyDefinition
+  ? GivenOptions<Definition>
+  : never;
+
+/** The options of all built-in policies, each of which stands in its policy's file. */
+type PolicyOptions = Both<OptionsOfEach<(typeof BUILT_IN_POLICIES)[number]>>;
+
 /** A policy with options, and what modifies it. Every modifier goes with every policy. */
-export interface LoadBalancingOptions extends PeakEwmaOptions {
+export interface LoadBalancingOptions extends PolicyOptions {
   /** A built-in policy, or one that was given to `registerLoadBalancingPolicy`. Default `round_robin`. */
   readonly policy?: LoadBalancingPolicy | (string & {});
-  /**
-   * `consistent_hash`, which needs it: the metadata key whose value is the key of a call (`a-z`, `0-9`, `_`, `-` and `.`, neither
-   * `grpc-…` nor `…-bin`), or a function of the request message. Calls without a key may go anywhere. A function is applied to calls with one request message only.
-   */
-  readonly hashKey?: string | HashKeyFunction;
-  /** `consistent_hash`: how many times the mean load one endpoint may have, above 1. Default 1.25. */
-  readonly loadFactor?: number;
-  /** `consistent_hash`: calls in flight an endpoint may always have, 0 or more. Default 4. */
-  readonly freeInFlight?: number;
   /** Own zone first. `zone` is the client's option of that name unless given here. */
   readonly locality?: LocalityOptions;
-  /** Endpoints that have just joined get less at first. Not under `consistent_hash`. */
+  /** Endpoints that have just joined get fewer calls at first, under `consistent_hash` fewer keys. */
   readonly slowStart?: SlowStartOptions;
-  /** Leave endpoints out that fail more than the others; `true`: with defaults. Default: nobody is left out. */
+  /** Leave endpoints out that fail more than the others; `true`: with defaults. Default: all stay in. */
   readonly outlierDetection?: boolean | OutlierOptions;
   /** Which endpoints may be called, and canaries among them. */
   readonly routing?: RoutingOptions;
@@ -63,7 +69,7 @@ export interface LoadBalancingOptions extends PeakEwmaOptions {
 
 /** What the balancer has to know besides the options. */
 export interface ClientTraits {
-  /** Stable while the client runs, and another one's own. */
+  /** Stable while the client runs, and different for each client. */
   readonly clientId: string;
   readonly subsetSize: number | undefined;
   readonly zone: string | undefined;
@@ -72,41 +78,52 @@ export interface ClientTraits {
 /** How long a connection may take until HTTP/2 answers, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
-const customPolicies = new Map<string, PickerFactory>();
+/** The policies that this process knows. */
+export const POLICIES = new PolicyTable();
 
 /**
- * Makes a policy of one's own known under a name, for `loadBalancing`. A name that is known already is replaced, for
- * channels made from then on.
+ * Registers a policy of the user's own under a name, for `loadBalancing`. A second policy of that name replaces the first, for channels
+ * that are made from then on.
  *
- * @param name not a built-in one's
+ * @param name any but a built-in policy's
  * @param createPicker makes a picker over a pool of endpoints; called anew whenever endpoints or weights change
  * @throws DiscoveryError `INVALID_OPTION`
  */
 export function registerLoadBalancingPolicy(name: string, createPicker: PickerFactory): void {
-  if (name === '' || isBuiltIn(name)) {
+  const builtIn: readonly string[] = BUILT_IN_POLICIES.map((policy) => policy.name);
+  if (name === '' || builtIn.includes(name)) {
     throw new DiscoveryError(
       'INVALID_OPTION',
-      `load balancing policy "${name}" cannot be registered; allowed: a non-empty name other than ${LOAD_BALANCING_POLICIES.join(', ')}`,
+      `load balancing policy "${name}" cannot be registered; allowed: a non-empty name other than ${builtIn.join(', ')}`,
     );
   }
-  customPolicies.set(name, createPicker);
+  // The factory does not say what it needs: it gets weights, measured calls and the whole list.
+  POLICIES.add({
+    name,
+    usesWeight: true,
+    usesLoad: true,
+    needsWholeList: true,
+    connects: 'all',
+    options: {},
+    createPicker: (pool, _options, context, previous) => createPicker(pool, context, previous),
+  });
 }
 
-/** Names that `loadBalancing` can have now. */
-export function knownPolicies(): readonly string[] {
-  return [...LOAD_BALANCING_POLICIES, ...customPolicies.keys()];
-}
-
-/** What the balancer is to do for checked options. */
+/**
+ * What the balancer does for checked options.
+ *
+ * @throws DiscoveryError `INVALID_OPTION` for a policy that is not in the table
+ */
 export function createBalancerSettings(
   options: LoadBalancingOptions,
   traits: ClientTraits,
+  policies: PolicyTable = POLICIES,
 ): BalancerSettings {
   const { routing, slowStart, outlierDetection, healthCheck } = options;
   const locality =
     options.locality ?? (traits.zone === undefined ? undefined : { zone: traits.zone });
   return {
-    policy: createPolicy(options),
+    policy: createPolicy(options, policies),
     pipeline: {
       ...(routing === undefined ? {} : { routing }),
       ...(locality === undefined ? {} : { locality }),
@@ -137,44 +154,19 @@ export function createBalancerSettings(
   };
 }
 
-/** Policies without options. */
-const PLAIN_POLICIES = [
-  'pick_first',
-  'round_robin',
-  'weighted_round_robin',
-  'random',
-  'least_request',
-] as const;
-
-function createPolicy(options: LoadBalancingOptions): Policy {
-  const name = options.policy ?? DEFAULT_LOAD_BALANCING;
-  const { decayMs, failurePenalty, loadFactor, freeInFlight, hashKey } = options;
-  if (name === 'peak_ewma') {
-    return {
-      name: 'peak_ewma',
-      ...(decayMs === undefined ? {} : { decayMs }),
-      ...(failurePenalty === undefined ? {} : { failurePenalty }),
-    };
+function createPolicy(options: LoadBalancingOptions, policies: PolicyTable): Policy {
+  const { policy: name = DEFAULT_LOAD_BALANCING, hashKey } = options;
+  const definition = policies.find(name);
+  if (definition === undefined) {
+    throw new DiscoveryError(
+      'INVALID_OPTION',
+      `option loadBalancing.policy is ${JSON.stringify(name)}; allowed: ${policies.names.join(', ')}`,
+    );
   }
-  if (name === 'consistent_hash') {
-    const header = typeof hashKey === 'string' ? hashKey : HASH_KEY_HEADER;
-    return {
-      name: 'consistent_hash',
-      keyOf: (request: PickRequest) => request.header(header),
-      ...(loadFactor === undefined ? {} : { loadFactor }),
-      ...(freeInFlight === undefined ? {} : { freeInFlight }),
-    };
-  }
-  const plain = PLAIN_POLICIES.find((policy) => policy === name);
-  if (plain !== undefined) return { name: plain };
-  const createPicker = customPolicies.get(name);
-  if (createPicker !== undefined) return { name: 'custom', createPicker };
-  throw new DiscoveryError(
-    'INVALID_OPTION',
-    `option loadBalancing.policy is ${JSON.stringify(name)}; allowed: ${knownPolicies().join(', ')}`,
-  );
-}
-
-function isBuiltIn(name: string): boolean {
-  return LOAD_BALANCING_POLICIES.some((policy) => policy === name);
+  // The interceptor leaves what a function returned under a metadata key of its own.
+  const header = typeof hashKey === 'string' ? hashKey : HASH_KEY_HEADER;
+  return configurePolicy(definition, {
+    ...options,
+    hashKey: (request: PickRequest) => request.header(header),
+  });
 }

@@ -1,10 +1,32 @@
 /**
- * What grpc-js's server keeps to itself: its HTTP/2 servers, their sessions, and the session of a call. Where a version of
- * grpc-js shows none of them, there are none, except where the caller cannot do without.
+ * What grpc-js's server keeps to itself: the port behind `:0`, which Nest's transport throws away; its HTTP/2 servers, their
+ * sessions, and the session of a call.
  */
-import type { Server } from '@grpc/grpc-js';
+import { getChannelzHandlers, type Server } from '@grpc/grpc-js';
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import { DiscoveryError } from '../../core/discovery-error.js';
+
+/** The part of a server that channelz, gRPC's own introspection, needs. */
+export type ChannelzServer = Pick<Server, 'getChannelzRef'>;
+
+/** `host:port` of every socket a server listens on; empty where channelz was switched off for it. */
+export function boundAddresses(server: ChannelzServer): string[] {
+  let names: string[] = [];
+  const call = { request: { server_id: server.getChannelzRef().id } };
+  type GetServer = (call: unknown, callback: (error: unknown, reply: unknown) => void) => void;
+  // The handler answers at once; its declared type asks for a whole server call.
+  (getChannelzHandlers()['GetServer'] as unknown as GetServer)(call, (_error, reply) => {
+    names = socketNames(reply);
+  });
+  return names;
+}
+
+function socketNames(reply: unknown): string[] {
+  const { server } = (reply ?? {}) as {
+    server?: { listen_socket?: readonly { name: string }[] };
+  };
+  return (server?.listen_socket ?? []).map(({ name }) => name);
+}
 
 /**
  * The HTTP/2 servers of a gRPC server whose ports are bound.

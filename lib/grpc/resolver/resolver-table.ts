@@ -3,8 +3,9 @@
  * in it, so that several applications with registries of their own do not disturb each other.
  */
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { DiscoveryError } from '../../core/discovery-error.js';
 import { DEFAULT_REMOVAL_GUARD } from '../../core/snapshot/removal-guard.js';
+import { argumentReader } from '../../core/values/value-reader.js';
+import { ruleOf } from '../../core/values/value-rule.js';
 import { DirectoryPool } from '../../registry/directory/directory-pool.js';
 import type { Registry } from '../../registry/registry.js';
 import { systemClock } from '../../registry/system-clock.js';
@@ -33,6 +34,14 @@ const RESERVED_SCHEMES = [
   'https',
 ];
 
+const SCHEME = ruleOf(
+  `lower case letters, digits, "+", ".", "-", starting with a letter, and none of ${RESERVED_SCHEMES.join(', ')}`,
+  (value): value is string =>
+    typeof value === 'string' &&
+    /^[a-z][a-z0-9+.-]*$/.test(value) &&
+    !RESERVED_SCHEMES.includes(value),
+);
+
 const installed = new Set<string>();
 const defaults = new Map<string, DirectoryPool[]>();
 
@@ -43,16 +52,11 @@ const defaults = new Map<string, DirectoryPool[]>();
  */
 export function installResolver(scheme: string): void {
   if (installed.has(scheme)) return;
-  if (!/^[a-z][a-z0-9+.-]*$/.test(scheme) || RESERVED_SCHEMES.includes(scheme)) {
-    throw new DiscoveryError(
-      'INVALID_OPTION',
-      `registry scheme "${scheme}" cannot be used; allowed: lower case letters, digits, "+", ".", "-", starting with a letter, and none of ${RESERVED_SCHEMES.join(', ')}`,
-    );
-  }
+  argumentReader.required('registry.scheme', scheme, SCHEME);
   assertSupportedGrpc();
   governAttempts(installed);
   installBalancer();
-  // grpc-js compares schemes by case, URIs do not: the spellings that somebody may use.
+  // grpc-js compares schemes by case, URIs do not: the spellings that a user may write.
   const capitalised = scheme.charAt(0).toUpperCase() + scheme.slice(1);
   for (const spelling of [scheme, capitalised, scheme.toUpperCase()]) {
     registerResolver(spelling, TableResolver);

@@ -1,14 +1,24 @@
 /**
- * Reads fields of a gRPC service config. Unknown fields are nobody's business, wrong ones end the reading. A field that is
- * `null` is not set, as in protobuf's JSON.
+ * Reads fields of a gRPC service config in protobuf's JSON forms. Unknown fields are ignored; a malformed field rejects the whole
+ * config. A field that is `null` is not set.
  */
 import { status } from '@grpc/grpc-js';
+import { showValue, ValueReader } from '../../core/values/value-reader.js';
+import {
+  ANY_TEXT,
+  arrayOf,
+  FIELDS,
+  type Fields,
+  numberWithin,
+  type ValueRule,
+  wholeNumber,
+} from '../../core/values/value-rule.js';
 
 /** What is wrong with a service config, and where. */
 export class ServiceConfigError extends Error {}
 
 /** The fields of a JSON object that are set. */
-export type JsonObject = Readonly<Record<string, unknown>>;
+export type JsonObject = Fields;
 
 /** Reads one value, or throws a {@link ServiceConfigError}. */
 export type JsonReader<T, Bounds extends readonly unknown[]> = (
@@ -23,20 +33,30 @@ export const LARGEST_UINT32 = 4_294_967_295;
 /** The longest duration in protobuf's JSON, in seconds: 10,000 years. */
 const LONGEST_SECONDS = 315_576_000_000;
 
+const jsonReader: ValueReader = new ValueReader({
+  toError: (text) => new ServiceConfigError(text),
+  show: (_path, value) => (value === undefined ? 'missing' : showValue(value)),
+});
+
+const ARRAY = arrayOf();
+
 /** A field that must be set. */
 export function required<T, Bounds extends readonly unknown[]>(
-  read: JsonReader<T, Bounds>,
+  read: JsonReader<T, Bounds> | ValueRule<T>,
   path: string,
   fields: JsonObject,
   name: string,
   ...bounds: Bounds
 ): T {
-  return read(path === '' ? name : `${path}.${name}`, fields[name], ...bounds);
+  const at = path === '' ? name : `${path}.${name}`;
+  return typeof read === 'function'
+    ? read(at, fields[name], ...bounds)
+    : jsonReader.required(at, fields[name], read);
 }
 
 /** A field that may be left out. */
 export function optional<T, Bounds extends readonly unknown[]>(
-  read: JsonReader<T, Bounds>,
+  read: JsonReader<T, Bounds> | ValueRule<T>,
   path: string,
   fields: JsonObject,
   name: string,
@@ -52,34 +72,20 @@ export function readObject(path: string, value: unknown): JsonObject {
 
 /** The fields of a JSON object, with those that are `null`. */
 export function readEntries(path: string, value: unknown): [name: string, value: unknown][] {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return Object.entries(value);
-  return reject(path, value, 'an object');
+  return Object.entries(jsonReader.required(path, value, FIELDS));
 }
 
 export function readArray(path: string, value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : reject(path, value, 'an array');
+  return jsonReader.required(path, value, ARRAY);
 }
 
 export function readText(path: string, value: unknown): string {
-  return typeof value === 'string' ? value : reject(path, value, 'a string');
-}
-
-export function readBoolean(path: string, value: unknown): boolean {
-  return typeof value === 'boolean' ? value : reject(path, value, 'true or false');
+  return jsonReader.required(path, value, ANY_TEXT);
 }
 
 /** A number within bounds, both included. */
 export function readNumber(path: string, value: unknown, minimum: number, maximum: number): number {
-  const fits = typeof value === 'number' && value >= minimum && value <= maximum;
-  return fits ? value : reject(path, value, `a number from ${minimum} to ${maximum}`);
-}
-
-/** A number above 0, of any size up to `maximum`. */
-export function readPositive(path: string, value: unknown, maximum = Number.MAX_VALUE): number {
-  const fits = typeof value === 'number' && value > 0 && value <= maximum;
-  const bound = maximum === Number.MAX_VALUE ? '' : `, up to ${maximum}`;
-  return fits ? value : reject(path, value, `a number above 0${bound}`);
+  return jsonReader.required(path, value, numberWithin(minimum, maximum));
 }
 
 /** A whole number within bounds, both included. */
@@ -89,23 +95,33 @@ export function readInteger(
   minimum: number,
   maximum: number,
 ): number {
-  const fits = Number.isInteger(value) && Number(value) >= minimum && Number(value) <= maximum;
-  return fits ? Number(value) : reject(path, value, `a whole number from ${minimum} to ${maximum}`);
+  return jsonReader.required(path, value, wholeNumber(minimum, maximum));
 }
+
+/** A whole number, 0 or more; protobuf's JSON may write it as text. */
+export const UINT64: ValueRule<number> = {
+  ...wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  read: (value) => {
+    const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+    return wholeNumber(0, Number.MAX_SAFE_INTEGER).read(number);
+  },
+};
 
 /**
  * A duration in protobuf's JSON form, `"0.5s"`, in milliseconds. It may be negative, and have no digits on one side of
  * its point: as grpc-go reads it (`internal/serviceconfig/duration.go`).
  */
-export function readDurationMs(path: string, value: unknown): number {
-  const parts = typeof value === 'string' ? /^(-?)(\d*)(?:\.(\d{0,9}))?s$/.exec(value) : null;
-  const [, sign = '', whole = '', fraction = ''] = parts ?? [];
-  if (parts === null || whole + fraction === '' || Number(whole) > LONGEST_SECONDS) {
-    return reject(path, value, `a duration such as "0.5s", of ${LONGEST_SECONDS}s at most`);
-  }
-  const milliseconds = Number(`${whole}.${fraction}0`) * 1_000;
-  return sign === '-' && milliseconds > 0 ? -milliseconds : milliseconds;
-}
+export const DURATION_MS: ValueRule<number> = {
+  read: (value) => {
+    const parts = typeof value === 'string' ? /^(-?)(\d*)(?:\.(\d{0,9}))?s$/.exec(value) : null;
+    const [, sign = '', whole = '', fraction = ''] = parts ?? [];
+    const isDuration = whole + fraction !== '' && Number(whole) <= LONGEST_SECONDS;
+    if (!isDuration) return undefined;
+    const milliseconds = Number(`${whole}.${fraction}0`) * 1_000;
+    return sign === '-' && milliseconds > 0 ? -milliseconds : milliseconds;
+  },
+  allowed: () => `a duration such as "0.5s", of ${LONGEST_SECONDS}s at most`,
+};
 
 /** Status codes by name or number, at least one unless `mayBeEmpty`, as names. */
 export function readStatusCodes(path: string, value: unknown, mayBeEmpty = false): string[] {
@@ -119,8 +135,7 @@ export function readStatusCodes(path: string, value: unknown, mayBeEmpty = false
 
 /** @throws ServiceConfigError always */
 export function reject(path: string, value: unknown, allowed: string): never {
-  const shown = value === undefined ? 'missing' : (JSON.stringify(value)?.slice(0, 100) ?? '?');
-  throw new ServiceConfigError(`${path} is ${shown}; allowed: ${allowed}`);
+  return jsonReader.reject(path, value, allowed);
 }
 
 /** An object without the fields that are `undefined`. */

@@ -5,20 +5,24 @@
  */
 import type { MethodConfig, ServiceConfig } from '@grpc/grpc-js';
 import {
+  ANY_TEXT,
+  BOOLEAN,
+  numberAbove0,
+  type ValueRule,
+  wholeNumber,
+} from '../../core/values/value-rule.js';
+import {
+  DURATION_MS,
   type JsonObject,
   optional,
   present,
   readArray,
-  readBoolean,
-  readDurationMs,
-  readInteger,
   readObject,
-  readPositive,
   readStatusCodes,
-  readText,
   reject,
   required,
   ServiceConfigError,
+  UINT64,
 } from './json-reader.js';
 import { readServicePolicy, type ServicePolicy } from './service-config-policy.js';
 
@@ -32,15 +36,27 @@ export interface PublishedConfig {
   readonly healthService: string | undefined;
 }
 
-/** A config, or why it is none. */
+/** A config, or why the text is not one. */
 export type ParsedServiceConfig =
   | { readonly ok: true; readonly config: PublishedConfig }
   | { readonly ok: false; readonly reason: string };
 
 /** gRFC A6: more attempts than these count as these. */
 const MOST_ATTEMPTS = 5;
-/** The longest delay grpc-js can wait, in milliseconds: its timers take anything longer for 1. */
+/** The longest delay that grpc-js can wait, in milliseconds: its timers fire after 1 ms for a longer one. */
 const LONGEST_BACKOFF_MS = 2 ** 31 - 1;
+
+const ATTEMPTS = wholeNumber(2, Number.MAX_SAFE_INTEGER);
+const POSITIVE = numberAbove0();
+const MAX_TOKENS = numberAbove0(1_000);
+const BACKOFF_MS: ValueRule<number> = {
+  read: (value) => {
+    const milliseconds = DURATION_MS.read(value) ?? 0;
+    return milliseconds > 0 ? Math.min(milliseconds, LONGEST_BACKOFF_MS) : undefined;
+  },
+  allowed: (value) =>
+    DURATION_MS.read(value) === undefined ? DURATION_MS.allowed(value) : 'a duration above 0',
+};
 
 /** Reads a service config. Never throws. */
 export function parseServiceConfig(text: string): ParsedServiceConfig {
@@ -53,7 +69,7 @@ export function parseServiceConfig(text: string): ParsedServiceConfig {
 }
 
 function readConfig(fields: JsonObject): PublishedConfig {
-  const legacy = optional(readText, '', fields, 'loadBalancingPolicy')?.toLowerCase();
+  const legacy = optional(ANY_TEXT, '', fields, 'loadBalancingPolicy')?.toLowerCase();
   const policies =
     fields['loadBalancingConfig'] ?? (legacy === undefined ? undefined : [{ [legacy]: {} }]);
   const health = optional(readObject, '', fields, 'healthCheckConfig');
@@ -65,7 +81,7 @@ function readConfig(fields: JsonObject): PublishedConfig {
     policy: policies === undefined ? undefined : readServicePolicy('loadBalancingConfig', policies),
     methodConfig,
     retryThrottling: optional(readThrottling, '', fields, 'retryThrottling'),
-    healthService: health && (optional(readText, 'healthCheckConfig', health, 'serviceName') ?? ''),
+    healthService: health && (optional(ANY_TEXT, 'healthCheckConfig', health, 'serviceName') ?? ''),
   };
 }
 
@@ -74,17 +90,17 @@ function readMethodConfig(path: string, value: unknown): MethodConfig {
   if (fields['retryPolicy'] !== undefined && fields['hedgingPolicy'] !== undefined) {
     return reject(path, 'one with both', 'either retryPolicy or hedgingPolicy');
   }
-  const timeoutMs = optional(readDurationMs, path, fields, 'timeout');
+  const timeoutMs = optional(DURATION_MS, path, fields, 'timeout');
   return {
     name: (optional(readArray, path, fields, 'name') ?? []).map((name, at) =>
       readName(`${path}.name[${at}]`, name),
     ),
     ...present({
-      waitForReady: optional(readBoolean, path, fields, 'waitForReady'),
+      waitForReady: optional(BOOLEAN, path, fields, 'waitForReady'),
       // grpc-go: a call with a timeout below zero has none.
       timeout: timeoutMs === undefined || timeoutMs < 0 ? undefined : toDuration(timeoutMs),
-      maxRequestBytes: optional(readBytes, path, fields, 'maxRequestMessageBytes'),
-      maxResponseBytes: optional(readBytes, path, fields, 'maxResponseMessageBytes'),
+      maxRequestBytes: optional(UINT64, path, fields, 'maxRequestMessageBytes'),
+      maxResponseBytes: optional(UINT64, path, fields, 'maxResponseMessageBytes'),
       retryPolicy: optional(readRetry, path, fields, 'retryPolicy'),
       hedgingPolicy: optional(readHedging, path, fields, 'hedgingPolicy'),
     }),
@@ -93,13 +109,13 @@ function readMethodConfig(path: string, value: unknown): MethodConfig {
 
 function readName(path: string, value: unknown): MethodConfig['name'][number] {
   const fields = readObject(path, value);
-  const service = optional(readText, path, fields, 'service') ?? '';
-  const method = optional(readText, path, fields, 'method') ?? '';
+  const service = optional(ANY_TEXT, path, fields, 'service') ?? '';
+  const method = optional(ANY_TEXT, path, fields, 'method') ?? '';
   if (service === '' && method !== '') return reject(`${path}.service`, service, 'a service name');
   return { ...(service === '' ? {} : { service }), ...(method === '' ? {} : { method }) };
 }
 
-/** Two entries for one method: which of them counts is anybody's guess, so that neither does (grpc-go). */
+/** Two entries for one method reject the config, as in grpc-go: it does not say which of them counts. */
 function rejectRepeatedNames(configs: readonly MethodConfig[]): void {
   const seen = new Set<string>();
   configs.forEach(({ name }, entry) =>
@@ -115,21 +131,21 @@ function rejectRepeatedNames(configs: readonly MethodConfig[]): void {
 
 function readRetry(path: string, value: unknown): NonNullable<MethodConfig['retryPolicy']> {
   const fields = readObject(path, value);
-  const maxBackoffMs = required(readBackoffMs, path, fields, 'maxBackoff');
+  const maxBackoffMs = required(BACKOFF_MS, path, fields, 'maxBackoff');
   // grpc-js itself leaves the first delay uncapped.
-  const initialMs = Math.min(required(readBackoffMs, path, fields, 'initialBackoff'), maxBackoffMs);
+  const initialMs = Math.min(required(BACKOFF_MS, path, fields, 'initialBackoff'), maxBackoffMs);
   return {
     maxAttempts: readAttempts(path, fields),
     initialBackoff: seconds(initialMs),
     maxBackoff: seconds(maxBackoffMs),
-    backoffMultiplier: required(readPositive, path, fields, 'backoffMultiplier'),
+    backoffMultiplier: required(POSITIVE, path, fields, 'backoffMultiplier'),
     retryableStatusCodes: required(readStatusCodes, path, fields, 'retryableStatusCodes'),
   };
 }
 
 function readHedging(path: string, value: unknown): NonNullable<MethodConfig['hedgingPolicy']> {
   const fields = readObject(path, value);
-  const delayMs = optional(readDurationMs, path, fields, 'hedgingDelay') ?? 0;
+  const delayMs = optional(DURATION_MS, path, fields, 'hedgingDelay') ?? 0;
   if (delayMs < 0) {
     return reject(`${path}.hedgingDelay`, fields['hedgingDelay'], 'a duration of 0 or more');
   }
@@ -141,15 +157,7 @@ function readHedging(path: string, value: unknown): NonNullable<MethodConfig['he
 }
 
 function readAttempts(path: string, fields: JsonObject): number {
-  const attempts = required(readInteger, path, fields, 'maxAttempts', 2, Number.MAX_SAFE_INTEGER);
-  return Math.min(attempts, MOST_ATTEMPTS);
-}
-
-function readBackoffMs(path: string, value: unknown): number {
-  const milliseconds = readDurationMs(path, value);
-  return milliseconds > 0
-    ? Math.min(milliseconds, LONGEST_BACKOFF_MS)
-    : reject(path, value, 'a duration above 0');
+  return Math.min(required(ATTEMPTS, path, fields, 'maxAttempts'), MOST_ATTEMPTS);
 }
 
 function readThrottling(
@@ -158,15 +166,9 @@ function readThrottling(
 ): NonNullable<ServiceConfig['retryThrottling']> {
   const fields = readObject(path, value);
   return {
-    maxTokens: required(readPositive, path, fields, 'maxTokens', 1_000),
-    tokenRatio: required(readPositive, path, fields, 'tokenRatio'),
+    maxTokens: required(MAX_TOKENS, path, fields, 'maxTokens'),
+    tokenRatio: required(POSITIVE, path, fields, 'tokenRatio'),
   };
-}
-
-/** A size; protobuf's JSON may write it as text. */
-function readBytes(path: string, value: unknown): number {
-  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-  return readInteger(path, number, 0, Number.MAX_SAFE_INTEGER);
 }
 
 /** A duration that grpc-js takes as text. */

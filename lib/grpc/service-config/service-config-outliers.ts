@@ -1,16 +1,19 @@
 /** gRPC's outlier detection (gRFC A50) as options of ours. */
 import type { OutlierOptions } from '../../balance/modifiers/outlier-detection.js';
+import { wholeNumber } from '../../core/values/value-rule.js';
 import {
+  DURATION_MS,
   type JsonObject,
   LARGEST_UINT32,
   optional,
-  readDurationMs,
-  readInteger,
   readObject,
   reject,
 } from './json-reader.js';
 
-/** What one of A50's algorithms demands before it ejects. */
+const UINT32 = wholeNumber(0, LARGEST_UINT32);
+const PERCENT = wholeNumber(0, 100);
+
+/** The conditions of one of A50's algorithms for an ejection. */
 interface Demand {
   /** By how much the share of failed calls must exceed that of the others. */
   readonly margin: number;
@@ -24,7 +27,7 @@ const LONGEST_MS = 86_400_000;
 const MOST_REQUESTS = 1_000_000;
 const SMALLEST_MARGIN = 0.000_001;
 
-/** A50 knows none: it goes by standard deviations alone. Ours also counts those, and is calm below this. */
+/** A50 compares standard deviations alone and has no such margin. Ours ejects only above this one. */
 const SUCCESS_RATE_MARGIN = 0.2;
 
 /**
@@ -37,7 +40,7 @@ const SUCCESS_RATE_MARGIN = 0.2;
  *
  * Times beyond what a client may ask for become the nearest it may.
  *
- * @returns `false`: nobody is ever ejected
+ * @returns `false`: no endpoint is ever ejected
  */
 export function readOutliers(path: string, fields: JsonObject): OutlierOptions | false {
   const intervalMs = readTimeMs(path, fields, 'interval', 10_000);
@@ -60,14 +63,14 @@ export function readOutliers(path: string, fields: JsonObject): OutlierOptions |
     maxEjectedShare: percent / 100,
     failureMargin: clamp(demand.margin, SMALLEST_MARGIN, 1),
     minRequests,
-    // A50 does not look at rows of failures. One as long as the volume exceeds every threshold.
+    // A50 does not count consecutive failures. As many as the volume exceed every threshold.
     consecutiveFailures: minRequests,
   };
 }
 
 function readSuccessRate(path: string, value: unknown): Demand | 'off' {
   const fields = readObject(path, value);
-  optional(readInteger, path, fields, 'stdevFactor', 0, LARGEST_UINT32);
+  optional(UINT32, path, fields, 'stdevFactor');
   const volume = readVolume(path, fields, 100);
   const isEnforced = readPercent(path, fields, 'enforcementPercentage', 100) > 0;
   return isEnforced ? { margin: SUCCESS_RATE_MARGIN, volume } : 'off';
@@ -83,16 +86,16 @@ function readFailurePercentage(path: string, value: unknown): Demand | 'off' {
 }
 
 function readVolume(path: string, fields: JsonObject, unset: number): number {
-  optional(readInteger, path, fields, 'minimumHosts', 0, LARGEST_UINT32);
-  return optional(readInteger, path, fields, 'requestVolume', 0, LARGEST_UINT32) ?? unset;
+  optional(UINT32, path, fields, 'minimumHosts');
+  return optional(UINT32, path, fields, 'requestVolume') ?? unset;
 }
 
 function readPercent(path: string, fields: JsonObject, name: string, unset: number): number {
-  return optional(readInteger, path, fields, name, 0, 100) ?? unset;
+  return optional(PERCENT, path, fields, name) ?? unset;
 }
 
 function readTimeMs(path: string, fields: JsonObject, name: string, unsetMs: number): number {
-  const milliseconds = optional(readDurationMs, path, fields, name) ?? unsetMs;
+  const milliseconds = optional(DURATION_MS, path, fields, name) ?? unsetMs;
   if (milliseconds < 0) {
     return reject(`${path}.${name}`, fields[name], 'a duration of 0 or more');
   }

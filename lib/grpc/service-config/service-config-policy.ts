@@ -2,6 +2,8 @@
  * The `loadBalancingConfig` of a service config: gRPC's names for policies, and ours, as options of our balancer.
  * Source: grpc-proto `service_config.proto`; field names and defaults as grpc-go reads them.
  */
+import type { PolicyDefinition, PolicyOption } from '../../balance/policy-definition.js';
+import type { PolicyTable } from '../../balance/policy-table.js';
 import {
   type JsonObject,
   LARGEST_UINT32,
@@ -17,7 +19,7 @@ import {
   required,
 } from './json-reader.js';
 import { isTextMetadataKey, TEXT_METADATA_KEY } from '../metadata-key.js';
-import { knownPolicies, type LoadBalancingOptions } from '../balancer/policies.js';
+import { type LoadBalancingOptions, POLICIES } from '../balancer/policies.js';
 import { readOutliers } from './service-config-outliers.js';
 
 /** A policy that a service asks its clients for. */
@@ -30,7 +32,7 @@ export interface ServicePolicy {
 /** How many policies may be wrapped into each other. */
 const DEEPEST = 8;
 
-/** The most endpoints a client may ask for; of more, a service gets as many. */
+/** The largest subset that a client may ask for; a larger one of a service counts as this size. */
 const LARGEST_SUBSET = 100_000;
 
 /** gRFC A42. */
@@ -39,12 +41,17 @@ const DEFAULT_SMALLEST_RING = 1_024;
 const DEFAULT_LARGEST_RING = 4_096;
 
 /**
- * The first entry whose name is known, as gRPC demands. A known name with wrong fields is an error; what stands behind it
- * is not looked at.
+ * Reads the first entry whose name is known, as gRPC demands. A known name with wrong fields is an error; the entries after it are
+ * not read.
  *
  * @throws ServiceConfigError
  */
-export function readServicePolicy(path: string, value: unknown, depth = 0): ServicePolicy {
+export function readServicePolicy(
+  path: string,
+  value: unknown,
+  policies: PolicyTable = POLICIES,
+  depth = 0,
+): ServicePolicy {
   if (depth > DEEPEST) return reject(path, '...', `policies nested ${DEEPEST} deep at most`);
   const entries = readArray(path, value).map((entry, at) => readEntries(`${path}[${at}]`, entry));
   const names: string[] = [];
@@ -53,32 +60,43 @@ export function readServicePolicy(path: string, value: unknown, depth = 0): Serv
     if (entry === undefined || others.length > 0)
       return reject(place, readArray(path, value)[at], 'an object with exactly one policy');
     const [name, fields] = entry;
-    const read = readerOf(name);
+    const read = readerOf(name, policies);
     if (read !== undefined) {
-      return read(`${place}.${name}`, readObject(`${place}.${name}`, fields ?? {}), depth);
+      return read(
+        `${place}.${name}`,
+        readObject(`${place}.${name}`, fields ?? {}),
+        policies,
+        depth,
+      );
     }
     names.push(name);
   }
   return reject(
     path,
     names.join(', '),
-    `at least one of ${[...Object.keys(GRPC), ...knownPolicies()].join(', ')}`,
+    `at least one of ${[...Object.keys(GRPC), ...policies.names].join(', ')}`,
   );
 }
 
-type PolicyReader = (path: string, fields: JsonObject, depth: number) => ServicePolicy;
+type PolicyReader = (
+  path: string,
+  fields: JsonObject,
+  policies: PolicyTable,
+  depth: number,
+) => ServicePolicy;
 
-function readerOf(name: string): PolicyReader | undefined {
+function readerOf(name: string, policies: PolicyTable): PolicyReader | undefined {
   if (Object.hasOwn(GRPC, name)) return GRPC[name];
-  return knownPolicies().includes(name)
-    ? (path, fields) => plain({ policy: name, ...readOwnFields(path, name, fields) })
-    : undefined;
+  const definition = policies.find(name);
+  return definition === undefined
+    ? undefined
+    : (path, fields) => plain({ policy: name, ...readOptions(path, definition, fields) });
 }
 
 /** gRPC's names where they are not ours, or their fields differ. */
 const GRPC: Readonly<Record<string, PolicyReader>> = {
   least_request_experimental: (path, fields) => {
-    // Two choices are what the policy is about; more are gRPC's option, and not ours.
+    // Our policy always draws two endpoints: gRPC's option is checked and not used.
     optional(readInteger, path, fields, 'choiceCount', 2, LARGEST_UINT32);
     return plain({ policy: 'least_request' });
   },
@@ -87,24 +105,34 @@ const GRPC: Readonly<Record<string, PolicyReader>> = {
     const header = optional(readText, path, fields, 'requestHashHeader')?.toLowerCase() ?? '';
     return plain({
       policy: 'consistent_hash',
-      // gRFC A42 knows no bound on the load.
+      // gRFC A42 has no bound on the load.
       loadFactor: Infinity,
       ...(header === '' ? {} : { hashKey: readMetadataKey(`${path}.requestHashHeader`, header) }),
     });
   },
-  random_subsetting_experimental: (path, fields, depth) => {
+  random_subsetting_experimental: (path, fields, policies, depth) => {
     const size = required(readInteger, path, fields, 'subsetSize', 1, LARGEST_UINT32);
-    const child = readServicePolicy(`${path}.childPolicy`, fields['childPolicy'], depth + 1);
+    const child = readServicePolicy(
+      `${path}.childPolicy`,
+      fields['childPolicy'],
+      policies,
+      depth + 1,
+    );
     return { ...child, subsetSize: Math.min(size, LARGEST_SUBSET) };
   },
-  outlier_detection_experimental: (path, fields, depth) => {
-    const child = readServicePolicy(`${path}.childPolicy`, fields['childPolicy'], depth + 1);
+  outlier_detection_experimental: (path, fields, policies, depth) => {
+    const child = readServicePolicy(
+      `${path}.childPolicy`,
+      fields['childPolicy'],
+      policies,
+      depth + 1,
+    );
     const outlierDetection = readOutliers(path, fields);
     return { ...child, options: { ...child.options, outlierDetection } };
   },
 };
 
-/** The size of a ring is gRPC's affair, not ours: it is only held to what gRPC takes. */
+/** Our ring has a size of its own: gRPC's sizes are checked by gRPC's bounds and not used. */
 function checkRing(path: string, fields: JsonObject): void {
   const [smallest, largest] = [
     optional(readInteger, path, fields, 'minRingSize', 0, LARGEST_RING) || DEFAULT_SMALLEST_RING,
@@ -120,19 +148,28 @@ function readMetadataKey(path: string, value: unknown): string {
   return isTextMetadataKey(key) ? key : reject(path, key, TEXT_METADATA_KEY);
 }
 
-function readOwnFields(path: string, policy: string, fields: JsonObject): LoadBalancingOptions {
-  if (policy === 'peak_ewma') {
-    return present({
-      decayMs: optional(readNumber, path, fields, 'decayMs', 1, 600_000),
-      failurePenalty: optional(readNumber, path, fields, 'failurePenalty', 0, 1_000_000),
-    });
-  }
-  if (policy !== 'consistent_hash') return {};
-  return present({
-    hashKey: required(readMetadataKey, path, fields, 'hashKey'),
-    loadFactor: optional(readNumber, path, fields, 'loadFactor', 1.001, 1_000_000),
-    freeInFlight: optional(readInteger, path, fields, 'freeInFlight', 0, 1_000_000),
-  });
+/** A policy's own options. Other fields are ignored, as gRPC does. */
+function readOptions(
+  path: string,
+  definition: PolicyDefinition,
+  fields: JsonObject,
+): LoadBalancingOptions {
+  const read = Object.entries(definition.options).map(
+    ([name, option]) => [name, readOption(path, fields, name, option)] as const,
+  );
+  return present(Object.fromEntries(read));
+}
+
+function readOption(
+  path: string,
+  fields: JsonObject,
+  name: string,
+  option: PolicyOption,
+): string | number | undefined {
+  if (option.kind === 'hashKey') return required(readMetadataKey, path, fields, name);
+  const { kind, minimum, maximum, publishedMaximum = maximum } = option;
+  const read = kind === 'integer' ? readInteger : readNumber;
+  return optional(read, path, fields, name, minimum, publishedMaximum);
 }
 
 function plain(options: LoadBalancingOptions): ServicePolicy {

@@ -4,9 +4,9 @@ import { ClientGrpcProxy, type GrpcOptions } from '@nestjs/microservices';
 import { didYouMean } from '../../core/closest-name.js';
 import { packageNames } from '../../grpc/service-config/method-catalog.js';
 import type { DirectoryLease } from '../../registry/directory/directory-pool.js';
-import { rejectOption } from '../options/option-reader.js';
+import { optionReader } from '../options/option-reader.js';
 
-/** Nest's client, with a look at what it has loaded and opened; its list is followed for as long as it is open. */
+/** Nest's client, with access to its loaded proto and its open channels. Its endpoint list is followed while it is open. */
 export class DiscoveredClient extends ClientGrpcProxy {
   private lease: DirectoryLease | undefined;
 
@@ -28,7 +28,7 @@ export class DiscoveredClient extends ClientGrpcProxy {
     return [...this.clients.values()].map((client: Client) => client.getChannel());
   }
 
-  /** Nest's own, which tells of a package that is not there, and not of those that are. */
+  /** Nest's own method names only the missing package; this one also lists the packages of the proto. */
   override lookupPackage(root: object, name: string): unknown {
     const path = name === '' || name === undefined ? [] : name.split('.');
     const found = path.reduce<unknown>(
@@ -41,10 +41,10 @@ export class DiscoveredClient extends ClientGrpcProxy {
     if (found !== undefined) return found;
     const known = packageNames(root);
     const allowed = `a package of the proto, which has ${known.map((one) => JSON.stringify(one)).join(', ')}`;
-    return rejectOption('client.package', name, `${allowed}${didYouMean(name, known)}`);
+    return optionReader.reject('client.package', name, `${allowed}${didYouMean(name, known)}`);
   }
 
-  /** Has a list followed until this client is closed. */
+  /** Follows a list until this client is closed. */
   hold(lease: DirectoryLease): void {
     this.lease = lease;
   }

@@ -54,7 +54,7 @@ const WARM_UP_TIMEOUT_MS = 1_000;
 @Injectable()
 export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly clients = new Set<DiscoveredClient>();
-  /** What tells this process from the other clients of a service, for subsets. */
+  /** Identifies this process among the clients of a service, for subsets. */
   private readonly clientId = crypto.randomUUID();
   private readonly logger = new Logger('DiscoveryModule');
   private readonly retriedMethods: RetriedMethods;
@@ -94,7 +94,7 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     const methods = catalogMethods(proxy.packages);
     this.retriedMethods.check(own, methods);
     this.warn(`Client "${own.name}"`, idleOptions(own));
-    // Known only now that the proto is loaded, and read by Nest only when the first channel is made.
+    // The methods are known once the proto is loaded, and Nest reads these options when it makes the first channel.
     options.channelOptions = this.channelOptions(client, methods);
     proxy.hold(this.pool.acquire(service));
     this.clients.add(proxy);
@@ -136,7 +136,7 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     return withChannelDiscovery(
       {
         ...CHANNEL_DEFAULTS,
-        // Who sets the pings knows the servers.
+        // A user that sets the pings knows which rate the servers allow.
         ...(client.keepalive === undefined ? { [SPARING_PINGS_OPTION]: 1 } : {}),
         ...withCallPromises(client.channelOptions ?? {}, { timeoutMs, interceptors }),
       },

@@ -1,4 +1,4 @@
-/** Checks the names in `retry.methods` against the protos of clients: one that is misspelt would keep a method without retries. */
+/** Checks the names in `retry.methods` against the protos of clients: a misspelt name would leave a method without retries. */
 import {
   describeMethods,
   isNameOf,
@@ -7,11 +7,11 @@ import {
 } from '../../grpc/service-config/method-names.js';
 import type { CatalogedMethod } from '../../grpc/service-config/method-catalog.js';
 import type { ClientDefaults, ClientDefinition } from '../options/discovery-options.js';
-import { rejectOption } from '../options/option-reader.js';
+import { optionReader } from '../options/option-reader.js';
 
-/** The names that a definition's own `retry` has to find; those of the defaults need only one client that has them. */
+/** Every name in a definition's own `retry` must match a method of its proto; a name in the defaults must match in at least one client. */
 export class RetriedMethods {
-  /** Names of the defaults that no client has had so far. */
+  /** Names of the defaults that match no method of any client so far. */
   private readonly open: Set<string>;
   private hasHeirs = false;
 
@@ -19,7 +19,7 @@ export class RetriedMethods {
     this.open = new Set(namesOf(defaults.retry));
   }
 
-  /** What is left to be found, once there are clients that go by the defaults. */
+  /** Names of the defaults that match no method; empty while no client uses the defaults. */
   get unmatched(): readonly string[] {
     return this.hasHeirs ? [...this.open] : [];
   }
@@ -30,7 +30,7 @@ export class RetriedMethods {
     if (wrong !== undefined) {
       const meant = meantMethod(wrong, methods);
       const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
-      rejectOption(
+      optionReader.reject(
         `retry.methods of client "${definition.name}"`,
         wrong,
         `methods of its proto, with or without their service: ${describeMethods(methods)}${hint}`,

@@ -12,7 +12,7 @@ export function nestClientOptions(url: string, client: ClientDefinition): GrpcOp
   return {
     url,
     package: client.package,
-    // Nest takes one of them.
+    // Nest accepts only one of the two.
     ...(packageDefinition === undefined ? present({ protoPath }) : { packageDefinition }),
     ...present({ loader, protoLoader, keepalive }),
     ...(credentials === undefined ? {} : { credentials: withoutIpServername(credentials) }),
@@ -20,8 +20,8 @@ export function nestClientOptions(url: string, client: ClientDefinition): GrpcOp
 }
 
 /**
- * What a client says about its channel. What a definition says wins over the defaults, in whichever of the two forms in which a
- * size can be given.
+ * The channel options of a client. A definition wins over the defaults; this holds too where one of them gives a size as a channel
+ * option, and the other as an option of its own.
  */
 export function givenChannelOptions(
   defaults: ClientDefaults,
@@ -31,7 +31,7 @@ export function givenChannelOptions(
   return { ...sizes(defaults), ...channelOptions, ...sizes(definition) };
 }
 
-/** What a definition, or the defaults, say that has no effect, in words. */
+/** Options of a definition, or of the defaults, that have no effect, one text each. */
 export function idleOptions(definition: ClientDefaults & Partial<ClientDefinition>): string[] {
   const { packageDefinition, channelOptions = {}, keepalive = {} } = definition;
   const unread = (['protoPath', 'loader', 'protoLoader'] as const).filter(

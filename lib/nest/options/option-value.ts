@@ -1,13 +1,13 @@
 /**
- * How a wrong option's value is shown: as it is where the option is known and is none to hold a secret, else by its kind alone. A
- * password may stand anywhere in place of something else, so a list of names that may hold one is never complete.
+ * How errors show a wrong option's value: the value itself if the option is known and cannot hold a secret, else only its kind. A
+ * password may stand in the place of any other value, so a list of names of secrets is never complete.
  */
 import { printableBeginning } from '../../core/printable-text.js';
 
-/** Options whose values are never shown, not even their kind, the misspelt ones among them. */
+/** Options whose values are never shown, not even their kind; misspelt names of such options match too. */
 const SECRET =
   /pass|secret|token|cred|auth$|auth\.(?!username$)|tls\.(?!ca$|cert$)|etcd\.\w*key|privatekey/i;
-/** What says how to reach a registry. */
+/** Options that say how to reach a registry. */
 const REGISTRY = /^(?:etcd|registry)(?:$|\.)/;
 /** A user and password before a host, as in `http://user:password@host`; either may hold anything. */
 const USER_INFO = /^(\w+:\/\/)?[^]*@/;
@@ -22,7 +22,7 @@ export function describeValue(option: string, value: unknown): string {
   return printableBeginning(text, MAX_CHARACTERS + 2);
 }
 
-/** The value of an option that does not exist, for messages: what it was meant to be is not known. */
+/** The value of an option that does not exist, for messages: it may have been meant as any other option. */
 export function describeUnknown(option: string, value: unknown): string {
   if (SECRET.test(option)) return 'a value that is not shown';
   return isScalar(value) && !REGISTRY.test(option) ? String(value) : describeKind(value);

@@ -1,41 +1,50 @@
-/** Checks what Nest and grpc-js take for a channel, and would pass over without a word where a name or a type is wrong. */
+/** Checks the channel options of Nest and grpc-js, both of which ignore a wrong name or type without an error. */
 import { closestName } from '../../core/closest-name.js';
 import {
-  optionalBoolean,
-  optionalInteger,
-  refuseOption,
-  rejectOption,
-  requireArray,
-  requireObject,
-  requireString,
-} from './option-reader.js';
-import { describeUnknown } from './option-value.js';
+  arrayOf,
+  BOOLEAN,
+  inWords,
+  ruleOf,
+  TEXT,
+  type ValueRule,
+  wholeNumber,
+} from '../../core/values/value-rule.js';
+import { optionReader } from './option-reader.js';
 
 /** The longest time that a timer holds, in milliseconds; gRPC's word for never. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-const KEEPALIVE_FIELDS = [
-  'keepaliveTimeMs',
-  'keepaliveTimeoutMs',
-  'keepalivePermitWithoutCalls',
-  'http2MaxPingsWithoutData',
-  'http2MinTimeBetweenPingsMs',
-  'http2MinPingIntervalWithoutDataMs',
-  'http2MaxPingStrikes',
-] as const;
+/** A time in milliseconds, or another count; -1 stands for none. */
+const COUNT = wholeNumber(-1, LONGEST_MS);
+const KEEPALIVE_RULES = {
+  keepaliveTimeMs: COUNT,
+  keepaliveTimeoutMs: COUNT,
+  keepalivePermitWithoutCalls: wholeNumber(0, 1),
+  http2MaxPingsWithoutData: COUNT,
+  http2MinTimeBetweenPingsMs: COUNT,
+  http2MinPingIntervalWithoutDataMs: COUNT,
+  http2MaxPingStrikes: COUNT,
+};
 
-const LOADER_FLAGS = [
-  'keepCase',
-  'alternateCommentMode',
-  'preferTrailingComment',
-  'defaults',
-  'arrays',
-  'objects',
-  'oneofs',
-  'json',
-] as const;
-/** Each of them takes the constructor of what is to be made: `String`, `Number`, `Array`. */
-const LOADER_TYPES = ['longs', 'enums', 'bytes'] as const;
+const isFunction = (value: unknown): value is (...args: never[]) => unknown =>
+  typeof value === 'function';
+/** The constructor of what the loader makes of such a field. */
+const CONSTRUCTOR = ruleOf('a constructor: String, Number or Array, no text', isFunction);
+const FOLDERS = arrayOf('folders');
+const LOADER_RULES = {
+  keepCase: BOOLEAN,
+  alternateCommentMode: BOOLEAN,
+  preferTrailingComment: BOOLEAN,
+  defaults: BOOLEAN,
+  arrays: BOOLEAN,
+  objects: BOOLEAN,
+  oneofs: BOOLEAN,
+  json: BOOLEAN,
+  longs: CONSTRUCTOR,
+  enums: CONSTRUCTOR,
+  bytes: CONSTRUCTOR,
+  includeDirs: FOLDERS,
+};
 
 /** Channel options of grpc-js 1.14 that are texts. */
 const TEXT_OPTIONS = [
@@ -78,13 +87,18 @@ const NUMBER_OPTIONS = [
 ];
 const FUNCTION_OPTIONS = ['callInvocationTransformer', 'channelFactoryOverride'];
 const LIST_OPTIONS = ['interceptors', 'interceptor_providers'];
+const FUNCTIONS: ValueRule<readonly unknown[]> = ruleOf(
+  'an array of functions',
+  (value): value is readonly unknown[] => Array.isArray(value) && value.every(isFunction),
+  'container',
+);
 /** The channel option by which plain grpc-js clients balance and retry. */
 const SERVICE_CONFIG = 'grpc.service_config';
 
-/** An option of gRPC that grpc-js does not have; too like another one to be taken for a mistake of spelling. */
+/** An option of gRPC that grpc-js does not have. It is spelt nearly like another option, and is not taken for a misspelling of that. */
 const OTHER_OPTION = 'grpc.min_reconnect_backoff_ms';
 
-/** Letters that a mistake of spelling has wrong at most: names of gRPC's other languages are nearly as like, and none. */
+/** The most wrong letters in a misspelling: option names of gRPC in other languages differ by little more, and are not misspelt. */
 const MOST_MISSPELT = 2;
 
 /** Names of channel options that mean something here. */
@@ -95,68 +109,70 @@ export const CHANNEL_OPTIONS: readonly string[] = [
   ...LIST_OPTIONS,
 ];
 
+/** The rules of the channel options that mean something here. */
+const CHANNEL_RULES: ReadonlyMap<string, ValueRule<unknown>> = new Map([
+  ...rulesOf(TEXT_OPTIONS, inWords('a text', TEXT)),
+  ...rulesOf(
+    NUMBER_OPTIONS,
+    ruleOf(
+      'a number; a switch is 0 or 1',
+      (value): value is number => typeof value === 'number' && !Number.isNaN(value),
+    ),
+  ),
+  ...rulesOf(FUNCTION_OPTIONS, ruleOf('a function', isFunction)),
+  ...rulesOf(LIST_OPTIONS, FUNCTIONS),
+]);
+
 /** Nest's `keepalive`. */
 export function checkKeepalive(option: string, value: unknown): void {
-  const given = requireObject<(typeof KEEPALIVE_FIELDS)[number]>(option, value, KEEPALIVE_FIELDS);
-  for (const field of KEEPALIVE_FIELDS) {
-    const isSwitch = field === 'keepalivePermitWithoutCalls';
-    const [least, most] = isSwitch ? [0, 1] : [-1, LONGEST_MS];
-    optionalInteger(`${option}.${field}`, given[field], least, most);
-  }
+  optionReader.record(option, value, KEEPALIVE_RULES);
 }
 
 /** Nest's `loader`, as `@grpc/proto-loader` reads it. */
 export function checkLoader(option: string, value: unknown): void {
-  const fields = [...LOADER_FLAGS, ...LOADER_TYPES, 'includeDirs'] as const;
-  const given = requireObject<(typeof fields)[number]>(option, value, fields);
-  for (const field of LOADER_FLAGS) optionalBoolean(`${option}.${field}`, given[field]);
-  for (const field of LOADER_TYPES) {
-    const type = given[field];
-    if (type === undefined || typeof type === 'function') continue;
-    rejectOption(`${option}.${field}`, type, 'a constructor: String, Number or Array, no text');
-  }
-  if (given.includeDirs === undefined) return;
-  for (const folder of requireArray(`${option}.includeDirs`, given.includeDirs, 'folders')) {
-    requireString(`${option}.includeDirs`, folder);
-  }
+  const { includeDirs = [] } = optionReader.record(option, value, LOADER_RULES);
+  for (const folder of includeDirs) optionReader.required(`${option}.includeDirs`, folder, TEXT);
 }
 
-/** grpc-js's channel options. Those that it does not know are left to {@link unknownChannelOptions}. */
+/** Checks grpc-js's channel options. {@link unknownChannelOptions} lists those that grpc-js does not know. */
 export function checkChannelOptions(option: string, value: object): void {
   for (const [name, given] of Object.entries(value) as [string, unknown][]) {
     if (given !== undefined) checkChannelOption(`${option}["${name}"]`, name, given);
   }
   const both = LIST_OPTIONS.every((name) => (Reflect.get(value, name) as unknown) !== undefined);
-  if (both) rejectOption(`${option}.interceptor_providers`, 'given', 'one of it and interceptors');
+  if (both) {
+    optionReader.reject(`${option}.interceptor_providers`, 'given', 'one of it and interceptors');
+  }
 }
 
 function checkChannelOption(option: string, name: string, value: unknown): void {
   if (name === SERVICE_CONFIG) {
-    // The resolver's service config wins over the channel's own, which would be passed over without a word.
+    // The resolver's service config wins over the channel's own, which would be ignored without an error.
     const instead = 'none; use loadBalancing, retry and timeoutMs, or publish it for all clients';
-    rejectOption(option, value, instead);
+    optionReader.reject(option, value, instead);
   }
   if (name === 'channelOverride') {
-    rejectOption(option, 'given', 'none; the channel is made for the service and its endpoints');
+    const allowed = 'none; the channel is made for the service and its endpoints';
+    optionReader.reject(option, 'given', allowed);
   }
-  if (TEXT_OPTIONS.includes(name)) requireString(option, value, 'a text');
-  else if (NUMBER_OPTIONS.includes(name)) {
-    const fits = typeof value === 'number' && !Number.isNaN(value);
-    if (!fits) rejectOption(option, value, 'a number; a switch is 0 or 1');
-  } else if (FUNCTION_OPTIONS.includes(name)) {
-    if (typeof value !== 'function') rejectOption(option, value, 'a function');
-  } else if (LIST_OPTIONS.includes(name)) {
-    const list = requireArray(option, value, 'functions');
-    if (list.some((one) => typeof one !== 'function')) rejectOption(option, value, 'functions');
-  } else if (name !== OTHER_OPTION) {
+  const rule = CHANNEL_RULES.get(name);
+  if (rule !== undefined) optionReader.required(option, value, rule);
+  else if (name !== OTHER_OPTION) {
     const meant = meantOption(name);
     if (meant === undefined) return;
     const allowed = `none; grpc-js has no ${name}; did you mean ${meant}?`;
-    refuseOption(option, describeUnknown(option, value), allowed);
+    optionReader.misplaced(option, value, allowed);
   }
 }
 
-/** The option of which a name is a misspelling, its prefix aside. */
+function rulesOf(
+  names: readonly string[],
+  rule: ValueRule<unknown>,
+): (readonly [string, ValueRule<unknown>])[] {
+  return names.map((name) => [name, rule]);
+}
+
+/** The option whose name is misspelt, compared without prefixes. */
 function meantOption(name: string): string | undefined {
   const bare = CHANNEL_OPTIONS.map(withoutPrefix);
   const meant = closestName(withoutPrefix(name), bare, MOST_MISSPELT);
@@ -167,7 +183,7 @@ function withoutPrefix(name: string): string {
   return name.replace(/^grpc(?:-node)?\./, '');
 }
 
-/** Names of channel options that grpc-js does not have, and that are like none it has: they have no effect. */
+/** Names of channel options that grpc-js does not have: they have no effect. */
 export function unknownChannelOptions(value: object): string[] {
   return Object.keys(value).filter((name) => !CHANNEL_OPTIONS.includes(name));
 }

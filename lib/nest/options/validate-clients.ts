@@ -3,20 +3,19 @@ import { ChannelCredentials } from '@grpc/grpc-js';
 import type { ClientDefaults, ClientDefinition, PackageDefinition } from './discovery-options.js';
 import { assertOurGrpc } from '../one-copy.js';
 import {
-  optionalBoolean,
-  optionalInteger,
-  optionalString,
-  refuseOption,
-  rejectOption,
-  requireArray,
-  requireObject,
-  requireString,
-} from './option-reader.js';
-import { describeUnknown } from './option-value.js';
+  arrayOf,
+  BOOLEAN,
+  FIELDS,
+  inWords,
+  ruleOf,
+  TEXT,
+  wholeNumber,
+} from '../../core/values/value-rule.js';
+import { SERVICE_NAME } from '../../core/service-name.js';
+import { optionReader } from './option-reader.js';
 import { checkChannelOptions, checkKeepalive, checkLoader } from './validate-channel.js';
 import { validateLoadBalancing } from './validate-load-balancing.js';
 import { validateRetry } from './validate-retry.js';
-import { validateServiceName } from './validate-service.js';
 
 const DEFAULT_FIELDS = [
   'loadBalancing',
@@ -55,40 +54,59 @@ export const SIZE_OPTIONS = {
 const SIZE_FIELDS = Object.keys(SIZE_OPTIONS) as (keyof typeof SIZE_OPTIONS)[];
 const LARGEST_SIZE = 2 ** 31 - 1;
 
+const CLIENTS = arrayOf('client definitions');
+/** Nest's word for declarations outside any package is the empty text. */
+const PACKAGES = ruleOf(
+  'a non-empty string, or an array of them; "" for a proto without a package',
+  (value): value is string | string[] => {
+    const names: readonly unknown[] = Array.isArray(value) ? value : [value];
+    return names.length > 0 && names.every((name) => typeof name === 'string');
+  },
+);
+const PROTO_PATH = inWords(
+  'a non-empty string, or an array of them; or packageDefinition in its place',
+  TEXT,
+);
+const SUBSET_SIZE = wholeNumber(1, 100_000);
+const TIMEOUT_MS = wholeNumber(1, 3_600_000);
+const SIZE = ruleOf(
+  `a whole number of bytes from 1 to ${LARGEST_SIZE}, or -1 for no limit`,
+  (value): value is number =>
+    value === -1 || wholeNumber(1, LARGEST_SIZE).read(value) !== undefined,
+);
+// Another copy of grpc-js has another class, and its credentials would not work: `instanceof` is meant.
+const CREDENTIALS = ruleOf(
+  'ChannelCredentials of @grpc/grpc-js',
+  (value): value is ChannelCredentials => value instanceof ChannelCredentials,
+);
+
 /** @throws DiscoveryError `INVALID_OPTION` */
 export function validateClients(option: string, value: unknown): readonly ClientDefinition[] {
-  const clients = requireArray(option, value, 'client definitions').map((entry, index) =>
-    validateClient(`${option}[${index}]`, entry),
-  );
+  const clients = optionReader
+    .required(option, value, CLIENTS)
+    .map((entry, index) => validateClient(`${option}[${index}]`, entry));
   const names = clients.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) rejectOption(option, twice, 'each client name once');
+  if (twice !== undefined) optionReader.reject(option, twice, 'each client name once');
   return Object.freeze(clients);
 }
 
 /** @throws DiscoveryError `INVALID_OPTION` */
 export function validateClient(option: string, value: unknown): ClientDefinition {
-  const given = requireObject<(typeof CLIENT_FIELDS)[number]>(option, value, CLIENT_FIELDS);
-  const name = requireString(`${option}.name`, given.name);
-  const service = validateServiceName(
+  const given = optionReader.fields(option, value, CLIENT_FIELDS);
+  const name = optionReader.required(`${option}.name`, given.name, TEXT);
+  const service = optionReader.required(
     given.service === undefined ? `${option}.name` : `${option}.service`,
     given.service ?? name,
+    SERVICE_NAME,
   );
   return Object.freeze({
     ...checkDefaults(option, given),
     name,
     service,
-    package: packages(`${option}.package`, given.package),
+    package: optionReader.required(`${option}.package`, given.package, PACKAGES),
     ...proto(option, given),
   });
-}
-
-/** Nest's word for declarations outside any package is the empty text. */
-function packages(option: string, value: unknown): string | string[] {
-  const allowed = 'a non-empty string, or an array of them; "" for a proto without a package';
-  const list = Array.isArray(value) ? value : [value];
-  const fits = list.length > 0 && list.every((name) => typeof name === 'string');
-  return fits ? (value as string | string[]) : rejectOption(option, value, allowed);
 }
 
 function proto(
@@ -101,16 +119,16 @@ function proto(
       : { protoPath: oneOrMore(`${option}.protoPath`, protoPath) };
   if (packageDefinition === undefined) return path;
   const name = `${option}.packageDefinition`;
-  const definition = requireFields(name, packageDefinition) as PackageDefinition;
+  const definition = optionReader.required(name, packageDefinition, FIELDS) as PackageDefinition;
   if (Object.keys(definition).length === 0) {
-    rejectOption(name, definition, 'what loadSync of @grpc/proto-loader returns, not empty');
+    optionReader.reject(name, definition, 'what loadSync of @grpc/proto-loader returns, not empty');
   }
   return { ...path, packageDefinition: definition };
 }
 
 /** @throws DiscoveryError `INVALID_OPTION` */
 export function validateClientDefaults(option: string, value: unknown): ClientDefaults {
-  const given = requireObject<(typeof DEFAULT_FIELDS)[number]>(option, value, DEFAULT_FIELDS);
+  const given = optionReader.fields(option, value, DEFAULT_FIELDS);
   return Object.freeze(checkDefaults(option, given));
 }
 
@@ -121,16 +139,16 @@ function checkDefaults(option: string, given: GivenDefaults): ClientDefaults {
   if (loadBalancing !== undefined) {
     validateLoadBalancing(`${option}.loadBalancing`, loadBalancing);
   }
-  optionalInteger(`${option}.subsetSize`, given.subsetSize, 1, 100_000);
-  optionalString(`${option}.zone`, given.zone);
-  optionalBoolean(`${option}.waitForReady`, given.waitForReady);
+  optionReader.optional(`${option}.subsetSize`, given.subsetSize, SUBSET_SIZE);
+  optionReader.optional(`${option}.zone`, given.zone, TEXT);
+  optionReader.optional(`${option}.waitForReady`, given.waitForReady, BOOLEAN);
   if (given.retry !== undefined) validateRetry(`${option}.retry`, given.retry);
-  if (credentials !== undefined && !isChannelCredentials(credentials)) {
+  if (credentials !== undefined && CREDENTIALS.read(credentials) === undefined) {
     assertOurGrpc(`option ${option}.credentials`, credentials);
-    rejectOption(`${option}.credentials`, credentials, 'ChannelCredentials of @grpc/grpc-js');
+    optionReader.required(`${option}.credentials`, credentials, CREDENTIALS);
   }
-  optionalInteger(`${option}.timeoutMs`, given.timeoutMs, 1, 3_600_000);
-  optionalString(`${option}.protoLoader`, given.protoLoader);
+  optionReader.optional(`${option}.timeoutMs`, given.timeoutMs, TIMEOUT_MS);
+  optionReader.optional(`${option}.protoLoader`, given.protoLoader, TEXT);
   if (given.keepalive !== undefined) checkKeepalive(`${option}.keepalive`, given.keepalive);
   checkLoading(option, given);
   checkChannel(option, given);
@@ -143,19 +161,19 @@ function checkLoading(option: string, { loader, protoLoader }: GivenDefaults): v
   if (loader === undefined) return;
   const isOurs = protoLoader === undefined || protoLoader === DEFAULT_PROTO_LOADER;
   if (isOurs) checkLoader(`${option}.loader`, loader);
-  else requireFields(`${option}.loader`, loader);
+  else optionReader.required(`${option}.loader`, loader, FIELDS);
 }
 
 function checkChannel(option: string, given: GivenDefaults): void {
   const { channelOptions = {} } = given;
   const name = `${option}.channelOptions`;
-  const options = requireFields(name, channelOptions);
+  const options = optionReader.required(name, channelOptions, FIELDS);
   checkChannelOptions(name, options);
   for (const field of SIZE_FIELDS) {
-    checkSize(`${option}.${field}`, given[field]);
-    const other = Reflect.get(options, SIZE_OPTIONS[field]) as unknown;
+    optionReader.optional(`${option}.${field}`, given[field], SIZE);
+    const other = options[SIZE_OPTIONS[field]];
     if (given[field] === undefined || other === undefined) continue;
-    rejectOption(
+    optionReader.reject(
       `${option}.${field}`,
       given[field],
       `one of it and ${name}["${SIZE_OPTIONS[field]}"]`,
@@ -163,27 +181,9 @@ function checkChannel(option: string, given: GivenDefaults): void {
   }
 }
 
-function checkSize(option: string, value: unknown): void {
-  if (value === undefined || value === -1) return;
-  const fits = Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= LARGEST_SIZE;
-  const allowed = `a whole number of bytes from 1 to ${LARGEST_SIZE}, or -1 for no limit`;
-  if (!fits) rejectOption(option, value, allowed);
-}
-
-function requireFields(option: string, value: unknown): object {
-  const fits = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return fits ? value : refuseOption(option, describeUnknown(option, value), 'an object');
-}
-
-// Another copy of grpc-js has another class, and its credentials would not work: `instanceof` is meant.
-function isChannelCredentials(value: unknown): boolean {
-  return value instanceof ChannelCredentials;
-}
-
 function oneOrMore(option: string, value: unknown): string | string[] {
   if (Array.isArray(value) && value.length > 0) {
-    return value.map((entry) => requireString(option, entry));
+    return value.map((entry: unknown) => optionReader.required(option, entry, TEXT));
   }
-  const allowed = 'a non-empty string, or an array of them; or packageDefinition in its place';
-  return requireString(option, value, allowed);
+  return optionReader.required(option, value, PROTO_PATH);
 }

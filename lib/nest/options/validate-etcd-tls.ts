@@ -1,8 +1,9 @@
-/** Checks the `etcd.tls` option, down to what is in its certificates: OpenSSL takes a CA it cannot read for none. */
+/** Checks the `etcd.tls` option, down to what is in its certificates: OpenSSL ignores a CA that it cannot read. */
 import { X509Certificate } from 'node:crypto';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import type { EtcdTls } from '../../etcd/etcd-options.js';
-import { refuseOption, requireObject, requireString } from './option-reader.js';
+import { inWords, TEXT } from '../../core/values/value-rule.js';
+import { optionReader } from './option-reader.js';
 
 const CERTIFICATE =
   'PEM text or bytes of a certificate (-----BEGIN CERTIFICATE-----), not the name of a file';
@@ -14,11 +15,11 @@ const KEY =
  * @throws DiscoveryError `INVALID_OPTION`
  */
 export function validateEtcdTls(value: unknown, secure: boolean): EtcdTls {
-  const { ca, cert, key } = requireObject('etcd.tls', value, ['ca', 'cert', 'key']);
-  if (!secure) refuseOption('etcd.tls', 'given with http:// hosts', 'https:// hosts');
+  const { ca, cert, key } = optionReader.fields('etcd.tls', value, ['ca', 'cert', 'key']);
+  if (!secure) optionReader.refuse('etcd.tls', 'given with http:// hosts', 'https:// hosts');
   if ((cert === undefined) !== (key === undefined)) {
     const shown = cert === undefined ? 'undefined' : 'given';
-    refuseOption('etcd.tls.cert', shown, 'cert and key together');
+    optionReader.refuse('etcd.tls.cert', shown, 'cert and key together');
   }
   const authority = certificate('etcd.tls.ca', ca);
   if (cert === undefined) return Object.freeze({ ca: authority });
@@ -32,35 +33,37 @@ export function validateEtcdTls(value: unknown, secure: boolean): EtcdTls {
     ChannelCredentials.createSsl(rootCertificates, privateKey, chain);
   } catch (error) {
     const shown = `refused beside its key (${error instanceof Error ? error.message : 'unknown'})`;
-    refuseOption(
+    optionReader.refuse(
       'etcd.tls.cert',
       shown,
       'a certificate, and with it the private key it was made for',
     );
   }
-  // Not seen by whoever prints the options, or what holds them.
+  // Code that prints the options, or an object that holds them, does not print the key.
   return Object.freeze(Object.defineProperty(tls, 'key', { enumerable: false }));
 }
 
 function certificate(option: string, value: unknown): string | Uint8Array {
   const given = pem(option, value, CERTIFICATE);
   try {
-    // Reads the first one of a bundle.
+    // It reads the first certificate of a bundle.
     void new X509Certificate(given);
     return given;
   } catch {
-    return refuseOption(option, 'PEM that holds no certificate', CERTIFICATE);
+    return optionReader.refuse(option, 'PEM that holds no certificate', CERTIFICATE);
   }
 }
 
 function pem(option: string, value: unknown, allowed: string): string | Uint8Array {
   const given =
-    value instanceof Uint8Array && value.length > 0 ? value : requireString(option, value, allowed);
+    value instanceof Uint8Array && value.length > 0
+      ? value
+      : optionReader.required(option, value, inWords(allowed, TEXT));
   const text = typeof given === 'string' ? given : Buffer.from(given).toString('latin1');
   if (text.includes('-----BEGIN ')) return given;
-  // Whatever it is, it may be a key that was put in the wrong place.
+  // The text is not shown: it may be a key that was put in the wrong place.
   const isFileName = /^[^\n]{1,200}\.(pem|crt|cer|key)$/i.test(text);
-  return refuseOption(option, isFileName ? 'the name of a file' : 'no PEM', allowed);
+  return optionReader.refuse(option, isFileName ? 'the name of a file' : 'no PEM', allowed);
 }
 
 function toBuffer(given: string | Uint8Array): Buffer {

@@ -1,6 +1,12 @@
 /** Checks the `loadBalancing` option of a client. */
+import type { PolicyDefinition, PolicyOption } from '../../balance/policy-definition.js';
+import { neededOptions, type PolicyTable } from '../../balance/policy-table.js';
 import { isTextMetadataKey, TEXT_METADATA_KEY } from '../../grpc/metadata-key.js';
-import { knownPolicies, type LoadBalancingOptions } from '../../grpc/balancer/policies.js';
+import {
+  DEFAULT_LOAD_BALANCING,
+  type LoadBalancingOptions,
+  POLICIES,
+} from '../../grpc/balancer/policies.js';
 import {
   optionalInteger,
   optionalNumber,
@@ -11,74 +17,73 @@ import {
   requireString,
 } from './option-reader.js';
 
-const FIELDS = [
-  'policy',
-  'decayMs',
-  'failurePenalty',
-  'hashKey',
-  'loadFactor',
-  'freeInFlight',
-  'locality',
-  'slowStart',
-  'outlierDetection',
-  'routing',
-  'healthCheck',
-] as const;
-type Given = Partial<Record<(typeof FIELDS)[number], unknown>>;
-
-/** Which policy the fields of one policy alone belong to. */
-const OWN_FIELDS = {
-  decayMs: 'peak_ewma',
-  failurePenalty: 'peak_ewma',
-  hashKey: 'consistent_hash',
-  loadFactor: 'consistent_hash',
-  freeInFlight: 'consistent_hash',
-} as const;
+/** What modifies a policy; each goes with every policy. */
+const MODIFIERS = ['locality', 'slowStart', 'outlierDetection', 'routing', 'healthCheck'] as const;
+type Given = Readonly<Partial<Record<string, unknown>>>;
 
 /**
  * A policy's name, or a policy with options, as options.
  *
+ * @param policies the policies that the client may ask for
  * @throws DiscoveryError `INVALID_OPTION`
  */
-export function validateLoadBalancing(option: string, value: unknown): LoadBalancingOptions {
+export function validateLoadBalancing(
+  option: string,
+  value: unknown,
+  policies: PolicyTable = POLICIES,
+): LoadBalancingOptions {
   if (typeof value === 'string') {
-    requireName(option, value, knownPolicies());
-    if (value === 'consistent_hash') {
-      rejectOption(option, value, 'an object with policy and hashKey, which this policy needs');
+    const needed = neededOptions(requirePolicy(option, value, policies));
+    if (needed.length > 0) {
+      const fields = ['policy', ...needed].join(' and ');
+      rejectOption(option, value, `an object with ${fields}, which this policy needs`);
     }
     return { policy: value };
   }
   if (typeof value !== 'object' || value === null) {
-    return rejectOption(option, value, `${knownPolicies().join(', ')}, or an object`);
+    return rejectOption(option, value, `${policies.names.join(', ')}, or an object`);
   }
-  const given: Given = requireObject<(typeof FIELDS)[number]>(option, value, FIELDS);
-  if (given.policy !== undefined) requireName(`${option}.policy`, given.policy, knownPolicies());
-  checkOwnFields(option, given);
+  const fields = ['policy', ...policies.optionNames, ...MODIFIERS];
+  const given: Given = requireObject(option, value, fields);
+  const { policy = DEFAULT_LOAD_BALANCING } = given;
+  const definition = requirePolicy(`${option}.policy`, policy, policies);
+  checkOwners(option, given, definition, policies);
+  for (const [name, rule] of Object.entries(definition.options)) {
+    checkPolicyOption(`${option}.${name}`, given[name], rule);
+  }
   checkModifiers(option, given);
   return value;
 }
 
-function checkOwnFields(option: string, given: Given): void {
-  for (const [field, policy] of Object.entries(OWN_FIELDS)) {
-    const set = given[field as keyof typeof OWN_FIELDS] !== undefined;
-    if (set && given.policy !== policy) {
-      rejectOption(
-        `${option}.${field}`,
-        `set with policy ${given.policy ?? 'round_robin'}`,
-        `policy ${policy} only`,
-      );
-    }
+function requirePolicy(option: string, value: unknown, policies: PolicyTable): PolicyDefinition {
+  return policies.find(requireName(option, value, policies.names))!;
+}
+
+/** An option of another policy is refused: it would be ignored. */
+function checkOwners(
+  option: string,
+  given: Given,
+  { name: policy }: PolicyDefinition,
+  policies: PolicyTable,
+): void {
+  for (const name of policies.optionNames) {
+    const owners = policies.ownersOf(name);
+    if (given[name] === undefined || owners.includes(policy)) continue;
+    rejectOption(
+      `${option}.${name}`,
+      `set with policy ${policy}`,
+      `policy ${owners.join(' or ')} only`,
+    );
   }
-  optionalNumber(`${option}.decayMs`, given.decayMs, 1, 600_000);
-  optionalNumber(`${option}.failurePenalty`, given.failurePenalty, 0, 1_000_000);
-  optionalNumber(`${option}.loadFactor`, given.loadFactor, 1.001, Infinity);
-  optionalInteger(`${option}.freeInFlight`, given.freeInFlight, 0, 1_000_000);
-  const { hashKey } = given;
-  if (given.policy === 'consistent_hash' && typeof hashKey !== 'function') {
-    const allowed = `${TEXT_METADATA_KEY}, or a function of the request`;
-    const key = requireString(`${option}.hashKey`, hashKey, allowed);
-    if (!isTextMetadataKey(key)) rejectOption(`${option}.hashKey`, key, allowed);
-  }
+}
+
+function checkPolicyOption(option: string, value: unknown, rule: PolicyOption): void {
+  if (rule.kind === 'integer') optionalInteger(option, value, rule.minimum, rule.maximum);
+  if (rule.kind === 'number') optionalNumber(option, value, rule.minimum, rule.maximum);
+  if (rule.kind !== 'hashKey' || typeof value === 'function') return;
+  const allowed = `${TEXT_METADATA_KEY}, or a function of the request`;
+  const key = requireString(option, value, allowed);
+  if (!isTextMetadataKey(key)) rejectOption(option, key, allowed);
 }
 
 function checkModifiers(option: string, given: Given): void {
@@ -139,7 +144,7 @@ function checkRouting(option: string, value: unknown): void {
   if (fields.header === undefined) return;
   const header = requireObject(`${name}.header`, fields.header, ['name', 'value']);
   const key = requireString(`${name}.header.name`, header.name, TEXT_METADATA_KEY);
-  // gRPC finds it in any case.
+  // gRPC compares keys in lower case.
   const isKey = isTextMetadataKey(key.toLowerCase());
   if (!isKey) rejectOption(`${name}.header.name`, key, TEXT_METADATA_KEY);
   optionalString(`${name}.header.value`, header.value);

@@ -11,15 +11,8 @@ import type {
   ClientDefinition,
   DiscoveryModuleOptions,
 } from './discovery-options.js';
-import {
-  optionalBoolean,
-  optionalInteger,
-  optionalNumber,
-  optionalString,
-  refuseOption,
-  rejectOption,
-  requireObject,
-} from './option-reader.js';
+import { BOOLEAN, numberWithin, ruleOf, TEXT, wholeNumber } from '../../core/values/value-rule.js';
+import { optionReader } from './option-reader.js';
 import type { ReadinessCheck, ReadinessOptions } from '../readiness-gate.js';
 import { obstacleAt } from '../snapshot/snapshot-path.js';
 import { type ResolvedService, validateServices } from './validate-service.js';
@@ -52,6 +45,23 @@ const ROOT_FIELDS = [
   'snapshotFile',
 ] as const;
 
+const REMOVAL_GUARD_RULES = {
+  maxHoldMs: wholeNumber(0, 86_400_000),
+  minShare: numberWithin(0, 1),
+  windowMs: wholeNumber(0, 3_600_000),
+  recoveryMs: wholeNumber(0, 3_600_000),
+};
+
+const READINESS_CHECK = ruleOf(
+  'a function',
+  (value): value is ReadinessCheck => typeof value === 'function',
+);
+const READINESS_RULES = {
+  check: READINESS_CHECK,
+  intervalMs: wholeNumber(10, 3_600_000),
+  timeoutMs: wholeNumber(10, 3_600_000),
+};
+
 /**
  * Checks options and fills in defaults.
  *
@@ -61,12 +71,12 @@ export function validateOptions(
   options: DiscoveryModuleOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): ResolvedOptions {
-  const given = requireObject('forRoot', options, ROOT_FIELDS);
+  const given = optionReader.fields('forRoot', options, ROOT_FIELDS);
   if (given.registry !== undefined && given.etcd !== undefined) {
-    refuseOption('etcd', 'given beside registry', 'one of etcd and registry');
+    optionReader.refuse('etcd', 'given beside registry', 'one of etcd and registry');
   }
   if (given.registry !== undefined && !(given.registry instanceof Registry)) {
-    rejectOption('registry', given.registry, 'an instance of Registry');
+    optionReader.reject('registry', given.registry, 'an instance of Registry');
   }
   return Object.freeze({
     registry: given.registry,
@@ -74,9 +84,9 @@ export function validateOptions(
     services: requireApart(validateServices(given.service)),
     clients: given.clients === undefined ? [] : validateClients('clients', given.clients),
     clientDefaults: validateClientDefaults('clientDefaults', given.clientDefaults ?? {}),
-    failFast: optionalBoolean('failFast', given.failFast) ?? false,
+    failFast: optionReader.optional('failFast', given.failFast, BOOLEAN) ?? false,
     readiness: given.readiness === undefined ? undefined : validateReadiness(given.readiness),
-    health: optionalBoolean('health', given.health) ?? false,
+    health: optionReader.optional('health', given.health, BOOLEAN) ?? false,
     removalGuard: validateRemovalGuard(given.removalGuard),
     snapshotFile: validateSnapshotFile(given.snapshotFile),
   });
@@ -88,7 +98,7 @@ function requireApart(services: readonly ResolvedService[]): readonly ResolvedSe
     const inner = services.find(({ name }) => name.startsWith(`${outer.name}/`));
     if (inner === undefined) continue;
     const allowed = `no name that begins with another one and a slash: clients of "${outer.name}" would get the records of both`;
-    rejectOption('service', inner.name, allowed);
+    optionReader.reject('service', inner.name, allowed);
   }
   return services;
 }
@@ -97,39 +107,29 @@ function validateRemovalGuard(value: unknown): RemovalGuardPolicy | undefined {
   if (value === false) return undefined;
   if (value === undefined) return DEFAULT_REMOVAL_GUARD;
   if (typeof value !== 'object') {
-    rejectOption(
-      'removalGuard',
-      value,
-      'false, or an object with maxHoldMs, minShare, windowMs, recoveryMs',
-    );
+    const fields = Object.keys(REMOVAL_GUARD_RULES).join(', ');
+    optionReader.reject('removalGuard', value, `false, or an object with ${fields}`);
   }
-  const fields = ['maxHoldMs', 'minShare', 'windowMs', 'recoveryMs'] as const;
-  const given = requireObject('removalGuard', value, fields);
-  const { maxHoldMs, minShare, windowMs, recoveryMs } = DEFAULT_REMOVAL_GUARD;
-  const milliseconds = (field: (typeof fields)[number], maximum: number) =>
-    optionalInteger(`removalGuard.${field}`, given[field], 0, maximum);
-  return Object.freeze({
-    maxHoldMs: milliseconds('maxHoldMs', 86_400_000) ?? maxHoldMs,
-    minShare: optionalNumber('removalGuard.minShare', given.minShare, 0, 1) ?? minShare,
-    windowMs: milliseconds('windowMs', 3_600_000) ?? windowMs,
-    recoveryMs: milliseconds('recoveryMs', 3_600_000) ?? recoveryMs,
-  });
+  const given = optionReader.record('removalGuard', value, REMOVAL_GUARD_RULES);
+  return Object.freeze({ ...DEFAULT_REMOVAL_GUARD, ...given });
 }
 
-/** What is no file could not be replaced by one, or only by taking its place from whoever needs it. */
+/** The path must be free, or a regular file: writing the snapshot replaces what is there. */
 function validateSnapshotFile(value: unknown): string | undefined {
-  const path = optionalString('snapshotFile', value);
+  const path = optionReader.optional('snapshotFile', value, TEXT);
   const obstacle = path === undefined ? undefined : obstacleAt(path);
   if (path === undefined || obstacle === undefined) return path;
   const shown = `${JSON.stringify(path)}, where ${obstacle} is`;
-  return refuseOption('snapshotFile', shown, 'the path of a regular file, or of one to be made');
+  return optionReader.refuse(
+    'snapshotFile',
+    shown,
+    'the path of a regular file, or of one to be made',
+  );
 }
 
 function validateReadiness(value: unknown): ReadinessOptions {
   if (typeof value === 'function') return Object.freeze({ check: value as ReadinessCheck });
-  const given = requireObject('readiness', value, ['check', 'intervalMs', 'timeoutMs']);
-  if (typeof given.check !== 'function') rejectOption('readiness.check', given.check, 'a function');
-  optionalInteger('readiness.intervalMs', given.intervalMs, 10, 3_600_000);
-  optionalInteger('readiness.timeoutMs', given.timeoutMs, 10, 3_600_000);
-  return Object.freeze({ ...(value as ReadinessOptions) });
+  const given = optionReader.record('readiness', value, READINESS_RULES);
+  const check = optionReader.required('readiness.check', given.check, READINESS_CHECK);
+  return Object.freeze({ ...given, check });
 }

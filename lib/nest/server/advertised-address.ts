@@ -6,7 +6,7 @@ import { formatAddress, isWildcardHost, parseAddress } from '../../core/address.
 import { DiscoveryError } from '../../core/discovery-error.js';
 import type { BoundServer } from './grpc-servers.service.js';
 
-/** What decides about the address. */
+/** What the advertised address depends on. */
 export interface AdvertisedAddressInput {
   readonly server: BoundServer;
   /** Option `address`: taken as it is. */
@@ -17,7 +17,7 @@ export interface AdvertisedAddressInput {
   readonly podIp: string | undefined;
   /** A host and port of the registry: the interface that routes to it faces the clients too. */
   readonly registryHost: string | undefined;
-  /** Told when something that was given is passed over, and why. */
+  /** Called with a text when a given value is ignored, and why. */
   readonly onWarning: (text: string) => void;
 }
 
@@ -26,7 +26,7 @@ export interface AdvertisedAddressInput {
  * the address of the interface that routes to the registry, the first non-internal interface, loopback. Never a wildcard,
  * never port 0.
  *
- * @throws DiscoveryError `INVALID_OPTION` where the port cannot be told (channelz switched off and `:0`), or nobody could dial it
+ * @throws DiscoveryError `INVALID_OPTION` where the port is unknown (channelz switched off and `:0`), or no client could dial the address
  */
 export async function advertisedAddress(input: AdvertisedAddressInput): Promise<string> {
   if (input.address !== undefined) return input.address;
@@ -38,14 +38,14 @@ export async function advertisedAddress(input: AdvertisedAddressInput): Promise<
   if (port === 0) {
     throw new DiscoveryError(
       'INVALID_OPTION',
-      `the port of the gRPC server at "${url}" cannot be told with channelz switched off; allowed: a fixed port in url, or option service.address`,
+      `the port of the gRPC server at "${url}" is unknown with channelz switched off; allowed: a fixed port in url, or option service.address`,
     );
   }
   const address = formatAddress(input.host ?? (await hostFor(written.host, input)), port);
   if (parseAddress(address) !== undefined) return address;
   throw new DiscoveryError(
     'INVALID_OPTION',
-    `the gRPC server at "${url}" would be advertised as "${address}", which nobody can dial; allowed: host:port in url, or option service.address`,
+    `the gRPC server at "${url}" would be advertised as "${address}", which no client can dial; allowed: host:port in url, or option service.address`,
   );
 }
 
@@ -70,7 +70,7 @@ function usablePodIp({ podIp = '', server, onWarning }: AdvertisedAddressInput) 
   if (address === '') return undefined;
   if (isIP(address) !== 0 && !isWildcardHost(address)) return address;
   onWarning(
-    `POD_IP is ${JSON.stringify(podIp)} (allowed: one IP address, no wildcard); the server at ${server.url} is advertised as if it were not set.`,
+    `POD_IP is ${JSON.stringify(podIp)} (allowed: one IP address, no wildcard); the server at ${server.url} is advertised without it.`,
   );
   return undefined;
 }

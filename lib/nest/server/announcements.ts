@@ -1,4 +1,4 @@
-/** The records of this application: which service of which server is announced, with what, and how that stands. */
+/** The records of this application: which service of which server is announced, with which content, and its status. */
 import type { Subscription } from 'rxjs';
 import type { Endpoint } from '../../core/records/endpoint.js';
 import type { Registration, RegistrationStatus } from '../../registry/registration.js';
@@ -16,13 +16,13 @@ import { defaultKey } from '../worker-key.js';
 /** One service at one server. */
 export interface Announcement {
   readonly service: ResolvedService;
-  /** Another one once it was handed over. */
+  /** Another server once the record was handed over. */
   server: BoundServer;
   readonly address: string;
   readonly registration: Registration;
 }
 
-/** Makes registrations and takes them back. */
+/** Makes registrations and removes them. */
 export class Announcements {
   private readonly entries = new Map<Announcement, Subscription>();
   /** What `update` changed, by service: it outlives a registration. */
@@ -121,7 +121,7 @@ export class Announcements {
       ...discovery,
       ...(maxConnectionAgeMs === undefined ? {} : { maxConnectionAgeMs }),
     };
-    // Without any of them the record is Go's own, byte for byte.
+    // Without any of these fields the record is byte for byte the one that Go writes.
     return { address, metadata, ...(Object.keys(added).length === 0 ? {} : { discovery: added }) };
   }
 }

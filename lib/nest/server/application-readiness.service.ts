@@ -1,5 +1,5 @@
 /**
- * Whether this application can serve, by all that says so: the `readiness` option, and `grpc.health.v1` where the
+ * Whether this application can serve, according to the `readiness` option, and to `grpc.health.v1` where the
  * application serves it. Without either it is ready. With the `health` option the answer is served to others too.
  */
 import type { Server } from '@grpc/grpc-js';
@@ -19,7 +19,7 @@ export class ApplicationReadiness {
   private listener: (() => void) | undefined;
   private started = false;
   private ended = false;
-  /** What the listener knows. */
+  /** The last answer that the listener got. */
   private told = false;
 
   constructor(@Inject(DISCOVERY_OPTIONS) options: ResolvedOptions) {
@@ -31,17 +31,17 @@ export class ApplicationReadiness {
     return !this.ended && this.gates.every((gate) => gate.isReady);
   }
 
-  /** Why it is not ready: what the first gate says that is closed. */
+  /** Why the application is not ready: the reason of the first closed gate. */
   get reason(): string {
     return this.gates.find((gate) => !gate.isReady)?.reason ?? 'it is shutting down';
   }
 
-  /** What is missing for the `health` option fails the start, also of an application whose servers come later. */
+  /** A missing package for the `health` option fails the start, also if the servers are added later. */
   onModuleInit(): Promise<void> {
     return this.prepare();
   }
 
-  /** Loads what the `health` option needs. To be waited for before a server is made: some are made before any hook is called. */
+  /** Loads what the `health` option needs. Await it before a server is made: some are made before Nest calls any hook. */
   async prepare(): Promise<void> {
     await this.health?.load();
   }
@@ -71,7 +71,7 @@ export class ApplicationReadiness {
     this.health?.assertServedOnce();
   }
 
-  /** Begins to check what is not checked yet. Resolves after the first answers; changes are told from then on. */
+  /** Starts the gates that do not run yet. Resolves after their first answers; reports changes from then on. */
   async start(): Promise<void> {
     await Promise.all(this.gates.map((gate) => gate.start()));
     if (this.started) {

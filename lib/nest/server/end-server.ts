@@ -1,4 +1,4 @@
-/** The end of one of the application's gRPC servers, and what it cost. */
+/** Shuts one gRPC server of the application down, and logs how many calls were cut off. */
 import { shutDownGracefully } from '../../grpc/server/graceful-shutdown.js';
 import type { BoundServer } from './grpc-servers.service.js';
 
@@ -7,7 +7,7 @@ import type { BoundServer } from './grpc-servers.service.js';
  *
  * @param timeoutMs how long calls under way may still run, in milliseconds
  * @param force ends that time at once
- * @param onWarning told where calls had to be ended
+ * @param onWarning called with a text if calls had to be ended
  */
 export async function endServer(
   { server, calls, url }: BoundServer,

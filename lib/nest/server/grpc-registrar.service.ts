@@ -104,7 +104,7 @@ export class ServiceRegistrar implements GrpcServersListener {
   private async endServers(): Promise<void> {
     await this.force.unlessForced(this.drain());
     await Promise.all([...this.bound].map((server) => this.onClosing(server)));
-    // Of a pure microservice, `app.close()` closes the server before this is called.
+    // In a pure microservice `app.close()` closes the server before Nest calls this hook.
     await Promise.all(this.closing.values());
   }
 
@@ -156,7 +156,7 @@ export class ServiceRegistrar implements GrpcServersListener {
 
   async onBound(server: BoundServer): Promise<void> {
     this.readiness.checkServices();
-    // Before the bootstrap others may still be connected.
+    // Before the bootstrap the application may still connect other servers.
     if (this.bootstrapped) this.checkPlacement();
     this.bound.add(server);
     this.reminder.onBound(server.addresses[0] ?? server.url);
@@ -182,7 +182,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     if (this.bound.size === 0) this.readiness.end();
     this.announcements.handOver(server, this.bound);
     const withdrawn = this.announcements.withdraw(this.announcements.list(server));
-    // A key given by option is free for another server now.
+    // Another server may use a key from the options now.
     this.announceAfter(withdrawn);
     await this.force.unlessForced(withdrawn.then(() => this.untilNoticed()));
     const timeouts = this.options.services.map((service) => service.drainTimeoutMs);

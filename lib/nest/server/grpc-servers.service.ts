@@ -1,5 +1,5 @@
 /**
- * Finds the application's gRPC servers and tells when each is bound and when it is about to close. Nest has no hook for
+ * Finds the application's gRPC servers and reports when each is bound and when it is about to close. Nest has no hook for
  * either that holds in every start order, so `createClient`, `listen` and `close` of each server object are wrapped.
  */
 import type { Server } from '@grpc/grpc-js';
@@ -8,11 +8,11 @@ import { ModulesContainer } from '@nestjs/core';
 import { Transport } from '@nestjs/microservices';
 import type { Subscription } from 'rxjs';
 import { DiscoveryError } from '../../core/discovery-error.js';
-import { boundAddresses } from '../../grpc/grpc-js/bound-address.js';
+import { boundAddresses } from '../../grpc/grpc-js/server-internals.js';
 import { CallTracker } from '../../grpc/server/call-tracker.js';
 import { assertOneGrpc, twoCopiesOfNest } from '../one-copy.js';
 
-/** A gRPC server as its options tell it from the others. */
+/** The options that identify a gRPC server among the others. */
 export interface GrpcServerIdentity {
   /** The `url` option. */
   readonly url: string;
@@ -22,14 +22,14 @@ export interface GrpcServerIdentity {
 
 /** A gRPC server that accepts calls. */
 export interface BoundServer extends GrpcServerIdentity {
-  /** `host:port` of its sockets; empty where they cannot be told. */
+  /** `host:port` of its sockets; empty where they are unknown. */
   readonly addresses: readonly string[];
   readonly server: Server;
   /** Its calls under way. */
   readonly calls: CallTracker;
 }
 
-/** What follows the servers. Each returned promise is waited for by the server's `listen` or `close`. */
+/** The listener of the servers. The server's `listen` or `close` waits for each returned promise. */
 export interface GrpcServersListener {
   /** A server is about to be made. */
   onCreating(): Promise<void>;
@@ -37,7 +37,7 @@ export interface GrpcServersListener {
   onCreated(server: Server, calls: CallTracker): void;
   /** It accepts calls. */
   onBound(server: BoundServer): Promise<void>;
-  /** It is to be closed; what is left when the promise resolves is closed by force. */
+  /** The server is about to close. Calls and connections that are left when the promise resolves are closed by force. */
   onClosing(server: BoundServer): Promise<void>;
 }
 
@@ -107,7 +107,7 @@ export class GrpcServers {
       const channelOptions = options?.channelOptions;
       // The first is the nearest to the call itself: no interceptor of the user's answers past it.
       const interceptors = [calls.interceptor, ...(channelOptions?.interceptors ?? [])];
-      // A copy: the object is the user's, who may use it for another server too.
+      // A copy: the user may use the same object for another server.
       target.options = { ...options, channelOptions: { ...channelOptions, interceptors } };
       await listener.onCreating();
       if (isClosed && bound === undefined) throw closedAtStart(target.url);

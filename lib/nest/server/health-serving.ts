@@ -29,7 +29,7 @@ export class HealthServing {
     return this.loading;
   }
 
-  /** Serves the health of a server. To be called after `load()`, and before services are added to it. */
+  /** Serves the health of a server. Call it after `load()`, and before services are added to the server. */
   addTo(server: Server): void {
     if (this.Implementation === undefined) return;
     this.served.push(new ServedHealth(new this.Implementation(), server, this.serving));
@@ -42,7 +42,7 @@ export class HealthServing {
   }
 
   /**
-   * To be called when every service was added.
+   * Call it when every service was added.
    *
    * @throws DiscoveryError `INVALID_OPTION` where the application serves its health itself, too
    */
@@ -115,7 +115,7 @@ type CheckHandler = (
 ) => void;
 
 /**
- * Notices when the application adds `grpc.health.v1` of its own to a server, and asks it then. To be called before
+ * Notices when the application adds its own `grpc.health.v1` to a server, and asks it from then on. Call this before
  * services are added.
  *
  * @param onServed called with the check once the service is added

@@ -6,12 +6,12 @@ import type { Registration } from '../../registry/registration.js';
 
 /** Registrations that are not in the registry in time. */
 export interface LateRegistrations {
-  /** Which ones, and how long they had. */
+  /** The late registrations and the time that they had, in words. */
   readonly text: string;
   readonly cause: DiscoveryError | undefined;
 }
 
-/** How long is waited beyond one request's time, in milliseconds. */
+/** The extra wait beyond one request's time, in milliseconds. */
 const GRACE_MS = 500;
 
 /**

@@ -1,4 +1,4 @@
-/** How the registrations of an application stand, as a whole. */
+/** The status of all registrations of an application together. */
 import type { RegistrationStatus } from '../../registry/registration.js';
 
 /**
@@ -10,14 +10,14 @@ import type { RegistrationStatus } from '../../registry/registration.js';
  */
 export type RegistrarState = 'idle' | 'registering' | 'registered' | 'draining' | 'drained';
 
-/** How the application's registrations stand. */
+/** The status of the application's registrations. */
 export interface RegistrarStatus {
   readonly state: RegistrarState;
   /** One entry per service and bound server. */
   readonly registrations: readonly RegistrationStatus[];
 }
 
-/** The state of registrations that nobody is taking out. */
+/** The state of registrations while the application removes none of them. */
 export function stateOf(registrations: readonly RegistrationStatus[]): RegistrarState {
   if (registrations.length === 0) return 'idle';
   return registrations.every(({ state }) => state === 'registered') ? 'registered' : 'registering';

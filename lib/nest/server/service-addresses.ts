@@ -4,17 +4,17 @@ import type { BoundServer } from './grpc-servers.service.js';
 import type { ResolvedOptions } from '../options/validate-options.js';
 import type { ResolvedService } from '../options/validate-service.js';
 
-/** Tells the address of a service at a server. */
+/** Finds the address of a service at a server. */
 export class ServiceAddresses {
   private readonly warned = new Set<string>();
 
-  /** @param onWarning told once of each thing that was given and is passed over */
+  /** @param onWarning called once for each given value that is ignored */
   constructor(
     private readonly options: Pick<ResolvedOptions, 'etcd'>,
     private readonly onWarning: (text: string) => void,
   ) {}
 
-  /** @throws DiscoveryError `INVALID_OPTION` where the port cannot be told */
+  /** @throws DiscoveryError `INVALID_OPTION` where the port is unknown */
   of(service: ResolvedService, server: BoundServer): Promise<string> {
     return advertisedAddress({
       server,

@@ -1,6 +1,6 @@
 /** Which of an application's gRPC servers offer which of its services. */
 import type { GrpcServerIdentity } from './grpc-servers.service.js';
-import { rejectOption } from '../options/option-reader.js';
+import { optionReader } from '../options/option-reader.js';
 import type { ResolvedService } from '../options/validate-service.js';
 
 /** Whether a server offers a service: each does, unless the service's option `server` names others. */
@@ -12,9 +12,9 @@ export function isOfferedAt(
 }
 
 /**
- * Checks that each service is offered somewhere: a name that is misspelt would keep a service out of the registry without a word.
+ * Checks that each service is offered somewhere: a misspelt name would keep a service out of the registry.
  *
- * @param onWarning told where the application has no server at all so far; one may still come
+ * @param onWarning called with a text if the application has no server so far; one may be added later
  * @throws DiscoveryError `INVALID_OPTION`
  */
 export function checkPlacement(
@@ -33,7 +33,7 @@ export function checkPlacement(
   for (const service of services) {
     if (servers.some((server) => isOfferedAt(service, server))) continue;
     const all = servers.map(({ url, packages }) => `${url} (${packages.join(', ')})`).join(', ');
-    rejectOption(
+    optionReader.reject(
       'service.server',
       service.server,
       `the url or a package of a gRPC server of this application, which has ${all}`,

@@ -14,7 +14,7 @@ export class UnregisteredReminder {
   private isOver: boolean;
 
   /**
-   * @param services what the application offers; of nothing there are no reminders
+   * @param services what the application offers; without services there are no reminders
    * @param readiness whether the application can serve, and why not
    */
   constructor(

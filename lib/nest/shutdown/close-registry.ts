@@ -2,15 +2,15 @@
 import type { Registry } from '../../registry/registry.js';
 
 /**
- * How long a registry has left once the shutdown is forced, in milliseconds: one that answers takes its lease back within this, and
- * nobody who asks for the end twice notices it.
+ * How long a registry has left once the shutdown is forced, in milliseconds: a registry that answers revokes its lease within this
+ * time, and a user that sends the signal twice does not notice the wait.
  */
 const FORCED_MS = 250;
 
 /**
  * Closes a registry. Resolves when that is done, or 250 ms after the signal.
  *
- * @param force aborted when nothing is to be waited for
+ * @param force aborted when the shutdown must not wait any more
  */
 export async function closeRegistry(registry: Registry, force: AbortSignal): Promise<void> {
   const hurry = new AbortController();

@@ -1,4 +1,4 @@
-/** A SIGTERM or SIGINT while the application shuts down means: now. */
+/** A second SIGTERM or SIGINT, while the application shuts down, ends all waiting. */
 import { setMaxListeners } from 'node:events';
 import { listenToSignals, unlistenToSignals } from './shutdown-signals.js';
 
@@ -17,7 +17,7 @@ export class ForceSignal {
 
   /** @param onForce called at most once, with the signal that came */
   constructor(private readonly onForce: (signal: NodeJS.Signals) => void) {
-    // As many wait for it as the application has servers.
+    // Every server of the application waits for it.
     setMaxListeners(0, this.controller.signal);
   }
 
@@ -41,7 +41,7 @@ export class ForceSignal {
     }
   }
 
-  /** Resolves with the work, or as soon as there is nothing to wait for any more. */
+  /** Resolves with the work, or as soon as the shutdown is forced. */
   async unlessForced(work: Promise<void>): Promise<void> {
     const { signal } = this;
     if (signal.aborted) return;
@@ -64,7 +64,7 @@ export class ForceSignal {
   };
 
   private listen(): void {
-    // What more can come is not for us.
+    // The shutdown is forced already: a further signal changes nothing.
     if (this.signal.aborted) return;
     listenToSignals(this.listener);
   }

@@ -1,6 +1,6 @@
 /**
- * The signals that ask a process to end, listened to once for all of its applications: a listener for each would be taken for
- * a leak as soon as there are eleven.
+ * The signals that ask a process to end, listened to once for all of its applications: with a listener for each application Node
+ * would warn of a leak from the eleventh on.
  */
 
 /** Gets every signal that comes. */
@@ -18,7 +18,7 @@ export function listenToSignals(listener: SignalListener): void {
   for (const signal of SIGNALS) process.on(signal, pass);
 }
 
-/** Removes a listener; one that is not there does not matter. */
+/** Removes a listener; does nothing if it was not added. */
 export function unlistenToSignals(listener: SignalListener): void {
   if (!listeners.delete(listener) || listeners.size > 0) return;
   for (const signal of SIGNALS) process.off(signal, pass);
@@ -29,7 +29,7 @@ function pass(signal: NodeJS.Signals): void {
   for (const listener of listeners) listener(signal);
 }
 
-/** Ours is not one of those that the limit is for. 0 stands for no limit. */
+/** Raises the limit of listeners by ours, which is no leak. A limit of 0 stands for none. */
 function allowListeners(more: number): void {
   const limit = process.getMaxListeners();
   if (limit !== 0) process.setMaxListeners(limit + more);

@@ -22,7 +22,7 @@ const CONFIRM_DELAY_MS = 60_000;
 /** What stands in the file. */
 interface SnapshotDocument {
   readonly version: number;
-  /** Where the lists are from: those of another registry are not used. */
+  /** The registry of the lists: lists of another registry are not used. */
   readonly registry: string;
   readonly services: Readonly<Record<string, StoredService>>;
 }
@@ -39,13 +39,13 @@ export class SnapshotFile implements SnapshotStore {
   private readonly failures = new Set<string>();
   private loaded = false;
   private timer: NodeJS.Timeout | undefined;
-  /** What the timer was set to. */
+  /** The time for which the timer is set. */
   private delayMs = 0;
   private writing: Promise<void> = Promise.resolve();
 
   /**
    * @param file the path; its folder is made when it is not there
-   * @param registry what tells the registry from others, e.g. its scheme, hosts and namespace
+   * @param registry identifies the registry, e.g. by its scheme, hosts and namespace
    */
   constructor(
     readonly file: string,
@@ -91,7 +91,7 @@ export class SnapshotFile implements SnapshotStore {
     this.schedule(CONFIRM_DELAY_MS);
   }
 
-  /** Writes what is not written yet. Never rejects. */
+  /** Writes the changes that are not in the file yet. Never rejects. */
   flush(): Promise<void> {
     if (this.timer !== undefined) {
       clearTimeout(this.timer);
@@ -115,8 +115,8 @@ export class SnapshotFile implements SnapshotStore {
     try {
       await mkdir(dirname(file), { recursive: true });
       const path = await replaceablePath(file);
-      // Beside what it replaces, under a name that cannot be foreseen, and made by this very call: nothing that others put there
-      // is written to.
+      // The draft stands beside the file, has a random name, and must not exist yet: so it is never written through a link or file
+      // that another program has put there.
       const name = `${path}.${randomUUID()}.tmp`;
       const handle = await open(name, 'wx', 0o600);
       draft = name;
@@ -141,7 +141,7 @@ export class SnapshotFile implements SnapshotStore {
     this.loaded = true;
     try {
       const document = parseDocument(readRegularFile(this.file));
-      // Lists of another registry would send calls to strangers.
+      // Lists of another registry would send calls to the wrong servers.
       if (document.registry !== this.registry) return;
       for (const [service, stored] of Object.entries(document.services)) {
         this.services.set(service, stored);
@@ -163,7 +163,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** @throws Error where the text is not of our making */
+/** @throws Error where this library did not write the text */
 function parseDocument(text: string): SnapshotDocument {
   const document = JSON.parse(text) as Partial<SnapshotDocument> | null;
   if (document?.version !== VERSION) throw new Error('it is not of version 1');

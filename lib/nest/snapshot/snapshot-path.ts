@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } fro
 import { lstat, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
-/** As many links as the kernel follows. */
+/** The number of links that the kernel follows. */
 const MAX_LINKS = 40;
 
 /**

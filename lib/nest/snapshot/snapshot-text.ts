@@ -15,7 +15,7 @@ export type KeptList = { readonly savedAt: number } & (
   | { readonly current: () => Snapshot }
 );
 
-/** How many characters make a piece, about. */
+/** The approximate length of a piece, in characters. */
 const PIECE_LENGTH = 65_536;
 
 /**
@@ -54,7 +54,7 @@ function* recordTexts(list: KeptList): Generator<[key: string, record: string]> 
   for (const [key, endpoint] of list.current()) yield [key, recordText(endpoint)];
 }
 
-/** Endpoints never change: of a list that is written again only what is new is encoded. */
+/** Endpoint objects never change, so each is encoded once, however often its list is written. */
 const encoded = new WeakMap<Endpoint, string>();
 
 function recordText(endpoint: Endpoint): string {

@@ -5,7 +5,6 @@
  */
 import { BehaviorSubject, type Observable } from 'rxjs';
 import type { CancelTimer, Clock } from '../../core/clock.js';
-import { diffAddresses } from '../../core/snapshot/address-diff.js';
 import type { DiscoveryError } from '../../core/discovery-error.js';
 import type { DirectoryEvent } from '../../core/discovery-event.js';
 import type { Endpoint } from '../../core/records/endpoint.js';
@@ -13,7 +12,7 @@ import type { IgnoredGroup } from '../../core/records/ignored-records.js';
 import type { RegistryUpdate } from '../../core/snapshot/registry-update.js';
 import type { RemovalGuardPolicy } from '../../core/snapshot/removal-guard.js';
 import { EndpointStore } from '../../core/snapshot/endpoint-store.js';
-import { sameEndpoints } from '../../core/snapshot/snapshot.js';
+import { diffAddresses, sameEndpoints } from '../../core/snapshot/snapshot.js';
 import type { ConnectionReports } from './connection-reports.js';
 import { GuardedList } from './guarded-list.js';
 import { KeptWatch } from '../kept-watch.js';

@@ -1,6 +1,7 @@
 /** An etcd within this process, for development and tests only. */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { DiscoveryError } from '../../core/discovery-error.js';
+import { argumentReader } from '../../core/values/value-reader.js';
+import { wholeNumber } from '../../core/values/value-rule.js';
 import { systemClock } from '../../registry/system-clock.js';
 import { AuthBook, type Credentials } from './store/auth-book.js';
 import { authService, clusterService, maintenanceService } from './services/cluster-service.js';
@@ -19,6 +20,8 @@ import type { ServiceName } from './wire/wire-schema.js';
 /** The largest message it takes, in bytes: etcd's request limit with its 512 KiB for overhead. */
 const MAX_RECEIVE_BYTES = 2 * 1024 * 1024;
 
+const PORT = wholeNumber(0, 65_535);
+
 /** Options of {@link EmbeddedEtcd.start}. */
 export interface EmbeddedEtcdOptions {
   /** The loopback port to listen on, 0–65535; 0, the default, is any free one. */
@@ -28,9 +31,9 @@ export interface EmbeddedEtcdOptions {
    * Without it, the default, they do not. A process that ends without `stop()` leaves the file as it was.
    */
   readonly dataFile?: string;
-  /** The one user to let in; by default everyone is, and nobody can authenticate, as in an etcd without users. */
+  /** The only user that may log in. By default every client may do everything and no client can authenticate, as in an etcd without users. */
   readonly auth?: Credentials;
-  /** How often quiet watchers that want it are told the revision, in milliseconds, 1 or more, at most 24.8 days; 600,000 by default, as in etcd. */
+  /** How often idle watchers that ask for it get the revision, in milliseconds, 1 or more, at most 24.8 days; 600,000 by default, as in etcd. */
   readonly progressNotifyIntervalMs?: number;
 }
 
@@ -66,13 +69,8 @@ export class EmbeddedEtcd {
    *   options that are out of range
    */
   static async start(options: EmbeddedEtcdOptions = {}): Promise<EmbeddedEtcd> {
-    const { port = 0, dataFile } = options;
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-      throw new DiscoveryError(
-        'INVALID_OPTION',
-        `port: ${port}, allowed is an integer from 0 to 65535`,
-      );
-    }
+    const { dataFile } = options;
+    const port = argumentReader.optional('port', options.port, PORT) ?? 0;
     const progressIntervalMs = requireWaitMs(
       'progressNotifyIntervalMs',
       options.progressNotifyIntervalMs ?? DEFAULT_PROGRESS_NOTIFY_INTERVAL_MS,
@@ -105,7 +103,7 @@ export class EmbeddedEtcd {
       server.addService(definitions[name], gate.implementation(name, served[name]));
     }
     await listener.listen(port);
-    // Last, because it starts the time of leases, which nobody would stop if the port was taken.
+    // Last, because it starts the timers of leases, which would run on if the port was taken.
     if (content !== undefined) member.restore(content);
     return etcd;
   }

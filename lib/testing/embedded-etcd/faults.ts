@@ -1,4 +1,4 @@
-/** What can go wrong with an etcd, on request. */
+/** Faults of an etcd, on request. */
 import { DiscoveryError } from '../../core/discovery-error.js';
 import type { AuthBook } from './store/auth-book.js';
 import { singleKey, toByteKey } from './store/byte-range.js';
@@ -53,7 +53,7 @@ export class Faults {
   }
 
   /**
-   * Takes the server down, as if its process was killed: connections are cut and new ones refused. {@link up} starts it
+   * Takes the server down like a killed process: connections are cut and new ones refused. {@link up} starts it
    * again with its data.
    */
   async down(): Promise<void> {
@@ -126,7 +126,7 @@ export class Faults {
     if (this.halts.size > 0) this.member.leases.suspend();
   }
 
-  /** Ends every lease, as if its time had passed: their keys are deleted. */
+  /** Expires every lease now: the keys under them are deleted. */
   expireLeasesNow(): void {
     this.member.leases.expireAll();
   }
@@ -154,7 +154,7 @@ export class Faults {
   }
 
   /**
-   * Has every byte to clients come later.
+   * Delays every byte to clients.
    *
    * @param delayMs in milliseconds, at most 24.8 days; 0 ends it
    * @throws DiscoveryError `INVALID_OPTION` if it is less than 0, or no number

@@ -4,7 +4,7 @@ import { FleetLoad } from '../../../lib/balance/load/fleet-load.js';
 import { candidate, candidates, compose, poolOf } from './fixtures.js';
 
 describe('composePools', () => {
-  it('leaves ready candidates with the weights of their records, or with equal ones', () => {
+  it('ready candidates keep the weights of their records, or get equal ones', () => {
     const list = [
       candidate('a:1', { weight: 3 }),
       candidate('b:1'),
@@ -19,7 +19,7 @@ describe('composePools', () => {
     );
   });
 
-  it('leaves out ejected candidates unless nobody else is ready', () => {
+  it('ejected candidates are left out unless no other is ready', () => {
     const list = candidates(3);
     const isEjected = (one: Candidate): boolean => one !== list[2];
     expect(compose(list, {}, { isEjected }).stable?.candidates).toEqual([list[2]]);
@@ -31,7 +31,7 @@ describe('composePools', () => {
     expect(compose(list, {}, { isReady: () => false }).stable).toBeUndefined();
   });
 
-  it('calls nobody rather than a version that was not asked for', () => {
+  it('there is no pool where routing matches no endpoint, whatever other versions are ready', () => {
     const list = [candidate('a:1', { version: '1' }), candidate('b:1', { version: '2' })];
     expect(compose(list, { routing: { match: { version: '2' } } }).stable?.candidates).toEqual([
       list[1],
@@ -39,7 +39,7 @@ describe('composePools', () => {
     expect(compose(list, { routing: { match: { version: '3' } } }).stable).toBeUndefined();
   });
 
-  it('sets canaries apart, and lets each side stand in for the other', () => {
+  it('canaries have a pool of their own, and each pool replaces the other where that is empty', () => {
     const list = [candidate('a:1', { version: '1' }), candidate('b:1', { version: '2' })];
     const routing = { canary: { match: { version: '2' }, share: 0.1 } };
     const both = compose(list, { routing });
@@ -51,7 +51,7 @@ describe('composePools', () => {
     expect([onlyCanary.stable?.candidates, onlyCanary.canary]).toEqual([[list[1]], undefined]);
   });
 
-  it('compares the own zone with all that routing left, and counts failed and ejected as missing', () => {
+  it('locality compares the own zone with all that routing left, and counts failed and ejected endpoints as missing', () => {
     const list = [
       candidate('a:1', { zone: 'a', version: '2' }),
       candidate('a:2', { zone: 'a', version: '2' }),
@@ -73,7 +73,7 @@ describe('composePools', () => {
     expect(compose(list, options, { isReady }).stable).toEqual(poolOf([list[1]!]));
   });
 
-  it('keeps calls in a zone of which it has tried 64 of 1,000 when one of another zone is ready', () => {
+  it('calls stay in a zone of which 64 of 1,000 were tried when an endpoint of another zone is ready', () => {
     const list = Array.from({ length: 3_000 }, (_, at) =>
       candidate(`10.0.0.1:${at + 1}`, { zone: ['a', 'b', 'c'][at % 3]! }),
     );
@@ -85,7 +85,7 @@ describe('composePools', () => {
     expect(new Set(stable?.candidates.map(({ zone }) => zone))).toEqual(new Set(['a']));
   });
 
-  it('ramps the newest up and says when to look again', () => {
+  it('slow start raises the weight of the newest and says when to compose the pools again', () => {
     const fleet = new FleetLoad();
     const list = [
       candidate('a:1', { weight: 2 }, fleet, 0),

@@ -14,6 +14,8 @@ import { EndpointLoad } from '../../../lib/balance/load/endpoint-load.js';
 import { FleetLoad } from '../../../lib/balance/load/fleet-load.js';
 import type { PeakEwmaOptions } from '../../../lib/balance/load/peak-ewma.js';
 import type { Picker, PickRequest } from '../../../lib/balance/picker.js';
+import { configurePolicy, type Policy } from '../../../lib/balance/policy.js';
+import { type BUILT_IN_POLICIES, PolicyTable } from '../../../lib/balance/policy-table.js';
 import type { Pool } from '../../../lib/balance/pool.js';
 
 /** A call without metadata. */
@@ -57,6 +59,14 @@ export function candidates(
 /** A pool of the candidates with the given weights, or with equal ones. */
 export function poolOf(list: readonly Candidate[], weights?: readonly number[]): Pool<Candidate> {
   return { candidates: list, weights: Float64Array.from(weights ?? list.map(() => 1)) };
+}
+
+/** A built-in policy with these options, and defaults for the others. */
+export function policyOf(
+  name: (typeof BUILT_IN_POLICIES)[number]['name'],
+  options: Readonly<Record<string, unknown>> = {},
+): Policy {
+  return configurePolicy(new PolicyTable().find(name)!, options);
 }
 
 /** How often each address was picked. */

@@ -2,25 +2,16 @@ import { describe, expect, it } from 'vitest';
 import type { PipelineOptions } from '../../../lib/balance/candidate-pipeline.js';
 import type { Candidate } from '../../../lib/balance/candidate.js';
 import { FleetLoad } from '../../../lib/balance/load/fleet-load.js';
-import {
-  createPicker,
-  createPipelinePicker,
-  isWeighted,
-  type Policy,
-} from '../../../lib/balance/policy.js';
+import { configurePolicy, createPipelinePicker, type Policy } from '../../../lib/balance/policy.js';
+import { BUILT_IN_POLICIES } from '../../../lib/balance/policy-table.js';
+import type { PickRequest } from '../../../lib/balance/picker.js';
 import { CanaryPicker } from '../../../lib/balance/modifiers/routing.js';
 import { seededRandom } from '../../support/seeded-random.js';
-import { candidate, compose, countPicks, PLAIN, requestWith } from './fixtures.js';
+import { candidate, compose, countPicks, PLAIN, policyOf, requestWith } from './fixtures.js';
 
-const POLICIES: readonly Policy[] = [
-  { name: 'pick_first' },
-  { name: 'round_robin' },
-  { name: 'weighted_round_robin' },
-  { name: 'random' },
-  { name: 'least_request' },
-  { name: 'peak_ewma' },
-  { name: 'consistent_hash', keyOf: (request) => request.header('user') },
-];
+const POLICIES: readonly Policy[] = BUILT_IN_POLICIES.map((definition) =>
+  configurePolicy(definition, { hashKey: (request: PickRequest) => request.header('user') }),
+);
 
 describe('every policy with every modifier', () => {
   const fleet = new FleetLoad();
@@ -32,7 +23,7 @@ describe('every policy with every modifier', () => {
     list: readonly Candidate[],
     options: PipelineOptions,
   ): number[] => {
-    const pools = compose(list, options, { isWeighted: isWeighted(policy) }, 10_000);
+    const pools = compose(list, options, { isWeighted: policy.usesWeight }, 10_000);
     const context = { random: seededRandom(1), fleet };
     const picker = createPipelinePicker(policy, pools, options.routing?.canary, context)!;
     const counts = countPicks(picker, requests.length, (call) => requests[call]!);
@@ -52,20 +43,23 @@ describe('every policy with every modifier', () => {
     expect(Math.abs(own! - expected)).toBeLessThan(tolerance);
   });
 
-  it.each(POLICIES)('$name gives one that has just joined a tenth, or none of all', (policy) => {
-    const list = Array.from({ length: 11 }, (_, place) =>
-      at(`10.0.0.1:${place}`, {}, place === 0 ? 10_000 : -1e6),
-    );
-    const [newest] = shares(policy, list, { slowStart: { windowMs: 30_000 } });
-    const expected = policy.name === 'pick_first' ? 0 : 1;
-    expect(Math.abs(newest! * 101 - expected)).toBeLessThan(0.3);
-  });
+  it.each(POLICIES)(
+    '$name gives an endpoint that has just joined a tenth of a share, or no call',
+    (policy) => {
+      const list = Array.from({ length: 11 }, (_, place) =>
+        at(`10.0.0.1:${place}`, {}, place === 0 ? 10_000 : -1e6),
+      );
+      const [newest] = shares(policy, list, { slowStart: { windowMs: 30_000 } });
+      const expected = policy.name === 'pick_first' ? 0 : 1;
+      expect(Math.abs(newest! * 101 - expected)).toBeLessThan(0.3);
+    },
+  );
 
-  it.each(POLICIES)('$name calls nobody who is ejected or does not match', (policy) => {
+  it.each(POLICIES)('$name calls no endpoint that is ejected or does not match', (policy) => {
     const list = ['1', '2', '2', '2'].map((version, place) => at(`a:${place}`, { version }));
     const input = {
       isEjected: (one: Candidate) => one === list[1],
-      isWeighted: isWeighted(policy),
+      isWeighted: policy.usesWeight,
     };
     const pools = compose(list, { routing: { match: { version: '2' } } }, input);
     const context = { random: seededRandom(1), fleet };
@@ -97,9 +91,9 @@ describe('createPipelinePicker', () => {
     candidate('c:1', { version: '2' }),
   ];
 
-  it('has no picker where nobody is left', () => {
+  it('there is no picker where the modifiers left no endpoint', () => {
     const pools = compose(list, {}, { isReady: () => false });
-    expect(createPipelinePicker({ name: 'random' }, pools, undefined, context)).toBeUndefined();
+    expect(createPipelinePicker(policyOf('random'), pools, undefined, context)).toBeUndefined();
   });
 
   it('peak_ewma compares how crowded endpoints are with those of their pool, not with canaries', () => {
@@ -118,15 +112,15 @@ describe('createPipelinePicker', () => {
     for (let call = 0; call < 10_000; call++) busyCanary!.load.started(11);
     const routing = { canary: { match: { version: '2' } } };
     const pools = compose([crowded!, idle!, busyCanary!], { routing });
-    const picker = createPipelinePicker({ name: 'peak_ewma' }, pools, routing.canary, {
+    const picker = createPipelinePicker(policyOf('peak_ewma'), pools, routing.canary, {
       random: seededRandom(1),
       fleet,
     })!;
     for (let call = 0; call < 20; call++) expect(picker.pick(PLAIN, 11)).toBe(idle);
   });
 
-  it('goes on with the rotation when canaries come and go', () => {
-    const policy: Policy = { name: 'round_robin' };
+  it('the rotation goes on when canaries come and go', () => {
+    const policy = policyOf('round_robin');
     const with2 = compose(list, { routing: { canary } });
     const without = compose(list.slice(0, 2), { routing: { canary } });
     let previous = createPipelinePicker(policy, without, canary, context)!;
@@ -150,11 +144,11 @@ describe('createPipelinePicker', () => {
   it.each(POLICIES)('$name goes by the weights of records as its definition says', (policy) => {
     const heavy = candidate('h:1', { weight: 9 });
     const others = Array.from({ length: 9 }, (_, at) => candidate(`10.0.0.1:${at + 1}`));
-    const pools = compose([...others, heavy], {}, { isWeighted: isWeighted(policy) });
-    const picker = createPicker(policy, pools.stable!, context);
+    const pools = compose([...others, heavy], {}, { isWeighted: policy.usesWeight });
+    const picker = policy.createPicker(pools.stable!, context, undefined);
     const counts = countPicks(picker, 9_000, (call) => requestWith({ user: `u${call}` }));
     const share = (counts.get('h:1') ?? 0) / 9_000;
-    const even = { pick_first: 0, round_robin: 0.1, random: 0.1 }[policy.name as string];
+    const even = { pick_first: 0, round_robin: 0.1, random: 0.1 }[policy.name];
     expect(Math.abs(share - (even ?? 0.5))).toBeLessThan(even === undefined ? 0.1 : 0.02);
   });
 });

@@ -27,7 +27,7 @@ it.each([
   expect([...relativeWeights(weights)]).toEqual(relative);
 });
 
-it('leaves something to a weight too small to count', () => {
+it('a weight that is too small to count still gets something', () => {
   expect(relativeWeights([Number.MIN_VALUE, 1e300])[0]).toBeGreaterThan(0);
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Policy } from '../../../lib/balance/policy.js';
 import { seededRandom } from '../../support/seeded-random.js';
+import { policyOf } from './fixtures.js';
 import {
   during,
   exponential,
@@ -13,7 +14,7 @@ import {
 } from './simulation.js';
 
 const SEEDS = [1, 2, 3, 4, 5];
-const PEAK_EWMA: Policy = { name: 'peak_ewma' };
+const PEAK_EWMA = policyOf('peak_ewma');
 
 const failed = (calls: readonly Call[]): number => calls.filter(({ code }) => code !== OK).length;
 
@@ -106,7 +107,7 @@ describe('one of 11 servers takes 2 s for 30 s, 1,000 calls/s, deadline 1 s', ()
   );
 
   it('round_robin loses 9 %, so the simulation shows what it should', () => {
-    expect(failed(whileSlow(runSlowed({ name: 'round_robin' }, 1, 1))) / 30_000).toBeCloseTo(
+    expect(failed(whileSlow(runSlowed(policyOf('round_robin'), 1, 1))) / 30_000).toBeCloseTo(
       1 / 11,
       3,
     );
@@ -117,8 +118,8 @@ describe('one of 3 servers takes 50 ms, concurrency 32', () => {
   it('peak_ewma: its share is below 0.1 %, the 99th percentile below 1 ms, throughput 1.3 times least_request', () => {
     for (const seed of SEEDS.slice(0, 3)) {
       const ours = runSlowAmongThree(PEAK_EWMA, seed);
-      const leastRequest = runSlowAmongThree({ name: 'least_request' }, seed);
-      const roundRobin = runSlowAmongThree({ name: 'round_robin' }, seed);
+      const leastRequest = runSlowAmongThree(policyOf('least_request'), seed);
+      const roundRobin = runSlowAmongThree(policyOf('round_robin'), seed);
       expect(shareOf(0, ours)).toBeLessThan(0.001);
       expect(percentile(ours, 0.99)).toBeLessThan(1);
       expect(ours.length / leastRequest.length).toBeGreaterThan(1.3);
@@ -167,7 +168,7 @@ describe('one of 3 servers is frozen for 6 s, 300 calls/s, deadline 1 s', () => 
   );
 
   it('round_robin loses a third of 5 s, so the simulation shows what it should', () => {
-    expect(failed(runFrozen({ name: 'round_robin' }, 1, 1))).toBeCloseTo(500, -1);
+    expect(failed(runFrozen(policyOf('round_robin'), 1, 1))).toBeCloseTo(500, -1);
   });
 });
 
@@ -176,8 +177,8 @@ describe('one of 10 servers fails at once', () => {
     '%s with outlier ejection: at most one call in 100 fails',
     (name) => {
       for (const seed of SEEDS) {
-        expect(runFailing({ name }, 100, true, seed)).toBeLessThan(0.01);
-        expect(runFailing({ name }, 1_000, true, seed)).toBeLessThan(0.001);
+        expect(runFailing(policyOf(name), 100, true, seed)).toBeLessThan(0.01);
+        expect(runFailing(policyOf(name), 1_000, true, seed)).toBeLessThan(0.001);
       }
     },
   );
@@ -187,7 +188,7 @@ describe('one of 10 servers fails at once', () => {
       expect(runFailing(PEAK_EWMA, 100, false, seed)).toBeLessThan(0.01);
       expect(runFailing(PEAK_EWMA, 1_000, false, seed)).toBeLessThan(0.01);
     }
-    expect(runFailing({ name: 'least_request' }, 1_000, false, 1)).toBeGreaterThan(0.12);
+    expect(runFailing(policyOf('least_request'), 1_000, false, 1)).toBeGreaterThan(0.12);
   });
 });
 
@@ -230,8 +231,8 @@ function runRefusing(policy: Policy, seed: number, refusal: object): readonly Ca
 describe('one of 10 servers refuses every call with RESOURCE_EXHAUSTED for 20 s, 1,000 calls/s', () => {
   const POLICIES: readonly Policy[] = [
     PEAK_EWMA,
-    { name: 'least_request' },
-    { name: 'consistent_hash', keyOf: () => undefined },
+    policyOf('least_request'),
+    policyOf('consistent_hash', { hashKey: () => undefined }),
   ];
 
   it.each(POLICIES)(
@@ -259,7 +260,7 @@ describe('one of 10 servers refuses every call with RESOURCE_EXHAUSTED for 20 s,
   });
 
   it('round_robin does not weigh load: it loses a tenth, so the simulation shows what it should', () => {
-    expect(failed(runRefusing({ name: 'round_robin' }, 1, {})) / 20_000).toBeCloseTo(0.1, 3);
+    expect(failed(runRefusing(policyOf('round_robin'), 1, {})) / 20_000).toBeCloseTo(0.1, 3);
   });
 });
 
@@ -269,7 +270,7 @@ describe('all of 3 servers refuse', () => {
     ['nine calls in 10', 0.9],
     ['every call', 1],
   ])('%s: each still has its share', (_name, share) => {
-    for (const policy of [PEAK_EWMA, { name: 'least_request' }] as const) {
+    for (const policy of [PEAK_EWMA, policyOf('least_request')] as const) {
       const usual = exponential(5);
       const random = seededRandom(3);
       const refusing = (nowMs: number) =>

@@ -10,7 +10,7 @@ import {
   type OutlierState,
 } from '../../../lib/balance/modifiers/outlier-detection.js';
 import type { Picker } from '../../../lib/balance/picker.js';
-import { createPicker, type Policy } from '../../../lib/balance/policy.js';
+import type { Policy } from '../../../lib/balance/policy.js';
 import { candidate, PLAIN, poolOf } from './fixtures.js';
 
 /** gRPC status codes the simulated servers answer with. */
@@ -86,7 +86,7 @@ export class Simulation {
   constructor(private readonly options: SimulationOptions) {
     const { policy } = options;
     this.candidates = options.servers.map((_, at) =>
-      candidate(`10.0.0.1:${at + 1}`, {}, this.fleet, 0, policy.name === 'peak_ewma' ? policy : {}),
+      candidate(`10.0.0.1:${at + 1}`, {}, this.fleet, 0, policy.latency),
     );
     this.picker = this.createPicker();
     if (options.outliers !== undefined) this.judge();
@@ -150,7 +150,7 @@ export class Simulation {
       this.candidates.filter(({ load }) => !isEjected(this.outlierState, load.tally)),
     );
     const { policy, random } = this.options;
-    return createPicker(policy, pool, { random, fleet: this.fleet }, this.picker);
+    return policy.createPicker(pool, { random, fleet: this.fleet }, this.picker);
   }
 
   private run(): readonly Call[] {

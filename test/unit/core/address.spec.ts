@@ -92,7 +92,7 @@ describe('isWildcardHost', () => {
     '::ffff:0.0.0.0',
     '[::0.0.0.0]',
     '0:0:0:0:0:FFFF:0:0',
-  ])('%j stands for every interface', (host) => {
+  ])('recognises %j as every interface', (host) => {
     expect(isWildcardHost(host)).toBe(true);
   });
 
@@ -108,7 +108,7 @@ describe('isWildcardHost', () => {
     '1::',
     '::ffff:10.0.0.0',
     '::ffff:0:1',
-  ])('%j is a host', (host) => {
+  ])('recognises %j as one host', (host) => {
     expect(isWildcardHost(host)).toBe(false);
   });
 });

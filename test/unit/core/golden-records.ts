@@ -1,8 +1,8 @@
-/** Records as Go wrote and listed them, from `test/fixtures/go-endpoints`. */
+/** Records that Go wrote and listed, from `test/fixtures/go-endpoints`. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { JsonValue } from '../../../lib/core/records/endpoint.js';
 
-/** One key as it stood in etcd. */
+/** One key and its value in etcd. */
 export interface GoldenRecord {
   readonly name: string;
   readonly service: string;
@@ -17,14 +17,14 @@ export interface GoEndpoint {
   readonly Metadata: JsonValue;
 }
 
-/** What one program of Go did, and what stood in etcd and in Go's list afterwards. */
+/** The calls of one Go program, and the content of etcd and of Go's list after them. */
 export interface GoldenFile {
   readonly name: string;
   readonly kvs: readonly Omit<GoldenRecord, 'name' | 'service'>[];
   readonly goList: Readonly<Record<string, GoEndpoint>>;
 }
 
-/** A value handed to Go's decoder, and what became of it. */
+/** A value for Go's decoder, and the result. */
 export interface DecodeCase {
   readonly name: string;
   readonly valueBase64: string;
@@ -47,7 +47,7 @@ export function goldenRecords(): readonly GoldenRecord[] {
   return readGolden<readonly GoldenRecord[]>('INDEX.json');
 }
 
-/** Every file that holds keys beside Go's own list of them. */
+/** Every file with keys and Go's own list of them. */
 export function goldenFiles(): readonly GoldenFile[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith('.json') && file !== 'INDEX.json')

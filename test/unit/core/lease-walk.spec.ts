@@ -1,6 +1,5 @@
-/** Random walks of the lease machine against a registry that fails, forgets and is written to by others. */
+/** Random walks of the lease machine: the registry fails and loses data, and other processes write to it. */
 import { describe, expect, it } from 'vitest';
-import { REGISTRY_BACKOFF } from '../../../lib/core/backoff.js';
 import type { Random } from '../../../lib/core/clock.js';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
 import type { RegistrationEvent } from '../../../lib/core/discovery-event.js';
@@ -12,7 +11,7 @@ import {
   type LeaseEffect,
   type LeaseEvent,
   type LeaseMachine,
-} from '../../../lib/core/lease/lease-state.js';
+} from '../../../lib/core/lease/lease-types.js';
 import { EtcdRegistration } from '../../../lib/etcd/lease/etcd-registration.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
@@ -21,7 +20,7 @@ const KEYS = ['api/a', 'api/b', 'web/c'];
 
 type Request = Exclude<LeaseEffect, { type: 'timer' | 'emit' }> & { readonly sentAt: number };
 
-/** A registry with one kind of lease, as etcd has them. */
+/** A registry with leases as etcd has them. */
 class FakeRegistry {
   readonly leases = new Map<string, number>();
   readonly records = new Map<string, { value: string; leaseId: string }>();
@@ -67,8 +66,8 @@ class Walk {
   machine: LeaseMachine = INITIAL_LEASE_MACHINE;
   readonly registry = new FakeRegistry();
   readonly wanted = new Map<string, string>();
-  /** What users are told of the wanted records. */
-  readonly told = new Map<string, EtcdRegistration>();
+  /** The registrations of the wanted records, as users see them. */
+  readonly registrations = new Map<string, EtcdRegistration>();
   requests: Request[] = [];
   timerAt: number | undefined;
   now = 0;
@@ -81,26 +80,28 @@ class Walk {
     const step = stepLease(this.machine, event, {
       now: this.now,
       random: this.random,
-      backoff: REGISTRY_BACKOFF,
+      backoff: { baseMs: 200, capMs: 30_000, floorMs: 50 },
+      keepalivesPerTtl: 3,
+      keepaliveJitter: 0.1,
     });
     this.machine = step.machine;
     for (const effect of step.effects) {
       if (effect.type === 'timer') this.timerAt = this.now + effect.delayMs;
-      else if (effect.type === 'emit') this.tell(effect.event);
+      else if (effect.type === 'emit') this.publish(effect.event);
       else this.requests.push({ ...effect, sentAt: this.now });
     }
-    // As the runner does: the answer of a request that a revocation at stop has overtaken is dropped.
+    // Like the runner, the walk drops the answer to a request that the revocation at `stop` has overtaken.
     if (this.stopping) this.requests = this.requests.slice(-1);
     this.check();
   }
 
-  private tell(event: RegistrationEvent): void {
-    for (const [key, registration] of this.told) {
+  private publish(event: RegistrationEvent): void {
+    for (const [key, registration] of this.registrations) {
       if (!('key' in event) || event.key === key) registration.observe(event);
     }
   }
 
-  // Without `expect`, which is slow a million times over.
+  // Without `expect`, which would be slow: this runs a million times.
   private check(): void {
     const { name } = this.machine.phase;
     this.visited.add(name);
@@ -121,14 +122,14 @@ class Walk {
     this.feed({ type: 'timer' });
   }
 
-  /** Has the registry answer what is in flight. */
+  /** The registry answers the request in flight. */
   answer(): void {
     const request = this.requests.shift();
     if (request === undefined) return;
     this.feed(this.reply(request));
   }
 
-  /** The request fails; `performed`: only its answer is lost. */
+  /** The request fails. `performed`: the registry performed it, and only the answer is lost. */
   fail(performed: boolean): void {
     const request = this.requests.shift();
     if (request === undefined) return;
@@ -136,7 +137,7 @@ class Walk {
     this.feed({ type: 'failed', error: new DiscoveryError('REGISTRY_UNAVAILABLE', 'away') });
   }
 
-  /** The registry answers, and refuses one of the records. */
+  /** The registry answers a sync, and refuses one of its records. */
   refuse(): void {
     const request = this.requests[0];
     if (request?.type !== 'sync' || request.records.length === 0) return;
@@ -176,7 +177,7 @@ class Walk {
         () => {},
         async () => {},
       );
-      this.told.set(key, registration);
+      this.registrations.set(key, registration);
     }
     this.wanted.set(key, value);
     this.feed({ type: 'want', key, value });
@@ -184,7 +185,7 @@ class Walk {
 
   unwant(key: string): void {
     this.wanted.delete(key);
-    this.told.delete(key);
+    this.registrations.delete(key);
     this.feed({ type: 'unwant', keys: [key] });
   }
 
@@ -193,7 +194,7 @@ class Walk {
     this.feed({ type: 'stop' });
   }
 
-  /** Something happens: a wish, an answer, a fault, time, another process. */
+  /** One random incident: a wish, an answer, a fault, time that passes, a write of another process. */
   stumble(): void {
     const pick = <T>(list: readonly T[]): T => list[Math.floor(this.random() * list.length)]!;
     const chance = this.random();
@@ -203,7 +204,7 @@ class Walk {
     else if (chance < 0.5) this.refuse();
     else if (chance < 0.62) this.fail(this.random() < 0.5);
     else if (chance < 0.82) this.fireTimer();
-    else if (chance < 0.86) this.feed({ type: 'registry-back' });
+    else if (chance < 0.86) this.feed({ type: 'registry-was-away' });
     else if (chance < 0.89) this.now += this.random() * 20_000;
     else if (chance < 0.92) this.registry.records.delete(pick(KEYS));
     else if (chance < 0.96) {
@@ -212,7 +213,7 @@ class Walk {
     else this.now += 100;
   }
 
-  /** Nothing fails and nobody interferes any more; time goes on. */
+  /** Time passes, every request is answered, and no other process interferes. */
   settle(steps: number): void {
     for (let step = 0; step < steps; step++) {
       if (this.requests.length > 0) this.answer();
@@ -221,7 +222,7 @@ class Walk {
     for (let step = 0; step < 10 && this.requests.length > 0; step++) this.answer();
   }
 
-  /** Records in the registry under a lease that lives and that the machine holds. */
+  /** The records in the registry under the machine's lease, if that lease lives. */
   ours(): Record<string, string> {
     const { phase } = this.machine;
     const leaseId = 'lease' in phase ? phase.lease?.id : undefined;
@@ -233,9 +234,9 @@ class Walk {
   }
 }
 
-describe('the lease machine, whatever happens', () => {
+describe('the lease machine in a random walk', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
-    'is never stuck, and ends with every wanted record held, told so, and no other (seed %i)',
+    'always returns to a state with exactly the wanted records registered (seed %i)',
     (seed) => {
       const walk = new Walk(seededRandom(seed));
       for (let step = 0; step < 10_000; step++) {
@@ -243,7 +244,7 @@ describe('the lease machine, whatever happens', () => {
         if (step % 500 === 499) {
           walk.settle(200);
           expect(walk.ours()).toEqual(Object.fromEntries(walk.wanted));
-          const states = [...walk.told.values()].map(({ status }) => status.state);
+          const states = [...walk.registrations.values()].map(({ status }) => status.state);
           expect(states).toEqual(states.map(() => 'registered'));
           expect(walk.machine.phase.name).toBe(walk.wanted.size === 0 ? 'idle' : 'resting');
         }
@@ -254,7 +255,7 @@ describe('the lease machine, whatever happens', () => {
     },
   );
 
-  it('stops from wherever it is, and leaves nothing behind where the registry answers', () => {
+  it('stops in every phase, and leaves no record behind if the registry answers', () => {
     const stoppedIn = new Set<string>();
     for (let seed = 0; seed < 300; seed++) {
       const random = seededRandom(seed);
@@ -263,13 +264,13 @@ describe('the lease machine, whatever happens', () => {
       for (let step = 0; step < steps; step++) walk.stumble();
       stoppedIn.add(walk.machine.phase.name);
       walk.stop();
-      // A grant, and the revocation of what it granted.
+      // The answers to a grant and to the revocation of its lease.
       walk.answer();
       walk.answer();
       expect(walk.machine.phase.name).toBe('stopped');
       expect(walk.requests).toEqual([]);
       const left = [...walk.registry.records.values()].filter(({ value }) => value !== 'theirs');
-      // What a grant or a write without an answer left runs out with its lease.
+      // Records of a lost grant or write expire with their lease.
       walk.registry.expire(walk.now + TTL_MS + 1);
       expect(left.every(({ leaseId }) => !walk.registry.leases.has(leaseId))).toBe(true);
       for (let step = 0; step < 50; step++) walk.stumble();

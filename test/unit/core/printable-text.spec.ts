@@ -18,12 +18,12 @@ describe('printableText', () => {
     expect(printableText(text)).toBe(expected);
   });
 
-  it('leaves all other text as it is', () => {
+  it('does not change other text', () => {
     const text = '用户 é 🚀 "a\\b" {"Op":0} −…';
     expect(printableText(text)).toBe(text);
   });
 
-  it('escapes every control character there is', () => {
+  it('escapes every control character of Unicode', () => {
     for (let unit = 0; unit <= 0xff; unit++) {
       const isControl = unit < 0x20 || (unit >= 0x7f && unit <= 0x9f);
       const isEscaped = printableText(String.fromCharCode(unit)).startsWith('\\');
@@ -32,13 +32,13 @@ describe('printableText', () => {
   });
 });
 
-it('printableBeginning cuts at a bound and says so', () => {
+it('printableBeginning cuts a long text and appends an ellipsis', () => {
   expect(printableBeginning('abc', 3)).toBe('abc');
   expect(printableBeginning('abc\n', 3)).toBe('abc…');
   expect(printableBeginning('ab🚀', 3)).toBe('ab\ufffd…');
 });
 
-it('an error of the library is one line, whatever it quotes', () => {
+it('the message of a DiscoveryError is one line, even if it quotes control characters', () => {
   const error = new DiscoveryError('CONFLICT', 'key "api/x\n[Nest] fake\u001b[2J"');
   expect(error.message).toBe(String.raw`[CONFLICT] key "api/x\n[Nest] fake\u001b[2J"`);
   expect(error.detail).toBe(String.raw`key "api/x\n[Nest] fake\u001b[2J"`);

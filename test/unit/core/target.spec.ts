@@ -29,7 +29,7 @@ describe('parseTarget', () => {
     ['etcd://anything/api', 'api'],
     ['etcd://host:2379/api?x', 'api'],
     ['user:///pkg.v1.Greeter', 'pkg.v1.Greeter'],
-  ])('%s names %s, as in Go', (target, service) => {
+  ])('reads from %s the service %s, as Go does', (target, service) => {
     expect(parseTarget(splitTarget(target))).toBe(service);
   });
 
@@ -41,7 +41,7 @@ describe('parseTarget', () => {
     'etcd://api/',
     'etcd:?x',
     'etcd:///#api',
-  ])('%s names no service', (target) => {
+  ])('rejects %s, which names no service', (target) => {
     const parse = (): string => parseTarget(splitTarget(target));
     expect(parse).toThrow(DiscoveryError);
     expect(parse).toThrow(
@@ -50,7 +50,7 @@ describe('parseTarget', () => {
   });
 
   it.each(['etcd:///a%2', 'etcd:///%zz', 'etcd:///%ff'])(
-    '%s has a malformed escape, and the error says so with its cause',
+    'rejects the malformed escape in %s, with the cause',
     (target) => {
       const caught = ((): unknown => {
         try {
@@ -65,7 +65,7 @@ describe('parseTarget', () => {
     },
   );
 
-  it('names a target without a scheme in its error too', () => {
+  it('quotes a target without a scheme in its error', () => {
     expect(() => parseTarget({ path: '' } satisfies TargetUri)).toThrow('target ":" names no');
   });
 
@@ -83,7 +83,7 @@ describe('parseTarget', () => {
     }
   });
 
-  it('escapes everything but the slashes', () => {
+  it('formatTarget escapes everything except slashes', () => {
     expect(formatTarget('etcd', 'a b/c?')).toBe('etcd:///a%20b/c%3F');
   });
 });
@@ -116,11 +116,11 @@ describe('serviceAuthority', () => {
     ['XN---a', 'XN-a'],
     ['a%2Fb', 'a-2Fb'],
     ['a\r\nb', 'a-b'],
-  ])('of %j is %s', (service, authority) => {
+  ])('returns for %j the host %s', (service, authority) => {
     expect(serviceAuthority(service)).toBe(authority);
   });
 
-  it('is a host that every URL parser takes, for whatever name', () => {
+  it('returns a host that the URL parser accepts, for any name', () => {
     const random = seededRandom(4);
     const letters = [...'aZx0189.-_~:/@[]%?# \t\\é漢', '😀', '\u0000', '\ud800', 'xn--', '0x'];
     for (let round = 0; round < 20_000; round++) {

@@ -23,7 +23,7 @@ function start(root: new () => object): Promise<INestApplicationContext> {
 const refusal =
   '[INVALID_OPTION] option forRoot is "imported 2 times"; allowed: once in an application, in its root module';
 
-describe('forRoot is for once in an application', () => {
+describe('forRoot', () => {
   it.each([
     [
       'in the root module and in a feature module',
@@ -41,11 +41,11 @@ describe('forRoot is for once in an application', () => {
           DiscoveryModule.forRoot(options()),
         ),
     ],
-  ])('twice, %s, fails the start', async (_, root) => {
+  ])('fails the start when it is there twice, %s', async (_, root) => {
     await expect(start(root())).rejects.toThrow(refusal);
   });
 
-  it('one that several modules import, beside any number of forFeature, is one', async () => {
+  it('counts once if several modules import it, beside any number of forFeature', async () => {
     const root = DiscoveryModule.forRoot(options());
     const feature = moduleOf(root, DiscoveryModule.forFeature([]));
     const app = await start(moduleOf(root, feature, DiscoveryModule.forFeature([])));

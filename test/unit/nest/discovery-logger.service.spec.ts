@@ -123,7 +123,7 @@ afterEach(() => {
 });
 
 it.each(Object.values(EVENTS))(
-  '$type is one line that says what happened and what is next',
+  'the event $type is one log line that says what happened and what is next',
   (event) => {
     const [level, line] = describeEvent(event);
     const [expectedLevel, ...parts] = LINES[event.type];
@@ -133,7 +133,7 @@ it.each(Object.values(EVENTS))(
   },
 );
 
-it('members that all can be dialled are news, and none that can a warning', () => {
+it('a change of members is logged as a warning only if no member can be dialled', () => {
   const changed = EVENTS['members-changed'];
   expect(describeEvent({ ...changed, ignored: [] })).toEqual([
     'log',
@@ -144,33 +144,45 @@ it('members that all can be dialled are news, and none that can a warning', () =
   expect(line).toContain('etcd.hosts stay in use');
 });
 
-it('a long foreign value is cut', () => {
+it('a log line cuts a long foreign value', () => {
   const [, line] = describeEvent({ ...EVENTS.conflict, foreignValue: 'x'.repeat(5_000) });
   expect(line.length).toBeLessThan(400);
   expect(line).toContain(`${'x'.repeat(200)}…`);
 });
 
-it.each(Object.values(EVENTS))('$type is one line, whatever others wrote', (event) => {
-  const bad = 'x\n[Nest] LOG [Auth] root logged in\r\u001b[2J\u009b\u2028';
-  const error = new DiscoveryError('REGISTRY_REJECTED', bad);
-  const fields = Object.entries(event).map(([name, value]) => {
-    if (value instanceof Error) return [name, error];
-    if (Array.isArray(value)) return [name, [bad]];
-    const isFree = typeof value === 'string' && !['type', 'kind'].includes(name);
-    return [name, isFree ? bad : value];
-  });
-  const [, line] = describeEvent(Object.fromEntries(fields) as DiscoveryEvent);
-  expect(line).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
-});
+it.each(Object.values(EVENTS))(
+  'the event $type is one log line, whatever other programs wrote',
+  (event) => {
+    const bad = 'x\n[Nest] LOG [Auth] root logged in\r\u001b[2J\u009b\u2028';
+    const error = new DiscoveryError('REGISTRY_REJECTED', bad);
+    const fields = Object.entries(event).map(([name, value]) => {
+      if (value instanceof Error) return [name, error];
+      if (Array.isArray(value)) return [name, [bad]];
+      const isFree = typeof value === 'string' && !['type', 'kind'].includes(name);
+      return [name, isFree ? bad : value];
+    });
+    const [, line] = describeEvent(Object.fromEntries(fields) as DiscoveryEvent);
+    expect(line).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
+  },
+);
 
-it.each(Object.values(EVENTS))('$type is a short line, whatever others wrote', (event) => {
-  const long = 'x'.repeat(1_000_000);
-  const error = new DiscoveryError('REGISTRY_REJECTED', long);
-  const given: object = { key: long, reason: long, foreignValue: long, previousValue: long, error };
-  const fields = Object.entries(given).filter(([name]) => name in event);
-  const [, line] = describeEvent({ ...event, ...Object.fromEntries(fields) } as DiscoveryEvent);
-  expect(line.length).toBeLessThan(1_000);
-});
+it.each(Object.values(EVENTS))(
+  'the event $type is a short log line, whatever other programs wrote',
+  (event) => {
+    const long = 'x'.repeat(1_000_000);
+    const error = new DiscoveryError('REGISTRY_REJECTED', long);
+    const given: object = {
+      key: long,
+      reason: long,
+      foreignValue: long,
+      previousValue: long,
+      error,
+    };
+    const fields = Object.entries(given).filter(([name]) => name in event);
+    const [, line] = describeEvent({ ...event, ...Object.fromEntries(fields) } as DiscoveryEvent);
+    expect(line.length).toBeLessThan(1_000);
+  },
+);
 
 it('events go to the logger of Nest at their level until it is stopped', () => {
   const events = new Subject<DiscoveryEvent>();

@@ -239,7 +239,7 @@ function seen(act: () => unknown): string {
 const SEEDS = Array.from({ length: 4 }, (_, index) => index + 1);
 const ROUNDS = 40;
 
-describe.each(SEEDS)('no secret is shown (seed %i)', (seed) => {
+describe.each(SEEDS)('the library shows no secret (seed %i)', (seed) => {
   const draws = (use: (draw: Draw) => string): void => {
     const random = seededRandom(seed);
     for (let round = 0; round < ROUNDS; round++) {
@@ -253,7 +253,7 @@ describe.each(SEEDS)('no secret is shown (seed %i)', (seed) => {
     }
   };
 
-  it('by forRoot', () => {
+  it('when forRoot refuses or resolves options', () => {
     vi.stubEnv('ETCD_HOSTS', undefined);
     draws((draw) => {
       const options = draw.root() as DiscoveryModuleOptions;
@@ -261,7 +261,7 @@ describe.each(SEEDS)('no secret is shown (seed %i)', (seed) => {
     });
   });
 
-  it('by the refusal of channel options', () => {
+  it('when it refuses channel options', () => {
     draws((draw) => {
       const clientDefaults = { channelOptions: draw.channelOptions() };
       const options = { etcd: { hosts: ['h'] }, clientDefaults } as DiscoveryModuleOptions;
@@ -270,7 +270,7 @@ describe.each(SEEDS)('no secret is shown (seed %i)', (seed) => {
     });
   });
 
-  it('of ETCD_HOSTS', () => {
+  it('when it reads ETCD_HOSTS', () => {
     draws((draw) => {
       const first = draw.url();
       vi.stubEnv(
@@ -281,7 +281,7 @@ describe.each(SEEDS)('no secret is shown (seed %i)', (seed) => {
     });
   });
 
-  it('by the constructor of EtcdRegistry, nor by what it makes', () => {
+  it('when it constructs an EtcdRegistry, nor in that object', () => {
     draws((draw) => {
       const options = draw.etcd() as ConstructorParameters<typeof EtcdRegistry>[0];
       return seen(() => {

@@ -18,7 +18,7 @@ it.each([
   { ttlSeconds: 1 },
   saying({}),
   saying({ weight: 1_000_000, version: '1', zone: 'a', maxConnectionAgeMs: 100, draining: false }),
-])('takes %j', (change) => {
+])('a registry takes %j', (change) => {
   expect(() => checkRegistration({ ...good, ...change })).not.toThrow();
 });
 
@@ -33,7 +33,7 @@ it.each([
   [at('h:0'), 'endpoint.address is "h:0"'],
   [at('h'), 'endpoint.address is "h"'],
   [saying(null), 'endpoint.discovery is null'],
-  [saying([1]), 'endpoint.discovery is 1'],
+  [saying([1]), 'endpoint.discovery is [1]'],
   [saying({ weight: 0 }), 'endpoint.discovery.weight is 0'],
   [saying({ weight: 1_000_001 }), 'endpoint.discovery.weight is 1000001'],
   [saying({ zone: '' }), 'endpoint.discovery.zone is ""'],
@@ -42,7 +42,7 @@ it.each([
   [saying({ draining: 'true' }), 'endpoint.discovery.draining is "true"'],
   [saying({ weigth: 2 }), 'endpoint.discovery.weigth is 2'],
   [saying({ toString: 2 }), 'endpoint.discovery.toString is 2'],
-])('refuses %j, in every registry, before anything is dialled', (change, text) => {
+])('every registry refuses %j before it dials anything', (change, text) => {
   const request = { ...good, ...change };
   const registries = [new MemoryRegistry(), new EtcdRegistry({ hosts: ['http://127.0.0.1:1'] })];
   for (const registry of registries) {
@@ -62,5 +62,11 @@ it.each([
 ])('a registry on etcd refuses the hosts %j', (hosts, shown) => {
   expect(() => new EtcdRegistry({ hosts: hosts as string[] })).toThrow(
     `[INVALID_OPTION] hosts is ${shown}; allowed: an array with at least one http://host:port`,
+  );
+});
+
+it('a registry suggests the field that a misspelt field of discovery is most like', () => {
+  expect(() => checkRegistration({ ...good, ...saying({ weigth: 2 }) })).toThrow(
+    'allowed: none; registration.endpoint.discovery has weight, version, zone, maxConnectionAgeMs, draining; did you mean weight?',
   );
 });

@@ -12,7 +12,7 @@ describeRegistryContract(
   { readOnly: true },
 );
 
-it('takes the hard-coded list of addresses, in its order', () => {
+it('a static registry takes the hard-coded list of addresses, in its order', () => {
   const registry = new StaticRegistry({
     api: ['localhost:9999', 'localhost:9998', endpointAt('localhost:9997', 'mine', { weight: 2 })],
   });
@@ -28,17 +28,17 @@ it('takes the hard-coded list of addresses, in its order', () => {
 });
 
 it.each(['', 'h', 'h:0', 'h:65536', 'http://h:1', '::1:80'])(
-  'refuses the address %j, naming it, its service and what is allowed',
+  'a static registry refuses the address %j, and names its place and what is allowed',
   (address) => {
     const create = (): unknown => new StaticRegistry({ api: ['h:1', address] });
     expect(create).toThrow(DiscoveryError);
     expect(create).toThrow(
-      `[INVALID_OPTION] address "${address}" of service "api" cannot be dialled; allowed: host:port`,
+      `[INVALID_OPTION] services["api"][1] is "${address}"; allowed: host:port`,
     );
   },
 );
 
-it('takes ports of this machine, as the program did that all began with', () => {
+it('a static registry takes ports of this machine, as the program did that all began with', () => {
   const { updates } = new Follower(new StaticRegistry({ api: [9999, 9998, 9997] }), 'api');
   const [update] = updates;
   expect(update?.kind === 'reset' ? [...update.snapshot.keys()] : []).toEqual([
@@ -49,20 +49,21 @@ it('takes ports of this machine, as the program did that all began with', () => 
 });
 
 it.each([
-  [undefined, 'the services are undefined'],
-  [['h:1'], 'the services are ["h:1"]'],
-  [{ api: 'h:1' }, 'the endpoints of service "api" are "h:1"'],
-  [{ api: [0] }, 'address "localhost:0" of service "api" cannot be dialled'],
-  [{ api: [null] }, 'address undefined of service "api" cannot be dialled'],
+  [undefined, 'services is undefined'],
+  [['h:1'], 'services is ["h:1"]'],
+  [{ api: 'h:1' }, 'services["api"] is "h:1"'],
+  [{ api: ['h:1', 0] }, 'services["api"][1] is 0'],
+  [{ api: [null] }, 'services["api"][0] is null'],
+  [{ api: [{ address: 'h', metadata: null }] }, 'services["api"][0].address is "h"'],
   [
     { api: [{ address: 'h:1', metadata: null, discovery: { weight: '2' } }] },
-    'discovery.weight of h:1 of service "api" is "2"',
+    'services["api"][0].discovery.weight is "2"',
   ],
   [
     { api: [{ address: 'h:1', metadata: null, discovery: 'a' }] },
-    'discovery of h:1 of service "api" is "a"',
+    'services["api"][0].discovery is "a"',
   ],
-])('refuses %j with what is allowed', (services, text) => {
+])('a static registry refuses %j, and says what is allowed', (services, text) => {
   const create = (): unknown => new StaticRegistry(services as never);
   expect(create).toThrow(`[INVALID_OPTION] ${text}`);
   expect(create).toThrow('allowed: ');

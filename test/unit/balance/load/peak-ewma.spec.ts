@@ -13,13 +13,13 @@ function settled(options?: ConstructorParameters<typeof PeakEwma>[1]): PeakEwma 
 }
 
 describe('PeakEwma', () => {
-  it('takes a slower answer in full at once', () => {
+  it('the estimate takes a slower answer in full at once', () => {
     const estimate = settled();
     estimate.succeeded(50, 10);
     expect(estimate.estimate(10)).toBe(50);
   });
 
-  it('keeps 37 % of a peak after the decay time, with faster answers in between or without', () => {
+  it('the estimate keeps 37 % of a peak after the decay time, with or without faster answers in between', () => {
     const idle = settled({ decayMs: 500 });
     idle.succeeded(100, 0);
     expect(idle.estimate(500)).toBeCloseTo(100 / Math.E, 6);
@@ -29,7 +29,7 @@ describe('PeakEwma', () => {
     expect(busy.estimate(500)).toBeCloseTo(2 + 98 / Math.E, 0);
   });
 
-  it('is over a peak after some dozens of faster answers, however fast they come, and not after a few', () => {
+  it('a peak is over after some dozens of faster answers, at any rate, and not after a few', () => {
     const estimate = settled();
     estimate.succeeded(100, 0);
     for (let answer = 0; answer < 5; answer++) estimate.succeeded(1, 1);
@@ -38,7 +38,7 @@ describe('PeakEwma', () => {
     expect(estimate.estimate(1)).toBeLessThan(2);
   });
 
-  it('sinks while idle, but not below half of what is typical', () => {
+  it('the estimate of an idle endpoint sinks to half of what is typical and no lower', () => {
     const fleet = new FleetLoad();
     const slow = new PeakEwma(fleet);
     const usual = new PeakEwma(fleet);
@@ -49,7 +49,7 @@ describe('PeakEwma', () => {
     expect(slow.estimate(60_000)).toBeCloseTo(2, 3);
   });
 
-  it('is not raised by that floor where answers were faster', () => {
+  it('that floor does not raise the estimate where answers were faster', () => {
     const fleet = new FleetLoad();
     const fast = new PeakEwma(fleet);
     fleet.observe(100);
@@ -58,7 +58,7 @@ describe('PeakEwma', () => {
     expect(fast.estimate(60_000)).toBe(0.5);
   });
 
-  it('starts at what is typical in the fleet, neither drawing nor repelling calls', () => {
+  it('the estimate of a new endpoint is what is typical in the fleet, and neither draws nor repels calls', () => {
     const fleet = new FleetLoad();
     const old = new PeakEwma(fleet);
     for (let answer = 0; answer < 1_000; answer++) old.succeeded(20, answer);
@@ -68,7 +68,7 @@ describe('PeakEwma', () => {
     expect(cold.estimate(1_000)).toBe(3);
   });
 
-  it('counts an endpoint all of whose calls fail fast as up to 100 times slower', () => {
+  it('an endpoint whose calls all fail fast counts as up to 100 times slower', () => {
     const estimate = settled();
     for (let nowMs = 1; nowMs <= 5_000; nowMs++) estimate.failed(0.01, nowMs);
     expect(estimate.estimate(5_000)).toBeGreaterThan(95);
@@ -76,7 +76,7 @@ describe('PeakEwma', () => {
     expect(estimate.estimate(10_000)).toBeLessThan(2);
   });
 
-  it('counts an endpoint of whose calls 1 % fail as about twice as slow, at any rate of calls', () => {
+  it('an endpoint with 1 % of failed calls counts as about twice as slow, at any rate of calls', () => {
     for (const everyMs of [0.1, 1, 10]) {
       const estimate = settled();
       let sum = 0;
@@ -90,13 +90,13 @@ describe('PeakEwma', () => {
     }
   });
 
-  it('reacts to the first failures however fast calls follow each other', () => {
+  it('the estimate reacts to the first failures at any rate of calls', () => {
     const estimate = settled();
     for (let call = 1; call <= 5; call++) estimate.failed(0.01, call * 0.1);
     expect(estimate.estimate(0.5)).toBeGreaterThan(10);
   });
 
-  it('is raised but never lowered by a call given up', () => {
+  it('a call that was given up may raise the estimate and never lowers it', () => {
     const estimate = settled();
     estimate.tookAtLeast(0.1, 0);
     expect(estimate.estimate(0)).toBe(1);
@@ -104,14 +104,14 @@ describe('PeakEwma', () => {
     expect(estimate.estimate(0)).toBe(30);
   });
 
-  it('forgets failures with time also where calls are given up', () => {
+  it('failures decay with time also where calls are given up', () => {
     const estimate = settled();
     for (let nowMs = 1; nowMs <= 1_000; nowMs++) estimate.failed(1, nowMs);
     estimate.tookAtLeast(0, 6_000);
     expect(estimate.estimate(6_000)).toBeLessThan(0.05);
   });
 
-  it('survives answers that took no time', () => {
+  it('an answer that took no time leaves an estimate above 0', () => {
     const estimate = new PeakEwma(new FleetLoad());
     estimate.succeeded(0, 0);
     expect(estimate.estimate(1)).toBeGreaterThan(0);
@@ -119,7 +119,7 @@ describe('PeakEwma', () => {
 });
 
 describe('peakEwmaLoad', () => {
-  /** In a fleet whose other endpoints have nothing to do, and are many. */
+  /** In a fleet of many other endpoints, all idle. */
   const alone = peakEwmaLoad(new FleetLoad(), 1);
 
   it('does not count the crowd twice: what is usual is in the latency already', () => {

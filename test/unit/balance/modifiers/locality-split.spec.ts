@@ -5,7 +5,7 @@ import {
   type LocalityOptions,
 } from '../../../../lib/balance/modifiers/locality-split.js';
 
-/** Of `all` endpoints of weight 1 per zone the first are usable, then come those nobody has tried; the rest is missing. */
+/** Of `all` endpoints of weight 1 per zone the first are usable, the next were not tried yet; the rest is missing. */
 function fleet(
   zones: Readonly<Record<string, readonly [usable: number, all: number, untried?: number]>>,
 ): LocalityMember[] {
@@ -40,35 +40,39 @@ describe('splitByLocality', () => {
     ['1.4 × 1/2 stays when half are missing', fleet({ a: [1, 2], b: [2, 2] }), 0.7],
     ['nothing stays when all are missing', fleet({ a: [0, 2], b: [2, 2] }), 0],
     ['nothing stays where the zone has none', fleet({ b: [2, 2] }), 0],
-    ['all stays when nobody else is left', fleet({ a: [1, 4], b: [0, 4] }), 1],
+    ['all stays when no other zone has a usable endpoint', fleet({ a: [1, 4], b: [0, 4] }), 1],
     [
       'a zone too small for its clients keeps what it can take: 1.4 × 1 of 5',
       fleet({ a: [1, 1], b: [9, 9] }),
       0.28,
     ],
     [
-      'all stays while nobody knows of any that is missing: 64 of 1,000 tried, all usable',
+      'all stays while no endpoint is known to be missing: 64 of 1,000 tried, all usable',
       fleet({ a: [64, 1_000, 936], b: [1, 1_000, 999], c: [0, 1_000, 1_000] }),
       1,
     ],
     [
-      'what nobody has tried is not missing: 1.4 × 1/2 stays when a half failed',
+      'endpoints that were not tried are not missing: 1.4 × 1/2 stays when a half failed',
       fleet({ a: [1, 10, 4], b: [10, 10] }),
       0.7,
     ],
     ['nothing stays while none of the zone is usable yet', fleet({ a: [0, 5, 5], b: [2, 5] }), 0],
-    ['all stays where nobody of another zone is usable yet', fleet({ a: [1, 5], b: [0, 5, 5] }), 1],
+    [
+      'all stays where no endpoint of another zone is usable yet',
+      fleet({ a: [1, 5], b: [0, 5, 5] }),
+      1,
+    ],
   ])('%s', (_, members, share) => {
     expect(ownShare(members)).toBeCloseTo(share, 9);
   });
 
-  it('goes by a given traffic share and factor instead of even clients and 1.4', () => {
+  it('a given traffic share and factor replace even clients and 1.4', () => {
     const members = fleet({ a: [1, 1], b: [9, 9] });
     expect(ownShare(members, { trafficShare: 0.1 })).toBe(1);
     expect(ownShare(members, { overprovisioning: 1 })).toBeCloseTo(0.2, 9);
   });
 
-  it('spreads what spills over usable endpoints of all other zones by weight', () => {
+  it('calls that spill are spread by weight over usable endpoints of all other zones', () => {
     const members: LocalityMember[] = [
       { zone: 'a', weight: 2, standing: 'usable' },
       { zone: 'a', weight: 2, standing: 'missing' },
@@ -83,7 +87,7 @@ describe('splitByLocality', () => {
     expect(shares).toEqual([2 / 3, 0, 1 / 12, 1 / 4, 0].map((share) => expect.closeTo(share, 9)));
   });
 
-  it('leaves a zone that keeps all exactly the weights it has, whoever else there is', () => {
+  it('a zone that keeps all its calls has exactly its own weights, whatever other endpoints there are', () => {
     for (const others of [0, 1, 4]) {
       const factors = splitByLocality(fleet({ a: [3, 3], b: [others, others] }), { zone: 'a' });
       expect(factors.slice(0, 3)).toEqual(Float64Array.of(1, 1, 1));
@@ -92,14 +96,14 @@ describe('splitByLocality', () => {
     expect([...splitByLocality(fleet({ a: [0, 1], b: [2, 2] }), { zone: 'a' })]).toEqual([0, 1, 1]);
   });
 
-  it('never gives more than the whole weight', () => {
+  it('no endpoint gets more than its whole weight', () => {
     for (let own = 1; own <= 9; own++) {
       const factors = splitByLocality(fleet({ a: [own, 9], b: [3, 9], c: [9, 9] }), { zone: 'a' });
       expect(Math.max(...factors)).toBe(1);
     }
   });
 
-  it('gives nobody anything when nobody is usable', () => {
+  it('all weights are 0 when no endpoint is usable', () => {
     expect([...splitByLocality(fleet({ a: [0, 1], b: [0, 1] }), { zone: 'a' })]).toEqual([0, 0]);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OutlierFleet } from '../outlier-fleet.js';
 
 describe('stepOutliers: ejection', () => {
-  it('never ejects the last, and at most the given share', () => {
+  it('the last endpoint is never ejected, and at most the given share is', () => {
     expect(new OutlierFleet(1).tallies).toHaveLength(1);
     const one = new OutlierFleet(1);
     one.fail(0, 100);
@@ -21,13 +21,13 @@ describe('stepOutliers: ejection', () => {
     expect(ten.ejected()).toHaveLength(2);
   });
 
-  it('may always eject one where there are two', () => {
+  it('one of two endpoints may always be ejected', () => {
     const fleet = new OutlierFleet(2, { maxEjectedShare: 0 });
     fleet.fail(0, 5);
     expect(fleet.step(100).ejected).toHaveLength(1);
   });
 
-  it('ejects the worst first where not all can be', () => {
+  it('the worst endpoint is ejected first where not all may be', () => {
     const fleet = new OutlierFleet(10, { maxEjectedShare: 0.1 });
     for (let at = 0; at < 10; at++) fleet.succeed(at, 100);
     fleet.fail(3, 50);
@@ -35,7 +35,7 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.step(1_000).ejected).toEqual([fleet.tallies[7]]);
   });
 
-  it('counts only endpoints that could be called: of two with one disconnected none is ejected', () => {
+  it('only endpoints that could be called count: of two, one of them disconnected, none is ejected', () => {
     const fleet = new OutlierFleet(2);
     fleet.unusable.add(fleet.tallies[1]!);
     fleet.fail(0, 10);
@@ -44,7 +44,7 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.step(200).ejected).toEqual([fleet.tallies[0]]);
   });
 
-  it('lets the one back that is left when the others go, and forgets who is gone', () => {
+  it('an ejected endpoint returns when no other is usable, and an endpoint that left is removed from the state', () => {
     const fleet = new OutlierFleet(2);
     fleet.fail(0, 5);
     fleet.step(100);
@@ -56,7 +56,7 @@ describe('stepOutliers: ejection', () => {
     expect([...fleet.state.keys()]).toEqual([bad]);
   });
 
-  it('lasts 10 s, then 20 s, and asks to be stepped at its end', () => {
+  it('an ejection lasts 10 s, the next one 20 s, and the step says when it ends', () => {
     const fleet = new OutlierFleet(3);
     fleet.fail(0, 5);
     expect(fleet.step(1_000).nextStepMs).toBe(1_000);
@@ -72,7 +72,7 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.ejected()).toEqual([]);
   });
 
-  it('lasts no longer than the maximum', () => {
+  it('an ejection lasts no longer than the maximum', () => {
     const fleet = new OutlierFleet(3, { maxEjectionMs: 15_000 });
     fleet.fail(0, 5);
     fleet.step(0);
@@ -82,7 +82,7 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.step(25_000).returned).toHaveLength(1);
   });
 
-  it('forgives one ejection for every 10 s without', () => {
+  it('every 10 s without an ejection cancel an earlier one', () => {
     const fleet = new OutlierFleet(3);
     fleet.fail(0, 5);
     fleet.step(0);
@@ -93,7 +93,7 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.step(30_000).returned).toHaveLength(1);
   });
 
-  it('holds nothing against a returned endpoint that happened before or meanwhile', () => {
+  it('failures before and during an ejection do not count after its end', () => {
     const fleet = new OutlierFleet(3);
     fleet.fail(0, 5);
     fleet.step(0);
@@ -106,7 +106,7 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.step(10_300).ejected).toHaveLength(1);
   });
 
-  it('does not touch the state it was given', () => {
+  it('a step does not change the state that it was given', () => {
     const fleet = new OutlierFleet(3);
     const before = new Map(fleet.state);
     const given = fleet.state;

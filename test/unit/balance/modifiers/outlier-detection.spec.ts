@@ -49,7 +49,7 @@ describe('stepOutliers: failures in a row', () => {
     expect(wantsOutlierStep(tally, {})).toBe(false);
   });
 
-  it('ejects nobody for a fault that at least half of the others share', () => {
+  it('a fault that at least half of the others share ejects no endpoint', () => {
     const fleet = new OutlierFleet(5);
     for (const at of [0, 1, 2]) fleet.fail(at, 50);
     fleet.succeed(3);
@@ -70,7 +70,7 @@ describe('stepOutliers: share of failures', () => {
     expect(fleet.step(1_000).ejected).toEqual([fleet.tallies[0]]);
   });
 
-  it('says nothing below 20 calls', () => {
+  it('fewer than 20 calls eject no endpoint', () => {
     const fleet = new OutlierFleet(2);
     fleet.succeed(1, 100);
     for (let call = 0; call < 9; call++) {
@@ -83,7 +83,7 @@ describe('stepOutliers: share of failures', () => {
     expect(fleet.step(2_000).ejected).toEqual([fleet.tallies[0]]);
   });
 
-  it('says nothing below a margin of 20 %, however sure it is', () => {
+  it('a difference below 20 % ejects no endpoint, however certain it is', () => {
     const fleet = new OutlierFleet(2);
     fleet.succeed(1, 100_000);
     for (let call = 0; call < 1_000; call++) {

@@ -21,7 +21,7 @@ it.each([
   },
 );
 
-it('begins at the given minimum', () => {
+it('the weight begins at the given minimum', () => {
   expect(slowStartShare(0, { windowMs: 10_000, minWeight: 0.3 })).toBe(0.3);
 });
 
@@ -33,6 +33,6 @@ it.each([
   expect(nextSlowStartStepMs(ageMs, { windowMs: 10_000 })).toBe(afterMs);
 });
 
-it('does not step more often than every 100 ms', () => {
+it('the steps of a ramp are 100 ms apart at least', () => {
   expect(nextSlowStartStepMs(0, { windowMs: 1_000 })).toBe(100);
 });

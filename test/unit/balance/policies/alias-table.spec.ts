@@ -3,7 +3,7 @@ import { AliasTable } from '../../../../lib/balance/policies/alias-table.js';
 import { relativeWeights } from '../../../../lib/balance/pool.js';
 import { seededRandom } from '../../../support/seeded-random.js';
 
-it('has exactly the probabilities of the weights, on a fine grid of random numbers', () => {
+it('the table has exactly the probabilities of the weights, on a fine grid of random numbers', () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = seededRandom(seed);
     const size = 2 + Math.floor(random() * 20);
@@ -19,7 +19,7 @@ it('has exactly the probabilities of the weights, on a fine grid of random numbe
   }
 });
 
-it('treats equal weights alike', () => {
+it('the table treats equal weights alike', () => {
   const table = new AliasTable(relativeWeights([5, 5, 5, 5]));
   expect([0, 0.25, 0.5, 0.999].map((random) => table.draw(random))).toEqual([0, 1, 2, 3]);
 });

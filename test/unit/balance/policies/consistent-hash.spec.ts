@@ -4,13 +4,16 @@ import {
   ConsistentHash,
   type ConsistentHashOptions,
 } from '../../../../lib/balance/policies/consistent-hash.js';
+import type { PickRequest } from '../../../../lib/balance/picker.js';
 import type { EndpointLoad } from '../../../../lib/balance/load/endpoint-load.js';
 import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
 import { seededRandom } from '../../../support/seeded-random.js';
-import { candidates, countPicks, PLAIN, poolOf, requestWith } from '../fixtures.js';
+import { candidates, countPicks, PLAIN, policyOf, poolOf, requestWith } from '../fixtures.js';
 
 const KEYS = 50_000;
-const keyOf: ConsistentHashOptions['keyOf'] = (request) => request.header('user');
+const DEFAULTS = policyOf('consistent_hash', {
+  hashKey: (request: PickRequest) => request.header('user'),
+}).options as ConsistentHashOptions;
 const requestOf = (key: number) => requestWith({ user: `user-${key}` });
 
 function picker(
@@ -18,12 +21,12 @@ function picker(
   weights?: readonly number[],
   options: Partial<ConsistentHashOptions> = {},
 ): ConsistentHash<Candidate> {
-  return new ConsistentHash(poolOf(list, weights), { keyOf, ...options }, seededRandom(9));
+  return new ConsistentHash(poolOf(list, weights), { ...DEFAULTS, ...options }, seededRandom(9));
 }
 
 describe('ConsistentHash', () => {
   it.each([2, 3, 10, 100])(
-    'spreads keys over %i endpoints: none has a quarter more than its share',
+    'keys spread over %i endpoints: no endpoint has a quarter more than its share',
     (count) => {
       const keys = count * 5_000;
       const counts = countPicks(picker(candidates(count)), keys, requestOf);
@@ -37,7 +40,7 @@ describe('ConsistentHash', () => {
     },
   );
 
-  it('gives one that is a thousand times as heavy as the others its share, and they theirs', () => {
+  it('the picker gives an endpoint that is a thousand times as heavy its share, and the others theirs', () => {
     const list = candidates(1_000);
     const weights = list.map((_, at) => (at === 0 ? 999 : 1));
     const counts = countPicks(picker(list, weights), KEYS, requestOf);
@@ -46,7 +49,7 @@ describe('ConsistentHash', () => {
     expect(counts.size).toBeGreaterThan(990);
   });
 
-  it('shares keys by weight', () => {
+  it('the picker shares keys by weight', () => {
     const list = candidates(20);
     const weights = list.map((_, at) => (at % 4) + 1);
     const counts = countPicks(picker(list, weights), KEYS, requestOf);
@@ -60,7 +63,7 @@ describe('ConsistentHash', () => {
     }
   });
 
-  it('keeps a hot key together up to the free calls, then bounds every endpoint at 1.25 times the mean', () => {
+  it('a hot key stays on one endpoint up to the free calls, then every endpoint is bounded at 1.25 times the mean', () => {
     const fleet = new FleetLoad();
     const list = candidates(10, fleet);
     const hash = picker(list, undefined, {});
@@ -80,7 +83,7 @@ describe('ConsistentHash', () => {
     expect(home.load.inFlight).toBe(125);
   });
 
-  it('finds room for a key that fills three quarters of a large fleet without asking all that are full', () => {
+  it('the picker finds room for a key that fills three quarters of a large fleet without asking all full endpoints', () => {
     let asked = 0;
     const list = candidates(2_000).map((one) => {
       const load = Object.create(one.load) as EndpointLoad;
@@ -104,7 +107,7 @@ describe('ConsistentHash', () => {
     expect(asked / 1_000).toBeLessThan(14);
   });
 
-  it('bounds by the calls of its own endpoints: neither canaries nor who has left make room', () => {
+  it('the picker bounds load by the calls of its own endpoints: neither canaries nor endpoints that left make room', () => {
     const fleet = new FleetLoad();
     const [stranger, ...list] = candidates(11, fleet);
     for (let call = 0; call < 1_000; call++) stranger!.load.started(0);
@@ -114,7 +117,7 @@ describe('ConsistentHash', () => {
     expect(home.load.inFlight).toBe(13);
   });
 
-  it('goes on with the calls that are in flight when another picker takes its place', () => {
+  it('the next picker counts the calls that are in flight already', () => {
     const list = candidates(10);
     const before = picker(list);
     const home = before.pick(requestOf(1), 0);
@@ -128,7 +131,7 @@ describe('ConsistentHash', () => {
     expect(home.load.inFlight).toBe(13);
   });
 
-  it('bounds each endpoint by its weight', () => {
+  it('the picker bounds each endpoint by its weight', () => {
     const fleet = new FleetLoad();
     const list = candidates(4, fleet);
     const hash = picker(list, [1, 1, 1, 3]);
@@ -139,7 +142,7 @@ describe('ConsistentHash', () => {
     expect(inFlight[3]).toBeGreaterThan(600 - 3 * 125 - 1);
   });
 
-  it('passes what an endpoint has no room for on by weight', () => {
+  it('calls for which an endpoint has no room go to the others by weight', () => {
     const fleet = new FleetLoad();
     const list = candidates(11, fleet);
     const hash = picker(list, [...list.slice(1).map(() => 1), 10]);
@@ -153,7 +156,7 @@ describe('ConsistentHash', () => {
     expect(Math.abs(heavy / own.length - 10 / 19)).toBeLessThan(0.14);
   });
 
-  it('passes keys of a full endpoint always to the same next one', () => {
+  it('a key of a full endpoint always goes to the same next endpoint', () => {
     const fleet = new FleetLoad();
     const list = candidates(10, fleet);
     const hash = picker(list, undefined, {});
@@ -166,7 +169,7 @@ describe('ConsistentHash', () => {
     expect(hash.pick(requestOf(5), 0)).toBe(home);
   });
 
-  it('without a bound never leaves the home of a key', () => {
+  it('without a bound a key never leaves its endpoint', () => {
     const fleet = new FleetLoad();
     const hash = picker(candidates(10, fleet), undefined, { loadFactor: Infinity });
     const home = hash.pick(requestOf(1), 0);
@@ -176,7 +179,7 @@ describe('ConsistentHash', () => {
     }
   });
 
-  it('has further attempts of a call go to one after the other, in the same order each time', () => {
+  it('further attempts of a call go to one endpoint after the other, in the same order each time', () => {
     const list = candidates(5);
     const hash = picker(list);
     const attempts = (key: number): Candidate[] => {
@@ -198,7 +201,7 @@ describe('ConsistentHash', () => {
     expect(new Set(seconds).size).toBe(4);
   });
 
-  it('has a further attempt pass those that are full, unless all are', () => {
+  it('a further attempt passes over full endpoints, unless all are full', () => {
     const list = candidates(3);
     const hash = picker(list, undefined, { loadFactor: 1.01 });
     const home = hash.pick(requestOf(1), 0);
@@ -210,7 +213,7 @@ describe('ConsistentHash', () => {
     expect(hash.pickOther(requestOf(1), 0, (one) => one === second)).toBe(second);
   });
 
-  it('spreads calls without a key evenly', () => {
+  it('calls without a key spread evenly', () => {
     const counts = countPicks(picker(candidates(4)), 8_000, () => PLAIN);
     expect(counts.size).toBe(4);
     for (const count of counts.values()) expect(Math.abs(count / 2_000 - 1)).toBeLessThan(0.2);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { FirstChoice } from '../../../../lib/balance/policies/first-choice.js';
 import { candidates, PLAIN, poolOf } from '../fixtures.js';
 
-it('stays with its endpoint while that is there, and goes to the first of the list when it is not', () => {
+it('the picker stays with its endpoint while that is there, then goes to the first of the list', () => {
   const [a, b, c] = candidates(3);
   const picker = new FirstChoice(poolOf([b!, c!]));
   expect([picker.pick(), picker.pick()]).toEqual([b, b]);
@@ -11,14 +11,14 @@ it('stays with its endpoint while that is there, and goes to the first of the li
   expect(new FirstChoice(poolOf([c!, a!]), joined).pick()).toBe(c);
 });
 
-it('goes to the first of those that weigh most, and does not leave one for another that weighs more', () => {
+it('the picker goes to the first of the heaviest, and does not leave it for a heavier one', () => {
   const [a, b, c] = candidates(3);
   const picker = new FirstChoice(poolOf([a!, b!, c!], [0.1, 1, 1]));
   expect(picker.pick()).toBe(b);
   expect(new FirstChoice(poolOf([a!, b!, c!], [1, 0.1, 1]), picker).pick()).toBe(b);
 });
 
-it('a further attempt goes to the first of the others that weigh most', () => {
+it('a further attempt goes to the first of the heaviest others', () => {
   const [a, b, c] = candidates(3);
   const picker = new FirstChoice(poolOf([a!, b!, c!], [1, 0.1, 0.5]));
   expect(picker.pickOther(PLAIN, 0, (one) => one !== a)).toBe(c);

@@ -25,14 +25,14 @@ describe('PickTwo with leastRequestLoad', () => {
     expect(fullest.one).toBeGreaterThanOrEqual(6);
   });
 
-  it('never takes the fuller of two, whichever is drawn first', () => {
+  it('the picker never takes the busier of two, whichever is drawn first', () => {
     const [full, empty] = candidates(2);
     full!.load.started(0);
     const picker = new PickTwo(poolOf([full!, empty!]), leastRequestLoad, seededRandom(2));
     for (let call = 0; call < 200; call++) expect(picker.pick(PLAIN, 0)).toBe(empty);
   });
 
-  it('compares two different ones: the fullest of three is never taken', () => {
+  it('the picker compares two different endpoints: it never takes the busiest of three', () => {
     const list = candidates(3);
     list[1]!.load.started(0);
     const picker = new PickTwo(poolOf(list), leastRequestLoad, seededRandom(3));
@@ -61,7 +61,7 @@ describe('PickTwo with leastRequestLoad', () => {
     expect(Math.abs(list[0]!.load.inFlight - 100)).toBeLessThanOrEqual(1);
   });
 
-  it('counts open streams as load', () => {
+  it('open streams count as load', () => {
     const fleet = new FleetLoad();
     const [streaming, idle] = candidates(2, fleet);
     streaming!.load.started(0, false);
@@ -73,7 +73,7 @@ describe('PickTwo with leastRequestLoad', () => {
     expect([leastRequestLoad(streaming!.load, 1, 0), fleet.inFlight]).toEqual([0, 0]);
   });
 
-  it('picks the only one', () => {
+  it('the picker picks the only endpoint', () => {
     const [only] = candidates(1);
     expect(new PickTwo(poolOf([only!]), leastRequestLoad, seededRandom(7)).pick(PLAIN, 0)).toBe(
       only,

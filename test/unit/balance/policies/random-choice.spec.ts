@@ -9,7 +9,7 @@ it.each([
   [[0.001, 1, 1, 98]],
   [[7, 7, 0.5, 100, 3, 3, 3, 20, 1, 0.1]],
 ])(
-  'draws each candidate in proportion to its weight of %j, within 4 standard deviations',
+  'the picker draws each candidate in proportion to its weight of %j, within 4 standard deviations',
   (weights) => {
     const list = candidates(weights.length);
     const picks = 200_000;

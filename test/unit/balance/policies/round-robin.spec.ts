@@ -4,7 +4,7 @@ import { seededRandom } from '../../../support/seeded-random.js';
 import { candidates, countPicks } from '../fixtures.js';
 
 describe('RoundRobin', () => {
-  it('gives each of three exactly 100 of 300 calls, and each one call per turn', () => {
+  it('each of three endpoints gets exactly 100 of 300 calls, and one call per turn', () => {
     const list = candidates(3);
     const picker = new RoundRobin(list, seededRandom(1));
     for (let turn = 0; turn < 100; turn++) {
@@ -12,7 +12,7 @@ describe('RoundRobin', () => {
     }
   });
 
-  it('starts anywhere, equally often', () => {
+  it('the rotation starts at each endpoint equally often', () => {
     const list = candidates(4);
     const random = seededRandom(2);
     const starts = new Map<string, number>();
@@ -25,7 +25,7 @@ describe('RoundRobin', () => {
     for (const count of starts.values()) expect(Math.abs(count - 1_000)).toBeLessThan(150);
   });
 
-  it('goes on where it stood when it is replaced before every call, with the candidates as new objects', () => {
+  it('the rotation goes on where it stood when each call has a new picker, with candidates that are new objects', () => {
     const random = seededRandom(3);
     let picker = new RoundRobin(candidates(3), random);
     const counts = new Map<string, number>();
@@ -37,7 +37,7 @@ describe('RoundRobin', () => {
     expect([...counts.values()]).toEqual([100, 100, 100]);
   });
 
-  it('goes on with the next endpoint that is still there when some leave and others join', () => {
+  it('the rotation goes on with the next endpoint that is still there when some leave and others join', () => {
     const [a, b, c, d, e] = candidates(5);
     const picker = new RoundRobin([a!, b!, c!, d!], () => 0);
     expect(picker.pick()).toBe(a);
@@ -45,7 +45,7 @@ describe('RoundRobin', () => {
     expect([next.pick(), next.pick(), next.pick(), next.pick()]).toEqual([c, d, e, a]);
   });
 
-  it('goes on with who has joined behind the last one that was called', () => {
+  it('the rotation goes on with the endpoint that joined behind the one called last', () => {
     const [a, b, c] = candidates(3);
     const picker = new RoundRobin([a!], () => 0);
     picker.pick();
@@ -56,20 +56,20 @@ describe('RoundRobin', () => {
     expect(idle.pick()).toBe(b);
   });
 
-  it('goes on with whose turn it was when the last one has left', () => {
+  it('the rotation goes on with the endpoint whose turn it was when the one called last has left', () => {
     const [a, b, c, d] = candidates(4);
     const picker = new RoundRobin([a!, b!, c!, d!], () => 0);
     expect([picker.pick(), picker.pick()]).toEqual([a, b]);
     expect(new RoundRobin([d!, a!, c!], () => 0, picker).pick()).toBe(c);
   });
 
-  it('starts afresh when nobody is left', () => {
+  it('the rotation starts anew when none of its endpoints is left', () => {
     const [a, b, c] = candidates(3);
     const next = new RoundRobin([b!, c!], () => 0.9, new RoundRobin([a!], () => 0));
     expect(next.pick()).toBe(c);
   });
 
-  it('picks the only one every time', () => {
+  it('the picker picks the only endpoint every time', () => {
     expect([...countPicks(new RoundRobin(candidates(1), () => 0.99), 10).values()]).toEqual([10]);
   });
 });

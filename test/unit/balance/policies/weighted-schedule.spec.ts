@@ -5,7 +5,7 @@ import { seededRandom } from '../../../support/seeded-random.js';
 import { candidates, countPicks, poolOf } from '../fixtures.js';
 
 describe('WeightedSchedule', () => {
-  it('keeps every candidate within 2 calls of its share after every single pick, for random weights', () => {
+  it('every candidate is within 2 calls of its share after every pick, for random weights', () => {
     let furthest = 0;
     for (let seed = 1; seed <= 20; seed++) {
       const random = seededRandom(seed);
@@ -27,7 +27,7 @@ describe('WeightedSchedule', () => {
     expect(furthest).toBeLessThan(2);
   });
 
-  it('spreads the calls of a heavy candidate instead of bunching them', () => {
+  it('the calls of a heavy candidate come at even intervals, not in a row', () => {
     const list = candidates(3);
     const picker = new WeightedSchedule(poolOf(list, [5, 1, 1]), seededRandom(1));
     let run = 0;
@@ -38,7 +38,7 @@ describe('WeightedSchedule', () => {
   });
 
   it.each([[[1, 0, 3]], [[1, Number.NaN, 3]], [[1, -1, 3]], [[1, Infinity, 3]]])(
-    'gives a candidate whose weight in %j cannot be used the mean of the others',
+    'a candidate whose weight in %j cannot be used gets the mean of the others',
     (weights) => {
       const list = candidates(3);
       const counts = countPicks(new WeightedSchedule(poolOf(list, weights), () => 0.5), 600);
@@ -48,7 +48,7 @@ describe('WeightedSchedule', () => {
     },
   );
 
-  it('shares evenly when no weight can be used', () => {
+  it('candidates share evenly when no weight can be used', () => {
     const counts = countPicks(
       new WeightedSchedule(poolOf(candidates(3), [0, 0, 0]), () => 0.5),
       300,
@@ -56,7 +56,7 @@ describe('WeightedSchedule', () => {
     expect([...counts.values()]).toEqual([100, 100, 100]);
   });
 
-  it('is exact although it is replaced before every call', () => {
+  it('the schedule is exact although each call has a new picker', () => {
     const random = seededRandom(4);
     const list = candidates(3);
     let picker = new WeightedSchedule(poolOf(list, [1, 2, 7]), random);
@@ -71,7 +71,7 @@ describe('WeightedSchedule', () => {
     }
   });
 
-  it('follows a change of weights at once', () => {
+  it('the schedule follows a change of weights at once', () => {
     const list = candidates(2);
     const before = new WeightedSchedule(poolOf(list, [1, 9]), seededRandom(5));
     countPicks(before, 1_003);

@@ -15,7 +15,7 @@ describe('decodeDialableRecord', () => {
     },
   );
 
-  it('reads a record that has fields of others beside its own', () => {
+  it('reads a record that also has fields of other frameworks', () => {
     const value = '{"Op":0,"Addr":"h:1","network":"tcp","address":"x","endpoints":[]}';
     expect(decodeDialableRecord(Buffer.from(value))).toMatchObject({ ok: true });
   });
@@ -39,7 +39,7 @@ describe('decodeDialableRecord', () => {
     ['no JSON', 'hello', 'no-record', 'it is not JSON'],
     ['nothing', '', 'no-record', 'it is not JSON'],
     ['a wrong type', '{"Addr":7}', 'no-record', 'Addr is 7; allowed: a string'],
-  ])('leaves out %s, and says why', (_, value, kind, reason) => {
+  ])('refuses %s, and gives the reason', (_, value, kind, reason) => {
     expect(decodeDialableRecord(value)).toMatchObject({
       ok: false,
       kind,
@@ -97,13 +97,13 @@ describe('decodeDialableRecord', () => {
   });
 
   it.each(['127.0.0.1:9', '[::1]:9', 'host.local:8080\n'])(
-    'recognises the bare address %s as of go-zero',
+    'recognises the bare address %s as a record of go-zero',
     (value) => {
       expect(decodeDialableRecord(value)).toMatchObject({ ok: false, kind: 'go-zero' });
     },
   );
 
-  it('gives short reasons, whatever stands in the value', () => {
+  it('gives short reasons for long values', () => {
     const long = 'x'.repeat(1_000_000);
     for (const value of [long, record(long), `{"network":"tcp","address":"${long}"}`]) {
       const decoded = decodeDialableRecord(value);

@@ -22,17 +22,17 @@ function rejection(value: Uint8Array | string): string {
   return outcome.reason;
 }
 
-/** An endpoint, or that it was rejected: what a message quotes may differ. */
+/** The endpoint, or that the value was rejected; the text of the reason may differ. */
 function outcome(text: string): unknown {
   const read = decodeEndpoint(text);
   return read.ok ? read.endpoint : 'rejected';
 }
 
-/** A record of which `Discovery` is this, as JSON. */
+/** A record with this `Discovery`, as JSON. */
 const withDiscovery = (source: string): Endpoint =>
   decoded(`{"Op":0,"Addr":"h:1","Metadata":null,"Discovery":${source}}`);
 
-/** A record whose metadata is that many arrays in each other. */
+/** A record whose metadata is that many nested arrays. */
 const deep = (levels: number): string =>
   `{"Op":0,"Addr":"h:1","Metadata":${'['.repeat(levels)}${']'.repeat(levels)}}`;
 
@@ -59,12 +59,12 @@ describe('golden records of Go', () => {
     kvs.map((record) => ({ name: `${name} ${record.key}`, record, go: goList[record.key] })),
   );
 
-  it('are all there', () => {
+  it('have all listed cases', () => {
     expect(goldenRecords()).toHaveLength(38);
     expect(files.length).toBeGreaterThanOrEqual(40);
   });
 
-  it.each(listed)('decodes $name to what Go lists', ({ record, go }) => {
+  it.each(listed)('decode to what Go lists: $name', ({ record, go }) => {
     expect(go).toBeDefined();
     expect(decoded(bytes(record.valueBase64))).toStrictEqual({
       address: go?.Addr,
@@ -73,7 +73,7 @@ describe('golden records of Go', () => {
   });
 
   it.each([...goldenRecords()])(
-    'writes the bytes of $name',
+    'are written byte for byte: $name',
     ({ name, key, service, ...record }) => {
       const { address, metadata } = decoded(bytes(record.valueBase64));
       const value = encodeEndpoint({ address, metadata: EXACT_METADATA[name] ?? metadata });
@@ -85,7 +85,7 @@ describe('golden records of Go', () => {
     },
   );
 
-  it('reads a RawMessage as the map it is, in whatever order it was written', () => {
+  it('read a RawMessage as a map, in any order of its keys', () => {
     const raw = goldenRecords().find(({ name }) => name === 'metadata-rawmessage');
     expect(raw?.value).not.toBe(SORTED_VALUES['metadata-rawmessage']);
     expect(decoded(raw?.value ?? '')).toStrictEqual(
@@ -93,7 +93,7 @@ describe('golden records of Go', () => {
     );
   });
 
-  it('keeps -0 and the base64 text of bytes', () => {
+  it('keep -0 and the base64 text of bytes', () => {
     const floats = goldenRecords().find(({ name }) => name === 'metadata-number-floats');
     expect(decoded(floats?.value ?? '').metadata).toContain(-0);
     expect(encodeEndpoint({ address: 'h:1', metadata: -0 })).toBe(
@@ -104,7 +104,7 @@ describe('golden records of Go', () => {
     expect(encodeEndpoint({ address: '127.0.0.1:9003', metadata: binary })).toBe(written?.value);
   });
 
-  it('keeps a key named __proto__ as a field like any other', () => {
+  it('keep a key named __proto__ as a normal field', () => {
     const order = goldenRecords().find(({ name }) => name === 'metadata-map-key-order');
     const endpoint = decoded(order?.value ?? '');
     expect(metadataField(endpoint, '__proto__')).toBe(9);
@@ -121,17 +121,17 @@ describe('encodings that depend on the release of Go', () => {
     values: lines.map((line) => line.replace(/ <nil>$/, '')),
   }));
 
-  it('knows four of them', () => {
+  it('are four', () => {
     expect(releases).toHaveLength(4);
     for (const { values } of releases) expect(values).toHaveLength(6);
   });
 
-  it.each(releases)('reads what $release writes as what the others write', ({ values }) => {
+  it.each(releases)('decode to the same values for $release as for the others', ({ values }) => {
     const reference = releases[0]?.values.map((value) => decoded(value));
     expect(values.map((value) => decoded(value))).toStrictEqual(reference);
   });
 
-  it.each([0, 1, 2, 3, 4, 5])('writes line %i as one of them does', (line) => {
+  it.each([0, 1, 2, 3, 4, 5])('include our encoding of line %i', (line) => {
     const forms = releases.map(({ values }) => values[line] ?? '');
     expect(forms).toContain(encodeEndpoint(decoded(forms[0] ?? '')));
   });
@@ -142,17 +142,17 @@ describe('decodeEndpoint accepts and rejects what Go does', () => {
   const accepted = cases.filter((entry) => entry.accepted);
   const rejected = cases.filter((entry) => !entry.accepted);
 
-  it('has all cases', () => {
+  it('in all cases of the fixture', () => {
     expect([accepted.length, rejected.length]).toEqual([18, 12]);
   });
 
-  it.each(accepted)('reads $name as Go does, and writes it back so', (entry) => {
+  it.each(accepted)('reads $name as Go does, and writes it back like Go', (entry) => {
     const endpoint = decoded(bytes(entry.valueBase64));
     expect(endpoint).toStrictEqual({ address: entry.Addr, metadata: entry.Metadata });
     expect(encodeEndpoint(endpoint)).toBe(`{"Op":0,${entry.reencoded?.slice(1)}`);
   });
 
-  it.each(rejected)('rejects $name as Go does, and says why', (entry) => {
+  it.each(rejected)('rejects $name as Go does, and gives the reason', (entry) => {
     expect(rejection(bytes(entry.valueBase64))).not.toBe('');
   });
 
@@ -184,7 +184,7 @@ describe('decodeEndpoint accepts and rejects what Go does', () => {
     ['an operation', `{"Op":"${'x'.repeat(1_400_000)}"}`],
     ['no JSON', 'x'.repeat(1_400_000)],
     ['no JSON at its end', `{"Addr":"${'x'.repeat(1_400_000)}"`],
-  ])('says briefly why it rejects a long value: %s', (_, value) => {
+  ])('gives a short reason for a long value: %s', (_, value) => {
     expect(rejection(value).length).toBeLessThan(200);
   });
 
@@ -223,14 +223,14 @@ describe('decodeEndpoint accepts and rejects what Go does', () => {
   });
 });
 
-describe('Discovery, what this library adds to a record', () => {
+describe('the field Discovery', () => {
   const all = { weight: 2.5, version: '1<2', zone: 'a', maxConnectionAgeMs: 400, draining: true };
 
   it.each<[JsonValue, string]>([
     [null, 'null'],
     [{ weight: 9 }, '{"weight":9}'],
     ['mine', '"mine"'],
-  ])('stands behind metadata %j, which stays as it is', (metadata, source) => {
+  ])('follows metadata %j, which does not change', (metadata, source) => {
     const endpoint = { address: 'h:1', metadata, discovery: all };
     const added = String.raw`{"weight":2.5,"version":"1\u003c2","zone":"a","maxConnectionAgeMs":400,"draining":true}`;
     expect(encodeEndpoint(endpoint)).toBe(
@@ -239,7 +239,7 @@ describe('Discovery, what this library adds to a record', () => {
     expect(decoded(encodeEndpoint(endpoint))).toStrictEqual(endpoint);
   });
 
-  it('is absent where an endpoint has none, and there where it is empty: the whole of it counts', () => {
+  it('is absent for an endpoint without discovery, and present for one with an empty discovery', () => {
     const plain = { address: 'h:1', metadata: { weight: 2 } };
     expect(encodeEndpoint(plain)).toBe('{"Op":0,"Addr":"h:1","Metadata":{"weight":2}}');
     const silent = { ...plain, discovery: {} };
@@ -249,7 +249,7 @@ describe('Discovery, what this library adds to a record', () => {
     expect(decoded(encodeEndpoint(silent))).toStrictEqual(silent);
   });
 
-  it('is written without fields that no reader would take', () => {
+  it('is written without invalid fields', () => {
     const discovery = {
       weight: -1,
       version: '',
@@ -277,18 +277,18 @@ describe('Discovery, what this library adds to a record', () => {
     ['{"maxConnectionAgeMs":99}', {}],
     ['{"maxConnectionAgeMs":86400001}', {}],
     ['{"Weight":2,"weight":3}', { weight: 3 }],
-  ])('that says %s: a field that is not well-formed counts as not said', (source, expected) => {
+  ])('with %s is read without its invalid fields', (source, expected) => {
     expect(withDiscovery(source).discovery).toStrictEqual(expected);
   });
 
   it.each(['null', '1', '"a"', 'true', '[{"weight":2}]', '1e999'])(
-    'that is %s, and no object, counts as absent, and harms no record',
+    'counts as absent if it is %s, and the record stays valid',
     (source) => {
       expect(withDiscovery(source)).toStrictEqual({ address: 'h:1', metadata: null });
     },
   );
 
-  it('is found at any place, in any case, and the last one counts, as with the fields of Go', () => {
+  it('is read at any position and in any case, and the last one wins, as with the fields of Go', () => {
     const texts = [
       '{"Discovery":{"weight":1},"discovery":{"weight":2},"Addr":"h:1"}',
       '{"Op":0,"Addr":"h:1","Metadata":null,"Discovery":{"weight":1},"Discovery":{"weight":2}}',
@@ -304,7 +304,7 @@ describe('Discovery, what this library adds to a record', () => {
     }
   });
 
-  it('inside of metadata is metadata', () => {
+  it('inside metadata is part of the metadata', () => {
     const text = '{"Op":0,"Addr":"h:1","Metadata":{"a":1,"Discovery":{"weight":2}}}';
     expect(decoded(text)).toStrictEqual({
       address: 'h:1',
@@ -315,7 +315,7 @@ describe('Discovery, what this library adds to a record', () => {
   });
 });
 
-describe('the usual form, which is read on a path of its own', () => {
+describe('the fast path for the usual form', () => {
   const rest = [
     'null',
     '{}',
@@ -365,30 +365,30 @@ describe('the usual form, which is read on a path of its own', () => {
     ),
   );
 
-  it('means the same as everywhere else', () => {
+  it('returns the same as the general path', () => {
     expect(records).toHaveLength(heads.length * addresses.length * rest.length * 2);
-    // A space in front is allowed, and is not the usual form.
+    // A leading space is allowed in JSON and is not the usual form.
     for (const text of records) expect([text, outcome(text)]).toEqual([text, outcome(` ${text}`)]);
   });
 });
 
-describe('nesting', () => {
-  it('reads and writes as many levels as Go reads, the record itself included', () => {
+describe('nested metadata', () => {
+  it('is read and written up to the depth that Go reads, the record included', () => {
     expect(encodeEndpoint(decoded(deep(9_999)))).toBe(deep(9_999));
   });
 
-  it('rejects one level more, instead of running out of stack', () => {
+  it('is rejected one level deeper, without a stack overflow', () => {
     expect(rejection(deep(10_000))).toBe('it is nested deeper than 10000 levels');
     expect(rejection(deep(200_000))).toBe('it is nested deeper than 10000 levels');
   });
 
-  it('counts brackets outside of strings only', () => {
+  it('does not count brackets inside strings', () => {
     const text = `{"Addr":"h:1","Metadata":"\\"${'['.repeat(20_000)}"}`;
     expect(decoded(text).metadata).toBe(`"${'['.repeat(20_000)}`);
   });
 });
 
-describe('bytes that are no UTF-8', () => {
+describe('invalid UTF-8', () => {
   it.each([
     ['a sequence cut after its first byte', [0xe2], 1],
     ['a sequence of three cut after its second byte', [0xe2, 0x82], 2],
@@ -398,14 +398,14 @@ describe('bytes that are no UTF-8', () => {
     ['overlong forms', [0xc0, 0xaf, 0xe0, 0x80, 0xaf], 5],
     ['a surrogate', [0xed, 0xa0, 0x80], 3],
     ['what is past U+10FFFF', [0xf4, 0x90, 0x80, 0x80], 4],
-  ])('are one U+FFFD for each byte: %s', (_, odd, count) => {
+  ])('becomes one U+FFFD for each byte: %s', (_, odd, count) => {
     const value = Buffer.concat([Buffer.from('{"Addr":"a'), Buffer.from(odd), Buffer.from('z"}')]);
     const { address } = decoded(value);
     expect([...address].filter((character) => character === '\ufffd')).toHaveLength(count);
     expect(address.startsWith('a') && address.endsWith('z')).toBe(true);
   });
 
-  it('leave U+FFFD itself, and everything that is whole, as they are', () => {
+  it('does not change valid sequences around it, U+FFFD included', () => {
     const address = 'é\ufffd€😀\u{10ffff}߿\ud7ff\ue000';
     expect(decoded(Buffer.from(JSON.stringify({ Addr: address }))).address).toBe(address);
   });

@@ -19,7 +19,7 @@ const saying = (discovery: DiscoveryFields, metadata: JsonValue = null) => ({
   discovery,
 });
 
-describe('what an endpoint says about itself', () => {
+describe('the fields of an endpoint', () => {
   it.each<[JsonValue, number]>([
     [2, 2],
     [0.5, 0.5],
@@ -53,7 +53,7 @@ describe('what an endpoint says about itself', () => {
     },
   );
 
-  it('a zone and a version are texts, or numbers read as such', () => {
+  it('zone and version are texts; numbers are read as texts', () => {
     expect(endpointZone(withMetadata({ zone: 'eu-1' }))).toBe('eu-1');
     expect(endpointZone(withMetadata({ zone: 7 }))).toBe('7');
     expect(endpointZone(withMetadata({ zone: '' }))).toBeUndefined();
@@ -61,7 +61,7 @@ describe('what an endpoint says about itself', () => {
     expect(endpointVersion(withMetadata({ version: ['1'] }))).toBeUndefined();
   });
 
-  it('in discovery counts, where it has that', () => {
+  it('discovery replaces the fields in metadata', () => {
     const endpoint = saying({ weight: 2, version: '1', zone: 'a', maxConnectionAgeMs: 400 });
     expect(endpointWeight(endpoint)).toBe(2);
     expect(endpointVersion(endpoint)).toBe('1');
@@ -71,7 +71,7 @@ describe('what an endpoint says about itself', () => {
   });
 
   it.each<[DiscoveryFields]>([[{}], [{ draining: true }]])(
-    'in discovery %j counts as a whole: metadata is not read for what it leaves out',
+    'discovery %j replaces metadata also for fields that it does not have',
     (discovery) => {
       const endpoint = saying(discovery, { weight: 7, version: '7', zone: 'seven' });
       expect(endpointWeight(endpoint)).toBe(DEFAULT_WEIGHT);
@@ -80,7 +80,7 @@ describe('what an endpoint says about itself', () => {
     },
   );
 
-  it('about its connections and its end counts in discovery alone', () => {
+  it('connection age and draining are read from discovery only', () => {
     const endpoint = withMetadata({ draining: true, maxConnectionAgeMs: 400 });
     expect(isDraining(endpoint)).toBe(false);
     expect(endpointConnectionAgeMs(endpoint)).toBeUndefined();
@@ -89,7 +89,7 @@ describe('what an endpoint says about itself', () => {
   });
 
   it.each<[JsonValue]>([[null], ['text'], [[1]], [{ draining: 'mine' }]])(
-    'when it leaves is added to discovery, and leaves metadata %j as it is',
+    'drainingEndpoint changes discovery, and not metadata %j',
     (metadata) => {
       const before = { ...saying({ weight: 2 }, metadata), incarnation: '7' };
       expect(drainingEndpoint(before)).toStrictEqual({
@@ -102,7 +102,7 @@ describe('what an endpoint says about itself', () => {
     },
   );
 
-  it('only fields of its own are read', () => {
+  it('inherited fields of metadata are not read', () => {
     expect(metadataField(withMetadata({}), 'toString')).toBeUndefined();
     expect(metadataField(withMetadata({ toString: 'x' }), 'toString')).toBe('x');
   });

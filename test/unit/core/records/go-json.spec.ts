@@ -70,25 +70,25 @@ describe('encodeGoJson', () => {
     [new (class Point {})(), 'a Point'],
     [{ a: new (class {})() }, 'an object of a class'],
     [Object.assign(new Date(0), { constructor: null }), 'an object of a class'],
-  ])('refuses %o, of which the fields would not be all', (value, reason) => {
+  ])('refuses %o, because its fields are not its whole content', (value, reason) => {
     const encode = (): string => encodeGoJson(value as unknown as JsonValue);
     expect(encode).toThrow('[INVALID_RECORD]');
     expect(encode).toThrow(`metadata holds ${reason}, which has no JSON form`);
   });
 
-  it('takes plain objects, without a prototype or from another realm too', () => {
+  it('accepts plain objects, also without a prototype or from another realm', () => {
     const bare = Object.assign(Object.create(null) as { a: number }, { a: 1 });
     const foreign = runInNewContext('({ a: [{ b: 1 }] })') as JsonValue;
     expect(encodeGoJson({ bare, foreign })).toBe('{"bare":{"a":1},"foreign":{"a":[{"b":1}]}}');
   });
 
-  it('refuses a value that holds itself, at once', () => {
+  it('refuses a value that contains itself, without an endless loop', () => {
     const object: Record<string, JsonValue> = { a: 1 };
     object['self'] = [object, object];
     expect(() => encodeGoJson(object)).toThrow('[INVALID_RECORD] metadata is nested deeper');
   });
 
-  it('refuses what a record would hold too deep for Go to read', () => {
+  it('refuses values that are nested too deeply for Go to read in a record', () => {
     expect(encodeGoJson(nested(MAX_JSON_NESTING - 1))).toHaveLength(6 * (MAX_JSON_NESTING - 1) + 1);
     expect(() => encodeGoJson(nested(MAX_JSON_NESTING))).toThrow('[INVALID_RECORD]');
   });

@@ -14,7 +14,7 @@ const HOUR = 3_600_000;
 const counts = (records: IgnoredRecords, now = 0): number[] =>
   records.takeReports(now).map(({ count }) => count);
 
-describe('the groups of what is left out', () => {
+describe('the groups of ignored records', () => {
   it('have a count and their oldest record as an example', () => {
     const records = new IgnoredRecords();
     expect(records.summary).toEqual([]);
@@ -33,7 +33,7 @@ describe('the groups of what is left out', () => {
     expect([records.get('a'), records.get('c')]).toEqual([undefined, BAD]);
   });
 
-  it('are the same array until something changes', () => {
+  it('stay the same array until something changes', () => {
     const records = new IgnoredRecords();
     records.set('a', BAD);
     const { summary } = records;
@@ -44,14 +44,14 @@ describe('the groups of what is left out', () => {
     expect(records.summary).toEqual([{ ...BAD, reason: 'another one', count: 1, key: 'a' }]);
   });
 
-  it('lose a record to the group of its new kind', () => {
+  it('move a record to the group of its new kind', () => {
     const records = new IgnoredRecords();
     records.set('a', BAD);
     records.set('a', FOREIGN);
     expect(records.summary).toEqual([{ ...FOREIGN, count: 1, key: 'a' }]);
   });
 
-  it('are those of the last whole list', () => {
+  it('contain only the records of the last whole list', () => {
     const records = new IgnoredRecords();
     records.set('gone', BAD);
     records.set('kept', BAD);
@@ -68,8 +68,8 @@ describe('the groups of what is left out', () => {
   });
 });
 
-describe('what is reported', () => {
-  it('is a whole list once, with its count', () => {
+describe('IgnoredRecords.takeReports', () => {
+  it('reports a whole list once, with its count', () => {
     const records = new IgnoredRecords();
     const list = new Map(Array.from({ length: 10_000 }, (_, index) => [`${index}`, BAD]));
     records.replace(list);
@@ -78,7 +78,7 @@ describe('what is reported', () => {
     expect(counts(records)).toEqual([]);
   });
 
-  it('is five times something of 10,000 records that come one by one', () => {
+  it('reports five times while 10,000 records arrive one by one', () => {
     const records = new IgnoredRecords();
     const reported: number[] = [];
     for (let index = 0; index < 10_000; index++) {
@@ -88,7 +88,7 @@ describe('what is reported', () => {
     expect(reported).toEqual([1, 10, 100, 1_000, 10_000]);
   });
 
-  it('is one record once, however often it is rewritten, mended or replaced by another kind', () => {
+  it('reports one record once, although it is rewritten, repaired and replaced by another kind', () => {
     const records = new IgnoredRecords();
     const reported: string[] = [];
     const report = () => reported.push(...records.takeReports(0).map(({ kind }) => kind));
@@ -103,7 +103,7 @@ describe('what is reported', () => {
     expect(reported).toEqual(['no-dialable-address', 'kratos']);
   });
 
-  it('is said again where a group comes back, once an hour at most', () => {
+  it('reports a group that returns again, at most once an hour', () => {
     const records = new IgnoredRecords();
     records.set('a', BAD);
     expect(counts(records, 0)).toEqual([1]);
@@ -116,7 +116,7 @@ describe('what is reported', () => {
   });
 });
 
-it('a group is described in one line, short whatever others wrote', () => {
+it('describeIgnored returns one short line for any value', () => {
   const group = { ...BAD, count: 3, key: 'api/x\n' };
   expect(describeIgnored(group)).toBe(
     String.raw`have no dialable address, e.g. api/x\n: Addr is missing or empty`,
@@ -128,10 +128,10 @@ it('a group is described in one line, short whatever others wrote', () => {
   expect(describeIgnored({ ...group, key: long, reason: long }).length).toBeLessThan(500);
 });
 
-it('a change costs the same however many records are left out', () => {
+it('the cost of a change does not depend on the number of ignored records', () => {
   const records = new IgnoredRecords();
   for (let index = 0; index < 100_000; index++) records.set(`${index}`, BAD);
-  // If each of them were read or copied, these were 10^10 steps: many times the limit of a test.
+  // Reading or copying all records for each change would take 10^10 steps: many times the limit of a test.
   for (let index = 0; index < 100_000; index++) {
     const key = `flapping ${index % 1_000}`;
     records.set(key, FOREIGN);

@@ -10,30 +10,30 @@ function floods(everyMs: number, together = 1): number {
 }
 
 describe('a flood of changes', () => {
-  it('is none where 200 a second come, for however long', () => {
+  it('does not begin at 200 changes a second, for any time', () => {
     expect(floods(5)).toBe(0);
     expect(floods(200, 40)).toBe(0);
   });
 
-  it('is found soon where a thousand a second come, and as long as they do', () => {
+  it('is reported soon at 1,000 changes a second, and as long as they arrive', () => {
     const flood = new ChangeFlood();
     const found = Array.from({ length: 200 }, (_, ms) => flood.count(1, ms));
     expect(found.indexOf(true)).toBeLessThan(70);
     expect(found.slice(70).every(Boolean)).toBe(true);
   });
 
-  it('is none where 50 come at once, and one where 51 do', () => {
+  it('does not begin with 50 changes at once, and does with 51', () => {
     expect(new ChangeFlood().count(50, 1_000)).toBe(false);
     expect(new ChangeFlood().count(51, 1_000)).toBe(true);
   });
 
-  it('is over 300 ms after its last change, however many there were', () => {
+  it('ends 300 ms after its last change, for any number of changes', () => {
     const flood = new ChangeFlood();
     expect(flood.count(100_000, 1_000)).toBe(true);
     expect(flood.count(1, 1_300)).toBe(false);
   });
 
-  it('goes on where what a pause has gathered comes at once', () => {
+  it('continues if the changes of a pause arrive at once', () => {
     expect(floods(200, 200)).toBe(50);
   });
 });

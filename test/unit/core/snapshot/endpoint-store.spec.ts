@@ -7,7 +7,7 @@ const endpoint = (address: string, metadata: JsonValue = null): Endpoint => ({ a
 const addresses = (store: EndpointStore) => store.usable.map(({ address }) => address);
 
 describe('the usable endpoints of a store', () => {
-  it('are one per address, the first key counting', () => {
+  it('have one endpoint per address, that of the first key', () => {
     const store = new EndpointStore(
       new Map([
         ['api/x', endpoint('h:1', { weight: 1 })],
@@ -22,14 +22,14 @@ describe('the usable endpoints of a store', () => {
     expect(addresses(store)).toEqual(['h:2']);
   });
 
-  it('are none that no client could dial', () => {
+  it('exclude endpoints that no client can dial', () => {
     const given = ['', 'h', 'h:0', 'http://h:1', 'h:1', 'unix:/s', '[::1]:1'];
     const store = new EndpointStore(new Map(given.map((address) => [address, endpoint(address)])));
     expect(addresses(store)).toEqual(['h:1', 'unix:/s', '[::1]:1']);
     expect(new EndpointStore().usable).toEqual([]);
   });
 
-  it('are the same array until one of them changes', () => {
+  it('stay the same array until one of them changes', () => {
     const store = new EndpointStore(new Map([['a', endpoint('h:1', { a: 1 })]]));
     const before = store.usable;
     store.put('a', endpoint('h:1', { a: 1 }));
@@ -40,7 +40,7 @@ describe('the usable endpoints of a store', () => {
     expect(before).toEqual([endpoint('h:1', { a: 1 })]);
   });
 
-  it('keep their places while their records change', () => {
+  it('keep their order while their records change', () => {
     const store = new EndpointStore(
       new Map([
         ['a', endpoint('h:1')],
@@ -53,7 +53,7 @@ describe('the usable endpoints of a store', () => {
   });
 });
 
-it.each([1, 2, 3])('a store agrees with its keys after any changes (seed %i)', (seed) => {
+it.each([1, 2, 3])('a store agrees with a plain map after random changes (seed %i)', (seed) => {
   const random = seededRandom(seed);
   const pick = (count: number): number => Math.floor(random() * count);
   const store = new EndpointStore();

@@ -19,7 +19,7 @@ function snapshotOf(names: string): Snapshot {
   );
 }
 
-/** A guard with a clock and connections of its own; endpoints are letters. */
+/** A guard with its own clock and connections; endpoints are letters. */
 class Driver {
   now = 1_000_000;
   ready = new Set<string>();
@@ -34,7 +34,7 @@ class Driver {
     this.guard = new RemovalGuard(remembered === undefined ? undefined : snapshotOf(remembered));
   }
 
-  /** The endpoints to use. */
+  /** The endpoints that clients use. */
   get used(): string {
     return this.guard.usable.map(({ address }) => address[0]).join('');
   }
@@ -53,7 +53,7 @@ class Driver {
     return this.feed({ type: 'update', update: { kind: 'change', change } });
   }
 
-  /** A change in which servers said that they leave. */
+  /** A change whose removals the servers had announced. */
   leave(names: string): this {
     const removed = [...names].map((name) => `api/${name}`);
     const change = { put: snapshotOf(''), removed };
@@ -94,40 +94,40 @@ class Driver {
 
 const MINUTE = 60_000;
 
-describe('removals while the registry is well', () => {
+describe('removals while the registry answers', () => {
   it.each([
     ['one of three', 'abc', 'a'],
     ['one of two', 'ab', 'a'],
-  ])('%s act at once', (_, before, gone) => {
+  ])('take effect at once: %s', (_, before, gone) => {
     const driver = new Driver().reset(before).connect(before).change('', gone);
     expect(driver.used).toBe([...before].filter((name) => name !== gone).join(''));
     expect(driver.told).toEqual([]);
   });
 
-  it('act at once where others come in their place', () => {
+  it('take effect at once if other endpoints replace them', () => {
     const driver = new Driver().reset('abc').connect('abc').change('xyz', 'abc');
     expect(driver.used).toBe('xyz');
   });
 
-  it('act at once one by one, with time between them', () => {
+  it('take effect at once, one by one with time between them', () => {
     const driver = new Driver().reset('abc').connect('abc').change('', 'a');
     driver.after(10_001).change('', 'b');
     expect(driver.used).toBe('c');
   });
 
-  it('of all at once are held where the connections are ready', () => {
+  it('of all endpoints at once are held if the connections are ready', () => {
     const driver = new Driver().reset('abc').connect('ab').change('', 'abc');
     expect(driver.used).toBe('ab');
     expect(driver.told).toEqual(['held ab many-at-once']);
   });
 
-  it('that follow each other closely are held from the share on', () => {
+  it('in quick succession are held once they reach the share of the policy', () => {
     const driver = new Driver().reset('abcdef').connect('abcdef').after(MINUTE);
     for (const name of 'abcdef') driver.after(100).change('', name);
     expect(driver.used).toBe('cdef');
   });
 
-  it('of all in a list that shrank are held too', () => {
+  it('of all endpoints of a list that shrank before are held too', () => {
     expect(new Driver().reset('abc').connect('abc').after(MINUTE).reset('').used).toBe('abc');
   });
 
@@ -142,7 +142,7 @@ describe('removals while the registry is well', () => {
 });
 
 describe('a list that becomes empty', () => {
-  it('keeps the last endpoint while its connection is ready, if the server said nothing', () => {
+  it('keeps the last endpoint while its connection is ready, if the server announced nothing', () => {
     const driver = new Driver().reset('a').connect('a').after(MINUTE).change('', 'a');
     expect(driver.used).toBe('a');
     expect(driver.told).toEqual(['held a list-emptied']);
@@ -151,22 +151,22 @@ describe('a list that becomes empty', () => {
     expect(driver.told.at(-1)).toBe('released a disconnected');
   });
 
-  it('keeps the last one that a whole list no longer has', () => {
+  it('keeps the last endpoint that a new whole list does not have', () => {
     expect(new Driver().reset('a').connect('a').after(MINUTE).reset('').used).toBe('a');
   });
 
-  it('keeps the last of several that go one by one', () => {
+  it('keeps the last of several endpoints that are removed one by one', () => {
     const driver = new Driver().reset('abc').connect('abc').change('', 'a');
     driver.after(10_001).change('', 'b').after(10_001).change('', 'c');
     expect(driver.used).toBe('c');
   });
 
-  it('keeps the one that said nothing, and not the one that leaves beside it', () => {
+  it('keeps an unannounced removal, and not an announced one beside it', () => {
     const driver = new Driver().reset('ab').connect('ab').leave('a').after(MINUTE).change('', 'b');
     expect(driver.used).toBe('b');
   });
 
-  it('keeps the last one that can be dialled', () => {
+  it('keeps the last endpoint that a client can dial', () => {
     const driver = new Driver().reset('a').connect('a').after(MINUTE);
     const junk = new Map([['api/junk', { address: 'nonsense', metadata: null }]]);
     driver.feed({
@@ -176,40 +176,40 @@ describe('a list that becomes empty', () => {
     expect(driver.used).toBe('a');
   });
 
-  it('keeps none whose connection is not ready', () => {
+  it('keeps no endpoint whose connection is not ready', () => {
     expect(new Driver().reset('a').after(MINUTE).change('', 'a').used).toBe('');
   });
 
-  it('keeps none that said that it leaves', () => {
+  it('keeps no endpoint that announced its shutdown', () => {
     expect(new Driver().reset('a').connect('a').leave('a').used).toBe('');
   });
 
-  it('gives the last one back to the registry once that lists it again', () => {
+  it('ends the hold of the last endpoint once the registry lists it again', () => {
     const driver = new Driver().reset('a').connect('a').after(MINUTE).change('', 'a');
     expect(driver.change('a', '').held).toBe('');
     expect(driver.told.at(-1)).toBe('released a listed');
   });
 });
 
-describe('servers that say that they leave', () => {
-  it('are let go at once, however many leave together', () => {
+describe('servers that announce their shutdown', () => {
+  it('are removed at once, also many together', () => {
     const driver = new Driver().reset('abcdef').connect('abcdef').leave('cd').leave('ef');
     expect(driver.used).toBe('ab');
     expect(driver.told).toEqual([]);
   });
 
-  it('are let go at once after the registry was away too', () => {
+  it('are removed at once also after an outage', () => {
     const driver = new Driver().reset('abc').connect('abc').fail().reset('abc').leave('abc');
     expect(driver.used).toBe('');
   });
 
-  it('are let go at once though they were held', () => {
+  it('are removed at once although they were held', () => {
     const driver = new Driver().reset('abc').connect('abc').change('', 'abc');
     expect(driver.held).toBe('abc');
     expect(driver.leave('ab').used).toBe('c');
   });
 
-  it('do not make the others suspicious', () => {
+  it('do not make other removals suspicious', () => {
     const driver = new Driver().reset('abcdef').connect('abcdef').leave('abc').change('', 'd');
     expect(driver.used).toBe('ef');
     expect(driver.change('', 'e').used).toBe('fe');
@@ -221,39 +221,39 @@ describe('servers that say that they leave', () => {
   });
 });
 
-describe('removals after the registry was away', () => {
+describe('removals after an outage of the registry', () => {
   it('of a single endpoint are held while its connection is ready', () => {
     const driver = new Driver().reset('abc').connect('abc').fail().after(MINUTE).reset('bc');
     expect(driver.used).toBe('bca');
     expect(driver.told).toEqual(['held a registry-returned']);
   });
 
-  it('of an endpoint that is not connected act at once', () => {
+  it('of an endpoint without a connection take effect at once', () => {
     const driver = new Driver().reset('abc').connect('ab').fail().after(MINUTE).reset('ab');
     expect(driver.used).toBe('ab');
   });
 
-  it('are held for a while after it is back: leases run out late', () => {
+  it('are held for the recovery time after the outage, because leases expire late', () => {
     const driver = new Driver().reset('abcde').connect('abcde').fail().after(MINUTE).reset('abcde');
     expect(driver.after(30_000).change('', 'a').used).toBe('bcdea');
     expect(driver.after(1).change('', 'b').used).toBe('cdea');
   });
 
-  it('hold of a list that an earlier process kept', () => {
+  it('of a list that an earlier process saved are held too', () => {
     const driver = new Driver(DEFAULT_REMOVAL_GUARD, 'abc').connect('ab').reset('c');
     expect(driver.used).toBe('cab');
   });
 });
 
-/** A list of three connected endpoints that came back empty from an outage. */
+/** A guard of three connected endpoints whose list is empty after an outage. */
 const wiped = () => new Driver().reset('abc').connect('abc').fail().after(5_000).reset('');
 
 describe('a hold', () => {
-  it('ends when the connection does', () => {
+  it('ends when the connection ends', () => {
     expect(wiped().connect('bc').look().used).toBe('bc');
   });
 
-  it('ends when the registry lists the endpoint again, under whatever key', () => {
+  it('ends when the registry lists the endpoint again, under any key', () => {
     const driver = wiped().change('a', '');
     expect([driver.used, driver.held]).toEqual(['abc', 'bc']);
     const change = { put: new Map([['api/x', { address: 'b:1', metadata: null }]]), removed: [] };
@@ -262,7 +262,7 @@ describe('a hold', () => {
     expect(driver.told.slice(1)).toEqual(['released a listed', 'released b listed']);
   });
 
-  it('ends after the longest time, counted from when the registry was back last', () => {
+  it('ends after the longest time, counted from the end of the last outage', () => {
     const driver = wiped();
     expect(driver.lookInMs).toBe(300_000);
     driver.after(299_999).look();
@@ -276,8 +276,8 @@ describe('a hold', () => {
   });
 });
 
-describe('the guard of a list that changes all the time', () => {
-  /** How often endpoints were looked at: what a copy of the list, a set of its addresses or a comparison would do. */
+describe('the cost of a step of the guard', () => {
+  /** Counts the reads of endpoints: a copy of the list, a set of its addresses or a comparison would read each. */
   let looks = 0;
   const counted = (port: number): Endpoint => ({
     get address() {
@@ -288,7 +288,7 @@ describe('the guard of a list that changes all the time', () => {
   });
   const context = { now: 0, policy: DEFAULT_REMOVAL_GUARD, isReady: () => true };
 
-  /** The looks of one flap of one record, beside so many others of which some are held. */
+  /** The reads for one record that is removed and added, beside `size` others of which some are held. */
   function looksPerFlap(size: number): number {
     const all = Array.from({ length: size }, (_, port) => [`api/${port}`, counted(port)] as const);
     const guard = new RemovalGuard();
@@ -305,7 +305,7 @@ describe('the guard of a list that changes all the time', () => {
     return looks / 100;
   }
 
-  it('looks at what changes, however many endpoints there are', () => {
+  it('is that of the changed endpoints, for any length of the list', () => {
     const few = looksPerFlap(10);
     expect(few).toBeGreaterThan(0);
     expect(looksPerFlap(10_000)).toBe(few);
@@ -324,7 +324,7 @@ describe('the guard of a list that changes all the time', () => {
     expect(guard.usable).toBe(usable);
   });
 
-  it('looks at each endpoint a few times in a deploy that replaces all of them one by one', () => {
+  it('is a few reads per endpoint in a deploy that replaces all of them one by one', () => {
     const size = 2_000;
     const guard = new RemovalGuard();
     const step = (update: RegistryUpdate) =>
@@ -347,7 +347,7 @@ describe('the guard of a list that changes all the time', () => {
   });
 });
 
-it.each([1, 2, 3, 4, 5])('keeps its promises on a random walk (seed %i)', (seed) => {
+it.each([1, 2, 3, 4, 5])('the guard keeps its invariants on a random walk (seed %i)', (seed) => {
   const random = seededRandom(seed);
   const driver = new Driver();
   const names = 'abcdefgh';
@@ -360,7 +360,7 @@ it.each([1, 2, 3, 4, 5])('keeps its promises on a random walk (seed %i)', (seed)
     else if (chance < 0.5) driver.reset((listed = some()));
     else driver.look();
     const used = new Set(driver.used);
-    // What is listed is always used; what is used beside it is held and was connected when last looked at.
+    // Clients use every listed endpoint. All others in use are held and were connected at the last look.
     for (const name of listed) expect(used.has(name)).toBe(true);
     if (chance >= 0.5)
       for (const name of driver.held) expect(driver.ready.has(`${name}:1`)).toBe(true);

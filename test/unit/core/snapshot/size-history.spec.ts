@@ -5,7 +5,7 @@ import { seededRandom } from '../../../support/seeded-random.js';
 const WINDOW_MS = 10_000;
 
 describe('a size history', () => {
-  it('compares with the most there was within the window', () => {
+  it('compares the current size with the largest within the window', () => {
     const sizes = new SizeHistory();
     sizes.record(10, 0, WINDOW_MS);
     sizes.record(4, 1_000, WINDOW_MS);
@@ -13,7 +13,7 @@ describe('a size history', () => {
     expect([sizes.peak, sizes.lost]).toEqual([10, 4]);
   });
 
-  it('forgets a size that was left before the window began', () => {
+  it('forgets a size that ended before the window began', () => {
     const sizes = new SizeHistory();
     sizes.record(10, 0, WINDOW_MS);
     sizes.record(4, 1_000, WINDOW_MS);
@@ -23,7 +23,7 @@ describe('a size history', () => {
     expect([sizes.peak, sizes.lost]).toEqual([4, 0]);
   });
 
-  it('counts those that left in order as never having been there', () => {
+  it('subtracts a discount from all sizes', () => {
     const sizes = new SizeHistory();
     sizes.record(10, 0, WINDOW_MS);
     sizes.discount(4);
@@ -33,13 +33,13 @@ describe('a size history', () => {
     expect([sizes.peak, sizes.lost]).toEqual([6, 1]);
   });
 
-  it('is empty at first', () => {
+  it('has no peak and no loss at first', () => {
     const sizes = new SizeHistory();
     expect([sizes.peak, sizes.lost]).toEqual([0, 0]);
   });
 });
 
-it.each([1, 2, 3])('a size history agrees with the list of all sizes (seed %i)', (seed) => {
+it.each([1, 2, 3])('a size history agrees with a list of all sizes (seed %i)', (seed) => {
   const random = seededRandom(seed);
   const sizes = new SizeHistory();
   const all: { at: number; size: number }[] = [];
@@ -49,7 +49,7 @@ it.each([1, 2, 3])('a size history agrees with the list of all sizes (seed %i)',
     const size = Math.floor(random() * 20);
     if (all.at(-1)?.size !== size) all.push({ at: now, size });
     sizes.record(size, now, WINDOW_MS);
-    // In force until the next one came.
+    // Each size counts until the next one.
     const recent = all.filter((_, index) => {
       const until = all[index + 1]?.at ?? now;
       return now - until <= WINDOW_MS;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Random } from '../../../../lib/core/clock.js';
 import type { Endpoint, JsonValue } from '../../../../lib/core/records/endpoint.js';
 import {
+  diffAddresses,
   diffSnapshots,
   isEmptyChange,
   sameEndpoint,
@@ -52,7 +53,7 @@ function isSameByValue(left: Snapshot, right: Snapshot): boolean {
 }
 
 describe('diffSnapshots', () => {
-  it('leads from any snapshot to any other', () => {
+  it('returns the change that leads from any snapshot to any other', () => {
     const random = seededRandom(5);
     for (let round = 0; round < 3_000; round++) {
       const [before, after] = [randomSnapshot(random), randomSnapshot(random)];
@@ -64,7 +65,7 @@ describe('diffSnapshots', () => {
     }
   });
 
-  it('names what was added, what changed and what is gone, and nothing else', () => {
+  it('returns exactly the added, changed and removed keys', () => {
     const before = new Map([
       ['a', endpoint('h:1')],
       ['b', endpoint('h:2', { weight: 1 })],
@@ -85,7 +86,7 @@ describe('diffSnapshots', () => {
 });
 
 describe('sameEndpoint', () => {
-  it('compares by value, whatever the order of the fields', () => {
+  it('compares by value, in any order of the fields', () => {
     expect(sameEndpoint(endpoint('h:1', { a: 1, b: [2] }), endpoint('h:1', { b: [2], a: 1 }))).toBe(
       true,
     );
@@ -95,7 +96,7 @@ describe('sameEndpoint', () => {
     expect(sameEndpoint(endpoint('h:1'), endpoint('h:2'))).toBe(false);
   });
 
-  it('compares what this library added, and a record with none is another than one that says nothing', () => {
+  it('compares discovery; an absent one differs from an empty one', () => {
     const metadata = { a: 1 };
     const all = { weight: 2, version: '1', zone: 'a', maxConnectionAgeMs: 400, draining: true };
     const one = { ...endpoint('h:1', metadata), discovery: all };
@@ -111,18 +112,49 @@ describe('sameEndpoint', () => {
     expect(sameEndpoint(silent, { ...silent, metadata: { a: 2 } })).toBe(false);
   });
 
-  it('another process behind the same address is another endpoint', () => {
+  it('returns false for another process at the same address', () => {
     const [one, other] = ['1', '2'].map((incarnation) => ({ ...endpoint('h:1'), incarnation }));
     expect(one && other && sameEndpoint(one, other)).toBe(false);
     expect(one && sameEndpoint(one, { ...one })).toBe(true);
     expect(one && sameEndpoint(one, endpoint('h:1'))).toBe(false);
   });
 
-  it('lists are the same in the same order only', () => {
+  it('sameEndpoints requires the same order', () => {
     const [one, two] = [endpoint('h:1'), endpoint('h:2')];
     expect(sameEndpoints([one, two], [endpoint('h:1'), endpoint('h:2')])).toBe(true);
     expect(sameEndpoints([one, two], [two, one])).toBe(false);
     expect(sameEndpoints([one], [one, two])).toBe(false);
     expect(sameEndpoints([], [])).toBe(true);
+  });
+});
+
+const list = (...addresses: string[]) => addresses.map((address) => endpoint(address));
+
+describe('diffAddresses', () => {
+  it.each([
+    [[], [], [], []],
+    [[], ['a', 'b'], ['a', 'b'], []],
+    [['a', 'b'], [], [], ['a', 'b']],
+    [['a', 'b', 'c'], ['a', 'x', 'c'], ['x'], ['b']],
+    [['a', 'b', 'c'], ['a', 'b', 'c'], [], []],
+    [['a', 'b'], ['b', 'a'], [], []],
+    [['a', 'b', 'c'], ['a', 'c'], [], ['b']],
+  ] as const)('of %j and %j adds %j and removes %j', (before, after, added, removed) => {
+    expect(diffAddresses(list(...before), list(...after))).toEqual({ added, removed });
+  });
+
+  it('equals the difference of the sets for random lists', () => {
+    const random = seededRandom(5);
+    const draw = () => {
+      const all = Array.from({ length: 12 }, (_, index) => `h:${index}`);
+      return all.filter(() => random() < 0.5);
+    };
+    for (let round = 0; round < 500; round++) {
+      const [before, after] = [draw(), draw()];
+      expect(diffAddresses(list(...before), list(...after))).toEqual({
+        added: after.filter((address) => !before.includes(address)),
+        removed: before.filter((address) => !after.includes(address)),
+      });
+    }
   });
 });

@@ -63,7 +63,7 @@ it('leaves its zone as far as connections to it have failed', async () => {
   expect(Math.abs((spreadOverZones(channel, 1_000)['a'] ?? 0) - 700)).toBeLessThanOrEqual(10);
 });
 
-it('slow start goes with consistent_hash: who has just joined gets few keys at first', async () => {
+it('slow start goes with consistent_hash: an endpoint that has just joined gets few keys at first', async () => {
   const settings = settingsOf({
     policy: 'consistent_hash',
     hashKey: 'user',

@@ -29,7 +29,7 @@ async function connectAll(channel: FakeChannel): Promise<void> {
   }
 }
 
-it('connects to one endpoint of the beginning, and calls it', async () => {
+it('the client connects to one endpoint of the beginning, and calls it', async () => {
   const channel = new FakeChannel();
   channel.listPart(beginning);
   expect(inUse(channel)).toHaveLength(1);
@@ -41,7 +41,7 @@ it('connects to one endpoint of the beginning, and calls it', async () => {
   expect(inUse(channel)).toHaveLength(1);
 });
 
-it('tries the next where that one cannot be reached', async () => {
+it('the client tries the next endpoint where that one cannot be reached', async () => {
   const channel = new FakeChannel();
   channel.listPart(beginning);
   inUse(channel)[0]?.become(TRANSIENT_FAILURE, 'refused');
@@ -50,14 +50,14 @@ it('tries the next where that one cannot be reached', async () => {
   expect(channel.state).toBe(CONNECTING);
 });
 
-it('tries more of the beginning where that one says nothing for 100 ms', () => {
+it('the client tries more of the beginning where that one does not answer for 100 ms', () => {
   const channel = new FakeChannel();
   channel.listPart(beginning);
   channel.clock.advance(100);
   expect(inUse(channel)).toHaveLength(4);
 });
 
-it('connects to as many of the whole list as if there had been no beginning, and evenly over all of it', async () => {
+it('the client connects to as many endpoints of the whole list as without a beginning, and evenly over all of it', async () => {
   let kept = 0;
   for (let client = 0; client < 40; client++) {
     const channel = new FakeChannel();
@@ -76,7 +76,7 @@ it('connects to as many of the whole list as if there had been no beginning, and
   expect(kept).toBeLessThan(4);
 });
 
-it('lets calls go on where they are until there are others to take them', async () => {
+it('calls stay where they are until other endpoints can take them', async () => {
   const channel = new FakeChannel();
   channel.listPart(beginning);
   await connectAll(channel);
@@ -86,7 +86,7 @@ it('lets calls go on where they are until there are others to take them', async 
   expect(channel.state).toBe(READY);
 });
 
-it('comes back to an endpoint it has left, once calls ask for more connections', async () => {
+it('the client returns to an endpoint that it left, once calls ask for more connections', async () => {
   const channel = new FakeChannel();
   const list = addresses(300);
   channel.listPart(beginning);
@@ -103,9 +103,9 @@ it('comes back to an endpoint it has left, once calls ask for more connections',
 it.each<[string, LoadBalancingOptions]>([
   ['would stay with it', { policy: 'pick_first' }],
   ['has other owners for its keys', { policy: 'consistent_hash', hashKey: 'key' }],
-  ['may find nobody to call', { routing: { canary: { match: { version: '2' } } } }],
-  ['may find nobody of its zone', { locality: { zone: 'a' } }],
-])('waits for the whole list where a client %s', (_, options) => {
+  ['may find no endpoint to call', { routing: { canary: { match: { version: '2' } } } }],
+  ['may find no endpoint of its zone', { locality: { zone: 'a' } }],
+])('the balancer waits for the whole list where a client %s', (_, options) => {
   const channel = new FakeChannel();
   channel.listPart(beginning, settingsOf(options));
   expect([channel.subchannels, channel.states]).toEqual([[], []]);
@@ -113,7 +113,7 @@ it.each<[string, LoadBalancingOptions]>([
   expect(channel.state).toBe(CONNECTING);
 });
 
-it('waits for the whole list where a client takes a subset of it', () => {
+it('the balancer waits for the whole list where a client takes a subset of it', () => {
   const channel = new FakeChannel();
   channel.listPart(beginning, settingsOf({}, { subsetSize: 10 }));
   expect(channel.subchannels).toEqual([]);

@@ -36,9 +36,7 @@ describe('installResolver', () => {
     (scheme) => {
       const install = (): void => installResolver(scheme);
       expect(install).toThrow(DiscoveryError);
-      expect(install).toThrow(
-        `[INVALID_OPTION] registry scheme "${scheme}" cannot be used; allowed: `,
-      );
+      expect(install).toThrow(`[INVALID_OPTION] registry.scheme is "${scheme}"; allowed: `);
     },
   );
 });

@@ -205,14 +205,14 @@ it('a client that chose a policy alone gets the rest of what the service asks', 
     healthService: 'user.User',
     outliers: { minRequests: 7 },
   });
-  expect(settings(config).policy).toEqual({ name: 'round_robin' });
+  expect(settings(config).policy).toMatchObject({ name: 'round_robin', options: {} });
 });
 
 it('a client that chose modifiers alone gets the policy the service asks for', () => {
   const config = choosing({ outlierDetection: { minRequests: 3 }, healthCheck: false }, 5);
   config.follow(HASHED);
   expect(settings(config)).toMatchObject({
-    policy: { name: 'consistent_hash', loadFactor: 2 },
+    policy: { name: 'consistent_hash', options: { loadFactor: 2 } },
     subset: { size: 5 },
     healthService: undefined,
     outliers: { minRequests: 3 },

@@ -29,7 +29,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-it('a client that is closed by hand gives up its watch', () => {
+it('a client that the user closes ends its watch', () => {
   const { pool, create } = createFactory();
   const client = create('api');
   expect([...pool.directories.keys()]).toEqual(['api']);
@@ -47,7 +47,7 @@ it('closing one client twice leaves the watch to another of the same service', (
   expect(pool.directories.size).toBe(0);
 });
 
-it('the application closes the clients that nobody has closed', () => {
+it('the application closes the clients that are still open', () => {
   const { pool, factory, create } = createFactory();
   const clients = [create('api'), create('billing')];
   clients[0]?.getService('User');
@@ -59,8 +59,8 @@ it('the application closes the clients that nobody has closed', () => {
 const unknownPackage = (name: string) =>
   `option client.package is "${name}"; allowed: a package of the proto, which has "user"`;
 
-describe('a name that names nothing', () => {
-  it('in retry.methods fails the client, with the methods there are', () => {
+describe('an unknown name', () => {
+  it('in retry.methods fails the client, and the error lists the methods', () => {
     const { create, pool } = createFactory();
     expect(() => create('api', { retry: { methods: ['login', 'findd'] } })).toThrow(
       '[INVALID_OPTION] option retry.methods of client "api" is "findd"; allowed: methods of its proto, with or without their service: user.User/Login, user.User/Find, user.User/Watch; did you mean Find?',
@@ -68,7 +68,7 @@ describe('a name that names nothing', () => {
     expect(pool.directories.size).toBe(0);
   });
 
-  it('in the methods of clientDefaults is a warning, where no client has such a method', async () => {
+  it('in the methods of clientDefaults causes a warning if no client has such a method', async () => {
     const { create, factory } = createFactory({ retry: { methods: ['find', 'vanish'] } });
     create('api');
     create('own', { retry: false });
@@ -76,7 +76,7 @@ describe('a name that names nothing', () => {
     expect(warnings).toEqual(['clientDefaults: no client has a method "vanish" to retry.']);
   });
 
-  it('as a package fails the client, with the packages there are', () => {
+  it('of a package fails the client, and the error lists the packages', () => {
     const { create } = createFactory();
     expect(() => create('api', { package: 'usr' })).toThrow(
       `${unknownPackage('usr')}; did you mean user?`,
@@ -85,7 +85,7 @@ describe('a name that names nothing', () => {
   });
 });
 
-it('options that have no effect are told once for each client', async () => {
+it('the factory warns once for each client about options without effect', async () => {
   const { create, factory } = createFactory({ maxMetadataSize: 5 });
   create('api', {
     channelOptions: { 'my.own': 1, 'grpc.max_send_message_length': 5 },

@@ -10,7 +10,7 @@ import {
 
 const pass = (): void => {};
 
-it('every channel option that this grpc-js recognizes is known, but for the service config', () => {
+it('the check knows every channel option of this grpc-js except the service config', () => {
   const names = Object.keys(recognizedOptions).filter((name) => name !== 'grpc.service_config');
   expect(CHANNEL_OPTIONS).toEqual(expect.arrayContaining(names));
 });
@@ -73,7 +73,7 @@ describe('channel options', () => {
     expect(() => checkChannelOptions('o', options)).toThrow(allowed);
   });
 
-  it('that grpc-js does not have are named, without those of undoubted meaning', () => {
+  it('that grpc-js does not have are listed, and the others are not', () => {
     expect(
       unknownChannelOptions({ 'my.own': 1, 'grpc.max_metadata_size': 1, interceptors: [] }),
     ).toEqual(['my.own', 'grpc.max_metadata_size']);

@@ -354,7 +354,7 @@ const BAD: readonly BadInput[] = [
   ],
 ];
 
-describe('bad options fail at once, before anything is dialled', () => {
+describe('the module refuses wrong options before it dials anything', () => {
   const rows = BAD.map(([options, option, shown, allowed]) => ({
     options,
     option,
@@ -363,7 +363,7 @@ describe('bad options fail at once, before anything is dialled', () => {
   }));
 
   it.each(rows)(
-    '$option is $shown; allowed: … $allowed …',
+    'option $option is $shown; allowed: … $allowed …',
     ({ options, option, shown, allowed }) => {
       const error = rejection(() => resolve(options));
       expect(error.code).toBe('INVALID_OPTION');
@@ -376,7 +376,7 @@ describe('bad options fail at once, before anything is dialled', () => {
     },
   );
 
-  it('in the definitions of forFeature too', () => {
+  it('also in the definitions of forFeature', () => {
     const definitions = [CLIENT, { ...CLIENT, name: 'web', loadBalancing: 'fastest' }];
     const error = rejection(() =>
       DiscoveryModule.forFeature(definitions as readonly ClientDefinition[]),
@@ -390,7 +390,7 @@ describe('bad options fail at once, before anything is dialled', () => {
     expect(notAList.message).toContain('option forFeature is');
   });
 
-  it('in ETCD_HOSTS too, which is named', () => {
+  it('also in ETCD_HOSTS, and the error names it', () => {
     vi.stubEnv('ETCD_HOSTS', 'h:1,h');
     expect(rejection(() => resolve({})).message).toMatch(
       /^\[INVALID_OPTION\] option ETCD_HOSTS is "…" \(a name without a port\); allowed: http:\/\/host:port/,
@@ -400,20 +400,20 @@ describe('bad options fail at once, before anything is dialled', () => {
   it.each([
     [{ usefactory: () => ({}) }, 'forRootAsync.usefactory', 'did you mean useFactory?'],
     [{ useFactory: () => ({}), useClass: Object }, 'forRootAsync', 'one of useFactory, useClass'],
-  ])('in forRootAsync too: %o', (options, option, allowed) => {
+  ])('also in forRootAsync: %o', (options, option, allowed) => {
     const { message } = rejection(() => DiscoveryModule.forRootAsync(options as never));
     expect(message).toContain(`option ${option} is`);
     expect(message).toContain(allowed);
   });
 
-  it('in forRootAsync, where none of the ways to make options is given', () => {
+  it('also in forRootAsync without any way to make options', () => {
     expect(rejection(() => DiscoveryModule.forRootAsync({})).message).toContain(
       'option forRootAsync is {}; allowed: one of useFactory, useClass, useExisting',
     );
   });
 });
 
-describe('secrets are never shown', () => {
+describe('an error never shows', () => {
   it.each([
     ['a password of another type', etcd({ auth: { username: 'root', password: [SECRET] } })],
     ['auth as one text', etcd({ auth: `root:${SECRET}` })],
@@ -450,7 +450,7 @@ describe('secrets are never shown', () => {
     expect(`${error.message} ${JSON.stringify(error)} ${error.stack}`).not.toContain(SECRET);
   });
 
-  it('in ETCD_HOSTS', () => {
+  it('a password in ETCD_HOSTS', () => {
     vi.stubEnv('ETCD_HOSTS', `http://root:${SECRET}@h:1`);
     const { message } = rejection(() => resolve({}));
     expect(message).toContain('option ETCD_HOSTS is "http://…@h:1"');
@@ -458,8 +458,8 @@ describe('secrets are never shown', () => {
   });
 });
 
-describe('good options', () => {
-  it('none at all is a client of the etcd on this machine', () => {
+describe('valid options', () => {
+  it('may be missing: the application is then a client of the etcd on this machine', () => {
     expect(resolve(undefined)).toMatchObject({
       registry: undefined,
       etcd: { hosts: ['http://127.0.0.1:2379'], namespace: '' },
@@ -470,7 +470,7 @@ describe('good options', () => {
     });
   });
 
-  it('a service has a time to live of 10 s, and no metadata, unless it says so', () => {
+  it('give a service a time to live of 10 s, and no metadata, by default', () => {
     const [resolved] = resolve({ service: { name: 'api' } }).services;
     expect(resolved).toMatchObject({
       name: 'api',
@@ -484,7 +484,7 @@ describe('good options', () => {
     });
   });
 
-  it('weight, version and zone stand beside the metadata, which is what the user gave', () => {
+  it('keep weight, version and zone apart from the metadata of the user', () => {
     const [resolved] = resolve(
       service({ weight: 2, version: '1.2', zone: 'eu', metadata: { team: { name: 'a' } } }),
     ).services;
@@ -492,7 +492,7 @@ describe('good options', () => {
     expect(resolved?.discovery).toEqual({ weight: 2, version: '1.2', zone: 'eu' });
   });
 
-  it('metadata without a field is none, as a Go client may not survive an object there', () => {
+  it('turn metadata without a field into null, because an object there ends some Go clients', () => {
     expect(resolve(service({ metadata: {} })).services[0]).toMatchObject({
       metadata: null,
       discovery: {},
@@ -513,20 +513,20 @@ describe('good options', () => {
     ['api', { host: 'fe80::1%eth0' }],
     ['api', { metadata: {} }],
     ['api', { metadata: { id: 18_446_744_073_709_551_615n } }],
-  ])('a service %s with %o is taken', (name, fields) => {
+  ])('may have a service %s with %o', (name, fields) => {
     expect(resolve({ service: { name, ...fields } }).services).toHaveLength(1);
   });
 
-  it('names may begin alike, as long as no slash follows', () => {
+  it('may have service names that begin alike, as long as no slash follows', () => {
     const names = ['team', 'team2', 'team-a/b', 'team-a/b2'];
     expect(resolve({ service: names.map((name) => ({ name })) }).services).toHaveLength(4);
   });
 
-  it('the brackets of an IPv6 host are taken off: the port is put behind it later', () => {
+  it('hold an IPv6 host without its brackets: the port is appended later', () => {
     expect(resolve(service({ host: '[::1]' })).services[0]?.host).toBe('::1');
   });
 
-  it('several services are taken in their order', () => {
+  it('keep several services in their order', () => {
     const { services } = resolve({ service: [{ name: 'a' }, { name: 'b', ttlSeconds: 5 }] });
     expect(services.map(({ name, ttlSeconds }) => [name, ttlSeconds])).toEqual([
       ['a', 10],
@@ -534,21 +534,21 @@ describe('good options', () => {
     ]);
   });
 
-  it('a registry takes the place of etcd', () => {
+  it('may have a registry in place of etcd', () => {
     const registry = new StaticRegistry({ api: ['h:1'] });
     const resolved = resolve({ registry });
     expect(resolved.registry).toBe(registry);
     expect(resolved.etcd).toBeUndefined();
   });
 
-  it('a client of the user takes the place of hosts, whatever the environment says', () => {
+  it('may have a client of the user in place of hosts, whatever the environment says', () => {
     vi.stubEnv('ETCD_HOSTS', 'nonsense');
     const resolved = resolve({ etcd: { client: ownClient, namespace: 'p/' } }).etcd;
     expect(resolved).toMatchObject({ hosts: [], namespace: 'p/' });
     expect(resolved?.client).toBe(ownClient);
   });
 
-  it('tls and auth are handed on', () => {
+  it('pass tls and auth on', () => {
     const tls = { ...TLS, cert: Buffer.from(TLS.cert) };
     const auth = { username: 'root', password: SECRET };
     expect(resolve({ etcd: { hosts: ['https://h:1'], tls, auth } }).etcd).toMatchObject({
@@ -557,7 +557,7 @@ describe('good options', () => {
     });
   });
 
-  it('a client dials the service of its name unless it says which', () => {
+  it('let a client dial the service of its name by default', () => {
     const { clients } = resolve({ clients: [CLIENT, { ...CLIENT, name: 'b', service: 't/b' }] });
     expect(clients.map((one) => [one.name, one.service])).toEqual([
       ['api', 'api'],
@@ -565,7 +565,7 @@ describe('good options', () => {
     ]);
   });
 
-  it('a client may have every option that clients have', () => {
+  it('may set every option of a client', () => {
     const credentials = ChannelCredentials.createInsecure();
     const definition = {
       ...CLIENT,
@@ -586,7 +586,7 @@ describe('good options', () => {
     expect(resolve({ clientDefaults: defaults }).clientDefaults).toEqual(defaults);
   });
 
-  it('a client of a proto without a package, or of one that is loaded already', () => {
+  it('may have a client of a proto without a package, or of a loaded proto', () => {
     const packageDefinition = { 'a.B': {} };
     const { clients } = resolve({
       clients: [
@@ -600,17 +600,17 @@ describe('good options', () => {
     ]);
   });
 
-  it('a loader of the user may have options of its own', () => {
+  it('may have any options for a loader of the user', () => {
     const loading = { protoLoader: 'own-loader', loader: { anything: 1 } };
     expect(resolve({ clients: [{ ...CLIENT, ...loading }] }).clients[0]).toMatchObject(loading);
   });
 
-  it.each(['x-user', 'user_id.v2', '7', String])('a hash key may be %s', (hashKey) => {
+  it.each(['x-user', 'user_id.v2', '7', String])('may have the hash key %s', (hashKey) => {
     const loadBalancing = { policy: 'consistent_hash', hashKey };
     expect(resolve({ clients: [{ ...CLIENT, loadBalancing }] }).clients).toHaveLength(1);
   });
 
-  it('what comes out is frozen, and of its own', () => {
+  it('are copied and frozen', () => {
     const metadata = { team: 'a' };
     const hosts = ['h:1'];
     const resolved = resolve({
@@ -651,13 +651,13 @@ describe('ETCD_HOSTS', () => {
     ['https://h:1/,https://[::1]:2', ['https://h:1', 'https://[::1]:2']],
     ['', ['http://127.0.0.1:2379']],
     ['  ', ['http://127.0.0.1:2379']],
-  ])('%j gives %j', (value, hosts) => {
+  ])('with the value %j gives the hosts %j', (value, hosts) => {
     vi.stubEnv('ETCD_HOSTS', value);
     if (hosts === undefined) expect(rejection(() => resolve({})).message).toContain('ETCD_HOSTS');
     else expect(resolve({ etcd: { namespace: 'p/' } }).etcd?.hosts).toEqual(hosts);
   });
 
-  it('is not looked at where hosts are given', () => {
+  it('is ignored where hosts are given', () => {
     vi.stubEnv('ETCD_HOSTS', 'nonsense');
     expect(resolve({ etcd: { hosts: ['h:1'] } }).etcd?.hosts).toEqual(['http://h:1']);
   });

@@ -70,7 +70,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  // Whoever opens a socket closes it.
+  // Each test closes the socket that it opens.
   expect(machine.closed).toBe(machine.asked.length);
   machine.asked = [];
   machine.closed = 0;
@@ -90,7 +90,7 @@ describe('the advertised address', () => {
     expect(await address('h:1', ['127.0.0.1:1'], { host: 'fe80::1' })).toBe('[fe80::1]:1');
   });
 
-  it('is the bound host where that is one that can be dialled, with the real port', async () => {
+  it('is the bound host with the real port if clients can dial that host', async () => {
     expect(await address('127.0.0.1:0', ['127.0.0.1:4000'])).toBe('127.0.0.1:4000');
     expect(await address('server.local:5000', ['10.0.0.9:5000'])).toBe('server.local:5000');
     expect(await address('[::1]:0', ['[::1]:4000'])).toBe('[::1]:4000');
@@ -103,11 +103,11 @@ describe('the advertised address', () => {
     ['ipv4:127.0.0.1:0', '127.0.0.1:4000', '127.0.0.1:4000'],
     ['ipv6:[::1]:0', '[::1]:4000', '[::1]:4000'],
     ['dns:0.0.0.0:0', '0.0.0.0:4000', '10.0.0.9:4000'],
-  ])('leaves the scheme of %s out', async (url, bound, expected) => {
+  ])('does not contain the scheme of %s', async (url, bound, expected) => {
     expect(await address(url, [bound])).toBe(expected);
   });
 
-  it('is nothing that nobody could dial', async () => {
+  it('is refused if no client could dial it', async () => {
     await expect(address('a b:0', ['127.0.0.1:4000'])).rejects.toMatchObject({
       code: 'INVALID_OPTION',
       message: expect.stringMatching(/"a b:0" would be advertised as "a b:4000"/),
@@ -130,28 +130,28 @@ describe('the advertised address', () => {
   });
 
   it.each(['0.0.0.0', '::', '10.1.1.1,fd00::1', '10.1.1.1:80', '10.1.1', 'pod.local'])(
-    'passes over a POD_IP of %j, which is not one address to dial, and says so',
+    'is not a POD_IP of %j, which is not one address to dial; a warning says so',
     async (podIp) => {
       expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp })).toBe('10.0.0.9:4000');
       expect(warnings).toEqual([
-        `POD_IP is "${podIp}" (allowed: one IP address, no wildcard); the server at 0.0.0.0:0 is advertised as if it were not set.`,
+        `POD_IP is "${podIp}" (allowed: one IP address, no wildcard); the server at 0.0.0.0:0 is advertised without it.`,
       ]);
     },
   );
 
-  it('says nothing of a POD_IP that nobody asks for', async () => {
+  it('causes no warning about a POD_IP that is not needed', async () => {
     expect(await address('10.0.0.9:0', ['10.0.0.9:4000'], { podIp: '::' })).toBe('10.0.0.9:4000');
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp: ' ' })).toBe('10.0.0.9:4000');
     expect(warnings).toEqual([]);
   });
 
-  it('is for a wildcard without POD_IP the interface that routes to the registry', async () => {
+  it('is the interface that routes to the registry, for a wildcard without POD_IP', async () => {
     const options = { registryHost: 'etcd.local:2379', podIp: '' };
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('10.0.0.5:4000');
     expect(machine.asked).toEqual(['udp4 etcd.local 2379']);
   });
 
-  it('asks for an IPv6 route where the registry has an IPv6 address', async () => {
+  it('comes from an IPv6 route where the registry has an IPv6 address', async () => {
     machine.routes.set('fd00::2', 'fd00::5');
     const options = { registryHost: '[fd00::2]:2379' };
     expect(await address('[::]:0', ['[::]:4000'], options)).toBe('[fd00::5]:4000');
@@ -173,7 +173,7 @@ describe('the advertised address', () => {
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('10.0.0.9:4000');
   });
 
-  it('prefers IPv4 among the interfaces, and takes no link-local address', async () => {
+  it('is an IPv4 address if an interface has one, and never a link-local address', async () => {
     machine.interfaces = {
       eth0: [entry('fe80::1'), entry('fd00::9')],
       eth1: [entry('10.0.0.7')],
@@ -183,16 +183,16 @@ describe('the advertised address', () => {
     expect(await address('0.0.0.0:0', ['0.0.0.0:1'])).toBe('[fd00::9]:1');
   });
 
-  it('is loopback on a machine that has nothing else', async () => {
+  it('is loopback on a machine without other interfaces', async () => {
     machine.interfaces = { lo: [entry('127.0.0.1', true)] };
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'])).toBe('127.0.0.1:4000');
   });
 
-  it('has the port of the url where the sockets cannot be told', async () => {
+  it('has the port of the url where the sockets are unknown', async () => {
     expect(await address('127.0.0.1:5000', [])).toBe('127.0.0.1:5000');
   });
 
-  it('is an error where the port cannot be told at all, never port 0', async () => {
+  it('is an error where the port is unknown, never port 0', async () => {
     const failure = await address('127.0.0.1:0', []).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(DiscoveryError);
     expect(String(failure)).toContain(

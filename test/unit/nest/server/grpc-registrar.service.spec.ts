@@ -123,7 +123,7 @@ describe('failFast', () => {
     expect(registrar.status).toEqual({ state: 'drained', registrations: [] });
   });
 
-  it('leaves a server alone that has started: it is registered again once the registry is back', async () => {
+  it('does not stop a server that has started: it is registered again once the registry is back', async () => {
     let isReady = true;
     const readiness = { check: () => isReady, intervalMs: 10 };
     const { registry, registrar } = createRegistrar({ service, failFast: true, readiness });
@@ -167,17 +167,20 @@ describe('a second signal', () => {
   it.each([
     ['first', [boundServer(1), boundServer(2, true)]],
     ['second', [boundServer(1, true), boundServer(2)]],
-  ])('is heard while one server still has calls, the %s having ended', async (_which, servers) => {
-    const registrar = await start(...servers);
-    const end = follow(registrar.shutDown());
-    await vi.advanceTimersByTimeAsync(1_000);
-    process.emit('SIGTERM', 'SIGTERM');
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(end.isOver).toBe(true);
-    expect(process.listenerCount('SIGTERM')).toBe(before);
-  });
+  ])(
+    'ends the waiting for the calls of one server while the %s has none',
+    async (_which, servers) => {
+      const registrar = await start(...servers);
+      const end = follow(registrar.shutDown());
+      await vi.advanceTimersByTimeAsync(1_000);
+      process.emit('SIGTERM', 'SIGTERM');
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(end.isOver).toBe(true);
+      expect(process.listenerCount('SIGTERM')).toBe(before);
+    },
+  );
 
-  it('is heard while servers that were closed one by one still have calls', async () => {
+  it('ends the waiting while servers that were closed one by one still have calls', async () => {
     const servers = [boundServer(1, true), boundServer(2)];
     const registrar = await start(...servers);
     const [first, second] = servers.map((server) => follow(registrar.onClosing(server)));

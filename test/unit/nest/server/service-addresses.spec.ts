@@ -10,7 +10,7 @@ afterEach(() => {
 /** Only these two of a bound server decide. */
 const server = { url: '0.0.0.0:0', addresses: ['0.0.0.0:4000'] } as unknown as BoundServer;
 
-it('a POD_IP that cannot be used is told once, however often it is asked for', async () => {
+it('the registrar warns once about a POD_IP that is no address, however often it needs one', async () => {
   vi.stubEnv('POD_IP', '0.0.0.0');
   const warnings: string[] = [];
   const addresses = new ServiceAddresses({ etcd: undefined }, (text) => warnings.push(text));

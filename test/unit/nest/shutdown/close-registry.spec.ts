@@ -32,7 +32,7 @@ function close(): void {
   void closeRegistry(registry, force.signal).then(() => (isClosed = true));
 }
 
-it('waits for the registry, and leaves no timer', async () => {
+it('a shutdown waits for the registry, and leaves no timer', async () => {
   close();
   await vi.advanceTimersByTimeAsync(60_000);
   expect(isClosed).toBe(false);
@@ -44,7 +44,7 @@ it('waits for the registry, and leaves no timer', async () => {
 });
 
 it.each(['before', 'meanwhile'])(
-  'forced %s, it gives a registry that answers its time, and one that does not no more',
+  'a shutdown that is forced %s waits for a registry that answers, and not for one that does not',
   async (when) => {
     if (when === 'before') force.abort();
     close();
@@ -58,7 +58,7 @@ it.each(['before', 'meanwhile'])(
   },
 );
 
-it('forced, it is over as soon as the registry is', async () => {
+it('a forced shutdown ends as soon as the registry is closed', async () => {
   close();
   force.abort();
   registry.end();

@@ -70,7 +70,7 @@ async function write(registry?: string): Promise<void> {
   await store.flush();
 }
 
-it('gives back in the next life what was kept in the last', async () => {
+it('a snapshot file gives a new process the lists of the last one', async () => {
   await write();
   const { store, told } = open();
   expect(store.load('api')).toEqual({ snapshot: LIST, savedAt: 5_000 });
@@ -78,7 +78,7 @@ it('gives back in the next life what was kept in the last', async () => {
   expect(told).toEqual([]);
 });
 
-it('reads the lists of versions whose records had weight and zone in their metadata', async () => {
+it('a snapshot file may come from a version whose records had weight and zone in their metadata', async () => {
   await write();
   const value = '{"Op":0,"Addr":"a:1","Metadata":{"weight":3,"zone":"z"}}';
   const services = { api: { savedAt: 5_000, records: { 'api/a:1': { value, lease: '7' } } } };
@@ -94,7 +94,7 @@ it('reads the lists of versions whose records had weight and zone in their metad
   expect(told).toEqual([]);
 });
 
-it('keeps the services it did not hear of', async () => {
+it('a snapshot file keeps the services without news', async () => {
   await write();
   const { store } = open();
   store.save('other', () => new Map());
@@ -102,10 +102,10 @@ it('keeps the services it did not hear of', async () => {
   expect(open().store.load('api')?.snapshot.size).toBe(2);
 });
 
-describe('a list that the registry says again', () => {
+describe('a list that the registry confirms', () => {
   afterEach(() => vi.useRealTimers());
 
-  it('is as old as that', async () => {
+  it('has the age of the confirmation', async () => {
     await write();
     let now = 9_000;
     const store = new SnapshotFile(file, 'etcd ', () => now);
@@ -117,7 +117,7 @@ describe('a list that the registry says again', () => {
     expect(open().store.load('never heard of')).toBeUndefined();
   });
 
-  it('is written once a minute, and does not put off a change', async () => {
+  it('is written once a minute, and does not delay a change', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const savedAt = () => JSON.parse(readFileSync(file, 'utf8')).services.api.savedAt as number;
     let now = 0;
@@ -144,18 +144,18 @@ describe('a list that the registry says again', () => {
   });
 });
 
-it('leaves nothing but the file behind', async () => {
+it('a snapshot file leaves no other file behind', async () => {
   await write();
   expect(readdirSync(join(folder, 'below'))).toEqual(['lists.json']);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: 1, registry: 'etcd ' });
 });
 
-it('does not mix up registries', async () => {
+it('a snapshot file gives no lists to another registry', async () => {
   await write('etcd staging/');
   expect(open().store.load('api')).toBeUndefined();
 });
 
-it('is of the etcd whose hosts it was made with, in whichever order', async () => {
+it('a snapshot file belongs to the etcd with the same hosts, in any order', async () => {
   await withStore({ hosts: ['http://a:1', 'http://b:1'] }, (store) =>
     store.save('api', () => LIST),
   );
@@ -172,7 +172,7 @@ it('is of the etcd whose hosts it was made with, in whichever order', async () =
   expect(kept).toEqual([true, false, false]);
 });
 
-it('is silent where there is no file yet', () => {
+it('a missing snapshot file causes no warning', () => {
   const { store, told } = open();
   expect(store.load('api')).toBeUndefined();
   expect(told).toEqual([]);
@@ -205,7 +205,7 @@ it.each([
   ],
   ['nothing', ''],
   ['null', 'null'],
-])('ignores %s, and says so once', async (_, text) => {
+])('the snapshot file is ignored with one warning if it holds %s', async (_, text) => {
   await write();
   writeFileSync(file, text);
   const { store, told } = open();
@@ -242,7 +242,7 @@ describe('a file that is a symbolic link', () => {
   it.each([
     ['to a file', true],
     ['to a file that is not there yet', false],
-  ])('%s stays one, and what it points to is replaced', async (_, exists) => {
+  ])('%s stays a link, and its target is replaced', async (_, exists) => {
     const volume = join(folder, 'volume');
     mkdirSync(volume);
     mkdirSync(join(folder, 'below'));
@@ -258,7 +258,7 @@ describe('a file that is a symbolic link', () => {
     expect(open().store.load('api')?.snapshot).toEqual(LIST);
   });
 
-  it('to itself is neither read nor written, and that is said', async () => {
+  it('to itself is neither read nor written, and a warning says so', async () => {
     mkdirSync(join(folder, 'below'));
     symlinkSync(file, file);
     const { store, told } = open();
@@ -273,7 +273,7 @@ describe('a file that is a symbolic link', () => {
 
 const refusal = (snapshotFile: string) => () => validateOptions({ snapshotFile }, {});
 
-describe('what is no regular file', () => {
+describe('a path that is no regular file', () => {
   it('is refused at the start', () => {
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
@@ -305,7 +305,7 @@ describe('what is no regular file', () => {
   });
 });
 
-it('goes on where the file cannot be written, and says so once', async () => {
+it('a client runs on with one warning if the snapshot file cannot be written', async () => {
   writeFileSync(join(folder, 'below'), 'a file where the folder should be');
   const { store, told } = open();
   for (let attempt = 0; attempt < 2; attempt++) {
@@ -319,7 +319,7 @@ it('goes on where the file cannot be written, and says so once', async () => {
 const guard = (removalGuard: unknown) =>
   validateOptions({ removalGuard } as object, {}).removalGuard;
 
-it('the options of guard and file are checked', () => {
+it('the module checks the options of guard and file', () => {
   expect(guard(false)).toBeUndefined();
   expect(guard({ maxHoldMs: 5 })).toMatchObject({ maxHoldMs: 5, minShare: 0.5 });
   expect(() => guard(true)).toThrow('option removalGuard is true; allowed: false, or an object');

@@ -11,13 +11,20 @@ it.each([
   expect(requireWaitMs('delayMs', given)).toBe(waitMs);
 });
 
-it.each([-1, Number.NaN, '5', undefined])('%s is refused', (given) => {
+it.each([
+  [-1, '-1'],
+  [Number.NaN, 'NaN'],
+  ['5', '"5"'],
+  [undefined, 'undefined'],
+])('the wait %o is refused', (given, shown) => {
   expect(() => requireWaitMs('delayMs', given as number)).toThrow(
-    `[INVALID_OPTION] delayMs: ${given}, allowed is a number of milliseconds from 0`,
+    `[INVALID_OPTION] delayMs is ${shown}; allowed: a number of milliseconds, 0 or more`,
   );
 });
 
-it('so is what is less than its least', () => {
-  expect(() => requireWaitMs('intervalMs', 0, 1)).toThrow('from 1');
+it('a wait below its minimum is refused', () => {
+  expect(() => requireWaitMs('intervalMs', 0, 1)).toThrow(
+    'allowed: a number of milliseconds, 1 or more',
+  );
   expect(requireWaitMs('intervalMs', 1, 1)).toBe(1);
 });

@@ -3,9 +3,8 @@ import type { BackoffPolicy } from '../backoff.js';
 import type { Random } from '../clock.js';
 import type { DiscoveryError } from '../discovery-error.js';
 import type { RegistrationEvent } from '../discovery-event.js';
-import type { LeaseRecords, RecordRequest } from './lease-record.js';
+import type { LeaseRecords, RecordRequest, SparedRecords } from './lease-record.js';
 import type { RecordObservation } from './record-observation.js';
-import type { SparedRecords } from './spared-records.js';
 
 /** A lease the registry granted. */
 export interface HeldLease {
@@ -16,11 +15,11 @@ export interface HeldLease {
   readonly renewedAt: number;
 }
 
-/** Where the machine is. At most one request is in flight, but for a revocation at `stop`. */
+/** Where the machine is. At most one request is in flight; only the revocation at `stop` may overtake a sync. */
 export type LeasePhase =
   /** No record wanted and no lease held. */
   | { readonly name: 'idle' }
-  /** `final`: the lease is given back as soon as it is granted, and nothing comes after that. */
+  /** `final`: the machine was stopped; it revokes the lease as soon as it is granted. */
   | { readonly name: 'granting'; readonly attempt: number; readonly final?: true }
   /** Renewing the lease (`renew`), and verifying, writing or removing records. */
   | {
@@ -29,13 +28,14 @@ export type LeasePhase =
       readonly attempt: number;
       readonly renew: boolean;
     }
-  /** Everything is in place until the timer fires. */
+  /** No request is due until the timer fires: all records are in place, or in conflict. */
   | { readonly name: 'resting'; readonly lease: HeldLease }
   | {
       readonly name: 'backing-off';
       readonly lease: HeldLease | undefined;
       readonly attempt: number;
     }
+  /** `final`: the machine was stopped. */
   | {
       readonly name: 'revoking';
       readonly lease: HeldLease;
@@ -50,27 +50,29 @@ export interface LeaseMachine {
   readonly records: LeaseRecords;
   /** Records that other processes may give back to our lease. */
   readonly spared: SparedRecords;
-  /** Wishes changed since the last request was made up: look again as soon as it is answered. */
+  /** Wishes changed after the last request was built: the machine acts on them once it is answered. */
   readonly dirty: boolean;
-  /** The lease was reported as expired and has not been renewed since. */
+  /** `lease-expired` was emitted, and the lease was not renewed since. */
   readonly expired: boolean;
-  /** It was told that the registry does not answer, and not yet that it does again. */
+  /** `lease-unreachable` was emitted, and `lease-recovered` was not yet. */
   readonly interrupted: boolean;
-  /** How many leases in a row were gone before they were renewed once. */
+  /** How many leases in a row were lost before their first renewal. */
   readonly losses: number;
 }
 
 /** What can happen to the machine. `at` is when the request that is answered was sent. */
 export type LeaseEvent =
-  /** Have this record, or have it with this value. */
+  /** The caller wants this record in the registry, with this value. */
   | { readonly type: 'want'; readonly key: string; readonly value: string }
+  /** The caller wants these records removed. */
   | { readonly type: 'unwant'; readonly keys: readonly string[] }
-  /** Take everything out and revoke the lease, for good. Once more: do not wait for a lease that is being granted. */
+  /**
+   * Remove every record, revoke the lease, and do nothing after that. A second `stop` ends the wait for a lease
+   * that is being granted.
+   */
   | { readonly type: 'stop' }
   | { readonly type: 'timer' }
-  /** A sign that the registry answers again: do not wait any longer. */
-  | { readonly type: 'registry-back' }
-  /** The registry was away for everybody and answers again: besides, look whether what rests is still there. */
+  /** The registry was unreachable for the whole process and answers again: retry, or verify the records, at once. */
   | { readonly type: 'registry-was-away' }
   | {
       readonly type: 'granted';
@@ -78,24 +80,26 @@ export type LeaseEvent =
       readonly ttlMs: number;
       readonly at: number;
     }
+  /** The registry accepted the whole sync. */
   | {
       readonly type: 'synced';
       readonly observations: ReadonlyMap<string, RecordObservation>;
       readonly at: number;
     }
-  /** The registry answered all of a sync, and refused some records. */
+  /** The registry answered the whole sync, and refused some records. */
   | {
       readonly type: 'refused';
       readonly refusals: ReadonlyMap<string, DiscoveryError>;
       readonly observations: ReadonlyMap<string, RecordObservation>;
       readonly at: number;
     }
+  /** The registry does not know the lease. */
   | { readonly type: 'lease-gone' }
-  /** `observations`: what was found about records before they went with the lease. */
+  /** `observations`: what the request found about the records before the registry deleted them with the lease. */
   | { readonly type: 'revoked'; readonly observations?: ReadonlyMap<string, RecordObservation> }
   /**
-   * The request failed, or the lease itself was refused. `renewedAt` is set where it had renewed the lease before it did, `observations` where it had found out
-   * about some records.
+   * The request failed, or the registry refused the lease itself. `renewedAt` is set if the request had renewed the
+   * lease before it failed, `observations` if it had found out about some records.
    */
   | {
       readonly type: 'failed';
@@ -113,7 +117,7 @@ export type LeaseEffect =
       readonly renew: boolean;
       readonly records: readonly RecordRequest[];
     }
-  /** Announces the removal of the records, then revokes the lease, and they go with it. */
+  /** Announces the removal of the records, then revokes the lease; the registry deletes the records with it. */
   | {
       readonly type: 'revoke';
       readonly leaseId: string;
@@ -125,13 +129,14 @@ export type LeaseEffect =
 
 /** What a step may look at besides state and event. */
 export interface LeaseContext {
+  /** Milliseconds. */
   readonly now: number;
   readonly random: Random;
   readonly backoff: BackoffPolicy;
-  /** Keepalives per time to live. Default `KEEPALIVES_PER_TTL`. */
-  readonly keepalivesPerTtl?: number;
-  /** Spread of the keepalive interval as a share of it. Default `KEEPALIVE_JITTER`. */
-  readonly keepaliveJitter?: number;
+  /** Keepalives per time to live. */
+  readonly keepalivesPerTtl: number;
+  /** Spread of the keepalive interval as a share of it, so that leases granted together drift apart. */
+  readonly keepaliveJitter: number;
 }
 
 /** A next state and what to do on the way into it. */
