@@ -21,13 +21,16 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
     let before = first;
     for (let number = 1; number <= count; number++) {
       const name = await faults.next();
-      const tookMs = await faults.converged();
+      const right = await faults.converged();
       const after = await faults.tick();
       const failed = after.failed - before.failed;
-      const took = tookMs === undefined ? 'never' : `${(tookMs / 1_000).toFixed(2)} s`;
+      const took =
+        right === undefined
+          ? 'never'
+          : `${(right.recordsMs / 1_000).toFixed(2)} s (records), ${(right.listMs / 1_000).toFixed(2)} s (list)`;
       console.log(`${String(number).padStart(3)} ${name}: right after ${took}, ${failed} failed`);
       if (failed > 0) console.log(`      ${after.lastError ?? ''}`);
-      seconds.push(tookMs === undefined ? Infinity : tookMs / 1_000);
+      seconds.push(right === undefined ? Infinity : right.listMs / 1_000);
       before = after;
     }
     const never = seconds.filter((each) => each === Infinity).length;

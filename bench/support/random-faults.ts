@@ -84,12 +84,14 @@ export class RandomFaults {
     }
   }
 
-  /** How long until records and list are right, in milliseconds; `undefined`: not within a minute. */
-  async converged(): Promise<number | undefined> {
+  /** How long until the records are right, and then the client's list, in milliseconds; `undefined`: not within a minute. */
+  async converged(): Promise<{ readonly recordsMs: number; readonly listMs: number } | undefined> {
     const started = performance.now();
-    const records = await this.fleet.untilRecords(3, 60_000);
-    const list = await this.fleet.untilList(3, 60_000);
-    return records === undefined || list === undefined ? undefined : performance.now() - started;
+    const sinceStart = (): number => performance.now() - started;
+    if ((await this.fleet.untilRecords(3, 60_000)) === undefined) return undefined;
+    const recordsMs = sinceStart();
+    if ((await this.fleet.untilList(3, 60_000)) === undefined) return undefined;
+    return { recordsMs, listMs: sinceStart() };
   }
 
   tick(): Promise<FaultTick> {

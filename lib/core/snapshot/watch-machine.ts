@@ -4,7 +4,7 @@
  * flood of changes: the registry then sends the changes in one reply.
  * Pure: a step takes a state and an event and returns the next state and the effects as data; one runner performs them.
  */
-import { type BackoffPolicy, backoffDelayMs } from '../backoff.js';
+import { type BackoffPolicy, backoffDelayMs, longestDelayMs } from '../backoff.js';
 import type { Random } from '../clock.js';
 import type { DiscoveryError } from '../discovery-error.js';
 import type { WatchEvent } from '../discovery-event.js';
@@ -152,7 +152,7 @@ export function stepWatch(
         : stay(machine);
     case 'timer':
       if (phase.name === 'opening') return backOff(machine, context.createTimedOut(), context);
-      if (phase.name === 'watching') return list(machine, failedAttempts(phase, context.now));
+      if (phase.name === 'watching') return list(machine, failedAttempts(phase, context));
       if (phase.name === 'pausing') return resume(machine, phase, context);
       return phase.name === 'backing-off' ? list(machine, phase.attempt) : stay(machine);
     case 'registry-back':
@@ -214,18 +214,18 @@ function pause(
   machine: WatchMachine,
   watching: Extract<WatchPhase, { name: 'watching' }>,
   revision: bigint,
-  { now, random }: WatchContext,
+  context: WatchContext,
 ): WatchStep {
   const { position } = machine;
   const { since, relistAt } = watching;
-  const attempt = failedAttempts(watching, now);
+  const attempt = failedAttempts(watching, context);
   return {
     machine: {
       ...machine,
       phase: { name: 'pausing', attempt, since, relistAt },
       position: position === undefined ? undefined : { ...position, revision },
     },
-    effects: [{ type: 'close' }, { type: 'timer', delayMs: PAUSE_MS * (0.5 + random()) }],
+    effects: [{ type: 'close' }, { type: 'timer', delayMs: PAUSE_MS * (0.5 + context.random()) }],
   };
 }
 
@@ -314,7 +314,7 @@ function isNamed({ clusterId }: RegistryPosition): boolean {
 }
 
 function backOff(machine: WatchMachine, error: DiscoveryError, context: WatchContext): WatchStep {
-  const attempt = failedAttempts(machine.phase, context.now);
+  const attempt = failedAttempts(machine.phase, context);
   const delayMs = backoffDelayMs(context.backoff, attempt, context.random);
   const effects: WatchEffect[] = [{ type: 'close' }, { type: 'timer', delayMs }];
   if (machine.synced !== false) {
@@ -328,9 +328,16 @@ function backOff(machine: WatchMachine, error: DiscoveryError, context: WatchCon
   return { machine: { ...machine, phase, synced: false }, effects };
 }
 
-function failedAttempts(phase: WatchPhase, now: number): number {
-  if (phase.name === 'watching' && now - phase.since >= PROVEN_AFTER_MS) return 0;
-  return 'attempt' in phase ? phase.attempt : 0;
+/**
+ * How many failed attempts the next backoff counts. A watch that lived as long as the delay before it could be does not make the
+ * next delay longer: otherwise a registry whose members restart one after the other is asked every 30 s in the end.
+ */
+function failedAttempts(phase: WatchPhase, { now, backoff }: WatchContext): number {
+  if (phase.name !== 'watching') return 'attempt' in phase ? phase.attempt : 0;
+  const livedMs = now - phase.since;
+  if (livedMs >= PROVEN_AFTER_MS) return 0;
+  const before = Math.max(0, phase.attempt - 1);
+  return livedMs >= longestDelayMs(backoff, before) ? before : phase.attempt;
 }
 
 function stay(machine: WatchMachine): WatchStep {

@@ -384,7 +384,24 @@ describe('the watch machine', () => {
 
   it('starts the backoff anew after a watch that lived 10 s, and not after a shorter one', () => {
     expect(delayAfterLife(10_000)).toBe(100);
-    expect(delayAfterLife(9_999)).toBe(3_200);
+    expect(delayAfterLife(9_999)).not.toBe(100);
+  });
+
+  it('waits no longer after a watch that lived as long as the longest delay before it', () => {
+    expect(delayAfterLife(3_200)).toBe(1_600);
+    expect(delayAfterLife(3_199)).toBe(3_200);
+  });
+
+  it('retries within 3.2 s while every watch ends after 4 s', () => {
+    const driver = Driver.watching();
+    driver.random = () => 1;
+    const delays: number[] = [];
+    for (let attempt = 0; attempt < 12; attempt++) {
+      driver.now += 4_000;
+      delays.push(driver.failed().delayMs ?? Number.NaN);
+      driver.due().listed(at(9)).created(at(9));
+    }
+    expect(Math.max(...delays)).toBeLessThanOrEqual(3_200);
   });
 
   it('retries soon if the first attempt after a long outage fails', () => {
