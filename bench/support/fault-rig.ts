@@ -86,7 +86,15 @@ export async function measureFault(
       ...(row.secured === 'users' ? { auth: ROOT } : {}),
       ...(ca === undefined ? {} : { tls: { ca } }),
     };
-    fleet = await FaultFleet.start({ hosts, readerHosts: direct, side, ttlSeconds, etcdOptions });
+    fleet = await FaultFleet.start({
+      hosts,
+      readerHosts: direct,
+      side,
+      ttlSeconds,
+      etcdOptions,
+      rate: 200,
+      callTimeoutMs: 5_000,
+    });
     return await measure(row, { side, etcds, cluster, proxy, fleet, certificates });
   } finally {
     fleet?.close();

@@ -25,7 +25,7 @@ export class RandomFaults {
     const { binary, ttlSeconds, rate = 200 } = options;
     const cluster = await EtcdCluster.start({ binary });
     const { hosts } = cluster;
-    const fleet = await FaultFleet.start({ hosts, ttlSeconds, rate });
+    const fleet = await FaultFleet.start({ hosts, ttlSeconds, rate, callTimeoutMs: 5_000 });
     return new RandomFaults(cluster, fleet, seed);
   }
 

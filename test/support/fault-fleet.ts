@@ -22,8 +22,10 @@ export interface FaultFleetOptions {
   };
   /** Nest only: of the client. */
   readonly rootOptions?: object;
-  /** Calls per second. */
+  /** Calls per second. Default 100: what a busy machine can do beside the rest of the tests. */
   readonly rate?: number;
+  /** Nest only: deadline of a unary call, in milliseconds. Default 30,000: it finds calls that hang. */
+  readonly callTimeoutMs?: number;
 }
 
 /** What a Nest process holds. */
@@ -118,7 +120,8 @@ export class FaultFleet {
   }
 
   async startClient(): Promise<EventProcess> {
-    const { hosts, side, etcdOptions = {}, rootOptions = {}, rate = 200 } = this.options;
+    const { hosts, side, etcdOptions = {}, rootOptions = {} } = this.options;
+    const { rate = 100, callTimeoutMs = 30_000 } = this.options;
     this.clientProcess =
       side === 'go'
         ? await startGo('client', hosts.join(), this.service, {
@@ -132,6 +135,7 @@ export class FaultFleet {
               ETCD_HOSTS: hosts.join(','),
               SERVICE: this.service,
               RATE: String(rate),
+              TIMEOUT_MS: String(callTimeoutMs),
               ETCD_OPTIONS: JSON.stringify(etcdOptions),
               ROOT_OPTIONS: JSON.stringify(rootOptions),
             },
