@@ -65,12 +65,14 @@ export type WatchEvent =
       readonly prefix: string;
       readonly revision: string;
     }
-  /** The watch broke; it lists again after `retryInMs`. Clients keep the last list. */
+  /** The watch broke; it lists again after `retryInMs`. Clients keep the last list, if there is one. */
   | {
       readonly type: 'watch-interrupted';
       readonly prefix: string;
       readonly error: DiscoveryError;
       readonly retryInMs: number;
+      /** Present if no whole list has come since the start. */
+      readonly beforeFirstList?: true;
     }
   /** The registry's revision went back, or its cluster id changed: it was wiped or restored. */
   | { readonly type: 'registry-reset'; readonly prefix: string }
@@ -139,8 +141,14 @@ export type DirectoryEvent =
       /** When the list came from the registry, in milliseconds since 1970. */
       readonly savedAt: number;
     }
-  /** The published value is not a valid gRPC service config; the previous one stays in use. */
-  | { readonly type: 'service-config-ignored'; readonly service: string; readonly reason: string }
+  /** The published value is not a valid gRPC service config; the previous one stays in use, if there is one. */
+  | {
+      readonly type: 'service-config-ignored';
+      readonly service: string;
+      readonly reason: string;
+      /** Present if no published config was in use: the options of the clients apply. */
+      readonly isFirst?: true;
+    }
   /** The service config names methods or services that the client's proto does not have; the rest is used. */
   | {
       readonly type: 'service-config-names-unknown';

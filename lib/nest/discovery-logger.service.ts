@@ -82,11 +82,17 @@ function describe(event: DiscoveryEvent): [Level, string] {
       return ['log', `Registration goes on under lease ${event.leaseId}.`];
     case 'watch-synced':
       return ['log', `Watching ${event.prefix} from revision ${event.revision}.`];
-    case 'watch-interrupted':
+    case 'watch-interrupted': {
+      const { prefix, beforeFirstList, retryInMs } = event;
+      const reason = clip(event.error.message, 500);
+      const next = `Listing again in ${Math.round(retryInMs)} ms`;
       return [
         'warn',
-        `The watch on ${event.prefix} is interrupted (${clip(event.error.message, 500)}); the last list stays in use. Listing again in ${Math.round(event.retryInMs)} ms.`,
+        beforeFirstList === true
+          ? `The watch on ${prefix} cannot begin (${reason}); no list has come yet. ${WITHOUT_LIST} ${next}.`
+          : `The watch on ${prefix} is interrupted (${reason}); the last list stays in use. ${next}.`,
       ];
+    }
     case 'registry-reset':
       return ['warn', `The registry behind ${event.prefix} was wiped or restored; listed anew.`];
     case 'record-ignored':
@@ -131,7 +137,7 @@ function describe(event: DiscoveryEvent): [Level, string] {
     case 'service-config-ignored':
       return [
         'warn',
-        `${event.service}: the published service config is not used: ${clip(event.reason)}. The one before stays in use.`,
+        `${event.service}: the published service config is not used: ${clip(event.reason)}. ${event.isFirst === true ? 'There was none before: the options of the clients apply' : 'The one before stays in use'}.`,
       ];
     case 'service-config-names-unknown':
       return [
@@ -145,6 +151,10 @@ function describe(event: DiscoveryEvent): [Level, string] {
       ];
   }
 }
+
+/** What calls of a service do before its first list. */
+const WITHOUT_LIST =
+  'Until one comes, calls fail, or wait with waitForReady, unless the snapshot file has a list.';
 
 /** Why removals are held, as the end of a clause. */
 const HOLD_REASONS = {

@@ -149,7 +149,7 @@ export class RegistryResolver implements Resolver {
     following.add(
       serviceConfig.text$.subscribe((text) => {
         const reason = config.follow(text);
-        if (reason !== undefined) serviceConfig.reject(text ?? '', reason);
+        if (reason !== undefined) serviceConfig.reject(text ?? '', reason, config.isPublished);
         else if (config.unknownNames !== undefined) {
           serviceConfig.question(text ?? '', config.unknownNames);
         }

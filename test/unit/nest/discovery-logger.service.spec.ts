@@ -144,6 +144,22 @@ it('a change of members is logged as a warning only if no member can be dialled'
   expect(line).toContain('etcd.hosts stay in use');
 });
 
+it('the line of a watch says that there is no list, where none has come yet', () => {
+  const [level, line] = describeEvent({ ...EVENTS['watch-interrupted'], beforeFirstList: true });
+  expect(level).toBe('warn');
+  expect(line).toBe(
+    'The watch on api/ cannot begin ([REGISTRY_UNAVAILABLE] etcd list failed: no connection); no list has come yet. Until one comes, calls fail, or wait with waitForReady, unless the snapshot file has a list. Listing again in 100 ms.',
+  );
+});
+
+it('the line of a service config names what applies instead: the one before, or that of the clients', () => {
+  const ignored = EVENTS['service-config-ignored'];
+  const [, line] = describeEvent({ ...ignored, isFirst: true });
+  expect(line).toBe(
+    'api: the published service config is not used: it is not JSON. There was none before: the options of the clients apply.',
+  );
+});
+
 it('a log line cuts a long foreign value', () => {
   const [, line] = describeEvent({ ...EVENTS.conflict, foreignValue: 'x'.repeat(5_000) });
   expect(line.length).toBeLessThan(400);
