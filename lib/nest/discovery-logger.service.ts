@@ -66,7 +66,7 @@ function describe(event: DiscoveryEvent): [Level, string] {
     case 'record-refused':
       return [
         'warn',
-        `${clip(event.key)} is refused (${clip(event.error.message, 500)}); trying again in ${Math.round(event.retryInMs)} ms and until it succeeds.`,
+        `${clip(event.key)} is refused (${clip(event.error.message, 500)}); ${nextAttempts(event)}.`,
       ];
     case 'lease-expired':
       return [
@@ -76,7 +76,12 @@ function describe(event: DiscoveryEvent): [Level, string] {
     case 'lease-unreachable':
       return [
         'warn',
-        `Registration is interrupted (${clip(event.error.message, 500)}); trying again in ${Math.round(event.retryInMs)} ms and until it succeeds.`,
+        `${event.removalTtlMs === undefined ? 'Registration' : 'The removal of records'} is interrupted (${clip(event.error.message, 500)}); ${nextAttempts(event)}.`,
+      ];
+    case 'lease-left':
+      return [
+        'warn',
+        `Lease ${event.leaseId} was not revoked before the end (${clip(event.error.message, 500)}); what is registered under it stays in etcd until its TTL of ${seconds(event.ttlMs)} is over.`,
       ];
     case 'lease-recovered':
       return ['log', `Registration goes on under lease ${event.leaseId}.`];
@@ -150,6 +155,23 @@ function describe(event: DiscoveryEvent): [Level, string] {
         `Snapshot file ${event.file}: ${clip(event.reason, 500)}. Discovery goes on without it.`,
       ];
   }
+}
+
+/** What follows a failed attempt at the registry: one at a removal is not repeated after the close. */
+function nextAttempts({ retryInMs, removalTtlMs }: Attempt): string {
+  const next = `trying again in ${Math.round(retryInMs)} ms`;
+  return removalTtlMs === undefined
+    ? `${next} and until it succeeds`
+    : `${next}, and no longer once the application has closed; what is still registered then stays in etcd until its TTL of ${seconds(removalTtlMs)} is over`;
+}
+
+interface Attempt {
+  readonly retryInMs: number;
+  readonly removalTtlMs?: number;
+}
+
+function seconds(durationMs: number): string {
+  return `${Math.ceil(durationMs / 1_000)} s`;
 }
 
 /** What calls of a service do before its first list. */
