@@ -34,21 +34,35 @@ export type RegistrationEvent =
       readonly key: string;
       readonly foreignValue: string;
     }
-  /** The registry does not answer; the lease may still live. Retries do not end. */
+  /** The registry does not answer; the lease may still live. Retries do not end before the registry is closed. */
   | {
       readonly type: 'lease-unreachable';
       readonly error: DiscoveryError;
       readonly retryInMs: number;
+      /** Present if the records were to be removed: if no retry succeeds, they end with their lease, so many milliseconds after a renewal. */
+      readonly removalTtlMs?: number;
     }
   /**
-   * The registry answers and refuses this record: quota, permission, size. Retries do not end; emitted once until the
-   * record is in place.
+   * The registry was closed and did not revoke the lease: what is registered under it ends `ttlMs` milliseconds after
+   * the last renewal. There is no retry.
+   */
+  | {
+      readonly type: 'lease-left';
+      readonly leaseId: string;
+      readonly ttlMs: number;
+      readonly error: DiscoveryError;
+    }
+  /**
+   * The registry answers and refuses this record: quota, permission, size. Retries do not end before the registry is
+   * closed; emitted once until the record is in place.
    */
   | {
       readonly type: 'record-refused';
       readonly key: string;
       readonly error: DiscoveryError;
       readonly retryInMs: number;
+      /** Present if the record was to be removed; as in `lease-unreachable`. */
+      readonly removalTtlMs?: number;
     }
   /** The registry did not answer for longer than the time to live: it has deleted the records, or will once it is back. */
   | { readonly type: 'lease-expired'; readonly leaseId: string }
@@ -65,12 +79,14 @@ export type WatchEvent =
       readonly prefix: string;
       readonly revision: string;
     }
-  /** The watch broke; it lists again after `retryInMs`. Clients keep the last list. */
+  /** The watch broke; it lists again after `retryInMs`. Clients keep the last list, if there is one. */
   | {
       readonly type: 'watch-interrupted';
       readonly prefix: string;
       readonly error: DiscoveryError;
       readonly retryInMs: number;
+      /** Present if no whole list has come since the start. */
+      readonly beforeFirstList?: true;
     }
   /** The registry's revision went back, or its cluster id changed: it was wiped or restored. */
   | { readonly type: 'registry-reset'; readonly prefix: string }
@@ -139,8 +155,14 @@ export type DirectoryEvent =
       /** When the list came from the registry, in milliseconds since 1970. */
       readonly savedAt: number;
     }
-  /** The published value is not a valid gRPC service config; the previous one stays in use. */
-  | { readonly type: 'service-config-ignored'; readonly service: string; readonly reason: string }
+  /** The published value is not a valid gRPC service config; the previous one stays in use, if there is one. */
+  | {
+      readonly type: 'service-config-ignored';
+      readonly service: string;
+      readonly reason: string;
+      /** Present if no published config was in use: the options of the clients apply. */
+      readonly isFirst?: true;
+    }
   /** The service config names methods or services that the client's proto does not have; the rest is used. */
   | {
       readonly type: 'service-config-names-unknown';

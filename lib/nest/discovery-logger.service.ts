@@ -66,7 +66,7 @@ function describe(event: DiscoveryEvent): [Level, string] {
     case 'record-refused':
       return [
         'warn',
-        `${clip(event.key)} is refused (${clip(event.error.message, 500)}); trying again in ${Math.round(event.retryInMs)} ms and until it succeeds.`,
+        `${clip(event.key)} is refused (${clip(event.error.message, 500)}); ${nextAttempts(event)}.`,
       ];
     case 'lease-expired':
       return [
@@ -76,17 +76,28 @@ function describe(event: DiscoveryEvent): [Level, string] {
     case 'lease-unreachable':
       return [
         'warn',
-        `Registration is interrupted (${clip(event.error.message, 500)}); trying again in ${Math.round(event.retryInMs)} ms and until it succeeds.`,
+        `${event.removalTtlMs === undefined ? 'Registration' : 'The removal of records'} is interrupted (${clip(event.error.message, 500)}); ${nextAttempts(event)}.`,
+      ];
+    case 'lease-left':
+      return [
+        'warn',
+        `Lease ${event.leaseId} was not revoked before the end (${clip(event.error.message, 500)}); what is registered under it stays in etcd until its TTL of ${seconds(event.ttlMs)} is over.`,
       ];
     case 'lease-recovered':
       return ['log', `Registration goes on under lease ${event.leaseId}.`];
     case 'watch-synced':
       return ['log', `Watching ${event.prefix} from revision ${event.revision}.`];
-    case 'watch-interrupted':
+    case 'watch-interrupted': {
+      const { prefix, beforeFirstList, retryInMs } = event;
+      const reason = clip(event.error.message, 500);
+      const next = `Listing again in ${Math.round(retryInMs)} ms`;
       return [
         'warn',
-        `The watch on ${event.prefix} is interrupted (${clip(event.error.message, 500)}); the last list stays in use. Listing again in ${Math.round(event.retryInMs)} ms.`,
+        beforeFirstList === true
+          ? `The watch on ${prefix} cannot begin (${reason}); no list has come yet. ${WITHOUT_LIST} ${next}.`
+          : `The watch on ${prefix} is interrupted (${reason}); the last list stays in use. ${next}.`,
       ];
+    }
     case 'registry-reset':
       return ['warn', `The registry behind ${event.prefix} was wiped or restored; listed anew.`];
     case 'record-ignored':
@@ -131,7 +142,7 @@ function describe(event: DiscoveryEvent): [Level, string] {
     case 'service-config-ignored':
       return [
         'warn',
-        `${event.service}: the published service config is not used: ${clip(event.reason)}. The one before stays in use.`,
+        `${event.service}: the published service config is not used: ${clip(event.reason)}. ${event.isFirst === true ? 'There was none before: the options of the clients apply' : 'The one before stays in use'}.`,
       ];
     case 'service-config-names-unknown':
       return [
@@ -145,6 +156,27 @@ function describe(event: DiscoveryEvent): [Level, string] {
       ];
   }
 }
+
+/** What follows a failed attempt at the registry: one at a removal is not repeated after the close. */
+function nextAttempts({ retryInMs, removalTtlMs }: Attempt): string {
+  const next = `trying again in ${Math.round(retryInMs)} ms`;
+  return removalTtlMs === undefined
+    ? `${next} and until it succeeds`
+    : `${next}, and no longer once the application has closed; what is still registered then stays in etcd until its TTL of ${seconds(removalTtlMs)} is over`;
+}
+
+interface Attempt {
+  readonly retryInMs: number;
+  readonly removalTtlMs?: number;
+}
+
+function seconds(durationMs: number): string {
+  return `${Math.ceil(durationMs / 1_000)} s`;
+}
+
+/** What calls of a service do before its first list. */
+const WITHOUT_LIST =
+  'Until one comes, calls fail, or wait with waitForReady, unless the snapshot file has a list.';
 
 /** Why removals are held, as the end of a clause. */
 const HOLD_REASONS = {

@@ -29,6 +29,7 @@ import { GrpcServers } from './server/grpc-servers.service.js';
 import { getGrpcClientToken } from './client/inject-grpc-client.decorator.js';
 import { optionReader } from './options/option-reader.js';
 import { SnapshotFile } from './snapshot/snapshot-file.js';
+import { snapshotOrigin } from './snapshot/snapshot-origin.js';
 import { validateClients } from './options/validate-clients.js';
 import { type ResolvedOptions, validateOptions } from './options/validate-options.js';
 
@@ -108,7 +109,7 @@ function rootModule(options: Provider[], clients: Provider[]): DynamicModule {
         useFactory: ({ scheme }: Registry, { etcd, snapshotFile }: ResolvedOptions) =>
           snapshotFile === undefined
             ? null
-            : new SnapshotFile(snapshotFile, identity(scheme, etcd)),
+            : new SnapshotFile(snapshotFile, snapshotOrigin(scheme, etcd)),
       },
       {
         provide: DirectoryPool,
@@ -142,11 +143,6 @@ function createForceSignal(): ForceSignal {
       `${signal} while shutting down: nothing is waited for any longer, calls under way are ended now.`,
     ),
   );
-}
-
-/** Identifies the registry from which a snapshot file is. */
-function identity(scheme: string, etcd: ResolvedOptions['etcd']): string {
-  return [scheme, etcd?.hosts.toSorted().join() ?? '', etcd?.namespace ?? ''].join(' ');
 }
 
 function clientProvider(definition: ClientDefinition): Provider {

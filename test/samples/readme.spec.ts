@@ -38,6 +38,23 @@ it('says what is installed, with all that has to be there', () => {
   expect(command.map((name) => name.replace(/(?<=.)@.*$/, '')).sort()).toEqual(needed.sort());
 });
 
+it('says which version of grpc-health-check is needed, and what the tarball is called', () => {
+  const { name, version, peerDependencies } = JSON.parse(read('package.json')) as {
+    name: string;
+    version: string;
+    peerDependencies: Record<string, string>;
+  };
+  const range = peerDependencies['grpc-health-check'];
+  expect(readme).toContain(`the package \`grpc-health-check\` \`${range}\``);
+  expect(readme).toContain(`\`${name}-${version}.tgz\``);
+});
+
+it.each(['nest-11-commonjs', 'nest-12-esm'])('its tsconfig.json is tried by %s', (name) => {
+  const [, text = ''] = /```json\n(\{\n {2}"compilerOptions"[^]*?)```/.exec(readme) ?? [];
+  const tried: unknown = JSON.parse(read(`test/package/apps/${name}/tsconfig.json`));
+  expect(tried).toMatchObject(JSON.parse(text) as object);
+});
+
 it('its setup of Jest is the one that is tried', () => {
   const path = 'test/package/apps/nest-11-commonjs/jest.config.js';
   expect(readme).toContain(`<!-- ${path} -->\n\n\`\`\`js\n${read(path)}\`\`\`\n`);

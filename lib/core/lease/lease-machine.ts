@@ -24,6 +24,7 @@ import {
   backOff,
   emit,
   hasWanted,
+  leave,
   pause,
   prepend,
   proceed,
@@ -152,7 +153,7 @@ function onRefused(
 ): LeaseStep {
   const { after, lease, effects } = onAnswered(machine, phase, event, context);
   const delayMs = retryDelayMs(phase.attempt, lease, context);
-  const { records, events } = refuseRecords(after.records, event.refusals, delayMs);
+  const { records, events } = refuseRecords(after.records, event.refusals, delayMs, lease.ttlMs);
   const next = { name: 'backing-off', lease, attempt: phase.attempt + 1 } as const;
   const step = backOff({ ...after, records }, next, delayMs, context);
   return { machine: step.machine, effects: [...step.effects, ...effects, ...events.map(emit)] };
@@ -213,16 +214,17 @@ function onFailed(
   if (phase.name !== 'granting' && phase.name !== 'syncing' && phase.name !== 'revoking') {
     return stay(machine);
   }
-  // After `stop` a failed revocation is not retried: the lease expires by itself.
-  if ('final' in phase && phase.final === true) return stay(stopped(machine));
-
-  const isRenewed = renewedAt !== undefined;
   const held = 'lease' in phase ? phase.lease : undefined;
+  // After `stop` a failed revocation is not retried: the lease expires by itself.
+  if ('final' in phase && phase.final === true) return leave(machine, held, error);
+  const isRenewed = renewedAt !== undefined;
   const lease = held !== undefined && isRenewed ? { ...held, renewedAt } : held;
   const delayMs = retryDelayMs(phase.attempt, isRenewed ? lease : undefined, context);
   const effects: LeaseEffect[] = [];
-  if (!machine.interrupted) {
-    effects.push(emit({ type: 'lease-unreachable', error, retryInMs: delayMs }));
+  // With neither a record to write nor a lease to revoke, no attempt follows.
+  if (!machine.interrupted && (hasWanted(machine) || lease !== undefined)) {
+    const removal = hasWanted(machine) ? {} : { removalTtlMs: lease?.ttlMs };
+    effects.push(emit({ type: 'lease-unreachable', error, retryInMs: delayMs, ...removal }));
   }
   let expired = machine.expired && !isRenewed;
   let records = forgetRefusals(machine.records);

@@ -118,11 +118,12 @@ function isClaimDue(standing: RecordStanding, now: number): boolean {
   );
 }
 
-/** The records after the registry refused some of them, by key, and the events to emit. */
+/** The records under a lease of `ttlMs` after the registry refused some of them, by key, and the events to emit. */
 export function refuseRecords(
   records: LeaseRecords,
   refusals: ReadonlyMap<string, DiscoveryError>,
   retryInMs: number,
+  ttlMs: number,
 ): { readonly records: LeaseRecords; readonly events: readonly RegistrationEvent[] } {
   const after = new Map(records);
   const events: RegistrationEvent[] = [];
@@ -131,7 +132,10 @@ export function refuseRecords(
     if (record === undefined) continue;
     // The registry may still have an older value: `registered` is emitted once it has the wanted one.
     after.set(key, { ...record, standing: missing(record), refused: true });
-    if (record.refused !== true) events.push({ type: 'record-refused', key, error, retryInMs });
+    const removal = record.wanted ? {} : { removalTtlMs: ttlMs };
+    if (record.refused !== true) {
+      events.push({ type: 'record-refused', key, error, retryInMs, ...removal });
+    }
   }
   return { records: after, events };
 }

@@ -1,5 +1,6 @@
 /** The transitions of the lease machine (`lease-machine.ts`): what it does next, and the request or timer of each phase. */
 import { backoffDelayMs } from '../backoff.js';
+import type { DiscoveryError } from '../discovery-error.js';
 import type { RegistrationEvent } from '../discovery-event.js';
 import {
   isRecordDue,
@@ -179,6 +180,18 @@ export function revoke(
 /** The machine after `stop`: no event changes its phase any more. */
 export function stopped(machine: LeaseMachine): LeaseMachine {
   return { ...machine, phase: { name: 'stopped' } };
+}
+
+/** Stops with a lease that the registry did not revoke; `undefined`: it granted none. */
+export function leave(
+  machine: LeaseMachine,
+  lease: HeldLease | undefined,
+  error: DiscoveryError,
+): LeaseStep {
+  if (lease === undefined) return stay(stopped(machine));
+  const { id: leaseId, ttlMs } = lease;
+  const effects = [emit({ type: 'lease-left', leaseId, ttlMs, error })];
+  return { machine: stopped(machine), effects };
 }
 
 /** A step without effects. */

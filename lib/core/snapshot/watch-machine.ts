@@ -319,9 +319,10 @@ function backOff(machine: WatchMachine, error: DiscoveryError, context: WatchCon
   const effects: WatchEffect[] = [{ type: 'close' }, { type: 'timer', delayMs }];
   if (machine.synced !== false) {
     const { prefix } = context;
+    const first = machine.position === undefined ? { beforeFirstList: true as const } : {};
     effects.push({
       type: 'emit',
-      event: { type: 'watch-interrupted', prefix, error, retryInMs: delayMs },
+      event: { type: 'watch-interrupted', prefix, error, retryInMs: delayMs, ...first },
     });
   }
   const phase: WatchPhase = { name: 'backing-off', attempt: attempt + 1 };

@@ -46,7 +46,7 @@ export class ChannelState {
       this.publishReady(settings, table, list);
     } else if (table.count.failed >= Math.min(table.size, settings.ramp.eager)) {
       this.fail(
-        `none of ${table.size} endpoints can be reached (${list.note}); last: ${this.lastError}`,
+        `[NO_ENDPOINTS] none of ${table.size} endpoints can be reached (${list.note}); last: ${this.lastError}`,
       );
     } else {
       this.pickers.forget();
@@ -61,8 +61,8 @@ export class ChannelState {
   }
 
   private failEmpty({ note, hasList }: ListFacts): void {
-    if (hasList) this.fail(`no endpoint matches the client's routing (${note})`);
-    else this.fail(note === '' ? 'the list of endpoints is empty' : note);
+    if (hasList) this.fail(`[NO_ENDPOINTS] no endpoint matches the client's routing (${note})`);
+    else this.fail(note === '' ? '[NO_ENDPOINTS] the list of endpoints is empty' : note);
   }
 
   private publishReady(settings: BalancerSettings, table: ConnectionTable, list: ListFacts): void {
@@ -74,7 +74,7 @@ export class ChannelState {
       return;
     }
     if (picker === undefined) {
-      this.fail(`no reachable endpoint matches the client's routing (${list.note})`);
+      this.fail(`[NO_ENDPOINTS] no reachable endpoint matches the client's routing (${list.note})`);
     } else {
       this.tell(connectivityState.READY, new EndpointPicker(picker, this.host), null);
     }

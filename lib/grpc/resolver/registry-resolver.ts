@@ -149,7 +149,7 @@ export class RegistryResolver implements Resolver {
     following.add(
       serviceConfig.text$.subscribe((text) => {
         const reason = config.follow(text);
-        if (reason !== undefined) serviceConfig.reject(text ?? '', reason);
+        if (reason !== undefined) serviceConfig.reject(text ?? '', reason, config.isPublished);
         else if (config.unknownNames !== undefined) {
           serviceConfig.question(text ?? '', config.unknownNames);
         }
@@ -172,12 +172,11 @@ export class RegistryResolver implements Resolver {
     // gRPC's own policies connect to whatever they are given, and begin anew with every list.
     if (isPart === true && this.config === null) return;
     const list = this.list.take(endpoints);
-    const note =
+    const note = printableText(
       list.length > 0
-        ? `${list.length} in ${place}${held.length === 0 ? '' : `, ${held.length} of them no longer listed there`}`
-        : printableText(
-            `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}${whyNone(error, directory.ignored)}`,
-          );
+        ? `${list.length} in ${place}${held.length === 0 ? '' : `, ${held.length} of them no longer listed there`}${clause(leftOut(directory.ignored))}`
+        : `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}${whyNone(error, directory.ignored)}`,
+    );
     // gRPC's own policies let calls wait for ever on an empty list; ours fails them with the note.
     if (list.length === 0 && this.config === null) this.fail(note);
     else {
@@ -211,11 +210,19 @@ export class RegistryResolver implements Resolver {
 
 /** The end of a sentence which says that there is no endpoint. */
 function whyNone(error: DiscoveryError | undefined, ignored: readonly IgnoredGroup[]): string {
+  const records = leftOut(ignored);
+  if (error !== undefined) return `, as last heard: ${error.message}${clause(records)}`;
+  return `; the registry answers, ${records ?? 'no server is registered'}`;
+}
+
+/** How many records the list leaves out, and why; `undefined`: none. */
+function leftOut(ignored: readonly IgnoredGroup[]): string | undefined {
   const count = countIgnored(ignored);
+  if (count === 0) return undefined;
   const groups = ignored.map((group) => `${group.count} ${describeIgnored(group)}`).join('; ');
-  const leftOut = `${count} ${count === 1 ? 'record is' : 'records are'} left out: ${groups}`;
-  if (error !== undefined) {
-    return `, as last heard: ${error.message}${count === 0 ? '' : `; ${leftOut}`}`;
-  }
-  return `; the registry answers, ${count === 0 ? 'no server is registered' : leftOut}`;
+  return `${count} ${count === 1 ? 'record is' : 'records are'} left out: ${groups}`;
+}
+
+function clause(text: string | undefined): string {
+  return text === undefined ? '' : `; ${text}`;
 }

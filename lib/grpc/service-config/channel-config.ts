@@ -41,6 +41,8 @@ export class ChannelConfig {
   selector: ConfigSelector;
   /** Names in what the service publishes that mean nothing to this client; `undefined`: none. */
   unknownNames: string | undefined;
+  /** Whether a published config is in use. */
+  isPublished = false;
   /** What `own` balances by. */
   private readonly chosen: BalancingChoice;
   /** Counts for all calls of the channel, whatever is published meanwhile. */
@@ -67,12 +69,13 @@ export class ChannelConfig {
    * Takes in what the service publishes.
    *
    * @param text gRPC's JSON; `undefined`: nothing, or no longer anything
-   * @returns why it is not used; what was used before stays in use
+   * @returns why it is not used; what was used before stays in use: a published config, or the client's own alone
    */
   follow(text: string | undefined): string | undefined {
     const parsed = text === undefined ? undefined : parseServiceConfig(text);
     if (parsed?.ok === false) return parsed.reason;
     const { own, choices } = this;
+    this.isPublished = parsed !== undefined;
     this.unknownNames =
       parsed === undefined || choices.methods === undefined
         ? undefined

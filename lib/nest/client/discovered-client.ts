@@ -6,13 +6,18 @@ import { packageNames } from '../../grpc/service-config/method-catalog.js';
 import type { DirectoryLease } from '../../registry/directory/directory-pool.js';
 import { optionReader } from '../options/option-reader.js';
 
+/** Nest's own options, and how errors name the client. */
+export type DiscoveredClientOptions = GrpcOptions['options'] & { readonly place: string };
+
 /** Nest's client, with access to its loaded proto and its open channels. Its endpoint list is followed while it is open. */
 export class DiscoveredClient extends ClientGrpcProxy {
+  /** Set by Nest's constructor before it looks packages up. */
+  declare protected readonly options: DiscoveredClientOptions;
   private lease: DirectoryLease | undefined;
 
   /** @throws DiscoveryError `INVALID_OPTION` where a package is not in the proto */
   constructor(
-    options: GrpcOptions['options'],
+    options: DiscoveredClientOptions,
     private readonly onClose: (client: DiscoveredClient) => void,
   ) {
     super(options);
@@ -41,7 +46,11 @@ export class DiscoveredClient extends ClientGrpcProxy {
     if (found !== undefined) return found;
     const known = packageNames(root);
     const allowed = `a package of the proto, which has ${known.map((one) => JSON.stringify(one)).join(', ')}`;
-    return optionReader.reject('client.package', name, `${allowed}${didYouMean(name, known)}`);
+    return optionReader.reject(
+      `${this.options.place}.package`,
+      name,
+      `${allowed}${didYouMean(name, known)}`,
+    );
   }
 
   /** Follows a list until this client is closed. */

@@ -34,6 +34,7 @@ import {
   idleOptions,
   nestClientOptions,
 } from '../options/nest-client-options.js';
+import { clientPlace } from '../options/option-value.js';
 import { assertOneGrpc } from '../one-copy.js';
 import { RetriedMethods } from './retried-methods.js';
 import { validateClient } from '../options/validate-clients.js';
@@ -76,7 +77,8 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
    */
   create(definition: ClientDefinition): ClientGrpcProxy {
     const { clientDefaults } = this.options;
-    const own = validateClient('client', definition);
+    const place = clientPlace(definition);
+    const own = validateClient(place, definition);
     const client = {
       ...clientDefaults,
       ...own,
@@ -89,13 +91,13 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     const { scheme } = this.pool.registry;
     assertOneGrpc();
     installResolver(scheme);
-    const options = nestClientOptions(formatTarget(scheme, service), client);
+    const options = { ...nestClientOptions(formatTarget(scheme, service), client), place };
     const proxy = new DiscoveredClient(options, (closed) => this.clients.delete(closed));
     const methods = catalogMethods(proxy.packages);
     this.retriedMethods.check(own, methods);
     this.warn(`Client "${own.name}"`, idleOptions(own));
     // The methods are known once the proto is loaded, and Nest reads these options when it makes the first channel.
-    options.channelOptions = this.channelOptions(client, methods);
+    options.channelOptions = this.channelOptions(place, client, methods);
     proxy.hold(this.pool.acquire(service));
     this.clients.add(proxy);
     return proxy;
@@ -121,12 +123,13 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
   }
 
   private channelOptions(
+    place: string,
     client: ClientDefinition,
     methods: readonly CatalogedMethod[],
   ): ChannelOptions {
     const { loadBalancing, subsetSize, zone, timeoutMs, retry } = client;
     const traits = { clientId: this.clientId, subsetSize, zone };
-    const options = validateLoadBalancing('client.loadBalancing', loadBalancing ?? {});
+    const options = validateLoadBalancing(`${place}.loadBalancing`, loadBalancing ?? {});
     const settings = createBalancerSettings(options, traits);
     const retries = createRetryConfig(retry ?? {}, methods);
     const interceptors = [

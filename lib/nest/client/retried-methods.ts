@@ -8,6 +8,7 @@ import {
 import type { CatalogedMethod } from '../../grpc/service-config/method-catalog.js';
 import type { ClientDefaults, ClientDefinition } from '../options/discovery-options.js';
 import { optionReader } from '../options/option-reader.js';
+import { clientPlace } from '../options/option-value.js';
 
 /** Every name in a definition's own `retry` must match a method of its proto; a name in the defaults must match in at least one client. */
 export class RetriedMethods {
@@ -31,7 +32,7 @@ export class RetriedMethods {
       const meant = meantMethod(wrong, methods);
       const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
       optionReader.reject(
-        `retry.methods of client "${definition.name}"`,
+        `${clientPlace(definition)}.retry.methods`,
         wrong,
         `methods of its proto, with or without their service: ${describeMethods(methods)}${hint}`,
       );

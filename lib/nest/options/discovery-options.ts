@@ -108,7 +108,7 @@ export interface ClientDefinition extends ClientDefaults {
   readonly service?: string;
   /** The proto package, or packages; the empty text for a proto without one. */
   readonly package: string | string[];
-  /** The proto file, or files. Required, unless `packageDefinition` takes its place. */
+  /** The proto file, or files; a relative path counts from the working directory. Required, unless `packageDefinition` takes its place. */
   readonly protoPath?: string | string[];
   /** A proto that is loaded already, in place of `protoPath`, `loader` and `protoLoader`. */
   readonly packageDefinition?: PackageDefinition;

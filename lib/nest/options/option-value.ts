@@ -7,6 +7,8 @@ import { printableBeginning } from '../../core/printable-text.js';
 /** Options whose values are never shown, not even their kind; misspelt names of such options match too. */
 const SECRET =
   /pass|secret|token|cred|auth$|auth\.(?!username$)|tls\.(?!ca$|cert$)|etcd\.\w*key|privatekey/i;
+/** The name of a client is no name of an option: a client may be called "token". */
+const CLIENT_NAME = /^client "[^]*?[^\\]"(?=\.|$)/;
 /** Options that say how to reach a registry. */
 const REGISTRY = /^(?:etcd|registry)(?:$|\.)/;
 /** A user and password before a host, as in `http://user:password@host`; either may hold anything. */
@@ -15,7 +17,7 @@ const MAX_CHARACTERS = 80;
 
 /** The value of a known option, for messages. */
 export function describeValue(option: string, value: unknown): string {
-  if (SECRET.test(option)) return 'a value that is not shown';
+  if (isSecret(option)) return 'a value that is not shown';
   if (REGISTRY.test(option)) return describeKind(value);
   if (typeof value !== 'string') return isScalar(value) ? String(value) : describeKind(value);
   const text = JSON.stringify(value.replace(USER_INFO, '$1…@'));
@@ -24,8 +26,16 @@ export function describeValue(option: string, value: unknown): string {
 
 /** The value of an option that does not exist, for messages: it may have been meant as any other option. */
 export function describeUnknown(option: string, value: unknown): string {
-  if (SECRET.test(option)) return 'a value that is not shown';
+  if (isSecret(option)) return 'a value that is not shown';
   return isScalar(value) && !REGISTRY.test(option) ? String(value) : describeKind(value);
+}
+
+/** How errors name a client that is made at run time: `client "api"`, or `client` if it has no name. */
+export function clientPlace(definition: unknown): string {
+  const name: unknown = Object(definition).name;
+  return typeof name === 'string' && name !== ''
+    ? `client ${describeValue('client.name', name)}`
+    : 'client';
 }
 
 /** The kind of a value: `a string`, `an array of 2`, `an object with a, b`. */
@@ -39,6 +49,10 @@ export function describeKind(value: unknown): string {
   if (names.length === 0) return '{}';
   const shown = names.slice(0, 5).map((name) => printableBeginning(name, 40));
   return `an object with ${shown.join(', ')}${names.length > 5 ? ', …' : ''}`;
+}
+
+function isSecret(option: string): boolean {
+  return SECRET.test(option.replace(CLIENT_NAME, 'client'));
 }
 
 function isScalar(value: unknown): boolean {

@@ -4,12 +4,14 @@ import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Subject, type Observable } from 'rxjs';
 import type { DirectoryEvent } from '../../core/discovery-event.js';
+import { printableBeginning } from '../../core/printable-text.js';
 import { decodeEndpoint } from '../../core/records/endpoint-codec.js';
 import type { Endpoint } from '../../core/records/endpoint.js';
 import type { Snapshot } from '../../core/snapshot/snapshot.js';
 import type { StoredSnapshot } from '../../core/snapshot/stored-snapshot.js';
 import type { SnapshotStore } from '../../registry/directory/snapshot-store.js';
 import { readRegularFile, replaceablePath } from './snapshot-path.js';
+import { describeOtherOrigin } from './snapshot-origin.js';
 import { type KeptList, snapshotText, type StoredRecord } from './snapshot-text.js';
 
 /** The form of the file. A file of another version is not read. */
@@ -18,6 +20,9 @@ const VERSION = 1;
 const WRITE_DELAY_MS = 1_000;
 /** How long confirmations, which change no more than the age, are gathered, in milliseconds. */
 const CONFIRM_DELAY_MS = 60_000;
+
+/** What to do about a file of another registry. */
+const ONE_EACH = 'Give each etcd and each namespace a snapshotFile of its own';
 
 /** What stands in the file. */
 interface SnapshotDocument {
@@ -37,6 +42,8 @@ export class SnapshotFile implements SnapshotStore {
   private readonly services = new Map<string, KeptList>();
   private readonly events = new Subject<DirectoryEvent>();
   private readonly failures = new Set<string>();
+  /** The services whose lists were in the file. */
+  private found: readonly string[] = [];
   private loaded = false;
   private timer: NodeJS.Timeout | undefined;
   /** The time for which the timer is set. */
@@ -45,7 +52,7 @@ export class SnapshotFile implements SnapshotStore {
 
   /**
    * @param file the path; its folder is made when it is not there
-   * @param registry identifies the registry, e.g. by its scheme, hosts and namespace
+   * @param registry identifies the registry ({@link snapshotOrigin})
    */
   constructor(
     readonly file: string,
@@ -61,7 +68,10 @@ export class SnapshotFile implements SnapshotStore {
   load(service: string): StoredSnapshot | undefined {
     this.read();
     const stored = this.services.get(service);
-    if (stored === undefined) return undefined;
+    if (stored === undefined) {
+      if (this.found.length > 0) this.fail(describeMissing(service, this.found));
+      return undefined;
+    }
     const { savedAt } = stored;
     if ('current' in stored) return { snapshot: stored.current(), savedAt };
     const snapshot = new Map<string, Endpoint>();
@@ -142,7 +152,14 @@ export class SnapshotFile implements SnapshotStore {
     try {
       const document = parseDocument(readRegularFile(this.file));
       // Lists of another registry would send calls to the wrong servers.
-      if (document.registry !== this.registry) return;
+      if (document.registry !== this.registry) {
+        const difference = describeOtherOrigin(document.registry, this.registry);
+        this.fail(
+          `it is ignored (its lists are ${difference}; the next list replaces them). ${ONE_EACH}`,
+        );
+        return;
+      }
+      this.found = Object.keys(document.services);
       for (const [service, stored] of Object.entries(document.services)) {
         this.services.set(service, stored);
       }
@@ -157,6 +174,12 @@ export class SnapshotFile implements SnapshotStore {
     this.failures.add(reason);
     this.events.next({ type: 'snapshot-failed', file: this.file, reason });
   }
+}
+
+function describeMissing(service: string, found: readonly string[]): string {
+  const shown = found.slice(0, 5).map((name) => `"${printableBeginning(name, 40)}"`);
+  const others = `${shown.join(', ')}${found.length > 5 ? ` and ${found.length - 5} more` : ''}`;
+  return `it has no list of service "${service}", only of ${others}; a client keeps a list once the registry has told it`;
 }
 
 function reasonOf(error: unknown): string {

@@ -20,14 +20,19 @@ export class ServiceConfigFeed {
     );
   }
 
-  /** A config cannot be used. Told once, however many channels find out. */
-  reject(text: string, reason: string): void {
+  /**
+   * A channel cannot use a config. Emits one event for a text, however many channels find out.
+   *
+   * @param hasOther whether the channel goes on with a config that was published before
+   */
+  reject(text: string, reason: string, hasOther: boolean): void {
     if (this.rejected === text) return;
     this.rejected = text;
-    this.onEvent?.({ type: 'service-config-ignored', service: this.service, reason });
+    const first = hasOther ? {} : { isFirst: true as const };
+    this.onEvent?.({ type: 'service-config-ignored', service: this.service, reason, ...first });
   }
 
-  /** A config is used, but names in it mean nothing to a client. Told once for each config and names. */
+  /** A channel uses a config in which names mean nothing to its client. Emits one event for each text and names. */
   question(text: string, names: string): void {
     if (this.questioned === `${text} ${names}`) return;
     this.questioned = `${text} ${names}`;

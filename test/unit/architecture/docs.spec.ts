@@ -117,6 +117,7 @@ describe('docs/operations.md', () => {
   const EVENTS: readonly DiscoveryEvent[] = [
     { type: 'lease-unreachable', error, retryInMs: 100 },
     { type: 'lease-recovered', leaseId: '7' },
+    { type: 'lease-left', leaseId: '7', ttlMs: 10_000, error },
     { type: 'record-refused', key: 'api/h:1', error, retryInMs: 100 },
     { type: 'removals-held', service: 'api', addresses, reason: 'many-at-once' },
     { type: 'removals-released', service: 'api', addresses, reason: 'expired' },

@@ -21,6 +21,7 @@ const EVENTS: {
   'record-restored': { type: 'record-restored', key: 'api/h:1' },
   conflict: { type: 'conflict', key: 'api/h:1', foreignValue: 'theirs' },
   'lease-unreachable': { type: 'lease-unreachable', error, retryInMs: 123.4 },
+  'lease-left': { type: 'lease-left', leaseId: '7587', ttlMs: 10_000, error },
   'record-refused': { type: 'record-refused', key: 'api/h:1', error, retryInMs: 123.4 },
   'lease-expired': { type: 'lease-expired', leaseId: '7587' },
   'lease-recovered': { type: 'lease-recovered', leaseId: '7587' },
@@ -85,6 +86,7 @@ const LINES: { readonly [Type in DiscoveryEvent['type']]: readonly [string, ...s
   'record-restored': ['warn', 'api/h:1', 'missing', 'written again'],
   conflict: ['warn', 'api/h:1', '(theirs)', 'two servers claim one address', 'less and less often'],
   'lease-unreachable': ['warn', 'no connection', 'again in 123 ms', 'until it succeeds'],
+  'lease-left': ['warn', '7587', 'not revoked', 'no connection', 'until its TTL of 10 s is over'],
   'record-refused': ['warn', 'api/h:1', 'no connection', 'again in 123 ms', 'until it succeeds'],
   'lease-expired': ['warn', '7587', 'no longer find this server', 'Attempts go on'],
   'lease-recovered': ['log', '7587', 'goes on'],
@@ -142,6 +144,33 @@ it('a change of members is logged as a warning only if no member can be dialled'
   const [level, line] = describeEvent({ ...changed, members: [] });
   expect(level).toBe('warn');
   expect(line).toContain('etcd.hosts stay in use');
+});
+
+it.each(['lease-unreachable', 'record-refused'] as const)(
+  'the line of %s promises no attempts after the close where records were to be removed',
+  (type) => {
+    const [, line] = describeEvent({ ...EVENTS[type], removalTtlMs: 9_500 });
+    expect(line).toContain(
+      'trying again in 123 ms, and no longer once the application has closed; what is still registered then stays in etcd until its TTL of 10 s is over.',
+    );
+    expect(line).not.toContain('until it succeeds');
+  },
+);
+
+it('the line of a watch says that there is no list, where none has come yet', () => {
+  const [level, line] = describeEvent({ ...EVENTS['watch-interrupted'], beforeFirstList: true });
+  expect(level).toBe('warn');
+  expect(line).toBe(
+    'The watch on api/ cannot begin ([REGISTRY_UNAVAILABLE] etcd list failed: no connection); no list has come yet. Until one comes, calls fail, or wait with waitForReady, unless the snapshot file has a list. Listing again in 100 ms.',
+  );
+});
+
+it('the line of a service config names what applies instead: the one before, or that of the clients', () => {
+  const ignored = EVENTS['service-config-ignored'];
+  const [, line] = describeEvent({ ...ignored, isFirst: true });
+  expect(line).toBe(
+    'api: the published service config is not used: it is not JSON. There was none before: the options of the clients apply.',
+  );
 });
 
 it('a log line cuts a long foreign value', () => {

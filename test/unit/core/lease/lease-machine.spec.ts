@@ -194,7 +194,7 @@ const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = 
     refused: IGNORED,
     'lease-gone': 'stopped: deregistered',
     revoked: 'stopped: deregistered',
-    failed: 'stopped:',
+    failed: 'stopped: lease-left',
   },
   stopped: {
     want: 'stopped:',
@@ -473,7 +473,14 @@ describe('the lease machine stops: it', () => {
   it('does not retry a failed revocation, because the lease expires by itself', () => {
     const driver = Driver.registered().feed({ type: 'stop' }).failed();
     expect(driver.machine.phase.name).toBe('stopped');
-    expect(driver.newEvents()).toEqual([]);
+    expect(driver.emitted).toEqual([
+      { type: 'lease-left', leaseId: 'L', ttlMs: TTL_MS, error: AWAY },
+    ]);
+  });
+
+  it('emits nothing if a stop without a lease fails, because no record is there', () => {
+    expect(granting().failed().newEvents()).toEqual([]);
+    expect(new Driver().want('api/a').unwant('api/a').failed().newEvents()).toEqual([]);
   });
 
   it('revokes a lease that is being granted once its id is known, and writes nothing', () => {

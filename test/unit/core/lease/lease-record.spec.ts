@@ -132,6 +132,11 @@ describe('for a record that the registry refuses, the lease machine', () => {
     expect(driver.newEvents()).toEqual(['record-refused', 'deregistered']);
   });
 
+  it('reports the time to live where it refuses a removal', () => {
+    const driver = two().unwant('api/b').refused({}, 'api/b');
+    expect(driver.emitted.at(-1)).toMatchObject({ key: 'api/b', removalTtlMs: TTL_MS });
+  });
+
   it('keeps a conflict about it, and emits registered once the conflict is won', () => {
     const driver = lose(Driver.registered()).refused({}, 'api/a');
     expect(driver.machine.records.get('api/a')?.standing.name).toBe('contested');

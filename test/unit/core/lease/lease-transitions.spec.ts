@@ -33,6 +33,14 @@ describe('while the registry does not answer, the lease machine', () => {
     expect(driver.machine.phase).toMatchObject({ lease: { id: 'L' } });
   });
 
+  it('reports the time to live where a removal failed, and only there', () => {
+    const event = { type: 'lease-unreachable', error: AWAY, retryInMs: 100 };
+    const removal = { ...event, removalTtlMs: TTL_MS };
+    expect(Driver.registered().due().failed().emitted).toEqual([event]);
+    expect(Driver.registered().unwant('api/a').failed().emitted).toEqual([removal]);
+    expect(Driver.registered().due().unwant('api/a').failed().emitted).toEqual([removal]);
+  });
+
   it('retries soon if the first attempt after a long outage fails', () => {
     const driver = Driver.registered().due();
     driver.random = () => 1;

@@ -356,6 +356,14 @@ describe('the watch machine', () => {
     expect(driver.news()).toEqual(['watch-interrupted', 'watch-synced']);
   });
 
+  it('says of an interruption whether there is a list from before', () => {
+    const unlisted = new Driver().feed({ type: 'start' }).failed();
+    const event = { type: 'watch-interrupted', prefix: 'api/', error: AWAY, retryInMs: 100 };
+    expect(unlisted.told).toEqual([{ ...event, beforeFirstList: true }]);
+    expect(new Driver().feed({ type: 'start' }).listed(at(7)).failed().told).toEqual([event]);
+    expect(Driver.watching().failed().told).toEqual([event]);
+  });
+
   it('retries without end, at most 30 s apart', () => {
     const driver = Driver.watching();
     driver.random = () => 1;

@@ -145,7 +145,7 @@ it('fails calls when every endpoint has failed, with the last reason, and stays 
   await settled();
   expect(channel.state).toBe(TRANSIENT_FAILURE);
   expect(channel.message).toMatch(
-    /none of 2 endpoints can be reached \(the list\); last: refused b/,
+    /^\[NO_ENDPOINTS\] none of 2 endpoints can be reached \(the list\); last: refused b/,
   );
   channel.to(A).become(CONNECTING);
   await settled();
@@ -342,7 +342,9 @@ it('says so when no endpoint matches', () => {
   const channel = new FakeChannel();
   channel.list([A], settings);
   expect(channel.state).toBe(TRANSIENT_FAILURE);
-  expect(channel.message).toBe("no endpoint matches the client's routing (the list)");
+  expect(channel.message).toBe(
+    "[NO_ENDPOINTS] no endpoint matches the client's routing (the list)",
+  );
   expect(channel.subchannels).toEqual([]);
 });
 

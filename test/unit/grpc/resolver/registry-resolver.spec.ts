@@ -187,6 +187,25 @@ describe('without endpoints', () => {
     );
   });
 
+  it('a list names the records that are left out, for calls that reach none of its endpoints', async () => {
+    const channel = await subject().start();
+    registry.say('api', {
+      kind: 'reset',
+      snapshot: new Map([['api/h:1', { address: 'h:1', metadata: null }]]),
+      ignored: [
+        {
+          kind: 'no-dialable-address',
+          count: 1,
+          key: 'api/x\n',
+          reason: 'Addr "a" has no port',
+        },
+      ],
+    });
+    expect(channel.last?.note).toBe(
+      String.raw`1 in scripted registry, service "api"; 1 record is left out: 1 has no dialable address (api/x\n: Addr "a" has no port)`,
+    );
+  });
+
   it('an empty list says how many records are left out, and why', async () => {
     const channel = await subject().start();
     registry.say('api', {

@@ -134,6 +134,18 @@ it('an invalid config changes nothing, and the next valid one counts', () => {
   expect(settings(config).policy.name).toBe('random');
 });
 
+it('the config knows whether what a service publishes is in use', () => {
+  const config = channel();
+  config.follow('{');
+  expect(config.isPublished).toBe(false);
+  config.follow(PUBLISHED);
+  config.follow('{');
+  expect(config.isPublished).toBe(true);
+  config.follow(undefined);
+  config.follow('{');
+  expect(config.isPublished).toBe(false);
+});
+
 it('with the config gone everything is as before it', () => {
   const config = channel();
   const { serviceConfig } = config;

@@ -57,13 +57,13 @@ it('the application closes the clients that are still open', () => {
 });
 
 const unknownPackage = (name: string) =>
-  `option client.package is "${name}"; allowed: a package of the proto, which has "user"`;
+  `option client "api".package is "${name}"; allowed: a package of the proto, which has "user"`;
 
 describe('an unknown name', () => {
   it('in retry.methods fails the client, and the error lists the methods', () => {
     const { create, pool } = createFactory();
     expect(() => create('api', { retry: { methods: ['login', 'findd'] } })).toThrow(
-      '[INVALID_OPTION] option retry.methods of client "api" is "findd"; allowed: methods of its proto, with or without their service: user.User/Login, user.User/Find, user.User/Watch; did you mean Find?',
+      '[INVALID_OPTION] option client "api".retry.methods is "findd"; allowed: methods of its proto, with or without their service: user.User/Login, user.User/Find, user.User/Watch; did you mean Find?',
     );
     expect(pool.directories.size).toBe(0);
   });
@@ -82,6 +82,27 @@ describe('an unknown name', () => {
       `${unknownPackage('usr')}; did you mean user?`,
     );
     expect(() => create('api', { package: 'a.b.c' })).toThrow(unknownPackage('a.b.c'));
+  });
+});
+
+describe('an error about a definition', () => {
+  it('names the client', () => {
+    const { create } = createFactory();
+    expect(() => create('api', { timeoutMs: 0 })).toThrow('option client "api".timeoutMs is 0; ');
+    expect(() => create('a.b"c', { timeoutMs: 0 })).toThrow('client "a.b\\"c".timeoutMs is 0; ');
+    const misspelt = { timeout: 1 } as Partial<ClientDefinition>;
+    expect(() => create('api', misspelt)).toThrow('option client "api".timeout is 1; ');
+    expect(() => create('')).toThrow('option client.name is ""; ');
+  });
+
+  it('shows the value, whatever the client is called', () => {
+    const { create } = createFactory();
+    expect(() => create('token', { package: 'usr' })).toThrow('client "token".package is "usr"; ');
+    const credentials = 'hunter2' as unknown as ClientDefinition['credentials'];
+    expect(() => create('api', { credentials })).toThrow(
+      'credentials is a value that is not shown',
+    );
+    expect(() => create('x".y', { credentials })).toThrow('is a value that is not shown');
   });
 });
 

@@ -74,7 +74,6 @@ it('a snapshot file gives a new process the lists of the last one', async () => 
   await write();
   const { store, told } = open();
   expect(store.load('api')).toEqual({ snapshot: LIST, savedAt: 5_000 });
-  expect(store.load('other')).toBeUndefined();
   expect(told).toEqual([]);
 });
 
@@ -151,8 +150,30 @@ it('a snapshot file leaves no other file behind', async () => {
 });
 
 it('a snapshot file gives no lists to another registry', async () => {
-  await write('etcd staging/');
-  expect(open().store.load('api')).toBeUndefined();
+  await write('etcd http://a:1 staging/');
+  const { store, told } = open('etcd http://b:1 prod/');
+  expect(store.load('api')).toBeUndefined();
+  expect(store.load('api')).toBeUndefined();
+  expect(told).toEqual([
+    {
+      type: 'snapshot-failed',
+      file,
+      reason:
+        'it is ignored (its lists are of etcd.hosts ["http://a:1"], not ["http://b:1"] and of etcd.namespace "staging/", not "prod/"; the next list replaces them). Give each etcd and each namespace a snapshotFile of its own',
+    },
+  ]);
+});
+
+it('a snapshot file says which services it has where one is missing', async () => {
+  await write();
+  const { store, told } = open();
+  expect(store.load('other')).toBeUndefined();
+  expect(told).toMatchObject([
+    {
+      type: 'snapshot-failed',
+      reason: expect.stringContaining('it has no list of service "other", only of "api"; '),
+    },
+  ]);
 });
 
 it('a snapshot file belongs to the etcd with the same hosts, in any order', async () => {

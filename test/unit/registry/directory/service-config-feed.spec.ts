@@ -9,17 +9,17 @@ const unknown = (names: string): DirectoryEvent => ({
   names,
 });
 
-it('what is wrong with a config is told once, however many channels find out', () => {
+it('the feed reports what is wrong with a config once, however many channels find out', () => {
   const events: DirectoryEvent[] = [];
   const feed = new ServiceConfigFeed(new MemoryRegistry(), 'api', (event) => events.push(event));
   for (const text of ['{1', '{1', '{2']) {
-    feed.reject(text, 'it is not JSON');
+    feed.reject(text, 'it is not JSON', text === '{2');
     feed.question(text, 'method "a.A/b"');
   }
   feed.question('{2', 'method "a.A/c"');
   const ignored = { type: 'service-config-ignored', service: 'api', reason: 'it is not JSON' };
   expect(events).toEqual([
-    ignored,
+    { ...ignored, isFirst: true },
     unknown('method "a.A/b"'),
     ignored,
     unknown('method "a.A/b"'),

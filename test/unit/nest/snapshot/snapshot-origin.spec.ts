@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import {
+  describeOtherOrigin,
+  snapshotOrigin,
+} from '../../../../lib/nest/snapshot/snapshot-origin.js';
+
+const HERE = { hosts: ['http://b:1', 'http://a:1'], namespace: 'prod/' };
+
+it('an origin does not depend on the order of the hosts', () => {
+  expect(snapshotOrigin('etcd', HERE)).toBe('etcd http://a:1,http://b:1 prod/');
+  expect(snapshotOrigin('static', undefined)).toBe('static  ');
+});
+
+it.each([
+  ['scheme', 'static  ', 'of a registry with the scheme "static", not "etcd"'],
+  [
+    'hosts',
+    'etcd http://c:1 prod/',
+    'of etcd.hosts ["http://c:1"], not ["http://a:1","http://b:1"]',
+  ],
+  [
+    'unknown hosts',
+    'etcd  prod/',
+    'of etcd.hosts that are not known, not ["http://a:1","http://b:1"]',
+  ],
+  ['namespace', 'etcd http://a:1,http://b:1 other/', 'of etcd.namespace "other/", not "prod/"'],
+])('the description names what differs: %s', (_, found, text) => {
+  expect(describeOtherOrigin(found, snapshotOrigin('etcd', HERE))).toBe(text);
+});
+
+it.each(['http://root:Secret@h:1', 'http://root:Sec,ret@h:1', 'http://root:Sec ret@h:1'])(
+  'the description shows no user info, whatever is in the file: %s',
+  (hosts) => {
+    const text = describeOtherOrigin(`etcd ${hosts} x/`, snapshotOrigin('etcd', HERE));
+    expect(text).not.toMatch(/root|Sec|ret/);
+  },
+);
