@@ -1,5 +1,6 @@
 /** What a load balancing policy is: one definition says all that validation, service config, connections and picks need to know. */
 import type { Random } from '../core/clock.js';
+import { numberWithin, type ValueRule, wholeNumber } from '../core/values/value-rule.js';
 import type { Candidate } from './candidate.js';
 import type { FleetLoad } from './load/fleet-load.js';
 import type { PeakEwmaOptions } from './load/peak-ewma.js';
@@ -51,6 +52,11 @@ export interface NumberOption {
 export interface HashKeyOption {
   readonly kind: 'hashKey';
   readonly default?: never;
+}
+
+/** Which values an option allows. */
+export function numberRule({ kind, minimum, maximum }: NumberOption): ValueRule<number> {
+  return (kind === 'integer' ? wholeNumber : numberWithin)(minimum, maximum);
 }
 
 /** The type, the bounds and the default of an option. */

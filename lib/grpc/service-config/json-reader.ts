@@ -5,11 +5,9 @@
 import { status } from '@grpc/grpc-js';
 import { showValue, ValueReader } from '../../core/values/value-reader.js';
 import {
-  ANY_TEXT,
   arrayOf,
   FIELDS,
   type Fields,
-  numberWithin,
   type ValueRule,
   wholeNumber,
 } from '../../core/values/value-rule.js';
@@ -17,15 +15,8 @@ import {
 /** What is wrong with a service config, and where. */
 export class ServiceConfigError extends Error {}
 
-/** The fields of a JSON object that are set. */
-export type JsonObject = Fields;
-
-/** Reads one value, or throws a {@link ServiceConfigError}. */
-export type JsonReader<T, Bounds extends readonly unknown[]> = (
-  path: string,
-  value: unknown,
-  ...bounds: Bounds
-) => T;
+/** Reads one value that no rule describes, or throws a {@link ServiceConfigError}. */
+export type JsonReader<T> = (path: string, value: unknown) => T;
 
 /** The largest unsigned integer of 32 bits: protobuf's `uint32`. */
 export const LARGEST_UINT32 = 4_294_967_295;
@@ -33,69 +24,45 @@ export const LARGEST_UINT32 = 4_294_967_295;
 /** The longest duration in protobuf's JSON, in seconds: 10,000 years. */
 const LONGEST_SECONDS = 315_576_000_000;
 
-const jsonReader: ValueReader = new ValueReader({
+/** Throws a {@link ServiceConfigError}. */
+export const jsonReader: ValueReader = new ValueReader({
   toError: (text) => new ServiceConfigError(text),
   show: (_path, value) => (value === undefined ? 'missing' : showValue(value)),
 });
 
-const ARRAY = arrayOf();
+export const ARRAY = arrayOf();
 
 /** A field that must be set. */
-export function required<T, Bounds extends readonly unknown[]>(
-  read: JsonReader<T, Bounds> | ValueRule<T>,
+export function required<T>(
+  read: JsonReader<T> | ValueRule<T>,
   path: string,
-  fields: JsonObject,
+  fields: Fields,
   name: string,
-  ...bounds: Bounds
 ): T {
   const at = path === '' ? name : `${path}.${name}`;
   return typeof read === 'function'
-    ? read(at, fields[name], ...bounds)
+    ? read(at, fields[name])
     : jsonReader.required(at, fields[name], read);
 }
 
 /** A field that may be left out. */
-export function optional<T, Bounds extends readonly unknown[]>(
-  read: JsonReader<T, Bounds> | ValueRule<T>,
+export function optional<T>(
+  read: JsonReader<T> | ValueRule<T>,
   path: string,
-  fields: JsonObject,
+  fields: Fields,
   name: string,
-  ...bounds: Bounds
 ): T | undefined {
-  return fields[name] === undefined ? undefined : required(read, path, fields, name, ...bounds);
+  return fields[name] === undefined ? undefined : required(read, path, fields, name);
 }
 
 /** A JSON object, without the fields that are not set. */
-export function readObject(path: string, value: unknown): JsonObject {
+export function readObject(path: string, value: unknown): Fields {
   return Object.fromEntries(readEntries(path, value).filter(([, field]) => field !== null));
 }
 
 /** The fields of a JSON object, with those that are `null`. */
 export function readEntries(path: string, value: unknown): [name: string, value: unknown][] {
   return Object.entries(jsonReader.required(path, value, FIELDS));
-}
-
-export function readArray(path: string, value: unknown): readonly unknown[] {
-  return jsonReader.required(path, value, ARRAY);
-}
-
-export function readText(path: string, value: unknown): string {
-  return jsonReader.required(path, value, ANY_TEXT);
-}
-
-/** A number within bounds, both included. */
-export function readNumber(path: string, value: unknown, minimum: number, maximum: number): number {
-  return jsonReader.required(path, value, numberWithin(minimum, maximum));
-}
-
-/** A whole number within bounds, both included. */
-export function readInteger(
-  path: string,
-  value: unknown,
-  minimum: number,
-  maximum: number,
-): number {
-  return jsonReader.required(path, value, wholeNumber(minimum, maximum));
 }
 
 /** A whole number, 0 or more; protobuf's JSON may write it as text. */
@@ -123,19 +90,13 @@ export const DURATION_MS: ValueRule<number> = {
   allowed: () => `a duration such as "0.5s", of ${LONGEST_SECONDS}s at most`,
 };
 
-/** Status codes by name or number, at least one unless `mayBeEmpty`, as names. */
-export function readStatusCodes(path: string, value: unknown, mayBeEmpty = false): string[] {
-  const codes = readArray(path, value).map((code, at) => {
+/** Status codes by name or number, as names. */
+export function readStatusCodes(path: string, value: unknown): string[] {
+  return jsonReader.required(path, value, ARRAY).map((code, at) => {
     const name = typeof code === 'string' ? code.toUpperCase() : status[Number(code)];
     if (name !== undefined && name in status && Number.isNaN(Number(name))) return name;
-    return reject(`${path}[${at}]`, code, 'a gRPC status code');
+    return jsonReader.reject(`${path}[${at}]`, code, 'a gRPC status code');
   });
-  return codes.length > 0 || mayBeEmpty ? codes : reject(path, value, 'at least one status code');
-}
-
-/** @throws ServiceConfigError always */
-export function reject(path: string, value: unknown, allowed: string): never {
-  return jsonReader.reject(path, value, allowed);
 }
 
 /** An object without the fields that are `undefined`. */

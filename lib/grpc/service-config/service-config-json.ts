@@ -7,19 +7,19 @@ import type { MethodConfig, ServiceConfig } from '@grpc/grpc-js';
 import {
   ANY_TEXT,
   BOOLEAN,
+  type Fields,
   numberAbove0,
   type ValueRule,
   wholeNumber,
 } from '../../core/values/value-rule.js';
 import {
+  ARRAY,
   DURATION_MS,
-  type JsonObject,
+  jsonReader,
   optional,
   present,
-  readArray,
   readObject,
   readStatusCodes,
-  reject,
   required,
   ServiceConfigError,
   UINT64,
@@ -68,12 +68,12 @@ export function parseServiceConfig(text: string): ParsedServiceConfig {
   }
 }
 
-function readConfig(fields: JsonObject): PublishedConfig {
+function readConfig(fields: Fields): PublishedConfig {
   const legacy = optional(ANY_TEXT, '', fields, 'loadBalancingPolicy')?.toLowerCase();
   const policies =
     fields['loadBalancingConfig'] ?? (legacy === undefined ? undefined : [{ [legacy]: {} }]);
   const health = optional(readObject, '', fields, 'healthCheckConfig');
-  const methodConfig = (optional(readArray, '', fields, 'methodConfig') ?? []).map((entry, at) =>
+  const methodConfig = (optional(ARRAY, '', fields, 'methodConfig') ?? []).map((entry, at) =>
     readMethodConfig(`methodConfig[${at}]`, entry),
   );
   rejectRepeatedNames(methodConfig);
@@ -88,11 +88,11 @@ function readConfig(fields: JsonObject): PublishedConfig {
 function readMethodConfig(path: string, value: unknown): MethodConfig {
   const fields = readObject(path, value);
   if (fields['retryPolicy'] !== undefined && fields['hedgingPolicy'] !== undefined) {
-    return reject(path, 'one with both', 'either retryPolicy or hedgingPolicy');
+    return jsonReader.reject(path, 'one with both', 'either retryPolicy or hedgingPolicy');
   }
   const timeoutMs = optional(DURATION_MS, path, fields, 'timeout');
   return {
-    name: (optional(readArray, path, fields, 'name') ?? []).map((name, at) =>
+    name: (optional(ARRAY, path, fields, 'name') ?? []).map((name, at) =>
       readName(`${path}.name[${at}]`, name),
     ),
     ...present({
@@ -111,7 +111,8 @@ function readName(path: string, value: unknown): MethodConfig['name'][number] {
   const fields = readObject(path, value);
   const service = optional(ANY_TEXT, path, fields, 'service') ?? '';
   const method = optional(ANY_TEXT, path, fields, 'method') ?? '';
-  if (service === '' && method !== '') return reject(`${path}.service`, service, 'a service name');
+  if (service === '' && method !== '')
+    return jsonReader.reject(`${path}.service`, service, 'a service name');
   return { ...(service === '' ? {} : { service }), ...(method === '' ? {} : { method }) };
 }
 
@@ -122,7 +123,11 @@ function rejectRepeatedNames(configs: readonly MethodConfig[]): void {
     name.forEach((one, at) => {
       const path = `/${one.service ?? ''}/${one.method ?? ''}`;
       if (seen.has(path)) {
-        reject(`methodConfig[${entry}].name[${at}]`, one, 'each service and method once');
+        jsonReader.reject(
+          `methodConfig[${entry}].name[${at}]`,
+          one,
+          'each service and method once',
+        );
       }
       seen.add(path);
     }),
@@ -139,24 +144,33 @@ function readRetry(path: string, value: unknown): NonNullable<MethodConfig['retr
     initialBackoff: seconds(initialMs),
     maxBackoff: seconds(maxBackoffMs),
     backoffMultiplier: required(POSITIVE, path, fields, 'backoffMultiplier'),
-    retryableStatusCodes: required(readStatusCodes, path, fields, 'retryableStatusCodes'),
+    retryableStatusCodes: required(readSomeStatusCodes, path, fields, 'retryableStatusCodes'),
   };
+}
+
+function readSomeStatusCodes(path: string, value: unknown): string[] {
+  const codes = readStatusCodes(path, value);
+  return codes.length > 0 ? codes : jsonReader.reject(path, value, 'at least one status code');
 }
 
 function readHedging(path: string, value: unknown): NonNullable<MethodConfig['hedgingPolicy']> {
   const fields = readObject(path, value);
   const delayMs = optional(DURATION_MS, path, fields, 'hedgingDelay') ?? 0;
   if (delayMs < 0) {
-    return reject(`${path}.hedgingDelay`, fields['hedgingDelay'], 'a duration of 0 or more');
+    return jsonReader.reject(
+      `${path}.hedgingDelay`,
+      fields['hedgingDelay'],
+      'a duration of 0 or more',
+    );
   }
   return {
     maxAttempts: readAttempts(path, fields),
     hedgingDelay: seconds(Math.min(delayMs, LONGEST_BACKOFF_MS)),
-    nonFatalStatusCodes: optional(readStatusCodes, path, fields, 'nonFatalStatusCodes', true) ?? [],
+    nonFatalStatusCodes: optional(readStatusCodes, path, fields, 'nonFatalStatusCodes') ?? [],
   };
 }
 
-function readAttempts(path: string, fields: JsonObject): number {
+function readAttempts(path: string, fields: Fields): number {
   return Math.min(required(ATTEMPTS, path, fields, 'maxAttempts'), MOST_ATTEMPTS);
 }
 

@@ -1,14 +1,7 @@
 /** gRPC's outlier detection (gRFC A50) as options of ours. */
 import type { OutlierOptions } from '../../balance/modifiers/outlier-detection.js';
-import { wholeNumber } from '../../core/values/value-rule.js';
-import {
-  DURATION_MS,
-  type JsonObject,
-  LARGEST_UINT32,
-  optional,
-  readObject,
-  reject,
-} from './json-reader.js';
+import { type Fields, wholeNumber } from '../../core/values/value-rule.js';
+import { DURATION_MS, jsonReader, LARGEST_UINT32, optional, readObject } from './json-reader.js';
 
 const UINT32 = wholeNumber(0, LARGEST_UINT32);
 const PERCENT = wholeNumber(0, 100);
@@ -42,7 +35,7 @@ const SUCCESS_RATE_MARGIN = 0.2;
  *
  * @returns `false`: no endpoint is ever ejected
  */
-export function readOutliers(path: string, fields: JsonObject): OutlierOptions | false {
+export function readOutliers(path: string, fields: Fields): OutlierOptions | false {
   const intervalMs = readTimeMs(path, fields, 'interval', 10_000);
   const baseEjectionMs = readTimeMs(path, fields, 'baseEjectionTime', 30_000);
   const maxEjectionMs = readTimeMs(path, fields, 'maxEjectionTime', 300_000);
@@ -85,19 +78,19 @@ function readFailurePercentage(path: string, value: unknown): Demand | 'off' {
   return isEnforced && threshold < 100 ? { margin: threshold / 100, volume } : 'off';
 }
 
-function readVolume(path: string, fields: JsonObject, unset: number): number {
+function readVolume(path: string, fields: Fields, unset: number): number {
   optional(UINT32, path, fields, 'minimumHosts');
   return optional(UINT32, path, fields, 'requestVolume') ?? unset;
 }
 
-function readPercent(path: string, fields: JsonObject, name: string, unset: number): number {
+function readPercent(path: string, fields: Fields, name: string, unset: number): number {
   return optional(PERCENT, path, fields, name) ?? unset;
 }
 
-function readTimeMs(path: string, fields: JsonObject, name: string, unsetMs: number): number {
+function readTimeMs(path: string, fields: Fields, name: string, unsetMs: number): number {
   const milliseconds = optional(DURATION_MS, path, fields, name) ?? unsetMs;
   if (milliseconds < 0) {
-    return reject(`${path}.${name}`, fields[name], 'a duration of 0 or more');
+    return jsonReader.reject(`${path}.${name}`, fields[name], 'a duration of 0 or more');
   }
   return clamp(milliseconds, SHORTEST_MS, LONGEST_MS);
 }

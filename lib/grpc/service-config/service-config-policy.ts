@@ -2,20 +2,21 @@
  * The `loadBalancingConfig` of a service config: gRPC's names for policies, and ours, as options of our balancer.
  * Source: grpc-proto `service_config.proto`; field names and defaults as grpc-go reads them.
  */
-import type { PolicyDefinition, PolicyOption } from '../../balance/policy-definition.js';
-import type { PolicyTable } from '../../balance/policy-table.js';
 import {
-  type JsonObject,
+  numberRule,
+  type PolicyDefinition,
+  type PolicyOption,
+} from '../../balance/policy-definition.js';
+import type { PolicyTable } from '../../balance/policy-table.js';
+import { ANY_TEXT, type Fields, wholeNumber } from '../../core/values/value-rule.js';
+import {
+  ARRAY,
+  jsonReader,
   LARGEST_UINT32,
   optional,
   present,
-  readArray,
   readEntries,
-  readInteger,
-  readNumber,
   readObject,
-  readText,
-  reject,
   required,
 } from './json-reader.js';
 import { isTextMetadataKey, TEXT_METADATA_KEY } from '../metadata-key.js';
@@ -36,9 +37,12 @@ const DEEPEST = 8;
 const LARGEST_SUBSET = 100_000;
 
 /** gRFC A42. */
-const LARGEST_RING = 8_388_608;
+const RING_SIZE = wholeNumber(0, 8_388_608);
 const DEFAULT_SMALLEST_RING = 1_024;
 const DEFAULT_LARGEST_RING = 4_096;
+
+const CHOICES = wholeNumber(2, LARGEST_UINT32);
+const SUBSET_SIZE = wholeNumber(1, LARGEST_UINT32);
 
 /**
  * Reads the first entry whose name is known, as gRPC demands. A known name with wrong fields is an error; the entries after it are
@@ -52,13 +56,15 @@ export function readServicePolicy(
   policies: PolicyTable = POLICIES,
   depth = 0,
 ): ServicePolicy {
-  if (depth > DEEPEST) return reject(path, '...', `policies nested ${DEEPEST} deep at most`);
-  const entries = readArray(path, value).map((entry, at) => readEntries(`${path}[${at}]`, entry));
+  if (depth > DEEPEST)
+    return jsonReader.reject(path, '...', `policies nested ${DEEPEST} deep at most`);
+  const list = jsonReader.required(path, value, ARRAY);
+  const entries = list.map((entry, at) => readEntries(`${path}[${at}]`, entry));
   const names: string[] = [];
   for (const [at, [entry, ...others]] of entries.entries()) {
     const place = `${path}[${at}]`;
     if (entry === undefined || others.length > 0)
-      return reject(place, readArray(path, value)[at], 'an object with exactly one policy');
+      return jsonReader.reject(place, list[at], 'an object with exactly one policy');
     const [name, fields] = entry;
     const read = readerOf(name, policies);
     if (read !== undefined) {
@@ -71,7 +77,7 @@ export function readServicePolicy(
     }
     names.push(name);
   }
-  return reject(
+  return jsonReader.reject(
     path,
     names.join(', '),
     `at least one of ${[...Object.keys(GRPC), ...policies.names].join(', ')}`,
@@ -80,7 +86,7 @@ export function readServicePolicy(
 
 type PolicyReader = (
   path: string,
-  fields: JsonObject,
+  fields: Fields,
   policies: PolicyTable,
   depth: number,
 ) => ServicePolicy;
@@ -97,12 +103,12 @@ function readerOf(name: string, policies: PolicyTable): PolicyReader | undefined
 const GRPC: Readonly<Record<string, PolicyReader>> = {
   least_request_experimental: (path, fields) => {
     // Our policy always draws two endpoints: gRPC's option is checked and not used.
-    optional(readInteger, path, fields, 'choiceCount', 2, LARGEST_UINT32);
+    optional(CHOICES, path, fields, 'choiceCount');
     return plain({ policy: 'least_request' });
   },
   ring_hash_experimental: (path, fields) => {
     checkRing(path, fields);
-    const header = optional(readText, path, fields, 'requestHashHeader')?.toLowerCase() ?? '';
+    const header = optional(ANY_TEXT, path, fields, 'requestHashHeader')?.toLowerCase() ?? '';
     return plain({
       policy: 'consistent_hash',
       // gRFC A42 has no bound on the load.
@@ -111,7 +117,7 @@ const GRPC: Readonly<Record<string, PolicyReader>> = {
     });
   },
   random_subsetting_experimental: (path, fields, policies, depth) => {
-    const size = required(readInteger, path, fields, 'subsetSize', 1, LARGEST_UINT32);
+    const size = required(SUBSET_SIZE, path, fields, 'subsetSize');
     const child = readServicePolicy(
       `${path}.childPolicy`,
       fields['childPolicy'],
@@ -133,26 +139,26 @@ const GRPC: Readonly<Record<string, PolicyReader>> = {
 };
 
 /** Our ring has a size of its own: gRPC's sizes are checked by gRPC's bounds and not used. */
-function checkRing(path: string, fields: JsonObject): void {
+function checkRing(path: string, fields: Fields): void {
   const [smallest, largest] = [
-    optional(readInteger, path, fields, 'minRingSize', 0, LARGEST_RING) || DEFAULT_SMALLEST_RING,
-    optional(readInteger, path, fields, 'maxRingSize', 0, LARGEST_RING) || DEFAULT_LARGEST_RING,
+    optional(RING_SIZE, path, fields, 'minRingSize') || DEFAULT_SMALLEST_RING,
+    optional(RING_SIZE, path, fields, 'maxRingSize') || DEFAULT_LARGEST_RING,
   ];
   if (smallest > largest) {
-    reject(`${path}.minRingSize`, smallest, `at most maxRingSize (${largest})`);
+    jsonReader.reject(`${path}.minRingSize`, smallest, `at most maxRingSize (${largest})`);
   }
 }
 
 function readMetadataKey(path: string, value: unknown): string {
-  const key = readText(path, value);
-  return isTextMetadataKey(key) ? key : reject(path, key, TEXT_METADATA_KEY);
+  const key = jsonReader.required(path, value, ANY_TEXT);
+  return isTextMetadataKey(key) ? key : jsonReader.reject(path, key, TEXT_METADATA_KEY);
 }
 
 /** A policy's own options. Other fields are ignored, as gRPC does. */
 function readOptions(
   path: string,
   definition: PolicyDefinition,
-  fields: JsonObject,
+  fields: Fields,
 ): LoadBalancingOptions {
   const read = Object.entries(definition.options).map(
     ([name, option]) => [name, readOption(path, fields, name, option)] as const,
@@ -162,14 +168,13 @@ function readOptions(
 
 function readOption(
   path: string,
-  fields: JsonObject,
+  fields: Fields,
   name: string,
   option: PolicyOption,
 ): string | number | undefined {
   if (option.kind === 'hashKey') return required(readMetadataKey, path, fields, name);
-  const { kind, minimum, maximum, publishedMaximum = maximum } = option;
-  const read = kind === 'integer' ? readInteger : readNumber;
-  return optional(read, path, fields, name, minimum, publishedMaximum);
+  const { maximum, publishedMaximum = maximum } = option;
+  return optional(numberRule({ ...option, maximum: publishedMaximum }), path, fields, name);
 }
 
 function plain(options: LoadBalancingOptions): ServicePolicy {

@@ -1,5 +1,9 @@
 /** Checks the `loadBalancing` option of a client. */
-import type { PolicyDefinition, PolicyOption } from '../../balance/policy-definition.js';
+import {
+  numberRule,
+  type PolicyDefinition,
+  type PolicyOption,
+} from '../../balance/policy-definition.js';
 import { neededOptions, type PolicyTable } from '../../balance/policy-table.js';
 import { isTextMetadataKey, TEXT_METADATA_KEY } from '../../grpc/metadata-key.js';
 import {
@@ -8,14 +12,66 @@ import {
   POLICIES,
 } from '../../grpc/balancer/policies.js';
 import {
-  optionalInteger,
-  optionalNumber,
-  optionalString,
-  rejectOption,
-  requireName,
-  requireObject,
-  requireString,
-} from './option-reader.js';
+  inWords,
+  nameAmong,
+  numberWithin,
+  ruleOf,
+  TEXT,
+  type ValueRule,
+  wholeNumber,
+} from '../../core/values/value-rule.js';
+import { optionReader } from './option-reader.js';
+
+const HASH_KEY: ValueRule<string> = {
+  read: (value) => (typeof value === 'string' && isTextMetadataKey(value) ? value : undefined),
+  allowed: () => `${TEXT_METADATA_KEY}, or a function of the request`,
+};
+
+const LOCALITY_RULES = {
+  zone: TEXT,
+  overprovisioning: numberWithin(1, 100),
+  trafficShare: numberWithin(0.000_001, 1),
+};
+const SLOW_START_RULES = {
+  windowMs: numberWithin(1, 3_600_000),
+  aggression: numberWithin(0.01, 100),
+  minWeight: numberWithin(0.000_001, 1),
+};
+const DETECTION_MS = numberWithin(10, 86_400_000);
+const DETECTION_COUNT = wholeNumber(1, 1_000_000);
+const OUTLIER_RULES = {
+  consecutiveFailures: DETECTION_COUNT,
+  failureMargin: numberWithin(0.000_001, 1),
+  minRequests: DETECTION_COUNT,
+  windowMs: DETECTION_MS,
+  intervalMs: DETECTION_MS,
+  baseEjectionMs: DETECTION_MS,
+  maxEjectionMs: DETECTION_MS,
+  maxEjectedShare: numberWithin(0, 1),
+};
+const HEALTH_CHECK = inWords('true, false, or the name of a service', TEXT);
+
+const MATCH_RULES = {
+  version: TEXT,
+  zone: TEXT,
+  metadata: ruleOf(
+    'an object of strings, numbers and booleans',
+    (value): value is Readonly<Record<string, string | number | boolean>> =>
+      typeof value === 'object' &&
+      value !== null &&
+      !Array.isArray(value) &&
+      Object.values(value).every((one) => ['string', 'number', 'boolean'].includes(typeof one)),
+  ),
+};
+const SHARE = numberWithin(0, 1);
+const HEADER_RULES = {
+  name: ruleOf(
+    TEXT_METADATA_KEY,
+    // gRPC compares keys in lower case.
+    (value): value is string => typeof value === 'string' && isTextMetadataKey(value.toLowerCase()),
+  ),
+  value: TEXT,
+};
 
 /** What modifies a policy; each goes with every policy. */
 const MODIFIERS = ['locality', 'slowStart', 'outlierDetection', 'routing', 'healthCheck'] as const;
@@ -36,15 +92,15 @@ export function validateLoadBalancing(
     const needed = neededOptions(requirePolicy(option, value, policies));
     if (needed.length > 0) {
       const fields = ['policy', ...needed].join(' and ');
-      rejectOption(option, value, `an object with ${fields}, which this policy needs`);
+      optionReader.reject(option, value, `an object with ${fields}, which this policy needs`);
     }
     return { policy: value };
   }
   if (typeof value !== 'object' || value === null) {
-    return rejectOption(option, value, `${policies.names.join(', ')}, or an object`);
+    return optionReader.reject(option, value, `${policies.names.join(', ')}, or an object`);
   }
   const fields = ['policy', ...policies.optionNames, ...MODIFIERS];
-  const given: Given = requireObject(option, value, fields);
+  const given: Given = optionReader.fields(option, value, fields);
   const { policy = DEFAULT_LOAD_BALANCING } = given;
   const definition = requirePolicy(`${option}.policy`, policy, policies);
   checkOwners(option, given, definition, policies);
@@ -56,7 +112,7 @@ export function validateLoadBalancing(
 }
 
 function requirePolicy(option: string, value: unknown, policies: PolicyTable): PolicyDefinition {
-  return policies.find(requireName(option, value, policies.names))!;
+  return policies.find(optionReader.required(option, value, nameAmong(policies.names)))!;
 }
 
 /** An option of another policy is refused: it would be ignored. */
@@ -69,7 +125,7 @@ function checkOwners(
   for (const name of policies.optionNames) {
     const owners = policies.ownersOf(name);
     if (given[name] === undefined || owners.includes(policy)) continue;
-    rejectOption(
+    optionReader.reject(
       `${option}.${name}`,
       `set with policy ${policy}`,
       `policy ${owners.join(' or ')} only`,
@@ -78,90 +134,41 @@ function checkOwners(
 }
 
 function checkPolicyOption(option: string, value: unknown, rule: PolicyOption): void {
-  if (rule.kind === 'integer') optionalInteger(option, value, rule.minimum, rule.maximum);
-  if (rule.kind === 'number') optionalNumber(option, value, rule.minimum, rule.maximum);
-  if (rule.kind !== 'hashKey' || typeof value === 'function') return;
-  const allowed = `${TEXT_METADATA_KEY}, or a function of the request`;
-  const key = requireString(option, value, allowed);
-  if (!isTextMetadataKey(key)) rejectOption(option, key, allowed);
+  if (rule.kind !== 'hashKey') optionReader.optional(option, value, numberRule(rule));
+  else if (typeof value !== 'function') optionReader.required(option, value, HASH_KEY);
 }
 
 function checkModifiers(option: string, given: Given): void {
   const { locality, slowStart, outlierDetection, routing, healthCheck } = given;
   if (locality !== undefined) {
     const name = `${option}.locality`;
-    const fields = requireObject(name, locality, ['zone', 'overprovisioning', 'trafficShare']);
-    requireString(`${name}.zone`, fields.zone);
-    optionalNumber(`${name}.overprovisioning`, fields.overprovisioning, 1, 100);
-    optionalNumber(`${name}.trafficShare`, fields.trafficShare, 0.000_001, 1);
+    const { zone } = optionReader.record(name, locality, LOCALITY_RULES);
+    optionReader.required(`${name}.zone`, zone, TEXT);
   }
   if (slowStart !== undefined) {
     const name = `${option}.slowStart`;
-    const fields = requireObject(name, slowStart, ['windowMs', 'aggression', 'minWeight']);
-    if (fields.windowMs === undefined)
-      rejectOption(`${name}.windowMs`, undefined, 'a number above 0');
-    optionalNumber(`${name}.windowMs`, fields.windowMs, 1, 3_600_000);
-    optionalNumber(`${name}.aggression`, fields.aggression, 0.01, 100);
-    optionalNumber(`${name}.minWeight`, fields.minWeight, 0.000_001, 1);
+    const { windowMs } = optionReader.record(name, slowStart, SLOW_START_RULES);
+    if (windowMs === undefined)
+      optionReader.reject(`${name}.windowMs`, windowMs, 'a number above 0');
   }
   if (outlierDetection !== undefined && typeof outlierDetection !== 'boolean') {
-    checkOutliers(`${option}.outlierDetection`, outlierDetection);
+    optionReader.record(`${option}.outlierDetection`, outlierDetection, OUTLIER_RULES);
   }
   if (routing !== undefined) checkRouting(`${option}.routing`, routing);
   if (healthCheck !== undefined && typeof healthCheck !== 'boolean') {
-    requireString(`${option}.healthCheck`, healthCheck, 'true, false, or the name of a service');
+    optionReader.required(`${option}.healthCheck`, healthCheck, HEALTH_CHECK);
   }
-}
-
-function checkOutliers(option: string, value: unknown): void {
-  const fields = requireObject(option, value, [
-    'consecutiveFailures',
-    'failureMargin',
-    'minRequests',
-    'windowMs',
-    'intervalMs',
-    'baseEjectionMs',
-    'maxEjectionMs',
-    'maxEjectedShare',
-  ]);
-  optionalInteger(`${option}.consecutiveFailures`, fields.consecutiveFailures, 1, 1_000_000);
-  optionalNumber(`${option}.failureMargin`, fields.failureMargin, 0.000_001, 1);
-  optionalInteger(`${option}.minRequests`, fields.minRequests, 1, 1_000_000);
-  for (const field of ['windowMs', 'intervalMs', 'baseEjectionMs', 'maxEjectionMs'] as const) {
-    optionalNumber(`${option}.${field}`, fields[field], 10, 86_400_000);
-  }
-  optionalNumber(`${option}.maxEjectedShare`, fields.maxEjectedShare, 0, 1);
 }
 
 function checkRouting(option: string, value: unknown): void {
-  const { match, canary } = requireObject(option, value, ['match', 'canary']);
-  if (match !== undefined) checkMatch(`${option}.match`, match);
+  const { match, canary } = optionReader.fields(option, value, ['match', 'canary']);
+  if (match !== undefined) optionReader.record(`${option}.match`, match, MATCH_RULES);
   if (canary === undefined) return;
   const name = `${option}.canary`;
-  const fields = requireObject(name, canary, ['match', 'share', 'header']);
-  checkMatch(`${name}.match`, fields.match);
-  optionalNumber(`${name}.share`, fields.share, 0, 1);
+  const fields = optionReader.fields(name, canary, ['match', 'share', 'header']);
+  optionReader.record(`${name}.match`, fields.match, MATCH_RULES);
+  optionReader.optional(`${name}.share`, fields.share, SHARE);
   if (fields.header === undefined) return;
-  const header = requireObject(`${name}.header`, fields.header, ['name', 'value']);
-  const key = requireString(`${name}.header.name`, header.name, TEXT_METADATA_KEY);
-  // gRPC compares keys in lower case.
-  const isKey = isTextMetadataKey(key.toLowerCase());
-  if (!isKey) rejectOption(`${name}.header.name`, key, TEXT_METADATA_KEY);
-  optionalString(`${name}.header.value`, header.value);
-}
-
-function checkMatch(option: string, value: unknown): void {
-  const fields = requireObject(option, value, ['version', 'zone', 'metadata']);
-  optionalString(`${option}.version`, fields.version);
-  optionalString(`${option}.zone`, fields.zone);
-  if (fields.metadata === undefined) return;
-  const { metadata } = fields;
-  const allowed = 'an object of strings, numbers and booleans';
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
-    rejectOption(`${option}.metadata`, metadata, allowed);
-  }
-  const odd = Object.values(metadata as object).some(
-    (wanted) => !['string', 'number', 'boolean'].includes(typeof wanted),
-  );
-  if (odd) rejectOption(`${option}.metadata`, metadata, allowed);
+  const header = optionReader.record(`${name}.header`, fields.header, HEADER_RULES);
+  optionReader.required(`${name}.header.name`, header.name, HEADER_RULES.name);
 }
