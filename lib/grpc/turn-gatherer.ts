@@ -1,6 +1,6 @@
-/** Gathers what happens within one turn of the event loop, so that a hundred changes cost as much as one or two. */
+/** Coalesces the requests of one turn of the event loop, so that a hundred changes cost as much as one or two. */
 
-/** Runs a task at the end of the turn in which it was asked for, and the first urgent time of a turn at once. */
+/** Runs a task at the end of the turn in which it was requested; an urgent request that is the first of its turn runs it at once. */
 export class TurnGatherer {
   private isGathering = false;
   private isDue = false;
@@ -8,7 +8,7 @@ export class TurnGatherer {
 
   constructor(private readonly task: () => void) {}
 
-  /** @param isUrgent somebody may be waiting for it: the first of a turn does not wait for others */
+  /** @param isUrgent a call may wait for it: the first request of a turn does not wait for others */
   request(isUrgent = false): void {
     const isFirst = !this.isGathering;
     if (isFirst) {
@@ -22,13 +22,13 @@ export class TurnGatherer {
     if (isFirst && isUrgent) this.run();
   }
 
-  /** Runs it now; whatever was asked for so far is done with that. */
+  /** Runs the task now, which answers every request so far. */
   run(): void {
     this.isDue = false;
     if (!this.stopped) this.task();
   }
 
-  /** Nothing is run any more. */
+  /** Never runs the task again. */
   stop(): void {
     this.stopped = true;
   }

@@ -1,22 +1,16 @@
 /** The balancer's configuration inside a gRPC service config, and the one name it is registered under. */
-import type { PipelineOptions } from '../../balance/candidate-pipeline.js';
 import type { OutlierOptions } from '../../balance/modifiers/outlier-detection.js';
-import type { Policy } from '../../balance/policy.js';
-import type { SubsetOptions } from '../../balance/modifiers/subset.js';
 import type { TypedLoadBalancingConfig } from '../grpc-js/grpc-experimental.js';
-import type { RampOptions } from '../connection/connection-ramp.js';
+import type { ListSettings } from '../list-facts.js';
+import type { RampOptions } from '../connection/ramp-plan.js';
 
 /** The name under which grpc-js knows the balancer. */
 export const BALANCER_NAME = 'nestjs_grpc_discovery';
 
 /** How a channel balances: a policy, and what modifies it. */
-export interface BalancerSettings {
-  readonly policy: Policy;
-  readonly pipeline: PipelineOptions;
+export interface BalancerSettings extends ListSettings {
   /** `undefined`: nothing is ejected. */
   readonly outliers: OutlierOptions | undefined;
-  /** `undefined`: all endpoints. */
-  readonly subset: SubsetOptions | undefined;
   /** The service to ask `grpc.health.v1` about; empty: the server as a whole; `undefined`: do not ask. */
   readonly healthService: string | undefined;
   readonly ramp: RampOptions;

@@ -1,6 +1,6 @@
 /**
- * Tells a directory which of its endpoints a channel is connected to. Stands between a balancer and its channel, and sees every
- * subchannel that is made; the balancer knows nothing of it.
+ * Reports to a directory which of its endpoints a channel is connected to. It stands between a balancer and its channel and sees every
+ * subchannel that is made; the balancer does not know of it.
  */
 import { type ChannelOptions, connectivityState } from '@grpc/grpc-js';
 import { formatAddress } from '../../core/address.js';
@@ -42,7 +42,7 @@ export class ConnectionReporting {
     };
   }
 
-  /** Reports to whom the resolver named, which is another one after the channel was idle. */
+  /** Reports to the directory that the resolver passed, which is another one after the channel was idle. */
   follow(options: ChannelOptions): void {
     const reports = options[OPTION] as ConnectionReports | undefined;
     if (reports === this.reports) return;

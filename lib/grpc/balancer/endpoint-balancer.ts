@@ -1,55 +1,56 @@
 /**
- * The balancer under every policy. It owns the connections, keeps them and their statistics by identity while lists come
- * and go, and publishes a fresh picker when something that matters has changed. Every update costs O(N).
+ * The balancer under every policy. It owns the connections, keeps them and their statistics by identity while lists come and go, and
+ * publishes a new picker when something that matters has changed. Every update costs O(N).
  */
 import type { ChannelOptions } from '@grpc/grpc-js';
-import type { EndpointFacts } from '../../balance/candidate.js';
 import { EndpointLoad } from '../../balance/load/endpoint-load.js';
+import { aggregateState } from './aggregate-state.js';
 import { BALANCER_NAME, BalancerConfig, type BalancerSettings } from './balancer-config.js';
-import {
-  type BalancerPorts,
-  createConnectionContext,
-  type LiveSettings,
-} from '../connection/connection-context.js';
-import { ChannelState, type ListFacts } from './channel-state.js';
-import type { ConnectionPlan } from '../connection/connection-plan.js';
+import type { BalancerPorts, ConnectionSettings } from '../connection/connection-settings.js';
+import type { ConnectPlan } from '../connection/connect-plan.js';
 import { ConnectionTable } from '../connection/connection-table.js';
 import type { ConnectionState, EndpointConnection } from '../connection/endpoint-connection.js';
-import type { PickerHost } from './endpoint-picker.js';
-import { eligibleEndpoints } from './eligible-endpoints.js';
-import { FirstConnections } from '../connection/first-connections.js';
-import { FleetPicker } from './fleet-picker.js';
+import { PickFirstPlan } from '../connection/pick-first-plan.js';
+import { RampPlan } from '../connection/ramp-plan.js';
+import { subchannelDialer } from '../connection/subchannel-transport.js';
+import { type CallObserver, EndpointPicker, policyFailure } from './endpoint-picker.js';
 import {
   type ChannelControlHelper,
   type GrpcEndpoint,
   type LoadBalancer,
   type StatusOr,
-  subchannelOptions,
   type TypedLoadBalancingConfig,
 } from '../grpc-js/grpc-experimental.js';
+import {
+  eligibleEndpoints,
+  isUsableList,
+  type ListFacts,
+  nextListFacts,
+  NO_LIST,
+} from '../list-facts.js';
 import { OutlierWatch } from './outlier-watch.js';
-import { isPartialList, mayBeginOnPart } from './partial-list.js';
-import { RampedConnections } from '../connection/ramped-connections.js';
+import { PickerSource } from './picker-source.js';
+import { type PublishedState, StatePublisher } from './state-publisher.js';
 import { discoveredFacts } from '../resolved-endpoint.js';
 import { TurnGatherer } from '../turn-gatherer.js';
 
 /** One channel's balancer. */
-export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
-  measures = false;
-  note = '';
-  hasList = false;
-  private readonly pickers: FleetPicker;
-  private readonly state: ChannelState;
+export class EndpointBalancer implements LoadBalancer {
+  private readonly channel: StatePublisher;
+  private readonly pickers: PickerSource;
   private readonly publishing = new TurnGatherer(() => this.publish());
   private readonly isEjected = (connection: EndpointConnection) =>
     this.outliers?.isEjected(connection.load.tally) === true;
-  /** What the connections see of the settings; they outlive each of them. */
-  private live: LiveSettings | undefined;
-  private table: ConnectionTable | undefined;
+  private readonly calls: CallObserver = {
+    onPick: () => this.plan?.onCall(),
+    onFailure: ({ tally }) => this.outliers?.onFailure(tally),
+  };
+  private list: ListFacts = NO_LIST;
   private settings: BalancerSettings | undefined;
-  private plan: ConnectionPlan | undefined;
+  private table: ConnectionTable | undefined;
+  private plan: ConnectPlan | undefined;
   private outliers: OutlierWatch | undefined;
-  /** An update is being worked in: what changes meanwhile is published at its end. */
+  /** An update is under way: what changes meanwhile is published at its end. */
   private updating = false;
   private closed = false;
 
@@ -57,8 +58,8 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
     private readonly helper: ChannelControlHelper,
     private readonly ports: BalancerPorts,
   ) {
-    this.pickers = new FleetPicker(ports, () => this.publish());
-    this.state = new ChannelState(helper, this.pickers, this, this.isEjected);
+    this.channel = new StatePublisher(helper, this);
+    this.pickers = new PickerSource(ports, this.isEjected, () => this.publish());
   }
 
   updateAddressList(
@@ -69,19 +70,20 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
   ): boolean {
     if (this.closed || !(config instanceof BalancerConfig)) return false;
     const { settings } = config;
-    const isPart = isPartialList(options);
-    // Calls wait for the whole of it.
-    if (isPart && !mayBeginOnPart(settings)) return true;
-    this.note = note;
+    const listed = list.ok ? discoveredFacts(list.value) : undefined;
+    const facts = nextListFacts(this.list, listed, options, note);
+    // Calls wait for the whole list.
+    if (!isUsableList(facts, settings)) return true;
+    this.list = facts;
     this.updating = true;
-    const table = this.prepare(settings, options);
-    const joined = list.ok ? this.replace(table, discoveredFacts(list.value), settings) : [];
-    this.follow(table, settings, joined, isPart);
+    const table = this.configure(settings, options);
+    const joined = listed === undefined ? [] : table.replace(eligibleEndpoints(listed, settings));
+    this.follow(table, settings, joined);
     this.outliers?.judge();
     this.updating = false;
     // A list that is in use stays in use; without one, calls are to fail with what the resolver says.
     if (!list.ok && table.size === 0) {
-      this.state.fail(list.error.details);
+      this.announce({ calls: 'fail', details: list.error.details });
       return true;
     }
     this.plan?.run();
@@ -94,9 +96,7 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
   }
 
   resetBackoff(): void {
-    for (const { subchannel } of this.table?.values() ?? []) {
-      subchannel?.getRealSubchannel().resetBackoff();
-    }
+    for (const connection of this.table?.values() ?? []) connection.resetBackoff();
   }
 
   destroy(): void {
@@ -112,37 +112,25 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
     return BALANCER_NAME;
   }
 
-  now(): number {
-    return this.ports.clock.now();
-  }
-
-  onPick(): void {
-    this.plan?.onCall();
-  }
-
-  onFailure({ tally }: EndpointLoad): void {
-    this.outliers?.onFailure(tally);
-  }
-
-  /** Makes what is needed for these settings, or changes what there is. */
-  private prepare(settings: BalancerSettings, options: ChannelOptions): ConnectionTable {
+  /** Makes the table of connections for these settings, or hands them to the one there is. */
+  private configure(settings: BalancerSettings, options: ChannelOptions): ConnectionTable {
     if (this.table !== undefined && this.settings === settings) return this.table;
-    const { healthService, connectTimeoutMs, policy } = settings;
-    const isOtherHealth = this.live !== undefined && this.live.healthService !== healthService;
     this.settings = settings;
-    this.measures = policy.usesLoad || settings.outliers !== undefined;
-    this.live = Object.assign(this.live ?? {}, { healthService, connectTimeoutMs });
     this.watchOutliers(settings);
-    this.table ??= new ConnectionTable(
-      createConnectionContext(this.helper, subchannelOptions(options), this.ports, this.live, {
-        onChange: (connection, from) => this.onConnectionChange(connection, from),
-      }),
-      () => this.createLoad(),
-    );
-    for (const connection of this.table.values()) {
-      if (isOtherHealth) connection.recheck();
-      if (policy.latency !== undefined) connection.configureLoad(policy.latency);
+    const ofConnections = connectionSettings(settings);
+    if (this.table !== undefined) {
+      this.table.configure(ofConnections);
+      return this.table;
     }
+    const { clock, random } = this.ports;
+    const { fleet } = this.pickers;
+    this.table = new ConnectionTable(ofConnections, {
+      clock,
+      random,
+      dial: subchannelDialer(this.helper, options),
+      createLoad: (latency) => new EndpointLoad(fleet, latency),
+      onChange: (connection, from) => this.onConnectionChange(connection, from),
+    });
     return this.table;
   }
 
@@ -169,67 +157,71 @@ export class EndpointBalancer implements LoadBalancer, PickerHost, ListFacts {
     );
   }
 
-  /** Takes in a list; returns the connections that are new in it. */
-  private replace(
-    table: ConnectionTable,
-    listed: readonly EndpointFacts[],
-    settings: BalancerSettings,
-  ): readonly EndpointConnection[] {
-    this.hasList = listed.length > 0;
-    return table.replace(eligibleEndpoints(listed, settings));
-  }
-
-  /** Has the plan follow the list. A policy that goes about its connections in another way begins with those there are. */
+  /** Has the plan follow the list. A policy with another plan than the one before begins with the connections there are. */
   private follow(
     table: ConnectionTable,
-    { policy, ramp }: BalancerSettings,
+    { policy, pipeline, ramp }: BalancerSettings,
     joined: readonly EndpointConnection[],
-    isPart: boolean,
   ): void {
-    const Plan = policy.connects === 'first' ? FirstConnections : RampedConnections;
-    if (this.plan instanceof Plan) {
-      this.plan.take(joined, isPart);
+    const preferences = { zone: pipeline.locality?.zone, canary: pipeline.routing?.canary };
+    const isFirst = policy.connects === 'first';
+    if (this.plan instanceof (isFirst ? PickFirstPlan : RampPlan)) {
+      this.plan.follow(joined, this.list, preferences);
       return;
     }
     this.plan?.stop();
-    const pipeline = () => this.settings?.pipeline;
-    const zoneOf = () => pipeline()?.locality?.zone;
-    this.plan =
-      Plan === FirstConnections
-        ? new FirstConnections(
-            table,
-            this.ports,
-            this.isEjected,
-            () => pipeline()?.routing?.canary,
-            zoneOf,
-          )
-        : new RampedConnections(table, this.ports, ramp, zoneOf);
-    this.plan.take([...table.values()], isPart);
-  }
-
-  private createLoad(): EndpointLoad {
-    return new EndpointLoad(this.pickers.fleet, this.settings?.policy.latency);
+    this.plan = isFirst
+      ? new PickFirstPlan(table, this.ports.random, this.isEjected)
+      : new RampPlan(table, this.ports, ramp);
+    this.plan.follow([...table.values()], this.list, preferences);
   }
 
   private onConnectionChange(connection: EndpointConnection, from: ConnectionState): void {
-    if (this.closed || this.table?.moved(connection, from) !== true) return;
-    const { state, lastError } = connection;
-    if (state === 'failed' && lastError !== undefined) this.state.lastError = lastError;
+    if (this.closed || this.table?.recordTransition(connection, from) !== true) return;
     if (connection.state === 'idle') this.helper.requestReresolution();
     this.plan?.onChange(connection);
     this.schedulePublish(connection.state === 'ready');
   }
 
   /**
-   * Coalesces changes, so that a hundred of them make one picker; meanwhile the old picker passes over lost connections. A connection
-   * that becomes ready is published at once: calls may wait for it.
+   * Coalesces the state changes of one event-loop turn into one picker. Until then the current picker skips lost connections. The first
+   * connection to become ready is published at once: calls may wait for it.
    */
   private schedulePublish(isUrgent = false): void {
     if (!this.updating) this.publishing.request(isUrgent);
   }
 
   private publish(): void {
-    const { settings, table } = this;
-    if (settings !== undefined && table !== undefined) this.state.publish(settings, table, this);
+    const { settings, table, list } = this;
+    if (settings === undefined || table === undefined) return;
+    const { count, lastError } = table;
+    const state = aggregateState({ count, lastError, list, eager: settings.ramp.eager });
+    this.announce(state.calls === 'pick' ? this.pickable(settings, table) : state);
   }
+
+  /** The state of a channel with a connection that is ready. */
+  private pickable(settings: BalancerSettings, table: ConnectionTable): PublishedState {
+    try {
+      const chosen = this.pickers.next(settings, table.values());
+      if (chosen === undefined) {
+        const details = `[NO_ENDPOINTS] no reachable endpoint matches the client's routing (${this.list.note})`;
+        return { calls: 'fail', details };
+      }
+      const measures = settings.policy.usesLoad || settings.outliers !== undefined;
+      const picker = new EndpointPicker(chosen, this.ports.clock, this.calls, measures);
+      return { calls: 'pick', picker };
+    } catch (error) {
+      return { calls: 'fail', details: policyFailure(error) };
+    }
+  }
+
+  private announce(state: PublishedState): void {
+    if (state.calls !== 'pick') this.pickers.forget();
+    this.channel.publish(state);
+  }
+}
+
+function connectionSettings(settings: BalancerSettings): ConnectionSettings {
+  const { connectTimeoutMs, healthService, policy } = settings;
+  return { connectTimeoutMs, healthService, latency: policy.latency };
 }

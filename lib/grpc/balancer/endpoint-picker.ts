@@ -3,7 +3,7 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { callOutcome, refusalMs } from '../../balance/load/call-outcome.js';
 import type { EndpointLoad } from '../../balance/load/endpoint-load.js';
 import type { Picker, PickRequest } from '../../balance/picker.js';
-import type { Random } from '../../core/clock.js';
+import type { Clock, Random } from '../../core/clock.js';
 import type { EndpointConnection } from '../connection/endpoint-connection.js';
 import { HASH_KEY_HEADER } from '../interceptors/hash-key.js';
 import {
@@ -15,24 +15,21 @@ import {
 } from '../grpc-js/grpc-experimental.js';
 import { WHOLE_ANSWER, type WholeAnswerMark, withWholeAnswer } from '../grpc-js/whole-answer.js';
 
-/** What a picker tells its balancer, and what it asks it for. */
-export interface PickerHost {
-  now(): number;
-  /** A call was sent on its way. */
-  onPick(): void;
+/** What a picker reports to its balancer. */
+export interface CallObserver {
+  /** A call was sent to a connection. */
+  readonly onPick: () => void;
   /** A measured call failed. */
-  onFailure(load: EndpointLoad): void;
-  /** Whether calls are to be measured; where nothing depends on it they are only counted. */
-  readonly measures: boolean;
+  readonly onFailure: (load: EndpointLoad) => void;
 }
 
 /** Under this key a config selector marks calls whose duration says nothing about the server. */
 export const STREAM_MARK = 'nestjs_grpc_discovery_stream';
 
-/** How often a call is given another chance to land elsewhere: chance may choose the same endpoint many times. */
+/** How often a further attempt asks the policy again: a policy that draws may choose the same endpoint many times. */
 const REPICKS = 16;
 
-/** Where a call's earlier attempts went, and its lot. gRPC hands every pick of one call the same object, and no other call. */
+/** Where a call's earlier attempts went, and its lot. gRPC hands the same object to every pick of one call, and to no other call. */
 const TRIED = Symbol('nestjs_grpc_discovery_tried');
 const LOT = Symbol('nestjs_grpc_discovery_lot');
 type PickHistory = { [TRIED]?: EndpointConnection | EndpointConnection[]; [LOT]?: number };
@@ -50,13 +47,16 @@ const QUEUED = {
 export class EndpointPicker implements GrpcPicker {
   private readonly request = new MetadataRequest();
 
+  /** @param measures whether calls are to be measured; where nothing depends on it they are only counted */
   constructor(
     private readonly picker: Picker<EndpointConnection>,
-    private readonly host: PickerHost,
+    private readonly clock: Pick<Clock, 'now'>,
+    private readonly observer: CallObserver,
+    private readonly measures: boolean,
   ) {}
 
   pick({ metadata, extraPickInfo }: GrpcPickArgs): GrpcPickResult {
-    const { host } = this;
+    const { clock, observer } = this;
     const call = extraPickInfo as PickHistory;
     this.request.begin(metadata, call);
     let connection: EndpointConnection;
@@ -65,37 +65,37 @@ export class EndpointPicker implements GrpcPicker {
     } catch (error) {
       return dropped(error);
     }
-    host.onPick();
-    // Lost in this turn of the event loop, as all others this picker came across: the next picker is on its way.
+    observer.onPick();
+    // Lost in this turn of the event loop, as all others that the policy chose: the next picker follows at the end of the turn.
     if (connection.state !== 'ready') return QUEUED;
     // Bound here: by the time the call ends, the endpoint may be another process with statistics of its own.
     const { load } = connection;
     const subchannel = subchannelFor(extraPickInfo, connection);
-    if (!host.measures) return completed(subchannel, load.enter, load.leave);
+    if (!this.measures) return completed(subchannel, load.enter, load.leave);
     const isTimed = extraPickInfo[STREAM_MARK] === undefined;
     let startedMs = 0;
     return completed(
       subchannel,
       () => {
-        startedMs = host.now();
+        startedMs = clock.now();
         load.started(startedMs, isTimed);
       },
       (code, details, trailers) => {
         const outcome = callOutcome(code, details);
         const refusedMs = outcome === 'failure' ? refusalMs(code, pushback(trailers)) : 0;
-        load.ended(host.now(), startedMs, outcome, isTimed, refusedMs);
-        if (outcome === 'failure' || outcome === 'timeout') host.onFailure(load);
+        load.ended(clock.now(), startedMs, outcome, isTimed, refusedMs);
+        if (outcome === 'failure' || outcome === 'timeout') observer.onFailure(load);
       },
     );
   }
 
   /**
-   * A retried or hedged call goes where it was not yet, if the policy has such an endpoint: the one that failed, or does not answer,
-   * is the least likely to. No call goes where the connection has just been lost.
+   * A retried or hedged call goes to an endpoint that it has not tried yet, if the policy has one: the endpoint that failed, or does not
+   * answer, is the least likely to. No call goes to a connection that has just been lost.
    */
   private pickUntried(call: PickHistory): EndpointConnection {
-    // Who is not measured needs no time, and asking for it is most of what such a pick costs.
-    const nowMs = this.host.measures ? this.host.now() : 0;
+    // A call that is not measured needs no time, and to read the clock is most of what such a pick costs.
+    const nowMs = this.measures ? this.clock.now() : 0;
     const connection = this.picker.pick(this.request, nowMs);
     if (connection === undefined) throw new Error('it chose nobody');
     if (connection.state === 'ready' && call[TRIED] === undefined) {
@@ -127,8 +127,9 @@ export class EndpointPicker implements GrpcPicker {
 
 function subchannelFor(
   call: WholeAnswerMark,
-  { subchannel }: EndpointConnection,
+  { transport }: EndpointConnection,
 ): Subchannel | undefined {
+  const subchannel = transport?.subchannel;
   const retried = call[WHOLE_ANSWER];
   if (retried === undefined || subchannel === undefined) return subchannel;
   return withWholeAnswer(subchannel, retried);

@@ -1,4 +1,4 @@
-/** Runs outlier detection over a balancer's connections: judges them at intervals and remembers who is out. */
+/** Runs outlier detection over a balancer's connections: judges them at intervals and remembers which are ejected. */
 import type { CallTally } from '../../balance/load/call-tally.js';
 import {
   isEjected,
@@ -12,11 +12,11 @@ import type { EndpointConnection } from '../connection/endpoint-connection.js';
 
 /**
  * Between two judgements, in milliseconds, however many calls fail: each goes over the whole fleet, and where all of it fails it ejects
- * nobody.
+ * none.
  */
 const LEAST_INTERVAL_MS = 50;
 
-/** Who is ejected, as last judged. */
+/** Which connections are ejected, as last judged. */
 export class OutlierWatch {
   private state: OutlierState = new Map();
   private cancelTimer: CancelTimer | undefined;
@@ -28,7 +28,7 @@ export class OutlierWatch {
   /**
    * @param connections the connections to judge, asked for at each step
    * @param isUsable whether one could be called, ejected or not
-   * @param onChange somebody was ejected or returned
+   * @param onChange a connection was ejected, or returned
    */
   constructor(
     private options: OutlierOptions,
@@ -44,7 +44,7 @@ export class OutlierWatch {
     return isEjected(this.state, tally);
   }
 
-  /** Goes on by other options; who is out stays out. */
+  /** Uses other options from now on; ejected connections stay ejected. */
   configure(options: OutlierOptions): void {
     this.options = options;
   }
@@ -67,7 +67,7 @@ export class OutlierWatch {
     this.cancelTimer?.();
   }
 
-  /** Judges now. To be called when endpoints have joined as well: from then on their calls count. */
+  /** Judges now. Called as well when endpoints have joined: from then on their calls count. */
   judge(): void {
     const members = Array.from(this.connections(), (connection) => ({
       tally: connection.load.tally,

@@ -13,7 +13,7 @@ import type { RoutingOptions } from '../../balance/modifiers/routing.js';
 import type { SlowStartOptions } from '../../balance/modifiers/slow-start.js';
 import { DiscoveryError } from '../../core/discovery-error.js';
 import type { BalancerSettings } from './balancer-config.js';
-import { DEFAULT_RAMP } from '../connection/connection-ramp.js';
+import { DEFAULT_RAMP } from '../connection/ramp-plan.js';
 import { HASH_KEY_HEADER, type HashKeyFunction } from '../interceptors/hash-key.js';
 
 /**

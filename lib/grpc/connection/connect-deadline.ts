@@ -1,26 +1,22 @@
 /**
- * Gives up on attempts to connect that take too long: a peer that accepts and says nothing would have gRPC wait for ever. The attempt
- * is broken off where it can be, which counts as one that failed; else it is abandoned, and another follows with backoff.
+ * Gives up attempts to connect that take too long: grpc-js waits without a limit for a peer that accepts and says nothing. The deadline
+ * breaks the attempt off where the transport allows it, which counts as a failed attempt; else the connection abandons the transport,
+ * and another attempt follows with backoff.
  */
 import { backoffDelayMs, type BackoffPolicy } from '../../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
-import { breakOffHandshake, type Subchannel } from '../grpc-js/grpc-experimental.js';
 
-/** Between attempts that were abandoned and not broken off: the subchannel's own backoff does not see those. */
+/** Between attempts that were abandoned and not broken off: the transport's own backoff does not see those. */
 const ABANDONED_BACKOFF: BackoffPolicy = { baseMs: 1_000, capMs: 30_000, floorMs: 500 };
 
-/** What the deadline is about, and what it can have done. */
-export interface DeadlineHost {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** How long an attempt may take, in milliseconds; read at each. */
-  readonly limits: { readonly connectTimeoutMs: number };
-  /** What is being connected. */
-  current(): Subchannel | undefined;
-  /** Lets go of the attempt under way, as failed. */
-  abandon(): void;
-  /** Begins another. */
-  dial(): void;
+/** What a deadline does to the connection that it belongs to. */
+export interface DeadlineActions {
+  /** Ends the attempt under way as a failed one; returns false if that cannot be done. */
+  readonly breakOff: () => boolean;
+  /** Gives the attempt under way up together with its transport. */
+  readonly abandon: () => void;
+  /** Begins another attempt. */
+  readonly dial: () => void;
 }
 
 /** The deadline of one endpoint's attempts. */
@@ -29,22 +25,28 @@ export class ConnectDeadline {
   private abandoned = 0;
   private isBrokenOff = false;
 
-  constructor(private readonly host: DeadlineHost) {}
+  constructor(
+    private readonly ports: { readonly clock: Clock; readonly random: Random },
+    private readonly actions: DeadlineActions,
+  ) {}
 
-  /** An attempt has begun. */
-  start(): void {
-    const { clock, limits } = this.host;
+  /**
+   * An attempt has begun.
+   *
+   * @param timeoutMs how long it may take
+   */
+  start(timeoutMs: number): void {
     this.stop();
-    this.cancelTimer = clock.setTimer(limits.connectTimeoutMs, () => this.giveUp());
+    this.cancelTimer = this.ports.clock.setTimer(timeoutMs, () => this.giveUp());
   }
 
-  /** Nothing is under way any more, nor to be begun. */
+  /** No attempt is under way, and none follows. */
   stop(): void {
     this.cancelTimer?.();
     this.cancelTimer = undefined;
   }
 
-  /** Connected, or somebody else is to be connected to: what was given up does not count any more. */
+  /** Connected, or the address is another process's: attempts that were given up do not count any more. */
   forget(): void {
     this.abandoned = 0;
     this.isBrokenOff = false;
@@ -58,15 +60,14 @@ export class ConnectDeadline {
   }
 
   private giveUp(): void {
-    const { host } = this;
-    const subchannel = host.current();
-    if (subchannel !== undefined && breakOffHandshake(subchannel)) {
-      // The subchannel takes it for a failed attempt, and goes on with its own backoff.
+    const { ports, actions } = this;
+    if (actions.breakOff()) {
+      // The transport takes it for a failed attempt, and goes on with its own backoff.
       this.isBrokenOff = true;
       return;
     }
-    host.abandon();
-    const delayMs = backoffDelayMs(ABANDONED_BACKOFF, this.abandoned++, host.random);
-    this.cancelTimer = host.clock.setTimer(delayMs, () => host.dial());
+    actions.abandon();
+    const delayMs = backoffDelayMs(ABANDONED_BACKOFF, this.abandoned++, ports.random);
+    this.cancelTimer = ports.clock.setTimer(delayMs, () => actions.dial());
   }
 }

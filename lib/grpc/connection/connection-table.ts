@@ -1,6 +1,6 @@
 /** The connections of one balancer: kept by address while lists come and go, and counted by state. */
 import type { EndpointFacts } from '../../balance/candidate.js';
-import type { EndpointLoad } from '../../balance/load/endpoint-load.js';
+import type { ConnectionSettings } from './connection-settings.js';
 import {
   type ConnectionContext,
   type ConnectionState,
@@ -10,8 +10,9 @@ import {
 /** Every connection by its endpoint's address. */
 export class ConnectionTable {
   private readonly byAddress = new Map<string, EndpointConnection>();
-  /** How many lists were taken in. */
+  /** The number of the last list. */
   private lists = 0;
+  private failure: string | undefined;
   private readonly counts: Record<ConnectionState, number> = {
     idle: 0,
     connecting: 0,
@@ -19,13 +20,9 @@ export class ConnectionTable {
     failed: 0,
   };
 
-  /**
-   * @param context what connections are made with
-   * @param createLoad makes the statistics of an endpoint that is new, or is another process than before
-   */
   constructor(
+    private settings: ConnectionSettings,
     private readonly context: ConnectionContext,
-    private readonly createLoad: () => EndpointLoad,
   ) {}
 
   get size(): number {
@@ -37,6 +34,11 @@ export class ConnectionTable {
     return this.counts;
   }
 
+  /** Why the last attempt of all that failed did; `undefined` while none has failed. */
+  get lastError(): string | undefined {
+    return this.failure;
+  }
+
   values(): Iterable<EndpointConnection> {
     return this.byAddress.values();
   }
@@ -46,8 +48,14 @@ export class ConnectionTable {
     return this.byAddress.get(connection.endpoint.address) === connection;
   }
 
+  /** Has all connections use other settings, now and in the future. O(n). */
+  configure(settings: ConnectionSettings): void {
+    this.settings = settings;
+    for (const connection of this.values()) connection.configure(settings);
+  }
+
   /**
-   * Takes in a list: keeps who stays, closes who is gone. O(n).
+   * Follows a list: keeps the connections of endpoints that stay, closes those of endpoints that are gone. O(n).
    *
    * @param listed each address once
    * @returns connections of endpoints that are new, not started yet
@@ -56,19 +64,17 @@ export class ConnectionTable {
     const list = ++this.lists;
     const joined: EndpointConnection[] = [];
     for (const facts of listed) {
-      const { address, incarnation } = facts.endpoint;
+      const { address } = facts.endpoint;
       const known = this.byAddress.get(address);
       if (known !== undefined) known.list = list;
       if (known === undefined) {
-        const connection = new EndpointConnection(facts, this.createLoad, this.context);
+        const connection = new EndpointConnection(facts, this.settings, this.context);
         connection.list = list;
         this.byAddress.set(address, connection);
         this.counts.idle++;
         joined.push(connection);
       } else if (facts.endpoint !== known.endpoint) {
-        const isAnother = known.endpoint.incarnation !== incarnation;
-        known.describe(facts);
-        if (isAnother) known.renew();
+        known.update(facts);
       }
     }
     if (this.byAddress.size > listed.length) {
@@ -80,22 +86,23 @@ export class ConnectionTable {
   }
 
   /**
-   * A connection changed its state.
+   * Counts a connection that has changed its state.
    *
    * @returns false for one that is no longer this table's
    */
-  moved(connection: EndpointConnection, from: ConnectionState): boolean {
+  recordTransition(connection: EndpointConnection, from: ConnectionState): boolean {
     if (!this.has(connection)) return false;
     this.counts[from]--;
     this.counts[connection.state]++;
+    if (connection.state === 'failed') this.failure = connection.lastError ?? this.failure;
     return true;
   }
 
-  /** Has a connection rest that is not needed for now. */
-  rest(connection: EndpointConnection): void {
+  /** Disconnects an endpoint that is not needed for now. */
+  disconnect(connection: EndpointConnection): void {
     const { state } = connection;
-    connection.rest();
-    this.moved(connection, state);
+    connection.disconnect();
+    this.recordTransition(connection, state);
   }
 
   close(): void {

@@ -1,49 +1,56 @@
 /**
- * One endpoint's connection: the object the balancer keeps for as long as the endpoint is listed, whatever happens to the
- * list around it. Holds the statistics, gives up on a peer that accepts and says nothing, and starts anew when another
- * process takes over the address.
+ * One endpoint's connection: the balancer keeps this object for as long as the endpoint is listed. It holds the statistics of the
+ * endpoint, and starts them anew when another process takes over the address.
+ *
+ * | event                                   | idle       | connecting | ready      | failed     |
+ * | --------------------------------------- | ---------- | ---------- | ---------- | ---------- |
+ * | connect()                               | connecting | connecting | ready      | connecting |
+ * | connect(), connected by another channel | ready      |            |            | ready      |
+ * | the transport begins an attempt         | connecting | connecting | connecting | failed     |
+ * | the transport is ready, no health check | ready      | ready      |            | ready      |
+ * | the transport is ready, health check    | connecting | connecting |            | failed     |
+ * | health: serving, or not implemented     |            | ready      | ready      | ready      |
+ * | health: not serving, or the watch broke |            | failed     | failed     | failed     |
+ * | the attempt failed                      | failed     | failed     | failed     | failed     |
+ * | the deadline passed, attempt broken off |            | connecting |            | failed     |
+ * | the deadline passed, attempt abandoned  |            | failed     |            | failed     |
+ * | the transport was lost, or may retry    |            | idle       | idle       | failed     |
+ * | a replacement is ready, no health check |            |            | ready      |            |
+ * | a replacement is ready, health check    |            | connecting | connecting | failed     |
+ * | another process is registered           | idle       | connecting | ready      | connecting |
+ * | the health service changes              | idle       | connecting | connecting | failed     |
+ * | the health check ends                   | idle       | ready      | ready      | ready      |
+ * | disconnect()                            | idle       | idle       | idle       | idle       |
+ *
+ * A cell is the state after the event; an empty one: the event does not occur. A connection that stands and is not healthy stays `failed`
+ * when another process is registered, until the server answers that it serves. `close()` ends the object in every state.
  */
-import { connectivityState } from '@grpc/grpc-js';
 import type { Candidate, EndpointFacts } from '../../balance/candidate.js';
 import type { EndpointLoad } from '../../balance/load/endpoint-load.js';
 import type { PeakEwmaOptions } from '../../balance/load/peak-ewma.js';
-import type { Clock, Random } from '../../core/clock.js';
 import { type Endpoint, endpointConnectionAgeMs } from '../../core/records/endpoint.js';
-import { holdSubchannel, releaseSubchannel } from './connect-attempts.js';
 import { ConnectDeadline } from './connect-deadline.js';
+import type { BalancerPorts, ConnectionSettings } from './connection-settings.js';
 import { ConnectionRenewal } from './connection-renewal.js';
-import type { Subchannel } from '../grpc-js/grpc-experimental.js';
 import { HealthWatch } from './health-watch.js';
-import { prepareTransport } from '../grpc-js/ready-transport.js';
+import type { DialTransport, Transport, TransportListener, TransportState } from './transport.js';
 
 /**
- * - `idle`: not connected and not trying.
- * - `connecting`: trying, or connected and not yet known to be healthy.
+ * - `idle`: not connected, no attempt under way.
+ * - `connecting`: an attempt is under way, or the connection stands and its health is not known yet.
  * - `ready`: can take calls.
- * - `failed`: the last attempt failed; the next one follows by itself, with backoff.
+ * - `failed`: the last attempt failed, or the server is not healthy; the next attempt follows by itself, with backoff.
  */
 export type ConnectionState = 'idle' | 'connecting' | 'ready' | 'failed';
 
-/** What a connection takes from its balancer. */
-export interface ConnectionContext {
-  readonly clock: Clock;
-  readonly random: Random;
-  /**
-   * Makes a subchannel for an endpoint. Attempts with different numbers never share a connection, so that a new one does
-   * not inherit the fate of one that was given up.
-   */
-  createSubchannel(endpoint: Endpoint, attempt: number): Subchannel;
-  /** The state changed; `from` is what it was. */
-  onChange(connection: EndpointConnection, from: ConnectionState): void;
-  /** How long a connection may take until HTTP/2 answers, in milliseconds. */
-  readonly connectTimeoutMs: number;
-  /** The service whose health is asked for; `undefined`: connected is healthy. */
-  readonly healthService: string | undefined;
-  /** Keepalive pings are to stay within what servers in Go bear. */
-  readonly sparesPings: boolean;
+/** What a connection needs of its balancer, for as long as that lives. */
+export interface ConnectionContext extends BalancerPorts {
+  readonly dial: DialTransport;
+  /** Makes the statistics of an endpoint that is new, or is another process than before. */
+  readonly createLoad: (latency: PeakEwmaOptions | undefined) => EndpointLoad;
+  /** The state of a connection has changed; `from` is what it was. */
+  readonly onChange: (connection: EndpointConnection, from: ConnectionState) => void;
 }
-
-type StateListener = Parameters<Subchannel['addConnectivityStateListener']>[0];
 
 /** One endpoint's connection. */
 export class EndpointConnection implements Candidate {
@@ -51,25 +58,25 @@ export class EndpointConnection implements Candidate {
   /** Why the last attempt failed. */
   lastError: string | undefined;
   /** Present from the first attempt on; calls may use it while `state` is `ready`. */
-  subchannel: Subchannel | undefined;
+  transport: Transport | undefined;
   joinedMs: number;
-  /** The number of the last list it was in; its table's. */
+  /** The number of the last list that the endpoint was in; set by the table. */
   list = 0;
   /** Made when it is asked for: most endpoints of a large fleet are never called. */
   private currentLoad: EndpointLoad | undefined;
-  /** Made with the first connection, for the same reason. */
-  private onState: StateListener | undefined;
+  /** Made with the first transport, for the same reason. */
+  private listener: TransportListener | undefined;
   private attempt = 0;
   private deadline: ConnectDeadline | undefined;
   private renewal: ConnectionRenewal | undefined;
   private health: HealthWatch | undefined;
-  /** Once this connection is lost, the next is to another process. */
-  private isAnother = false;
+  /** Another process registered at the address while this connection stood: statistics start anew once it leaves `ready`. */
+  private isReregistered = false;
   private closed = false;
 
   constructor(
     private facts: EndpointFacts,
-    private readonly createLoad: () => EndpointLoad,
+    private settings: ConnectionSettings,
     private readonly context: ConnectionContext,
   ) {
     this.joinedMs = context.clock.now();
@@ -80,7 +87,7 @@ export class EndpointConnection implements Candidate {
   }
 
   get load(): EndpointLoad {
-    this.currentLoad ??= this.createLoad();
+    this.currentLoad ??= this.context.createLoad(this.settings.latency);
     return this.currentLoad;
   }
 
@@ -100,140 +107,137 @@ export class EndpointConnection implements Candidate {
     return this.facts.hash;
   }
 
-  /** Takes in a new record for the same address. */
-  describe(facts: EndpointFacts): void {
-    this.facts = facts;
-  }
-
-  /** Goes by other options from now on, with all that is known. */
-  configureLoad(options: PeakEwmaOptions): void {
-    this.currentLoad?.latency.configure(options);
+  /** Uses other settings from now on. Statistics stay; the server is asked for its health anew if the service to ask about changed. */
+  configure(settings: ConnectionSettings): void {
+    const { healthService } = this.settings;
+    this.settings = settings;
+    if (settings.healthService !== healthService && this.transport?.state === 'ready') {
+      this.stopHealth();
+      this.onReady();
+    }
+    if (settings.latency !== undefined) this.currentLoad?.latency.configure(settings.latency);
   }
 
   /**
-   * Another process may have taken over the address: then nothing that was learnt about the one before holds. As long as the connection
-   * stands it is the same one, whose registration was lost and is back.
+   * Uses a new record for the same address. With another incarnation, another process may have taken over the address: then nothing that
+   * was learnt about the one before holds. As long as the connection stands it leads to the same process, whose registration was lost
+   * and is back.
    */
-  renew(): void {
+  update(facts: EndpointFacts): void {
+    const isAnother = facts.endpoint.incarnation !== this.endpoint.incarnation;
+    this.facts = facts;
+    if (!isAnother) return;
     this.deadline?.forget();
-    this.isAnother = this.state === 'ready';
-    if (!this.isAnother) this.forget();
+    this.isReregistered = this.state === 'ready';
+    if (!this.isReregistered) this.forget();
     if (this.state === 'failed') this.connect();
-  }
-
-  private forget(): void {
-    this.isAnother = false;
-    this.currentLoad = undefined;
-    this.joinedMs = this.context.clock.now();
-  }
-
-  /** Asks anew whether the server is healthy: which service to ask about has changed. */
-  recheck(): void {
-    if (this.subchannel?.getConnectivityState() !== connectivityState.READY) return;
-    this.stopHealth();
-    this.onReady(this.subchannel);
   }
 
   /** Connects now, without waiting out the backoff of a failed attempt. */
   connect(): void {
-    this.subchannel ??= this.createSubchannel();
-    const isReady = this.subchannel.getConnectivityState() === connectivityState.READY;
-    if (!isReady) this.become('connecting');
+    this.transport ??= this.createTransport();
+    if (this.transport.state !== 'ready') this.become('connecting');
     this.dial();
   }
 
-  private dial(): void {
-    this.deadline?.stop();
-    this.subchannel ??= this.createSubchannel();
-    // It may be another channel's, and connected already.
-    if (this.subchannel.getConnectivityState() === connectivityState.READY) {
-      if (this.health === undefined) this.onReady(this.subchannel);
-      return;
-    }
-    this.startDeadline();
-    // What another channel learnt about this address before it was listed again does not hold either.
-    if (this.subchannel.getConnectivityState() === connectivityState.TRANSIENT_FAILURE) {
-      this.subchannel.getRealSubchannel().resetBackoff();
-    } else {
-      this.subchannel.startConnecting();
-    }
+  /** Ends the backoff of the transport. */
+  resetBackoff(): void {
+    this.transport?.resetBackoff();
   }
 
-  private createSubchannel(): Subchannel {
-    const subchannel = this.context.createSubchannel(this.endpoint, this.attempt);
-    holdSubchannel(subchannel);
-    subchannel.addConnectivityStateListener(this.listener());
-    return subchannel;
+  /** Drops the transport without a report to the balancer. Calls in flight finish. */
+  disconnect(): void {
+    this.release();
+    this.state = 'idle';
   }
 
-  private listener(): StateListener {
-    this.onState ??= (subchannel, _previous, next, _keepaliveTimeMs, error) =>
-      this.onSubchannelState(subchannel, next, error);
-    return this.onState;
-  }
-
-  /** Lets go of the connection; calls under way on it still finish. */
+  /** Drops the transport for good, and reports nothing more. Calls in flight finish. */
   close(): void {
     this.closed = true;
     this.release();
   }
 
-  /** Is connected no longer, without having been lost: nobody is told. Calls under way still finish. */
-  rest(): void {
-    this.release();
-    this.state = 'idle';
+  private forget(): void {
+    this.isReregistered = false;
+    this.currentLoad = undefined;
+    this.joinedMs = this.context.clock.now();
   }
 
-  private onSubchannelState(subchannel: Subchannel, next: connectivityState, error?: string): void {
+  private dial(): void {
+    this.deadline?.stop();
+    this.transport ??= this.createTransport();
+    const { state } = this.transport;
+    // Another channel may share it, and have connected it already.
+    if (state === 'ready') {
+      if (this.health === undefined) this.onReady();
+      return;
+    }
+    this.startDeadline();
+    // What another channel learnt about this address before it was listed again does not hold either.
+    if (state === 'failed') this.transport.resetBackoff();
+    else this.transport.connect();
+  }
+
+  private createTransport(): Transport {
+    const transport = this.context.dial(this.endpoint, this.attempt);
+    this.listenTo(transport);
+    return transport;
+  }
+
+  private listenTo(transport: Transport): void {
+    this.listener ??= (state, error) => this.onTransportState(state, error);
+    transport.listen(this.listener);
+  }
+
+  private onTransportState(next: TransportState, error?: string): void {
     if (this.closed) return;
     switch (next) {
-      case connectivityState.READY:
-        this.onReady(subchannel);
+      case 'ready':
+        this.onReady();
         return;
-      case connectivityState.CONNECTING:
+      case 'connecting':
         this.stopHealth();
         this.startDeadline();
-        // A retry is told only by its outcome: the endpoint counts as failed until it is ready.
+        // Of a retry only the outcome counts: the endpoint is `failed` until it is ready.
         if (this.state !== 'failed') this.become('connecting');
         return;
-      case connectivityState.TRANSIENT_FAILURE:
+      case 'failed':
         this.stopHealth();
         this.deadline?.stop();
         this.lastError = this.deadline?.takeBrokenOff()
           ? this.noAnswer()
           : (error ?? this.lastError);
         this.become('failed');
-        // Sets it to try again once its backoff has passed.
-        subchannel.startConnecting();
+        this.transport?.connect();
         return;
-      case connectivityState.IDLE:
+      case 'idle':
         this.stopHealth();
         this.deadline?.stop();
         this.renewal?.stop();
-        if (this.state === 'failed') subchannel.startConnecting();
+        if (this.state === 'failed') this.transport?.connect();
         else this.become('idle');
     }
   }
 
-  private onReady(subchannel: Subchannel): void {
+  private onReady(): void {
+    const { transport } = this;
+    if (transport === undefined) return;
     this.deadline?.stop();
-    prepareTransport(subchannel, this.context.sparesPings);
     this.deadline?.forget();
-    this.scheduleRenewal();
-    const { healthService, clock, random } = this.context;
+    this.scheduleReplacement();
+    const { healthService } = this.settings;
     if (healthService === undefined) {
       this.become('ready');
       return;
     }
     if (this.state !== 'failed') this.become('connecting');
-    const ports = { clock, random };
-    this.health = new HealthWatch(subchannel, healthService, ports, (healthy, detail) => {
+    this.health = new HealthWatch(transport, healthService, this.context, (healthy, detail) => {
       this.lastError = healthy ? this.lastError : detail;
       this.become(healthy ? 'ready' : 'failed');
     });
   }
 
-  private scheduleRenewal(): void {
+  private scheduleReplacement(): void {
     const ageMs = endpointConnectionAgeMs(this.endpoint);
     if (ageMs === undefined) {
       this.renewal?.stop();
@@ -241,29 +245,26 @@ export class EndpointConnection implements Candidate {
     }
     this.renewal ??= new ConnectionRenewal(
       this.context,
-      () => this.context.createSubchannel(this.endpoint, ++this.attempt),
-      (subchannel) => this.succeed(subchannel),
+      () => this.context.dial(this.endpoint, ++this.attempt),
+      (replacement) => this.replaceTransport(replacement),
     );
     this.renewal.schedule(ageMs);
   }
 
-  private succeed(subchannel: Subchannel): void {
+  private replaceTransport(replacement: Transport): void {
     this.release();
-    subchannel.addConnectivityStateListener(this.listener());
-    this.subchannel = subchannel;
-    this.onReady(subchannel);
+    this.transport = replacement;
+    this.listenTo(replacement);
+    this.onReady();
   }
 
   private startDeadline(): void {
-    this.deadline ??= new ConnectDeadline({
-      clock: this.context.clock,
-      random: this.context.random,
-      limits: this.context,
-      current: () => this.subchannel,
+    this.deadline ??= new ConnectDeadline(this.context, {
+      breakOff: () => this.transport?.breakOff() === true,
       abandon: () => this.abandon(),
       dial: () => this.dial(),
     });
-    this.deadline.start();
+    this.deadline.start(this.settings.connectTimeoutMs);
   }
 
   private abandon(): void {
@@ -274,18 +275,16 @@ export class EndpointConnection implements Candidate {
   }
 
   private noAnswer(): string {
-    return `no HTTP/2 answer from ${this.endpoint.address} within ${this.context.connectTimeoutMs} ms`;
+    return `no HTTP/2 answer from ${this.endpoint.address} within ${this.settings.connectTimeoutMs} ms`;
   }
 
   private release(): void {
     this.deadline?.stop();
     this.renewal?.stop();
     this.stopHealth();
-    const { subchannel, onState } = this;
-    this.subchannel = undefined;
-    if (subchannel === undefined) return;
-    if (onState !== undefined) subchannel.removeConnectivityStateListener(onState);
-    releaseSubchannel(subchannel);
+    const { transport } = this;
+    this.transport = undefined;
+    transport?.release();
   }
 
   private stopHealth(): void {
@@ -297,7 +296,7 @@ export class EndpointConnection implements Candidate {
     if (this.closed || this.state === state) return;
     const from = this.state;
     this.state = state;
-    if (this.isAnother) this.forget();
+    if (this.isReregistered) this.forget();
     this.context.onChange(this, from);
   }
 }

@@ -26,7 +26,7 @@ import {
   statusOrFromError,
   statusOrFromValue,
 } from '../grpc-js/grpc-experimental.js';
-import { PARTIAL_LIST } from '../balancer/partial-list.js';
+import { isFirstPage, listAttributes } from '../list-facts.js';
 import { createBalancerSettings } from '../balancer/policies.js';
 import { ResolvedList } from '../resolved-endpoint.js';
 import { createServiceConfig } from '../service-config/service-config.js';
@@ -159,7 +159,8 @@ export class RegistryResolver implements Resolver {
     return following;
   }
 
-  private report({ endpoints, error, held = [], isPart }: DirectoryState): void {
+  private report(state: DirectoryState): void {
+    const { endpoints, error, held = [] } = state;
     const directory = this.lease?.directory;
     if (directory === undefined) return;
     const { service, registry } = directory;
@@ -170,7 +171,7 @@ export class RegistryResolver implements Resolver {
       return;
     }
     // gRPC's own policies connect to whatever they are given, and begin anew with every list.
-    if (isPart === true && this.config === null) return;
+    if (this.config === null && isFirstPage(state)) return;
     const list = this.list.take(endpoints);
     const note = printableText(
       list.length > 0
@@ -182,7 +183,7 @@ export class RegistryResolver implements Resolver {
     else {
       const attributes = {
         ...connectionAttributes(directory.connections),
-        ...(isPart === true ? PARTIAL_LIST : {}),
+        ...listAttributes(state),
         ...this.selector(),
       };
       this.listener(statusOrFromValue(list), attributes, this.serviceConfig(), note);

@@ -12,7 +12,7 @@ import { DiscoveryError } from '../../core/discovery-error.js';
 import { formatTarget } from '../../core/target.js';
 import { withCallPromises } from '../../grpc/interceptors/call-interceptors.js';
 import { withChannelDiscovery } from '../../grpc/resolver/channel-discovery.js';
-import { SPARING_PINGS_OPTION } from '../../grpc/connection/connection-context.js';
+import { SPARING_PINGS_OPTION } from '../../grpc/connection/subchannel-transport.js';
 import { createHashKeyInterceptor } from '../../grpc/interceptors/hash-key.js';
 import {
   type CatalogedMethod,

@@ -9,7 +9,7 @@ import {
   neededOptions,
   PolicyTable,
 } from '../../../lib/balance/policy-table.js';
-import { mayBeginOnPart } from '../../../lib/grpc/balancer/partial-list.js';
+import { isUsableList } from '../../../lib/grpc/list-facts.js';
 import {
   createBalancerSettings,
   type LoadBalancingOptions,
@@ -176,7 +176,7 @@ describe('the policy that docs/architecture.md adds', () => {
       connects: 'all',
       options: { choices: 3 },
     });
-    expect(mayBeginOnPart(settings({ policy: 'least_of_many' }))).toBe(true);
+    expect(isUsableList({ isPart: true }, settings({ policy: 'least_of_many' }))).toBe(true);
   });
 
   it('picks the least busy of as many endpoints as its option says', () => {

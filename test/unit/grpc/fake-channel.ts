@@ -1,4 +1,4 @@
-/** What grpc-js is to a balancer: subchannels whose states a test sets, and a helper that remembers what it is told. */
+/** What grpc-js is to a balancer: subchannels whose states a test sets, and a helper that remembers what it was called with. */
 import { type ChannelOptions, connectivityState, Metadata } from '@grpc/grpc-js';
 import type { JsonValue } from '../../../lib/core/records/endpoint.js';
 import {
@@ -17,7 +17,7 @@ import {
   statusOrFromValue,
   type Subchannel,
 } from '../../../lib/grpc/grpc-js/grpc-experimental.js';
-import { PARTIAL_LIST } from '../../../lib/grpc/balancer/partial-list.js';
+import { listAttributes } from '../../../lib/grpc/list-facts.js';
 import {
   createBalancerSettings,
   type LoadBalancingOptions,
@@ -149,9 +149,14 @@ export class FakeChannel {
     );
   }
 
-  /** Hands it the beginning of a list. */
+  /** Hands it the first page of a list. */
   listPart(endpoints: readonly string[], settings: BalancerSettings = settingsOf()): boolean {
-    return this.list(endpoints, settings, 'the beginning', PARTIAL_LIST);
+    return this.list(
+      endpoints,
+      settings,
+      'the beginning',
+      listAttributes({ isPart: true }) as ChannelOptions,
+    );
   }
 
   /** Hands it a failure to resolve. */
@@ -239,7 +244,7 @@ export function addressOf(result: GrpcPickResult): string {
   return (result.subchannel as unknown as FakeSubchannel).address;
 }
 
-/** When everything that was put off to the end of this turn of the event loop has been done. */
+/** Resolves once everything that waits for the end of this turn of the event loop is done. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(() => setImmediate(resolve));

@@ -7,36 +7,39 @@ import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
 import type { EndpointConnection } from '../../../../lib/grpc/connection/endpoint-connection.js';
 import { EndpointPicker } from '../../../../lib/grpc/balancer/endpoint-picker.js';
 
-const host = { now: () => 0, onPick: () => {}, onFailure: () => {}, measures: false };
+const clock = { now: () => 0 };
+const observer = { onPick: () => {}, onFailure: () => {} };
 
 /** Picks from a fixed sequence of connections, over and over; which one shows in its subchannel. */
 function picking(sequence: readonly string[]) {
   let next = 0;
   const load = new EndpointLoad(new FleetLoad());
   const connection = new Map(
-    sequence.map((name) => [name, { subchannel: name, state: 'ready', load }]),
+    sequence.map((name) => [name, { transport: { subchannel: name }, state: 'ready', load }]),
   );
   const picker = new EndpointPicker(
     {
       pick: () =>
         connection.get(sequence[next++ % sequence.length] ?? '') as unknown as EndpointConnection,
     },
-    host,
+    clock,
+    observer,
+    false,
   );
   return (call: Record<string, string>): unknown =>
     picker.pick({ metadata: new Metadata(), extraPickInfo: call }).subchannel;
 }
 
-it('a further attempt of a call goes where the earlier ones did not', () => {
+it('a further attempt of a call goes to an endpoint that the earlier ones did not try', () => {
   const pick = picking(['a', 'a', 'a', 'b', 'a', 'b', 'c']);
   const call = {};
   expect([pick(call), pick(call), pick(call)]).toEqual(['a', 'b', 'c']);
 });
 
-it('where the policy repeats itself, its second choice among those that are ready is asked for', () => {
+it('the picker asks the policy for another ready endpoint where the policy repeats itself', () => {
   const load = new EndpointLoad(new FleetLoad());
   const connections = ['a', 'lost', 'b', 'c'].map((name) => ({
-    subchannel: name,
+    transport: { subchannel: name },
     state: name === 'lost' ? 'idle' : 'ready',
     load,
   })) as unknown as EndpointConnection[];
@@ -49,7 +52,9 @@ it('where the policy repeats itself, its second choice among those that are read
         return connections.find(isFree);
       },
     },
-    host,
+    clock,
+    observer,
+    false,
   );
   const extraPickInfo = {};
   const pick = (): unknown => picker.pick({ metadata: new Metadata(), extraPickInfo }).subchannel;
@@ -58,21 +63,25 @@ it('where the policy repeats itself, its second choice among those that are read
   expect([pick(), pick(), pick()]).toEqual(['b', 'c', 'a']);
 });
 
-it('another call knows nothing of it', () => {
+it('another call may go where the first call went', () => {
   const pick = picking(['a', 'a', 'b']);
   expect([pick({}), pick({})]).toEqual(['a', 'a']);
 });
 
-it('where the policy has only one endpoint for a call, it gets that again', () => {
+it('a further attempt goes to the same endpoint where the policy has only that one', () => {
   const pick = picking(['a']);
   const call = {};
   expect([pick(call), pick(call)]).toEqual(['a', 'a']);
 });
 
-it('what a server says when it refuses reaches the load of its endpoint', () => {
+it('the load of an endpoint takes in for how long its server refuses calls', () => {
   const load = new EndpointLoad(new FleetLoad());
-  const connection = { subchannel: 'a', state: 'ready', load } as unknown as EndpointConnection;
-  const picker = new EndpointPicker({ pick: () => connection }, { ...host, measures: true });
+  const connection = {
+    transport: { subchannel: 'a' },
+    state: 'ready',
+    load,
+  } as unknown as EndpointConnection;
+  const picker = new EndpointPicker({ pick: () => connection }, clock, observer, true);
   const end = (code: status, trailers: Record<string, string>): void => {
     const { onCallStarted, onCallEnded } = picker.pick({
       metadata: new Metadata(),
@@ -92,7 +101,7 @@ it('what a server says when it refuses reaches the load of its endpoint', () => 
   ]);
 });
 
-it("grpc-js's own size limits are no refusal by the server", async () => {
+it("a call that grpc-js's own size limits end is no refusal by the server", async () => {
   const texts: string[] = [];
   try {
     new StreamDecoder(4).write(Buffer.from([0, 0, 0, 0, 5, 1, 2, 3, 4, 5]));
@@ -106,9 +115,13 @@ it("grpc-js's own size limits are no refusal by the server", async () => {
 
   const load = new EndpointLoad(new FleetLoad());
   const failed: unknown[] = [];
-  const measuring = { ...host, measures: true, onFailure: () => failed.push(1) };
-  const connection = { subchannel: 'a', state: 'ready', load } as unknown as EndpointConnection;
-  const picker = new EndpointPicker({ pick: () => connection }, measuring);
+  const counting = { ...observer, onFailure: () => failed.push(1) };
+  const connection = {
+    transport: { subchannel: 'a' },
+    state: 'ready',
+    load,
+  } as unknown as EndpointConnection;
+  const picker = new EndpointPicker({ pick: () => connection }, clock, counting, true);
   for (const text of texts) {
     const args = { metadata: new Metadata(), extraPickInfo: {} };
     const { onCallStarted, onCallEnded } = picker.pick(args);

@@ -1,6 +1,6 @@
-/** One connection: what moves it, when it gives up, how it begins anew. */
-import { connectivityState } from '@grpc/grpc-js';
-import { beforeEach, expect, it } from 'vitest';
+/** One connection: which event leads from which state to which, when it gives up, how it starts anew. */
+import { readFileSync } from 'node:fs';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { ReadEndpointFacts } from '../../../../lib/balance/candidate.js';
 import { EndpointLoad } from '../../../../lib/balance/load/endpoint-load.js';
 import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
@@ -8,177 +8,499 @@ import {
   type ConnectionState,
   EndpointConnection,
 } from '../../../../lib/grpc/connection/endpoint-connection.js';
+import type { TransportState } from '../../../../lib/grpc/connection/transport.js';
 import { FakeClock } from '../../../../lib/testing/fake-clock.js';
 import { seededRandom } from '../../../support/seeded-random.js';
-import { FakeSubchannel } from '../fake-channel.js';
+import { FakeTransport } from './fake-transport.js';
 
-const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 const ADDRESS = '10.0.0.1:1';
+const TIMEOUT_MS = 5_000;
+const AGE_MS = 60_000;
+const SERVING = 1;
+const NOT_SERVING = 2;
 
 let clock: FakeClock;
-let made: FakeSubchannel[];
+let made: FakeTransport[];
+let attempts: number[];
 let states: ConnectionState[];
 let connection: EndpointConnection;
-let prepare: (subchannel: FakeSubchannel) => void;
+/** What the next transports are like. */
+let next: { state: TransportState; canBreakOff: boolean };
 
-beforeEach(() => {
+const facts = (incarnation = '1', maxConnectionAgeMs?: number) =>
+  new ReadEndpointFacts({
+    address: ADDRESS,
+    metadata: null,
+    incarnation,
+    ...(maxConnectionAgeMs === undefined ? {} : { discovery: { maxConnectionAgeMs } }),
+  });
+
+const settings = (healthService?: string, connectTimeoutMs = TIMEOUT_MS) => ({
+  connectTimeoutMs,
+  healthService,
+  latency: undefined,
+});
+
+function begin(healthService?: string, maxConnectionAgeMs?: number): void {
   clock = new FakeClock();
   made = [];
+  attempts = [];
   states = [];
-  prepare = () => {};
-  connection = new EndpointConnection(
-    new ReadEndpointFacts({ address: ADDRESS, metadata: null }),
-    () => new EndpointLoad(new FleetLoad()),
-    {
-      clock,
-      random: seededRandom(1),
-      createSubchannel: ({ address }, attempt) => {
-        const subchannel = new FakeSubchannel(address, { attempt });
-        prepare(subchannel);
-        made.push(subchannel);
-        return subchannel.asSubchannel;
-      },
-      onChange: ({ state }) => states.push(state),
-      connectTimeoutMs: 5_000,
-      healthService: undefined,
-      sparesPings: false,
+  next = { state: 'idle', canBreakOff: true };
+  connection = new EndpointConnection(facts('1', maxConnectionAgeMs), settings(healthService), {
+    clock,
+    random: seededRandom(1),
+    dial: (_endpoint, attempt) => {
+      const transport = new FakeTransport(next.state, next.canBreakOff);
+      made.push(transport);
+      attempts.push(attempt);
+      return transport;
     },
-  );
-});
+    createLoad: (latency) => new EndpointLoad(new FleetLoad(), latency),
+    onChange: ({ state }) => states.push(state),
+  });
+}
 
-const current = (): FakeSubchannel => {
-  const subchannel = made.at(-1);
-  if (subchannel === undefined) throw new Error('no connection was made');
-  return subchannel;
+const current = (): FakeTransport => {
+  const transport = made.at(-1);
+  if (transport === undefined) throw new Error('no transport was made');
+  return transport;
 };
 
-it.each<{
-  name: string;
-  path: connectivityState[];
-  expected: ConnectionState[];
-}>([
-  { name: 'connecting', path: [], expected: ['connecting'] },
-  { name: 'ready', path: [READY], expected: ['connecting', 'ready'] },
-  { name: 'refused', path: [TRANSIENT_FAILURE], expected: ['connecting', 'failed'] },
-  {
-    name: 'refused and retried: failed until it is ready',
-    path: [TRANSIENT_FAILURE, CONNECTING],
-    expected: ['connecting', 'failed'],
-  },
-  {
-    name: 'refused, retried, ready',
-    path: [TRANSIENT_FAILURE, CONNECTING, READY],
-    expected: ['connecting', 'failed', 'ready'],
-  },
-  { name: 'lost', path: [READY, IDLE], expected: ['connecting', 'ready', 'idle'] },
-  {
-    name: 'backoff over: tries again, still failed',
-    path: [TRANSIENT_FAILURE, IDLE],
-    expected: ['connecting', 'failed'],
-  },
-])('$name', ({ path, expected }) => {
+beforeEach(() => begin());
+
+/** Connected, and the answer about its health is not there yet. */
+const unanswered = (): void => {
   connection.connect();
-  for (const state of path) current().become(state);
-  expect(states).toEqual(expected);
+  current().become('ready');
+};
+const unhealthy = (): void => {
+  unanswered();
+  current().health?.onAnswer(NOT_SERVING);
+};
+const abandoned = (): void => {
+  next.canBreakOff = false;
+  connection.connect();
+  clock.advance(TIMEOUT_MS);
+};
+
+describe('the table of transitions', () => {
+  const STATES = ['idle', 'connecting', 'ready', 'failed'] as const;
+
+  /** How a connection comes into each state, without and with a health check. */
+  const reach: Readonly<Record<ConnectionState, (hasHealth: boolean) => void>> = {
+    idle: (hasHealth) => {
+      reach.ready(hasHealth);
+      current().become('idle');
+    },
+    connecting: () => connection.connect(),
+    ready: (hasHealth) => {
+      connection.connect();
+      current().become('ready');
+      if (hasHealth) current().health?.onAnswer(SERVING);
+    },
+    failed: () => {
+      connection.connect();
+      current().become('failed', 'refused');
+    },
+  };
+
+  /** What happens, and how the state before is reached where that takes more than `reach`. */
+  const EVENTS: Readonly<
+    Record<
+      string,
+      {
+        readonly health?: true;
+        readonly ageMs?: number;
+        readonly from?: { readonly [State in ConnectionState]?: () => void };
+        act(): void;
+      }
+    >
+  > = {
+    'connect()': { act: () => connection.connect() },
+    'connect(), connected by another channel': {
+      from: { idle: () => {}, failed: abandoned },
+      act: () => {
+        next.state = 'ready';
+        connection.connect();
+      },
+    },
+    'the transport begins an attempt': { act: () => current().become('connecting') },
+    'the transport is ready, no health check': { act: () => current().become('ready') },
+    'the transport is ready, health check': {
+      health: true,
+      act: () => current().become('ready'),
+    },
+    'health: serving, or not implemented': {
+      health: true,
+      from: { connecting: unanswered, failed: unhealthy },
+      act: () => current().health?.onAnswer(SERVING),
+    },
+    'health: not serving, or the watch broke': {
+      health: true,
+      from: { connecting: unanswered, failed: unhealthy },
+      act: () => current().health?.onAnswer(NOT_SERVING),
+    },
+    'the attempt failed': { act: () => current().become('failed', 'refused') },
+    'the deadline passed, attempt broken off': {
+      from: {
+        failed: () => {
+          reach.failed(false);
+          current().become('connecting');
+        },
+      },
+      act: () => clock.advance(TIMEOUT_MS),
+    },
+    'the deadline passed, attempt abandoned': {
+      from: {
+        connecting: () => {
+          next.canBreakOff = false;
+          connection.connect();
+        },
+        failed: () => {
+          next.canBreakOff = false;
+          reach.failed(false);
+          current().become('connecting');
+        },
+      },
+      act: () => clock.advance(TIMEOUT_MS),
+    },
+    'the transport was lost, or may retry': { act: () => current().become('idle') },
+    'a replacement is ready, no health check': {
+      ageMs: AGE_MS,
+      act: () => {
+        clock.advance(AGE_MS);
+        current().become('ready');
+      },
+    },
+    'a replacement is ready, health check': {
+      health: true,
+      ageMs: AGE_MS,
+      from: { connecting: unanswered, failed: unhealthy },
+      act: () => {
+        clock.advance(AGE_MS);
+        current().become('ready');
+      },
+    },
+    'another process is registered': { act: () => connection.update(facts('2')) },
+    'the health service changes': {
+      health: true,
+      from: { connecting: unanswered, failed: unhealthy },
+      act: () => connection.configure(settings('other')),
+    },
+    'the health check ends': {
+      health: true,
+      from: { connecting: unanswered, failed: unhealthy },
+      act: () => connection.configure(settings()),
+    },
+    'disconnect()': { act: () => connection.disconnect() },
+  };
+
+  /** The cells of a table's rows, from the first column. */
+  function cells(text: string, row: RegExp): string[][] {
+    return text
+      .split('\n')
+      .filter((line) => row.test(line))
+      .map((line) =>
+        line
+          .slice(line.indexOf('|') + 1)
+          .split('|')
+          .slice(0, STATES.length + 1)
+          .map((cell) => cell.trim()),
+      );
+  }
+
+  const root = new URL('../../../../', import.meta.url);
+  const source = readFileSync(new URL('lib/grpc/connection/endpoint-connection.ts', root), 'utf8');
+  const head = cells(source.slice(0, source.indexOf('*/')), /^ \* \| (?!event|-)/);
+
+  it('has a row for every event', () => {
+    expect(head.map(([event]) => event)).toEqual(Object.keys(EVENTS));
+  });
+
+  const ROWS = head.flatMap(([event = '', ...after]) =>
+    STATES.flatMap((state, at) => {
+      const expected = after[at] ?? '';
+      return expected === '' ? [] : [{ event, state, expected }];
+    }),
+  );
+
+  it.each(ROWS)('$state, $event: $expected', ({ event, state, expected }) => {
+    const { health, ageMs, from, act } = EVENTS[event]!;
+    begin(health === true ? 'service' : undefined, ageMs);
+    (from?.[state] ?? (() => reach[state](health === true)))();
+    expect(connection.state).toBe(state);
+    act();
+    expect(connection.state).toBe(expected);
+  });
+
+  it('leads out of the states that the documentation says', () => {
+    const document = readFileSync(new URL('docs/architecture.md', root), 'utf8');
+    const [, section = ''] = document.split('\n## The states of a connection\n');
+    const documented = cells(section.split('\n## ')[0]!, /^\| (?!event|-)/);
+    expect(documented.map(([event]) => event?.replaceAll('`', ''))).toEqual(
+      head.map(([event]) => event),
+    );
+    const after = documented.map((row) =>
+      row.slice(1).map((cell, column) => {
+        const moved = /^→ `(\w+)`/.exec(cell)?.[1];
+        if (moved !== undefined) return moved;
+        return cell === '–' ? '' : STATES[column];
+      }),
+    );
+    expect(after).toEqual(head.map(([, ...row]) => row));
+  });
+
+  it.each(STATES)('ends with close() in %s: the connection reports nothing more', (state) => {
+    reach[state](false);
+    const reported = states.length;
+    connection.close();
+    expect(made.every(({ isReleased }) => isReleased)).toBe(true);
+    expect(clock.pendingTimers).toBe(0);
+    current().become('ready');
+    expect(states).toHaveLength(reported);
+  });
 });
 
-it('sets a refused connection to try again by itself', () => {
+it('a connection reports each change of its state once', () => {
   connection.connect();
-  const { starts } = current();
-  current().become(TRANSIENT_FAILURE, 'refused');
-  expect(current().starts).toBe(starts + 1);
+  current().become('failed', 'refused');
+  current().become('connecting');
+  current().become('ready');
+  current().become('idle');
+  expect(states).toEqual(['connecting', 'failed', 'ready', 'idle']);
+});
+
+it('a refused connection tries again by itself', () => {
+  connection.connect();
+  const { connects } = current();
+  current().become('failed', 'refused');
+  expect(current().connects).toBe(connects + 1);
   expect(connection.lastError).toBe('refused');
 });
 
-it('takes a connection over that another channel has made', () => {
-  prepare = (subchannel) => (subchannel.state = READY);
+it('a connection that another channel has made needs no deadline', () => {
+  next.state = 'ready';
   connection.connect();
   expect(states).toEqual(['ready']);
   expect(clock.pendingTimers).toBe(0);
 });
 
-it('does not inherit the backoff that another channel is in', () => {
-  prepare = (subchannel) => (subchannel.state = TRANSIENT_FAILURE);
+it('a connection does not inherit the backoff of another channel', () => {
+  next.state = 'failed';
   connection.connect();
   expect(current().backoffResets).toBe(1);
 });
 
-it('breaks off an HTTP/2 handshake that is not answered in time, and leaves the retry to gRPC', () => {
+it('the deadline breaks off an attempt that is not answered in time, and leaves the retry to the transport', () => {
   connection.connect();
-  clock.advance(4_999);
-  expect(current().session.destroyed).toBe(false);
+  clock.advance(TIMEOUT_MS - 1);
+  expect(current().brokenOff).toBe(0);
   clock.advance(1);
-  expect(current().session.destroyed).toBe(true);
-  current().become(TRANSIENT_FAILURE, 'Failed to connect');
-  expect(connection.state).toBe('failed');
-  expect(connection.lastError).toMatch(/no HTTP\/2 answer from 10\.0\.0\.1:1 within 5000 ms/);
-  current().become(CONNECTING);
-  current().become(READY);
-  expect(connection.state).toBe('ready');
+  expect(current().brokenOff).toBe(1);
+  current().become('failed', 'Failed to connect');
+  expect(connection.lastError).toBe(`no HTTP/2 answer from ${ADDRESS} within 5000 ms`);
+  current().become('connecting');
+  current().become('failed', 'refused');
+  expect(connection.lastError).toBe('refused');
   expect(made).toHaveLength(1);
 });
 
-it('leaves a connection that cannot be broken off, and tries anew with another one, failed meanwhile', () => {
-  prepare = (subchannel) => (subchannel.connector.session = null);
+it('the deadline abandons an attempt that cannot be broken off: another transport follows, `failed` until it is ready', () => {
+  next.canBreakOff = false;
   connection.connect();
-  const first = current();
-  clock.advance(5_000);
+  clock.advance(TIMEOUT_MS);
   expect(states).toEqual(['connecting', 'failed']);
-  expect(first.refs).toBe(0);
-  expect(first.listenerCount).toBe(0);
+  expect(current().isReleased).toBe(true);
   clock.advance(1_000);
-  expect(made).toHaveLength(2);
-  expect(made[0]?.options).not.toEqual(made[1]?.options);
+  expect(attempts).toEqual([0, 1]);
   expect(states).toEqual(['connecting', 'failed']);
-  current().become(READY);
+  current().become('ready');
   expect(connection.state).toBe('ready');
 });
 
-it('times a retry as it times the first attempt', () => {
+it('abandoned attempts follow one another with growing delays, until one is ready', () => {
+  next.canBreakOff = false;
   connection.connect();
-  current().become(TRANSIENT_FAILURE, 'refused');
+  const delays: (number | undefined)[] = [];
+  for (let turn = 0; turn < 6; turn++) {
+    clock.advance(TIMEOUT_MS);
+    delays.push(clock.nextTimerMs);
+    clock.advance(clock.nextTimerMs ?? 0);
+  }
+  expect(delays.every((delay) => delay !== undefined && delay >= 500 && delay <= 30_000)).toBe(
+    true,
+  );
+  expect(Math.max(...delays.map((delay) => delay ?? 0))).toBeGreaterThan(2_000);
+  current().become('ready');
+  current().become('idle');
+  connection.connect();
+  clock.advance(TIMEOUT_MS);
+  expect(clock.nextTimerMs).toBeLessThanOrEqual(1_000);
+});
+
+it('the deadline holds for a retry as for the first attempt', () => {
+  connection.connect();
+  current().become('failed', 'refused');
   expect(clock.pendingTimers).toBe(0);
-  current().become(CONNECTING);
-  clock.advance(5_000);
-  expect(current().session.destroyed).toBe(true);
+  current().become('connecting');
+  clock.advance(TIMEOUT_MS);
+  expect(current().brokenOff).toBe(1);
 });
 
-it('renewed: forgets statistics and age, and tries again at once', () => {
+it('the deadline is that of the settings which the connection was given last', () => {
+  connection.configure(settings(undefined, 1_000));
   connection.connect();
-  current().become(TRANSIENT_FAILURE, 'refused');
-  clock.advance(3_000);
-  const { load } = connection;
-  connection.renew();
-  expect(connection.load).not.toBe(load);
-  expect(connection.joinedMs).toBe(3_000);
-  expect(current().backoffResets).toBe(1);
-  expect(connection.state).toBe('connecting');
+  clock.advance(1_000);
+  current().become('failed');
+  expect(connection.lastError).toBe(`no HTTP/2 answer from ${ADDRESS} within 1000 ms`);
 });
 
-it('renewed while a given-up connection waits: tries again at once, and only once', () => {
-  prepare = (subchannel) => (subchannel.connector.session = null);
-  connection.connect();
-  clock.advance(5_000);
-  connection.renew();
-  expect(made).toHaveLength(2);
-  expect(connection.state).toBe('connecting');
-  expect(clock.pendingTimers).toBe(1);
+describe('another process at the address', () => {
+  it('has a failed connection forget statistics and age, and try again at once', () => {
+    connection.connect();
+    current().become('failed', 'refused');
+    clock.advance(3_000);
+    const { load } = connection;
+    connection.update(facts('2'));
+    expect(connection.load).not.toBe(load);
+    expect(connection.joinedMs).toBe(3_000);
+    expect(current().backoffResets).toBe(1);
+    expect(connection.state).toBe('connecting');
+  });
+
+  it('has a connection that waits after an abandoned attempt try again at once, and only once', () => {
+    next.canBreakOff = false;
+    connection.connect();
+    clock.advance(TIMEOUT_MS);
+    connection.update(facts('2'));
+    expect(made).toHaveLength(2);
+    expect(connection.state).toBe('connecting');
+    expect(clock.pendingTimers).toBe(1);
+  });
+
+  it('leaves a connection that stands, and its statistics until it is lost', () => {
+    connection.connect();
+    current().become('ready');
+    const { load } = connection;
+    connection.update(facts('2'));
+    expect(connection.load).toBe(load);
+    expect(made).toHaveLength(1);
+    current().become('idle');
+    expect(connection.load).not.toBe(load);
+  });
+
+  it('is not meant by a new record of the same process', () => {
+    const { load } = connection;
+    connection.update(facts('1', AGE_MS));
+    expect(connection.load).toBe(load);
+    expect(connection.endpoint.discovery).toEqual({ maxConnectionAgeMs: AGE_MS });
+  });
 });
 
-it('renewed while it is ready: the connection stays', () => {
-  connection.connect();
-  current().become(READY);
-  connection.renew();
-  expect(connection.state).toBe('ready');
-  expect(made).toHaveLength(1);
+describe('a replacement', () => {
+  it('connects at 40 to 60 % of the age at which the server ends a connection, and takes its place once it is ready', () => {
+    begin(undefined, AGE_MS);
+    connection.connect();
+    const first = current();
+    first.become('ready');
+    expect(clock.nextTimerMs).toBeGreaterThanOrEqual(0.4 * AGE_MS);
+    expect(clock.nextTimerMs).toBeLessThanOrEqual(0.6 * AGE_MS);
+    clock.advance(0.6 * AGE_MS);
+    expect(attempts).toEqual([0, 1]);
+    expect(connection.transport).toBe(first);
+    current().become('ready');
+    expect(connection.transport).toBe(current());
+    expect(first.isReleased).toBe(true);
+    expect(states).toEqual(['connecting', 'ready']);
+  });
+
+  it('that fails is released, and another follows after the same time', () => {
+    begin(undefined, AGE_MS);
+    connection.connect();
+    const first = current();
+    first.become('ready');
+    clock.advance(0.6 * AGE_MS);
+    current().become('failed');
+    expect(current().isReleased).toBe(true);
+    expect(connection.transport).toBe(first);
+    clock.advance(0.6 * AGE_MS);
+    expect(made).toHaveLength(3);
+  });
+
+  it('that another channel has made already takes the place at once', () => {
+    begin(undefined, AGE_MS);
+    connection.connect();
+    current().become('ready');
+    next.state = 'ready';
+    clock.advance(0.6 * AGE_MS);
+    expect(made).toHaveLength(2);
+    expect(connection.transport).toBe(current());
+  });
+
+  it('is given up with the connection that it was to replace', () => {
+    begin(undefined, AGE_MS);
+    connection.connect();
+    const first = current();
+    first.become('ready');
+    clock.advance(0.6 * AGE_MS);
+    first.become('idle');
+    expect(current().isReleased).toBe(true);
+    expect(clock.pendingTimers).toBe(0);
+  });
 });
 
-it('closed: lets go of everything and says nothing more', () => {
-  connection.connect();
-  connection.close();
-  expect(current().refs).toBe(0);
-  expect(current().listenerCount).toBe(0);
-  expect(clock.pendingTimers).toBe(0);
-  current().become(READY);
-  expect(states).toEqual(['connecting']);
+describe('the health of a server', () => {
+  beforeEach(() => {
+    begin('service');
+    connection.connect();
+    current().become('ready');
+  });
+
+  it('is asked for on the connection, for the service of the settings', () => {
+    expect(current().health?.service).toBe('service');
+    connection.configure(settings('other'));
+    expect(current().health?.service).toBe('other');
+  });
+
+  it('is not asked for anew when other settings change', () => {
+    const { health } = current();
+    connection.configure(settings('service', 1_000));
+    expect(current().health).toBe(health);
+  });
+
+  it('says why calls fail', () => {
+    current().health?.onAnswer(NOT_SERVING);
+    expect(connection.lastError).toBe("the server's health status is 2");
+  });
+
+  it('is good where the server has no health service', () => {
+    current().health?.onEnd('UNIMPLEMENTED', '');
+    expect(connection.state).toBe('ready');
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('is asked for again, with growing delays, after the watch broke', () => {
+    current().health?.onAnswer(SERVING);
+    const delays: (number | undefined)[] = [];
+    for (let turn = 0; turn < 10; turn++) {
+      current().health?.onEnd('UNAVAILABLE', 'gone');
+      delays.push(clock.nextTimerMs);
+      clock.advance(clock.nextTimerMs ?? 0);
+    }
+    expect(connection.lastError).toBe('the health watch ended with UNAVAILABLE: gone');
+    expect(delays.every((delay) => delay !== undefined && delay >= 200 && delay <= 120_000)).toBe(
+      true,
+    );
+    expect(Math.max(...delays.map((delay) => delay ?? 0))).toBeGreaterThan(2_000);
+    current().health?.onAnswer(SERVING);
+    current().health?.onEnd('UNAVAILABLE', 'gone');
+    expect(clock.nextTimerMs).toBeLessThanOrEqual(1_000);
+  });
+
+  it('is asked for no more once the connection is lost', () => {
+    current().become('idle');
+    expect(current().health).toBeUndefined();
+    expect(clock.pendingTimers).toBe(0);
+  });
 });

@@ -1,36 +1,39 @@
-/** Makes the pickers of one balancer, each of which replaces the one before, and says when weights are due to change. */
+/** Makes the pickers of one balancer, each of which replaces the one before, and reports when weights are due to change. */
 import { composePools } from '../../balance/candidate-pipeline.js';
 import { FleetLoad } from '../../balance/load/fleet-load.js';
 import type { Picker } from '../../balance/picker.js';
 import { createPipelinePicker } from '../../balance/policy.js';
 import type { CancelTimer } from '../../core/clock.js';
 import type { BalancerSettings } from './balancer-config.js';
-import type { BalancerPorts } from '../connection/connection-context.js';
+import type { BalancerPorts } from '../connection/connection-settings.js';
 import type { EndpointConnection } from '../connection/endpoint-connection.js';
 
 /** The succession of pickers over one fleet. */
-export class FleetPicker {
+export class PickerSource {
   /** The sums over all endpoints. */
   readonly fleet = new FleetLoad();
   private current: Picker<EndpointConnection> | undefined;
   private cancelTimer: CancelTimer | undefined;
 
-  /** @param onDue the weights have changed by time alone: another picker is wanted */
+  /**
+   * @param isEjected whether outlier detection leaves a connection out
+   * @param onDue the weights have changed by time alone: another picker is wanted
+   */
   constructor(
     private readonly ports: BalancerPorts,
+    private readonly isEjected: (connection: EndpointConnection) => boolean,
     private readonly onDue: () => void,
   ) {}
 
   /**
    * The picker for the connections as they are. O(n).
    *
-   * @param isEjected whether outlier detection leaves a connection out
    * @returns `undefined` if no connection that is ready may be called
+   * @throws what a policy of the user's own throws
    */
   next(
     { policy, pipeline }: BalancerSettings,
     connections: Iterable<EndpointConnection>,
-    isEjected: (connection: EndpointConnection) => boolean,
   ): Picker<EndpointConnection> | undefined {
     const { clock, random } = this.ports;
     const pools = composePools(
@@ -38,7 +41,7 @@ export class FleetPicker {
         candidates: [...connections],
         isReady: ({ state }) => state === 'ready',
         isMissing: ({ state }) => state === 'failed',
-        isEjected,
+        isEjected: this.isEjected,
         isWeighted: policy.usesWeight,
       },
       pipeline,

@@ -1,4 +1,4 @@
-/** How many connections are made, and when. */
+/** How many connections a plan makes, and when. */
 import { connectivityState } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import { addresses, endpoint, FakeChannel, settingsOf, settled } from '../fake-channel.js';
@@ -19,13 +19,13 @@ function open(channel: FakeChannel): number {
   return channel.subchannels.filter(({ refs }) => refs > 0).length;
 }
 
-it('has 16 connections in the making at a time', () => {
+it('the plan has 16 attempts under way at a time', () => {
   const channel = new FakeChannel();
   channel.list(addresses(64));
   expect(open(channel)).toBe(16);
 });
 
-it('begins a large list with 4, until one is ready', async () => {
+it('the plan begins a large list with 4 attempts, until one connection is ready', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   expect(open(channel)).toBe(4);
@@ -34,7 +34,7 @@ it('begins a large list with 4, until one is ready', async () => {
   expect(open(channel)).toBe(17);
 });
 
-it('begins a large list with 4, for 100 ms', () => {
+it('the plan begins a large list with 4 attempts, for 100 ms', () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   channel.clock.advance(99);
@@ -43,7 +43,7 @@ it('begins a large list with 4, for 100 ms', () => {
   expect(open(channel)).toBe(16);
 });
 
-it('connects to 64 of a large list unasked, and to one more with each call', async () => {
+it('the plan connects to 64 of a large list before any call, and to one more with each call', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   await connectAll(channel);
@@ -58,7 +58,7 @@ it('connects to 64 of a large list unasked, and to one more with each call', asy
   expect(open(channel)).toBe(100);
 });
 
-it('a list that grows late stays as small as one that was large from the start', async () => {
+it('the plan makes as few connections to a list that grows late as to one that was large from the start', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(10));
   await connectAll(channel);
@@ -67,7 +67,7 @@ it('a list that grows late stays as small as one that was large from the start',
   expect(open(channel)).toBe(64);
 });
 
-it('passes over endpoints that cannot be reached', async () => {
+it('the plan skips endpoints that cannot be reached', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   for (let failed = 0; failed < 30; failed++) {
@@ -78,7 +78,7 @@ it('passes over endpoints that cannot be reached', async () => {
   expect(channel.subchannels.filter(({ state }) => state === READY)).toHaveLength(64);
 });
 
-it('reconnects to what it lost before it goes on with what it never tried', async () => {
+it('the plan reconnects lost endpoints before it goes on with those that it never tried', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   await connectAll(channel);
@@ -90,7 +90,7 @@ it('reconnects to what it lost before it goes on with what it never tried', asyn
   expect(channel.subchannels).toHaveLength(made);
 });
 
-it('connects to the own zone first', () => {
+it('the plan connects to the own zone first', () => {
   const channel = new FakeChannel();
   const list = addresses(100).map((address, at) =>
     endpoint(address, { zone: at % 4 === 0 ? 'here' : 'there' }),
@@ -111,7 +111,7 @@ it('clients that start together begin with different endpoints', () => {
   expect(begun(one)).not.toEqual(begun(other));
 });
 
-it('begins with the own zone, and has a way out of it among the first connections', async () => {
+it('the plan begins with the own zone, and has one endpoint of another zone among the first eight', async () => {
   const channel = new FakeChannel();
   const list = addresses(200).map((address, at) => endpoint(address, { zone: at % 2 ? 'a' : 'b' }));
   channel.list(list, settingsOf({}, { zone: 'a' }));
@@ -123,12 +123,12 @@ it('begins with the own zone, and has a way out of it among the first connection
   expect(zones.slice(0, 64).filter((port) => port === 1)).toHaveLength(8);
 });
 
-it('remembers nothing of endpoints that left before their turn came', async () => {
+it('the plan forgets endpoints that left the list before it connected to them', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   await connectAll(channel);
   for (let step = 1; step <= 300; step++) channel.list(addresses(100, step));
   await connectAll(channel);
-  const plan = Reflect.get(channel.balancer, 'plan') as { ramp: { waiting: number } };
-  expect(plan.ramp.waiting).toBeLessThanOrEqual(300);
+  const plan = Reflect.get(channel.balancer, 'plan') as { waiting: number };
+  expect(plan.waiting).toBeLessThanOrEqual(300);
 });

@@ -1,4 +1,4 @@
-/** Whom `pick_first` connects to, and whom it leaves. */
+/** Which endpoints `pick_first` connects to, and which it leaves. */
 import { connectivityState } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import {
@@ -16,7 +16,7 @@ function inUse(channel: FakeChannel): string[] {
   return channel.subchannels.filter(({ refs }) => refs > 0).map(({ address }) => address);
 }
 
-it('leaves an endpoint that fails more than it should, for the next', async () => {
+it('the plan leaves an ejected endpoint for the next', async () => {
   const channel = new FakeChannel();
   const settings = settingsOf({ policy: 'pick_first', outlierDetection: true });
   channel.list(addresses(3), settings);
@@ -24,7 +24,7 @@ it('leaves an endpoint that fails more than it should, for the next', async () =
   await channel.connect(first);
   channel.spread(5, () => 13);
   await settled();
-  // Until the next is ready a call that may fail is better than one that must.
+  // Until the next is ready: a call that may fail is better than one that must.
   expect(addressOf(channel.pick())).toBe(first);
   const second = inUse(channel).find((address) => address !== first) ?? '';
   await channel.connect(second);
@@ -33,7 +33,7 @@ it('leaves an endpoint that fails more than it should, for the next', async () =
   channel.balancer.destroy();
 });
 
-it('connects to one canary beside one of the others, whatever the order', async () => {
+it('the plan connects to one canary and to one of the others, whatever the order', async () => {
   const canary = { match: { version: '2' }, header: { name: 'x-canary' } };
   const list = addresses(6).map((address, at) =>
     endpoint(address, { version: at < 2 ? '2' : '1' }),
@@ -51,7 +51,7 @@ it('connects to one canary beside one of the others, whatever the order', async 
   }
 });
 
-it('tries the next of the same kind, never one of the other', async () => {
+it('the plan tries the next of the other endpoints when one of them fails, and no canary', async () => {
   const canary = { match: { version: '2' } };
   const list = addresses(6).map((address, at) =>
     endpoint(address, { version: at < 3 ? '2' : '1' }),
@@ -65,7 +65,7 @@ it('tries the next of the same kind, never one of the other', async () => {
   expect(tried).toHaveLength(2);
 });
 
-it('stays with whom it has found when the list grows, and when an earlier one comes back', async () => {
+it('the plan keeps its connection when the list grows, and when an earlier endpoint comes back', async () => {
   const channel = new FakeChannel();
   const settings = settingsOf({ policy: 'pick_first' });
   channel.list(addresses(3), settings);
@@ -81,7 +81,7 @@ it('stays with whom it has found when the list grows, and when an earlier one co
   expect(inUse(channel)).toEqual([second]);
 });
 
-it('connects again when its connection is lost, once a call may need it', async () => {
+it('the plan connects again when its connection is lost', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(2), settingsOf({ policy: 'pick_first' }));
   const [first = ''] = inUse(channel);

@@ -3,34 +3,35 @@
  * that one fails or is ejected.
  */
 import { type CanaryOptions, matchesEndpoint } from '../../balance/modifiers/routing.js';
-import type { BalancerPorts } from './connection-context.js';
-import { type ConnectionPlan, inConnectOrder } from './connection-plan.js';
+import type { Random } from '../../core/clock.js';
+import type { ListFacts } from '../list-facts.js';
+import { type ConnectPlan, inConnectOrder, type Preferences } from './connect-plan.js';
 import type { ConnectionTable } from './connection-table.js';
 import type { EndpointConnection } from './endpoint-connection.js';
 
 /** The plan of `pick_first`. */
-export class FirstConnections implements ConnectionPlan {
+export class PickFirstPlan implements ConnectPlan {
   private order: EndpointConnection[] = [];
+  private canary: CanaryOptions | undefined;
   private isScheduled = false;
   private stopped = false;
 
-  /**
-   * @param isEjected whether outlier detection leaves a connection out
-   * @param canaryOf which calls are set apart, asked for at each step
-   * @param zoneOf the client's own zone, asked for with each list
-   */
+  /** @param isEjected whether outlier detection leaves a connection out */
   constructor(
     private readonly table: ConnectionTable,
-    private readonly ports: BalancerPorts,
+    private readonly random: Random,
     private readonly isEjected: (connection: EndpointConnection) => boolean,
-    private readonly canaryOf: () => CanaryOptions | undefined,
-    private readonly zoneOf: () => string | undefined,
   ) {}
 
-  /** Who was there keeps its place, so that a list which grows moves nobody. */
-  take(joined: readonly EndpointConnection[]): void {
+  /** Known endpoints keep their places, so that a list which grows moves no client. */
+  follow(
+    joined: readonly EndpointConnection[],
+    _list: ListFacts,
+    { zone, canary }: Preferences,
+  ): void {
+    this.canary = canary;
     const known = this.order.filter((connection) => this.table.has(connection));
-    this.order = [...known, ...inConnectOrder(joined, this.zoneOf(), this.ports.random)];
+    this.order = [...known, ...inConnectOrder(joined, zone, this.random)];
   }
 
   onChange(): void {
@@ -46,7 +47,7 @@ export class FirstConnections implements ConnectionPlan {
 
   /** O(n). */
   run(): void {
-    const canary = this.canaryOf();
+    const { canary } = this;
     if (canary === undefined) {
       this.runPool(this.order);
       return;
@@ -65,7 +66,7 @@ export class FirstConnections implements ConnectionPlan {
     const chosen = listed.find((one) => one.state === 'ready' && !this.isEjected(one));
     if (chosen !== undefined) {
       const others = listed.filter((one) => one !== chosen && one.state !== 'idle');
-      for (const other of others) this.table.rest(other);
+      for (const other of others) this.table.disconnect(other);
       return;
     }
     if (listed.some(({ state }) => state === 'connecting')) return;

@@ -1,4 +1,4 @@
-/** What the pickers of a balancer learn from its connections. */
+/** How the pickers of a balancer follow its connections. */
 import { connectivityState } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import {
@@ -27,7 +27,7 @@ function spreadOverZones(channel: FakeChannel, calls: number): Record<string, nu
 const underWay = ({ subchannels }: FakeChannel): FakeSubchannel[] =>
   subchannels.filter(({ refs, state }) => refs > 0 && state === CONNECTING);
 
-it('stays in its zone when one of another joins a fleet that is connected to in part', async () => {
+it('calls stay in their zone when an endpoint of another zone joins a fleet that is connected to in part', async () => {
   const settings = settingsOf({}, { zone: 'a' });
   const channel = new FakeChannel();
   const list = addresses(600).map((address) => endpoint(address, { zone: zoneOf(address) }));
@@ -47,7 +47,7 @@ it('stays in its zone when one of another joins a fleet that is connected to in 
   expect(spreadOverZones(channel, 100)).toEqual({ a: 100 });
 });
 
-it('leaves its zone as far as connections to it have failed', async () => {
+it('calls leave their zone as far as connections to it have failed', async () => {
   const settings = settingsOf({}, { zone: 'a' });
   const channel = new FakeChannel();
   channel.list(
@@ -63,7 +63,7 @@ it('leaves its zone as far as connections to it have failed', async () => {
   expect(Math.abs((spreadOverZones(channel, 1_000)['a'] ?? 0) - 700)).toBeLessThanOrEqual(10);
 });
 
-it('slow start goes with consistent_hash: an endpoint that has just joined gets few keys at first', async () => {
+it('an endpoint that has just joined gets few keys at first under consistent_hash with slow start', async () => {
   const settings = settingsOf({
     policy: 'consistent_hash',
     hashKey: 'user',

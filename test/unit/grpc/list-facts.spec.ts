@@ -1,14 +1,14 @@
-/** Calls that do not wait until a long list is read. */
+/** Which clients begin on the first page of a long list, and how they go on with the whole one. */
 import { connectivityState } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
-import type { LoadBalancingOptions } from '../../../../lib/grpc/balancer/policies.js';
+import type { LoadBalancingOptions } from '../../../lib/grpc/balancer/policies.js';
 import {
   addresses,
   FakeChannel,
   type FakeSubchannel,
   settingsOf,
   settled,
-} from '../fake-channel.js';
+} from './fake-channel.js';
 
 const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 

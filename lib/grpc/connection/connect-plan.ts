@@ -1,19 +1,28 @@
 /** What decides which endpoints a channel connects to, and when. */
+import type { CanaryOptions } from '../../balance/modifiers/routing.js';
 import type { Random } from '../../core/clock.js';
+import type { ListFacts } from '../list-facts.js';
 import type { EndpointConnection } from './endpoint-connection.js';
 
-/** One channel's plan. It starts connections itself, and is told of everything else. */
-export interface ConnectionPlan {
+/** Which endpoints a client prefers. */
+export interface Preferences {
+  /** The client's own zone; `undefined`: all zones are alike. */
+  readonly zone: string | undefined;
+  /** Endpoints that some calls are set apart for; `undefined`: all endpoints take all calls. */
+  readonly canary: CanaryOptions | undefined;
+}
+
+/** One channel's plan. It starts connections itself; the balancer reports everything else to it. */
+export interface ConnectPlan {
   /**
-   * A list was taken in.
+   * The table of connections follows a new list.
    *
-   * @param joined endpoints that are new in it
-   * @param isPart it is the beginning of a longer one
+   * @param joined endpoints that are new in the list
    */
-  take(joined: readonly EndpointConnection[], isPart: boolean): void;
+  follow(joined: readonly EndpointConnection[], list: ListFacts, preferences: Preferences): void;
   /** A connection has changed its state. */
   onChange(connection: EndpointConnection): void;
-  /** A call was sent on its way. */
+  /** A picker has sent a call to a connection. */
   onCall(): void;
   /** Starts what is due. */
   run(): void;
@@ -21,19 +30,15 @@ export interface ConnectionPlan {
 }
 
 /**
- * Of the own zone so many come before each of the others': an outage of the zone is got out of with the first connections, and not
- * once all of a thousand endpoints have timed out.
+ * After so many endpoints of the own zone comes one of another, so that a client escapes an outage of its zone within its first
+ * connections, and not once all of a thousand endpoints have timed out.
  */
 const OWN_BEFORE_OTHER = 7;
 
-/**
- * The order of the first connections: shuffled, so that clients which start together spread; the own zone first, as a rule.
- *
- * @param zone the client's own; `undefined`: all zones are alike
- */
+/** The order of the first connections: shuffled, so that clients which start together spread; the own zone first, as a rule. */
 export function inConnectOrder(
   connections: Iterable<EndpointConnection>,
-  zone: string | undefined,
+  zone: Preferences['zone'],
   random: Random,
 ): EndpointConnection[] {
   // Fisher and Yates: O(n), where sorting by random ranks is not.
