@@ -69,13 +69,16 @@ function createRegistrar(given: DiscoveryModuleOptions) {
   return { registry, registrar };
 }
 
+/** How often a server was ended by force. */
+let forced: number;
+
 /** @param isBusy it has calls that never end */
 function boundServer(port: number, isBusy = false): BoundServer {
   const url = `127.0.0.1:${port}`;
   const packages = [`package${port}`];
   const server = {
     tryShutdown: (done: () => void) => (isBusy ? undefined : done()),
-    forceShutdown: () => {},
+    forceShutdown: () => forced++,
   };
   return {
     url,
@@ -102,6 +105,7 @@ let warnings: string[];
 beforeEach(() => {
   vi.useFakeTimers();
   warnings = [];
+  forced = 0;
   vi.spyOn(Logger.prototype, 'warn').mockImplementation((text) => warnings.push(String(text)));
   vi.spyOn(Logger.prototype, 'log').mockImplementation(() => {});
 });
@@ -142,6 +146,138 @@ describe('failFast', () => {
 
     registry.comeBack();
     expect(registrar.status.state).toBe('registered');
+  });
+});
+
+describe('a start', () => {
+  const service = { name: 'api', drainDelayMs: 0 };
+
+  /** A check that answers after three seconds. */
+  const slowCheck = () =>
+    new Promise((resolve) => {
+      setTimeout(resolve, 3_000);
+    });
+
+  it('waits for the first readiness check', async () => {
+    const { registrar } = createRegistrar({ service, readiness: { check: slowCheck } });
+    const bound = follow(registrar.onBound(boundServer(1)));
+    const start = follow(registrar.onBootstrapped());
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect([bound.isOver, start.isOver]).toEqual([true, false]);
+    expect(registrar.status.state).toBe('idle');
+    await vi.advanceTimersByTimeAsync(1);
+    expect(start.isOver).toBe(true);
+    expect(registrar.status.state).toBe('registered');
+    await registrar.shutDown();
+  });
+
+  it('of a server that is bound after the bootstrap waits for the check of its own health service', async () => {
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBootstrapped();
+    const server = boundServer(1);
+    const grpcServer = Object.assign(server.server, { register: () => true });
+    registrar.onCreated(grpcServer, server.calls);
+    const check = (_call: unknown, callback: (error: null, reply: object) => void) =>
+      void slowCheck().then(() => callback(null, { status: 'SERVING' }));
+    grpcServer.register('/grpc.health.v1.Health/Check', check, String, Buffer.from, 'unary');
+    const bound = follow(registrar.onBound(server));
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect(bound.isOver).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(bound.isOver).toBe(true);
+    expect(registrar.status.state).toBe('registered');
+    await registrar.shutDown();
+  });
+
+  it('goes on without the registry after a while, where failFast is not set', async () => {
+    const { registry, registrar } = createRegistrar({ service });
+    registry.isAway = true;
+    await registrar.onBootstrapped();
+    const bound = follow(registrar.onBound(boundServer(1)));
+    await vi.advanceTimersByTimeAsync(2_499);
+    expect(bound.isOver).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(bound.isOver).toBe(true);
+    expect(registrar.status.state).toBe('registering');
+    expect(warnings.at(-1)).toBe(
+      'api/127.0.0.1:1 could not be registered within 2500 ms; the server runs, and registration goes on until it succeeds.',
+    );
+  });
+
+  it.each([
+    ['services', { service }, true],
+    ['the option health', { health: true }, true],
+    ['neither', {}, false],
+  ])('follows the servers of an application with %s: %j, %s', (_, options, follows) => {
+    const followed = vi.spyOn(GrpcServers.prototype, 'follow');
+    const { registrar } = createRegistrar(options);
+    expect(followed.mock.calls).toEqual(follows ? [[registrar]] : []);
+  });
+});
+
+describe('the time that a shutdown gives', () => {
+  const start = async (services: object[], ...servers: BoundServer[]) => {
+    const created = createRegistrar({
+      service: services.map((service, at) => ({ name: `api${at}`, ...service })),
+    });
+    await created.registrar.onBootstrapped();
+    for (const server of servers) await created.registrar.onBound(server);
+    return created;
+  };
+
+  it('clients is the longest drainDelayMs, counted from the removal of the last record', async () => {
+    const delays = [{ drainDelayMs: 2_000 }, { drainDelayMs: 5_000 }, { drainDelayMs: 0 }];
+    const { registrar } = await start(delays, boundServer(1));
+    const drained = follow(registrar.drain());
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(drained.isOver).toBe(false);
+    expect(registrar.status).toEqual({ state: 'draining', registrations: [] });
+    await vi.advanceTimersByTimeAsync(1);
+    expect(drained.isOver).toBe(true);
+    expect(registrar.status.state).toBe('drained');
+  });
+
+  it('clients is none where no record was removed', async () => {
+    const { registrar } = await start([{ drainDelayMs: 5_000 }]);
+    const drained = follow(registrar.drain());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(drained.isOver).toBe(true);
+  });
+
+  it('clients begins once: a server that closes after the records are out does not wait again', async () => {
+    const server = boundServer(1);
+    const { registrar } = await start([{ drainDelayMs: 5_000 }], server);
+    void registrar.drain();
+    await vi.advanceTimersByTimeAsync(3_000);
+    const closed = follow(registrar.onClosing(server));
+    await vi.advanceTimersByTimeAsync(1_999);
+    expect(closed.isOver).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(closed.isOver).toBe(true);
+  });
+
+  it('calls is the longest drainTimeoutMs, after the delay', async () => {
+    const timeouts = [
+      { drainDelayMs: 1_000, drainTimeoutMs: 400 },
+      { drainDelayMs: 0, drainTimeoutMs: 700 },
+    ];
+    const { registrar } = await start(timeouts, boundServer(1, true));
+    const end = follow(registrar.shutDown());
+    await vi.advanceTimersByTimeAsync(1_699);
+    expect([end.isOver, forced]).toEqual([false, 0]);
+    await vi.advanceTimersByTimeAsync(1_001);
+    expect([end.isOver, forced]).toEqual([true, 1]);
+  });
+
+  it('calls is 10 s where the application has no service', async () => {
+    const { registrar } = createRegistrar({ health: true });
+    const server = boundServer(1, true);
+    await registrar.onBound(server);
+    const closed = follow(registrar.onClosing(server));
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(forced).toBe(0);
+    await vi.advanceTimersByTimeAsync(1_001);
+    expect([closed.isOver, forced]).toEqual([true, 1]);
   });
 });
 
@@ -189,6 +325,20 @@ describe('a second signal', () => {
     process.emit('SIGTERM', 'SIGTERM');
     await vi.advanceTimersByTimeAsync(1_000);
     expect(first?.isOver).toBe(true);
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+  });
+
+  it('ends the waiting where the application closes its only server, and its echo does not', async () => {
+    const server = boundServer(1, true);
+    const registrar = await start(server);
+    const closed = follow(registrar.onClosing(server));
+    await vi.advanceTimersByTimeAsync(50);
+    process.emit('SIGTERM', 'SIGTERM');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(closed.isOver).toBe(false);
+    process.emit('SIGTERM', 'SIGTERM');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(closed.isOver).toBe(true);
     expect(process.listenerCount('SIGTERM')).toBe(before);
   });
 
