@@ -90,6 +90,30 @@ describe('a directory whose registry forgot everything', () => {
     expect(directory.state.held).toBeUndefined();
   });
 
+  it('has one timer for the end of the holds, however often the list changes', () => {
+    clock.advance(1_000);
+    for (let change = 0; change < 10; change++) {
+      registry.put('api', `h:${change + 10}`);
+      clock.advance(1_000);
+      expect(clock.pendingTimers).toBe(1);
+    }
+    expect(clock.nextTimerMs).toBe(DEFAULT_REMOVAL_GUARD.maxHoldMs - 11_000);
+  });
+
+  it('counts the time of the holds anew once the registry failed and came back', () => {
+    clock.advance(100_000);
+    registry.fail('api');
+    clock.advance(DEFAULT_REMOVAL_GUARD.maxHoldMs);
+    expect(used()).toEqual(['h:1', 'h:2']);
+    registry.reset('api');
+    clock.advance(DEFAULT_REMOVAL_GUARD.maxHoldMs - 1);
+    expect(used()).toEqual(['h:1', 'h:2']);
+    clock.advance(1);
+    expect(used()).toEqual([]);
+    clock.advance(50);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('says that they are held no longer once they are back', () => {
     told();
     clock.advance(1_000);
@@ -149,6 +173,20 @@ describe('a kept list', () => {
     expect(directory.state).toMatchObject({ savedAt: 77, error: { code: 'REGISTRY_UNAVAILABLE' } });
     expect(used()).toEqual(['h:1']);
     expect(told()).toEqual(['snapshot-used']);
+  });
+
+  it('is guarded as after an outage: what is connected stays where the registry forgot it', () => {
+    registry.fail('api');
+    channel.report('h:1', true);
+    registry.reset('api', 'h:2');
+    expect(used()?.toSorted()).toEqual(['h:1', 'h:2']);
+    expect(directory.state.held).toEqual(['h:1']);
+    expect(events).toContainEqual({
+      type: 'removals-held',
+      service: 'api',
+      addresses: ['h:1'],
+      reason: 'registry-returned',
+    });
   });
 
   it('is used when the registry says nothing for a while', () => {

@@ -1,6 +1,7 @@
 /** A registry that does not keep to its port. */
 import { concat, EMPTY, NEVER, Observable, of, throwError } from 'rxjs';
 import { beforeEach, expect, it } from 'vitest';
+import { DiscoveryError } from '../../../lib/core/discovery-error.js';
 import type { RegistryUpdate } from '../../../lib/core/snapshot/registry-update.js';
 import { FIRST_WORD_MS, KeptWatch } from '../../../lib/registry/kept-watch.js';
 import { Registry } from '../../../lib/registry/registry.js';
@@ -77,6 +78,31 @@ it('is asked ever more seldom, and no more seldom than every 30 s', () => {
     if (registry.watches > before) asked.push(second + 1);
   }
   expect(asked).toEqual([1, 3, 7, 15, 31, 61, 91]);
+  watch.stop();
+});
+
+it('is asked again after 1 s once it has answered, however often it failed before', () => {
+  const answers: (() => Observable<RegistryUpdate>)[] = [];
+  for (let failure = 0; failure < 4; failure++) answers.push(() => EMPTY);
+  const registry = new OddRegistry([...answers, () => of(LIST), () => concat(of(LIST), NEVER)]);
+  const watch = keep(registry);
+  clock.advance(1_000 + 2_000 + 4_000 + 8_000);
+  expect(registry.watches).toBe(5);
+  clock.advance(999);
+  expect(registry.watches).toBe(5);
+  clock.advance(1);
+  expect(registry.watches).toBe(6);
+  watch.stop();
+});
+
+it('is asked ever more seldom also where each watch says that the registry fails', () => {
+  const error = new DiscoveryError('REGISTRY_UNAVAILABLE', 'away');
+  const registry = new OddRegistry([() => of({ kind: 'failure', error })]);
+  const watch = keep(registry);
+  clock.advance(1_000 + 2_000 + 3_999);
+  expect(registry.watches).toBe(3);
+  clock.advance(1);
+  expect(registry.watches).toBe(4);
   watch.stop();
 });
 

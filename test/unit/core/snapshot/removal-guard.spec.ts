@@ -203,6 +203,19 @@ describe('servers that announce their shutdown', () => {
     expect(driver.used).toBe('');
   });
 
+  it('leave the protection after an outage to the others', () => {
+    const driver = new Driver().reset('abcd').connect('abcd').fail().after(MINUTE).reset('abcd');
+    driver.after(5_000).leave('a').after(5_000).change('', 'b');
+    expect(driver.used).toBe('cdb');
+    expect(driver.told).toEqual(['held b registry-returned']);
+  });
+
+  it("are the registry's answer: an outage is over with them", () => {
+    const driver = new Driver().reset('abcdef').connect('abcdef').fail().after(MINUTE).leave('a');
+    expect(driver.after(30_000).change('', 'b').used).toBe('cdefb');
+    expect(driver.after(1).change('', 'c').used).toBe('defb');
+  });
+
   it('are removed at once although they were held', () => {
     const driver = new Driver().reset('abc').connect('abc').change('', 'abc');
     expect(driver.held).toBe('abc');
@@ -260,6 +273,17 @@ describe('a hold', () => {
     driver.feed({ type: 'update', update: { kind: 'change', change } });
     expect(driver.held).toBe('c');
     expect(driver.told.slice(1)).toEqual(['released a listed', 'released b listed']);
+  });
+
+  it('ends after the longest time, also where the list changes meanwhile', () => {
+    const driver = wiped();
+    for (let minute = 1; minute < 5; minute++) {
+      driver.after(MINUTE).change(minute % 2 === 1 ? 'x' : '', minute % 2 === 1 ? '' : 'x');
+      expect(driver.lookInMs).toBe((5 - minute) * MINUTE);
+    }
+    expect(driver.after(MINUTE - 1).look().held).toBe('abc');
+    expect(driver.after(1).look().held).toBe('');
+    expect(driver.told.at(-1)).toBe('released abc expired');
   });
 
   it('ends after the longest time, counted from the end of the last outage', () => {
@@ -352,20 +376,42 @@ it.each([1, 2, 3, 4, 5])('the guard keeps its invariants on a random walk (seed 
   const driver = new Driver();
   const names = 'abcdefgh';
   const some = () => [...names].filter(() => random() < 0.5).join('');
+  const without = (list: string, gone: string) =>
+    [...list].filter((name) => !gone.includes(name)).join('');
   let listed = '';
-  for (let step = 0; step < 2_000; step++) {
+  let isAway = false;
+  for (let step = 0; step < 1_000; step++) {
     driver.after(Math.floor(random() * 20_000)).connect(some());
     const chance = random();
     if (chance < 0.15) driver.fail();
-    else if (chance < 0.5) driver.reset((listed = some()));
-    else driver.look();
+    else if (chance < 0.3) driver.reset((listed = some()));
+    else if (chance < 0.4) {
+      const [put, removed] = [some(), some()];
+      driver.change(put, removed);
+      listed = without(listed, removed) + put;
+    } else if (chance < 0.5) {
+      const left = some();
+      driver.leave(left);
+      listed = without(listed, left);
+      // Whoever announced a shutdown is used no longer, held or not.
+      expect([...left].filter((name) => driver.used.includes(name))).toEqual([]);
+    } else driver.look();
+    if (chance < 0.15) isAway = true;
+    else if (chance < 0.5) isAway = false;
     const used = new Set(driver.used);
     // Clients use every listed endpoint. All others in use are held and were connected at the last look.
-    for (const name of listed) expect(used.has(name)).toBe(true);
-    if (chance >= 0.5)
-      for (const name of driver.held) expect(driver.ready.has(`${name}:1`)).toBe(true);
+    expect([...listed].filter((name) => !used.has(name))).toEqual([]);
+    expect([...driver.held].filter((name) => listed.includes(name))).toEqual([]);
+    if (chance >= 0.5) {
+      expect([...driver.held].filter((name) => !driver.ready.has(`${name}:1`))).toEqual([]);
+    }
     expect(used.size).toBe(driver.used.length);
-    expect(driver.lookInMs ?? 0).toBeLessThanOrEqual(300_000);
+    // While the registry answers, each hold has an end within the longest time.
+    if (driver.held === '' || isAway) expect(driver.lookInMs).toBeUndefined();
+    else {
+      expect(driver.lookInMs).toBeGreaterThanOrEqual(0);
+      expect(driver.lookInMs).toBeLessThanOrEqual(300_000);
+    }
   }
   driver.connect('');
   expect(driver.look().held).toBe('');
