@@ -199,12 +199,25 @@ it.each([
   ['.5s', { seconds: 0, nanos: 500_000_000 }],
   ['5.s', { seconds: 5, nanos: 0 }],
   ['315576000000s', { seconds: 315_576_000_000, nanos: 0 }],
+  ['0s', { seconds: 0, nanos: 0 }],
+  ['2.25s', { seconds: 2, nanos: 250_000_000 }],
   // grpc-go gives such calls no deadline.
   ['-1s', undefined],
 ])('a timeout of %s', (timeout, expected) => {
   expect(read({ methodConfig: [{ name: [{}], timeout }] }).methodConfig[0]?.timeout).toEqual(
     expected,
   );
+});
+
+it('a hedging policy may leave its delay and its codes out', () => {
+  const [config] = read({
+    methodConfig: [{ name: [{}], hedgingPolicy: { maxAttempts: 9 } }],
+  }).methodConfig;
+  expect(config?.hedgingPolicy).toEqual({
+    maxAttempts: 5,
+    hedgingDelay: '0s',
+    nonFatalStatusCodes: [],
+  });
 });
 
 it('tokens may be parts of one, and their ratio as large as it likes', () => {
@@ -223,10 +236,11 @@ it('the first delay is below the longest as well', () => {
   expect(retryPolicy).toMatchObject({ initialBackoff: '0.5s', maxBackoff: '0.5s' });
 });
 
-const retry = (fields: object) => ({
+const retry = (fields: object, beside: object = {}) => ({
   methodConfig: [
     {
       name: [{}],
+      ...beside,
       retryPolicy: {
         maxAttempts: 3,
         initialBackoff: '1s',
@@ -289,6 +303,14 @@ it.each([
   [
     { methodConfig: [{ name: [{}], waitForReady: 1 }] },
     /waitForReady is 1; allowed: true or false/,
+  ],
+  [
+    retry({}, { hedgingPolicy: { maxAttempts: 2 } }),
+    /methodConfig\[0\] is "one with both"; allowed: either retryPolicy or hedgingPolicy/,
+  ],
+  [
+    { methodConfig: [{ name: [{}], hedgingPolicy: { maxAttempts: 2, hedgingDelay: '-0.1s' } }] },
+    /hedgingPolicy\.hedgingDelay is "-0.1s"; allowed: a duration of 0 or more/,
   ],
   [retry({ maxAttempts: 1 }), /maxAttempts is 1/],
   [retry({ maxAttempts: null }), /maxAttempts is missing/],
