@@ -25,6 +25,11 @@ describe('closestName', () => {
     expect(closestName('zoom', KNOWN, 9)).toBeUndefined();
   });
 
+  it('returns the first of several names that are equally similar', () => {
+    expect(closestName('zonx', ['zona', 'zonb', 'zone'])).toBe('zona');
+    expect(closestName('zonx', ['zonex', 'zonx', 'zona'])).toBe('zonx');
+  });
+
   it('ends in bounded time for a name of any length', () => {
     expect(closestName('x'.repeat(10_000_000), KNOWN)).toBeUndefined();
   });

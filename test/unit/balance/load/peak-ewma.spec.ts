@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EndpointLoad } from '../../../../lib/balance/load/endpoint-load.js';
 import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
 import { PeakEwma } from '../../../../lib/balance/load/peak-ewma.js';
-import { peakEwmaLoad } from '../../../../lib/balance/policies/peak-ewma-load.js';
 
 /** An estimate that has settled at 1 ms in a fleet where that is typical. */
 function settled(options?: ConstructorParameters<typeof PeakEwma>[1]): PeakEwma {
@@ -76,6 +74,22 @@ describe('PeakEwma', () => {
     expect(estimate.estimate(10_000)).toBeLessThan(2);
   });
 
+  it.each([
+    [{ failurePenalty: 3 }, 4],
+    [{ failurePenalty: 0 }, 1],
+  ])(
+    'an endpoint whose calls all fail fast counts, with %j, as %d times as slow',
+    (options, factor) => {
+      const given = settled(options);
+      const changed = settled();
+      changed.configure(options);
+      for (const estimate of [given, changed]) {
+        for (let nowMs = 1; nowMs <= 5_000; nowMs++) estimate.failed(0.01, nowMs);
+        expect(estimate.estimate(5_000)).toBeCloseTo(factor, 1);
+      }
+    },
+  );
+
   it('an endpoint with 1 % of failed calls counts as about twice as slow, at any rate of calls', () => {
     for (const everyMs of [0.1, 1, 10]) {
       const estimate = settled();
@@ -115,80 +129,5 @@ describe('PeakEwma', () => {
     const estimate = new PeakEwma(new FleetLoad());
     estimate.succeeded(0, 0);
     expect(estimate.estimate(1)).toBeGreaterThan(0);
-  });
-});
-
-describe('peakEwmaLoad', () => {
-  /** In a fleet of many other endpoints, all idle. */
-  const alone = peakEwmaLoad(new FleetLoad(), 1);
-
-  it('does not count the crowd twice: what is usual is in the latency already', () => {
-    const fleet = new FleetLoad();
-    const [fast, slow] = [new EndpointLoad(fleet), new EndpointLoad(fleet)];
-    for (let call = 0; call < 16; call++) fast.started(0);
-    // Six milliseconds with 15 others, or fifty alone: latency times calls would have it the other way round.
-    fast.ended(6, 0, 'success');
-    slow.started(0);
-    slow.ended(50, 0, 'success');
-    for (let call = 0; call < 2; call++) fast.started(50);
-    const load = peakEwmaLoad(fleet, 2);
-    expect(load(fast, 1, 6)).toBeLessThan(load(slow, 1, 50));
-    expect(load(fast, 1, 6)).toBeGreaterThan(fast.latency.estimate(6));
-  });
-
-  it('grows with every call in flight, half as fast at twice the weight', () => {
-    const load = new EndpointLoad(new FleetLoad());
-    load.started(0);
-    load.ended(10, 0, 'success');
-    expect(alone(load, 1, 10)).toBe(10);
-    load.started(10);
-    load.started(10);
-    expect(alone(load, 1, 10)).toBe(30);
-    expect(alone(load, 2, 10)).toBe(20);
-  });
-
-  it('sinks while there is nothing to answer, and not while a trial is under way', () => {
-    const load = new EndpointLoad(new FleetLoad());
-    load.started(0);
-    load.ended(50, 0, 'success');
-    expect(load.expectedMs(2_050)).toBeLessThan(26);
-    load.started(2_050);
-    expect(load.expectedMs(2_060)).toBe(50);
-    load.ended(2_100, 2_050, 'success');
-    expect(load.expectedMs(4_100)).toBeLessThan(26);
-  });
-
-  it('grows while calls hang, and an answer ends it', () => {
-    const load = new EndpointLoad(new FleetLoad());
-    load.started(0);
-    load.ended(1, 0, 'success');
-    load.started(1_000);
-    load.started(1_400);
-    expect(load.silenceMs(1_500)).toBe(500);
-    expect(alone(load, 1, 1_500)).toBe(1_500);
-    load.ended(1_600, 1_400, 'failure');
-    expect(load.silenceMs(1_700)).toBe(100);
-    load.ended(1_800, 1_000, 'success');
-    expect(load.silenceMs(5_000)).toBe(0);
-  });
-
-  it('takes neither a deadline nor a call given up for a sign of life', () => {
-    const load = new EndpointLoad(new FleetLoad());
-    for (let call = 0; call < 3; call++) load.started(0);
-    load.ended(500, 0, 'timeout');
-    load.ended(500, 0, 'abandoned');
-    expect(load.silenceMs(600)).toBe(600);
-  });
-
-  it('is not raised by how long a stream stays open or lasted', () => {
-    const load = new EndpointLoad(new FleetLoad());
-    load.started(0);
-    load.ended(1, 0, 'success');
-    load.started(1, false);
-    expect(alone(load, 1, 1)).toBe(2);
-    expect(load.silenceMs(3_600_000)).toBe(0);
-    load.ended(3_600_000, 1, 'success', false);
-    expect(alone(load, 1, 3_600_000)).toBeLessThanOrEqual(1);
-    expect(load.tally.successes).toBe(2);
   });
 });

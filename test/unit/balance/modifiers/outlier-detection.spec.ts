@@ -108,6 +108,40 @@ describe('stepOutliers: share of failures', () => {
     expect(ejections).toBeLessThanOrEqual(6);
   });
 
+  it('counts the calls of a window only, and not those before it again', () => {
+    const fleet = new OutlierFleet(3, { consecutiveFailures: 1_000 });
+    // 14 % of failures: within the margin of 20 %.
+    for (let window = 1; window <= 3; window++) {
+      for (let at = 0; at < 3; at++) {
+        for (let call = 0; call < 8; call++) {
+          if (at === 0) fleet.fail(0);
+          else fleet.succeed(at);
+          fleet.succeed(at, 6);
+        }
+      }
+      expect(fleet.step(window * 10_000).ejected).toEqual([]);
+      expect(fleet.state.get(fleet.tallies[0]!)).toMatchObject({
+        sinceMs: window * 10_000,
+        successes: window * 48,
+        failures: window * 8,
+      });
+    }
+  });
+
+  it('begins a new window after 10 s, and not before the endpoint has had 20 calls', () => {
+    const fleet = new OutlierFleet(3);
+    fleet.succeed(0, 19);
+    fleet.succeed(1, 20);
+    const windows = (nowMs: number) => {
+      fleet.step(nowMs);
+      return fleet.tallies.map((tally) => fleet.state.get(tally)?.sinceMs);
+    };
+    expect(windows(9_999)).toEqual([0, 0, 0]);
+    expect(windows(10_000)).toEqual([0, 10_000, 0]);
+    fleet.succeed(0);
+    expect(windows(12_000)).toEqual([12_000, 10_000, 0]);
+  });
+
   it('notices within 2 s of traffic, however long the server was well before', () => {
     const fleet = new OutlierFleet(10, { consecutiveFailures: 1_000 });
     const second = (nowMs: number, fails: boolean): OutlierStep => {

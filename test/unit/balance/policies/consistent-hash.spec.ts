@@ -4,6 +4,8 @@ import {
   ConsistentHash,
   type ConsistentHashOptions,
 } from '../../../../lib/balance/policies/consistent-hash.js';
+import { finalMix, murmurHash } from '../../../../lib/balance/policies/murmur-hash.js';
+import { Ring } from '../../../../lib/balance/policies/ring.js';
 import type { PickRequest } from '../../../../lib/balance/picker.js';
 import type { EndpointLoad } from '../../../../lib/balance/load/endpoint-load.js';
 import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
@@ -167,6 +169,74 @@ describe('ConsistentHash', () => {
     for (let call = 0; call < 20; call++) expect(hash.pick(requestOf(5), 0)).toBe(next);
     for (let call = 0; call < 4; call++) home.load.ended(1, 0, 'success');
     expect(hash.pick(requestOf(5), 0)).toBe(home);
+  });
+
+  describe('the walk around the ring, where jumps and random places find no room', () => {
+    /** Every random place is the same one. */
+    const stuck = (list: readonly Candidate[], options: Partial<ConsistentHashOptions> = {}) =>
+      new ConsistentHash(poolOf(list), { ...DEFAULTS, ...options }, () => 0.5);
+    const fill = (list: readonly Candidate[], calls: number): void => {
+      for (const { load } of list) for (let call = 0; call < calls; call++) load.started(0);
+    };
+
+    it('finds the only endpoint that has room, for every key', () => {
+      const list = candidates(20);
+      const hash = stuck(list, { loadFactor: 1.01, freeInFlight: 0 });
+      const free = list[13]!;
+      fill(
+        list.filter((one) => one !== free),
+        10,
+      );
+      for (let key = 0; key < 200; key++) expect(hash.pick(requestOf(key), 0)).toBe(free);
+    });
+
+    it("takes the first endpoint with room behind the key's own place", () => {
+      const list = candidates(20);
+      const hash = stuck(list, { loadFactor: 1.01, freeInFlight: 0 });
+      const free = [list[4]!, list[13]!];
+      fill(
+        list.filter((one) => !free.includes(one)),
+        10,
+      );
+      const ring = new Ring(
+        list.map((one) => one.hash),
+        Float64Array.from(list, () => 1),
+      );
+      const behind = (key: number): Candidate => {
+        let place = ring.locate(murmurHash(`user-${key}`));
+        while (!free.includes(list[ring.owner(place)]!)) place++;
+        return list[ring.owner(place)]!;
+      };
+      let walks = 0;
+      for (let key = 0; key < 400; key++) {
+        const jumps = Array.from({ length: 8 }, (_, jump) =>
+          ring.owner(ring.locate(finalMix(murmurHash(`user-${key}`) ^ jump))),
+        );
+        const random = ring.owner(ring.locate(finalMix(0.5 * 2 ** 32)));
+        const home = ring.owner(ring.locate(murmurHash(`user-${key}`)));
+        if ([home, random, ...jumps].some((place) => free.includes(list[place]!))) continue;
+        walks++;
+        expect(hash.pick(requestOf(key), 0)).toBe(behind(key));
+      }
+      expect(walks).toBeGreaterThan(50);
+    });
+
+    it("ends with the key's own endpoint where none has room", () => {
+      const full = candidates(5).map((one) => {
+        const load = Object.create(one.load) as EndpointLoad;
+        // Calls of which the pool's sum knows nothing.
+        Object.defineProperty(load, 'inFlight', { get: () => 100 });
+        return { ...one, load: Object.assign(load, { countIn: () => {} }) };
+      });
+      const hash = stuck(full);
+      const homes = new Set<string>();
+      for (let key = 0; key < 100; key++) {
+        const home = stuck(full, { loadFactor: Infinity }).pick(requestOf(key), 0);
+        expect(hash.pick(requestOf(key), 0)).toBe(home);
+        homes.add(home.endpoint.address);
+      }
+      expect(homes.size).toBe(5);
+    });
   });
 
   it('without a bound a key never leaves its endpoint', () => {

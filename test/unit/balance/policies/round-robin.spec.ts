@@ -63,6 +63,15 @@ describe('RoundRobin', () => {
     expect(new RoundRobin([d!, a!, c!], () => 0, picker).pick()).toBe(c);
   });
 
+  it('the rotation goes on with the first of those that wait when the next ones have left, too', () => {
+    const [a, b, c, d, e] = candidates(5);
+    const picker = new RoundRobin([a!, b!, c!, d!, e!], () => 0.6);
+    expect([picker.pick(), picker.pick()]).toEqual([d, e]);
+    expect(new RoundRobin([d!, c!, b!], () => 0, picker).pick()).toBe(b);
+    expect(new RoundRobin([d!, c!], () => 0, picker).pick()).toBe(c);
+    expect(new RoundRobin([b!, d!], () => 0, new RoundRobin([c!, a!, b!], () => 0)).pick()).toBe(b);
+  });
+
   it('the rotation starts anew when none of its endpoints is left', () => {
     const [a, b, c] = candidates(3);
     const next = new RoundRobin([b!, c!], () => 0.9, new RoundRobin([a!], () => 0));

@@ -166,6 +166,16 @@ describe('while the registry does not answer, the lease machine', () => {
     expect(driver.newEvents()).toEqual(['lease-unreachable', 'lease-expired', 'lease-expired']);
   });
 
+  it('emits lease-expired for a new lease that expires before its first sync is answered', () => {
+    const driver = Driver.registered();
+    driver.now = TTL_MS + 1;
+    driver.feed({ type: 'timer' }).failed();
+    driver.due().feed({ type: 'lease-gone' }).granted('M').newEvents();
+    driver.now += TTL_MS + 1;
+    driver.failed();
+    expect(driver.emitted).toEqual([{ type: 'lease-expired', leaseId: 'M' }]);
+  });
+
   it('grants a new lease if the registry lost the old one during the outage', () => {
     const driver = Driver.registered().due().failed().due().feed({ type: 'lease-gone' });
     expect(driver.asked).toEqual(['grant']);

@@ -93,6 +93,23 @@ describe('encodeGoJson', () => {
     expect(() => encodeGoJson(nested(MAX_JSON_NESTING))).toThrow('[INVALID_RECORD]');
   });
 
+  it('sorts keys by code point, those with surrogates behind all others', () => {
+    const keys = [
+      'a',
+      '\ud7ff',
+      '\ue000',
+      '\uffff',
+      '\u{10000}',
+      '\u{103fe}',
+      '\u{103ff}',
+      '\u{10ffff}',
+    ];
+    for (const order of [keys, keys.toReversed()]) {
+      const text = encodeGoJson(Object.fromEntries(order.map((key) => [key, 1])));
+      expect(Object.keys(JSON.parse(text) as object)).toEqual(keys);
+    }
+  });
+
   it('sorts keys as their UTF-8 bytes are sorted', () => {
     const random = seededRandom(1);
     const letters = ['a', 'Z', '9', '\u00e9', '\u6f22', '\ufb01', '\uffff', '😀', '\u{10ffff}'];
