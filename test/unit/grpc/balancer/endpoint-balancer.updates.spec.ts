@@ -1,0 +1,170 @@
+/** What an update does besides the list itself: connections that are ready already, renewals, shares of outliers, the end. */
+import { connectivityState } from '@grpc/grpc-js';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { DiscoveryFields } from '../../../../lib/core/records/discovery-fields.js';
+import type { GrpcEndpoint } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
+import { resolvedEndpoints } from '../../../../lib/grpc/resolved-endpoint.js';
+import { addresses, FakeChannel, FakeSubchannel, settingsOf, settled } from '../fake-channel.js';
+
+const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
+const [A, B, C] = addresses(3) as [string, string, string];
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function connectAll(channel: FakeChannel): Promise<void> {
+  for (;;) {
+    const waiting = channel.subchannels.filter(({ state }) => state === CONNECTING);
+    if (waiting.length === 0) return;
+    for (const one of waiting) one.become(READY);
+    await settled();
+  }
+}
+
+describe('one update', () => {
+  it('uses at once all connections that are ready already, with one picker for the first and one for the rest', () => {
+    vi.spyOn(FakeSubchannel.prototype, 'getConnectivityState').mockReturnValue(READY);
+    const channel = new FakeChannel();
+    channel.list([A, B, C]);
+    expect(channel.states).toEqual([READY, READY]);
+    expect(channel.spread(6)).toEqual({ [A]: 2, [B]: 2, [C]: 2 });
+  });
+
+  it('dials no endpoint that left before its turn came', async () => {
+    const channel = new FakeChannel();
+    channel.list(addresses(100));
+    const begun = channel.subchannels.map(({ address }) => address);
+    const gone = addresses(100).filter((address) => !begun.includes(address));
+    const stays = gone.splice(0, 40);
+    channel.list([...begun, ...stays]);
+    await connectAll(channel);
+    const dialled = channel.subchannels.map(({ address }) => address);
+    expect(dialled.toSorted()).toEqual([...begun, ...stays].toSorted());
+  });
+
+  it('keeps the connection that the beginning of the list led to, where the whole list is small', async () => {
+    const channel = new FakeChannel();
+    channel.listPart([A]);
+    await connectAll(channel);
+    const first = channel.to(A);
+    channel.list(addresses(10));
+    await connectAll(channel);
+    expect(channel.to(A)).toBe(first);
+    expect(first.refs).toBe(1);
+    expect(channel.spread(20)).toMatchObject({ [A]: 2 });
+  });
+});
+
+describe('the share of endpoints that may be ejected', () => {
+  it('is one of the connected endpoints, not of those that are not connected', async () => {
+    const channel = new FakeChannel();
+    channel.list(addresses(100), settingsOf({ outlierDetection: { maxEjectedShare: 0.03 } }));
+    await connectAll(channel);
+    const listed = channel.subchannels.map(({ address }) => address);
+    expect(listed).toHaveLength(64);
+    const bad = listed.slice(0, 2);
+    for (let turn = 0; turn < 8; turn++) {
+      channel.spread(64, (address) => (bad.includes(address) ? 13 : 0));
+      channel.clock.advance(60);
+      await settled();
+    }
+    const called = channel.spread(640);
+    expect(bad.filter((address) => called[address] === undefined)).toHaveLength(1);
+    channel.balancer.destroy();
+  });
+});
+
+describe('a server that ends connections at an age', () => {
+  /** An endpoint whose record says so. */
+  function aging(discovery: DiscoveryFields): GrpcEndpoint[] {
+    return [...resolvedEndpoints([{ address: A, metadata: null, discovery }])];
+  }
+
+  async function connected(discovery: DiscoveryFields = { maxConnectionAgeMs: 10_000 }) {
+    const channel = new FakeChannel();
+    channel.list(aging(discovery));
+    await channel.connect(A);
+    return channel;
+  }
+
+  const made = (channel: FakeChannel) => channel.subchannels.map(({ refs }) => refs);
+
+  it('is connected to anew at 40 to 60 % of it, and calls move once the new connection is ready', async () => {
+    const channel = await connected();
+    const first = channel.to(A);
+    channel.clock.advance(3_999);
+    expect(made(channel)).toEqual([1]);
+    channel.clock.advance(2_001);
+    expect(made(channel)).toEqual([1, 1]);
+    expect(channel.state).toBe(READY);
+    const second = channel.to(A);
+    expect(second.options).not.toEqual(first.options);
+    await channel.connect(A);
+    expect(made(channel)).toEqual([0, 1]);
+    expect(first.listenerCount).toBe(0);
+    expect(channel.spread(4)).toEqual({ [A]: 4 });
+    // And so on.
+    channel.clock.advance(6_000);
+    expect(made(channel)).toEqual([0, 1, 1]);
+  });
+
+  it('keeps its connection where a new one fails, and is tried again later', async () => {
+    const channel = await connected();
+    channel.clock.advance(6_000);
+    channel.to(A).become(TRANSIENT_FAILURE, 'refused');
+    await settled();
+    expect(made(channel)).toEqual([1, 0]);
+    expect(channel.spread(4)).toEqual({ [A]: 4 });
+    channel.clock.advance(6_000);
+    expect(made(channel)).toEqual([1, 0, 1]);
+  });
+
+  it('is not connected to anew once the connection is lost', async () => {
+    const channel = await connected();
+    channel.balancer.destroy();
+    expect(channel.clock.pendingTimers).toBe(0);
+    const other = await connected();
+    other.to(A).become(IDLE);
+    await settled();
+    // The lost one is dialled again, with its deadline alone.
+    expect(made(other)).toEqual([1]);
+    expect(other.clock.pendingTimers).toBe(1);
+  });
+
+  it('is not connected to anew once its record says nothing about an age', async () => {
+    const channel = await connected();
+    channel.list(aging({}));
+    channel.to(A).become(CONNECTING);
+    await channel.connect(A);
+    channel.clock.advance(60_000);
+    expect(made(channel)).toEqual([1]);
+  });
+});
+
+describe('a balancer that is destroyed', () => {
+  it('takes no further list', () => {
+    const channel = new FakeChannel();
+    channel.list([A]);
+    channel.balancer.destroy();
+    expect(channel.list([A, B])).toBe(false);
+    expect(channel.subchannels).toHaveLength(1);
+  });
+
+  it('has no timer left while the first connections of a large list are tried', () => {
+    const channel = new FakeChannel();
+    channel.list(addresses(100));
+    expect(channel.clock.pendingTimers).toBeGreaterThan(4);
+    channel.balancer.destroy();
+    expect(channel.clock.pendingTimers).toBe(0);
+  });
+
+  it('dials nothing that was due at the end of the turn', async () => {
+    const channel = new FakeChannel();
+    channel.list(addresses(100));
+    channel.subchannels[0]?.become(READY);
+    channel.balancer.destroy();
+    await settled();
+    expect(channel.subchannels).toHaveLength(4);
+  });
+});
