@@ -18,11 +18,12 @@ beforeEach(() => {
   changes = [];
 });
 
+function check(): unknown {
+  checks++;
+  return answer();
+}
+
 function createGate(options: Omit<ReadinessOptions, 'check'> = {}): ReadinessGate {
-  const check = (): unknown => {
-    checks++;
-    return answer();
-  };
   return new ReadinessGate({ check, ...options }, clock, (ready, reason) =>
     changes.push([ready, reason]),
   );
@@ -39,6 +40,13 @@ async function advance(ms: number): Promise<void> {
   await settled();
 }
 
+/** The check under way answers when the returned function is called. */
+function answerLater(): (ready: boolean) => void {
+  const responses: ((ready: boolean) => void)[] = [];
+  answer = () => new Promise((resolve) => responses.push(resolve));
+  return (ready) => responses.at(-1)?.(ready);
+}
+
 const reject = (reason: unknown) => () => Promise.reject(reason as Error);
 
 describe('the answer of a check', () => {
@@ -50,8 +58,8 @@ describe('the answer of a check', () => {
     ['an object without a status', () => ({})],
     ['the status "ok"', () => ({ status: 'ok' })],
     ['a promise of nothing', () => Promise.resolve()],
-  ])('opens the gate where it is %s', async (_, check) => {
-    answer = check;
+  ])('opens the gate where it is %s', async (_, given) => {
+    answer = given;
     const gate = createGate();
     expect(gate.isReady).toBe(false);
     expect(gate.reason).toBe('it was not asked yet');
@@ -72,8 +80,8 @@ describe('the answer of a check', () => {
       },
       'no pool',
     ],
-  ])('keeps the gate closed where it is %s, and gives the reason', async (_, check, reason) => {
-    answer = check;
+  ])('keeps the gate closed where it is %s, and gives the reason', async (_, given, reason) => {
+    answer = given;
     const gate = createGate();
     await gate.start();
     expect([gate.isReady, gate.reason]).toEqual([false, reason]);
@@ -148,8 +156,7 @@ describe('a running gate', () => {
   });
 
   it('starts when the first check has answered', async () => {
-    let respond = (_ready: boolean): void => {};
-    answer = () => new Promise((resolve) => (respond = resolve));
+    const respond = answerLater();
     const gate = createGate();
     let started = false;
     const start = gate.start().then(() => (started = true));
@@ -172,8 +179,7 @@ describe('a stopped gate', () => {
   });
 
   it('ignores the answer of the check that was under way', async () => {
-    let respond = (_ready: boolean): void => {};
-    answer = () => new Promise((resolve) => (respond = resolve));
+    const respond = answerLater();
     const gate = createGate();
     const start = gate.start();
     await settled();

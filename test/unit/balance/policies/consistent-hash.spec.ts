@@ -26,6 +26,14 @@ function picker(
   return new ConsistentHash(poolOf(list, weights), { ...DEFAULTS, ...options }, seededRandom(9));
 }
 
+/** Every random place is the same one. */
+const stuck = (list: readonly Candidate[], options: Partial<ConsistentHashOptions> = {}) =>
+  new ConsistentHash(poolOf(list), { ...DEFAULTS, ...options }, () => 0.5);
+
+const fill = (list: readonly Candidate[], calls: number): void => {
+  for (const { load } of list) for (let call = 0; call < calls; call++) load.started(0);
+};
+
 describe('ConsistentHash', () => {
   it.each([2, 3, 10, 100])(
     'keys spread over %i endpoints: no endpoint has a quarter more than its share',
@@ -172,13 +180,6 @@ describe('ConsistentHash', () => {
   });
 
   describe('the walk around the ring, where jumps and random places find no room', () => {
-    /** Every random place is the same one. */
-    const stuck = (list: readonly Candidate[], options: Partial<ConsistentHashOptions> = {}) =>
-      new ConsistentHash(poolOf(list), { ...DEFAULTS, ...options }, () => 0.5);
-    const fill = (list: readonly Candidate[], calls: number): void => {
-      for (const { load } of list) for (let call = 0; call < calls; call++) load.started(0);
-    };
-
     it('finds the only endpoint that has room, for every key', () => {
       const list = candidates(20);
       const hash = stuck(list, { loadFactor: 1.01, freeInFlight: 0 });

@@ -3,6 +3,8 @@ import { foreignRecord } from '../../../../lib/core/records/foreign-record.js';
 
 const read = (value: unknown) => foreignRecord(JSON.stringify(value));
 
+const nodes = (count: number) => read({ nodes: Array.from({ length: count }, (_, at) => at) });
+
 describe('foreignRecord', () => {
   it.each<[string, unknown, string]>([
     ['kratos', { id: '1', endpoints: ['grpc://h:1'] }, 'its endpoints is ["grpc://h:1"]'],
@@ -38,7 +40,6 @@ describe('foreignRecord', () => {
   });
 
   it('shows five elements of a list at most', () => {
-    const nodes = (count: number) => read({ nodes: Array.from({ length: count }, (_, at) => at) });
     expect(nodes(5)?.reason).toBe('its nodes is [0,1,2,3,4]');
     expect(nodes(6)?.reason).toBe('its nodes is [0,1,2,3,4,…]');
   });

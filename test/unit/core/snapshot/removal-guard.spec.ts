@@ -371,13 +371,14 @@ describe('the cost of a step of the guard', () => {
   });
 });
 
+const without = (list: string, gone: string) =>
+  [...list].filter((name) => !gone.includes(name)).join('');
+
 it.each([1, 2, 3, 4, 5])('the guard keeps its invariants on a random walk (seed %i)', (seed) => {
   const random = seededRandom(seed);
   const driver = new Driver();
   const names = 'abcdefgh';
   const some = () => [...names].filter(() => random() < 0.5).join('');
-  const without = (list: string, gone: string) =>
-    [...list].filter((name) => !gone.includes(name)).join('');
   let listed = '';
   let isAway = false;
   for (let step = 0; step < 1_000; step++) {

@@ -75,21 +75,21 @@ describe('the share of endpoints that may be ejected', () => {
   });
 });
 
+/** An endpoint whose record says so. */
+function aging(discovery: DiscoveryFields): GrpcEndpoint[] {
+  return [...resolvedEndpoints([{ address: A, metadata: null, discovery }])];
+}
+
+const made = (channel: FakeChannel) => channel.subchannels.map(({ refs }) => refs);
+
+async function connected(discovery: DiscoveryFields = { maxConnectionAgeMs: 10_000 }) {
+  const channel = new FakeChannel();
+  channel.list(aging(discovery));
+  await channel.connect(A);
+  return channel;
+}
+
 describe('a server that ends connections at an age', () => {
-  /** An endpoint whose record says so. */
-  function aging(discovery: DiscoveryFields): GrpcEndpoint[] {
-    return [...resolvedEndpoints([{ address: A, metadata: null, discovery }])];
-  }
-
-  async function connected(discovery: DiscoveryFields = { maxConnectionAgeMs: 10_000 }) {
-    const channel = new FakeChannel();
-    channel.list(aging(discovery));
-    await channel.connect(A);
-    return channel;
-  }
-
-  const made = (channel: FakeChannel) => channel.subchannels.map(({ refs }) => refs);
-
   it('is connected to anew at 40 to 60 % of it, and calls move once the new connection is ready', async () => {
     const channel = await connected();
     const first = channel.to(A);

@@ -84,16 +84,16 @@ describe("gRPC's fields that have no meaning here", () => {
   });
 });
 
-describe('policies in each other', () => {
-  /** `random` within so many other policies, of both kinds in turn. */
-  function nested(depth: number): unknown[] {
-    if (depth === 0) return [{ random: {} }];
-    const childPolicy = nested(depth - 1);
-    return depth % 2 === 0
-      ? [{ random_subsetting_experimental: { subsetSize: depth, childPolicy } }]
-      : [{ outlier_detection_experimental: { successRateEjection: {}, childPolicy } }];
-  }
+/** `random` within so many other policies, of both kinds in turn. */
+function nested(depth: number): unknown[] {
+  if (depth === 0) return [{ random: {} }];
+  const childPolicy = nested(depth - 1);
+  return depth % 2 === 0
+    ? [{ random_subsetting_experimental: { subsetSize: depth, childPolicy } }]
+    : [{ outlier_detection_experimental: { successRateEjection: {}, childPolicy } }];
+}
 
+describe('policies in each other', () => {
   it.each([
     ['random_subsetting_experimental', { subsetSize: 3 }],
     ['outlier_detection_experimental', { successRateEjection: {} }],

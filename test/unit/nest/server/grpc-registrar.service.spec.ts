@@ -149,14 +149,19 @@ describe('failFast', () => {
   });
 });
 
+/** A check that answers after three seconds. */
+const slowCheck = () =>
+  new Promise((resolve) => {
+    setTimeout(resolve, 3_000);
+  });
+
+/** The method of a health service that answers as late. */
+function slowHealthCheck(_call: unknown, callback: (error: null, reply: object) => void): void {
+  void slowCheck().then(() => callback(null, { status: 'SERVING' }));
+}
+
 describe('a start', () => {
   const service = { name: 'api', drainDelayMs: 0 };
-
-  /** A check that answers after three seconds. */
-  const slowCheck = () =>
-    new Promise((resolve) => {
-      setTimeout(resolve, 3_000);
-    });
 
   it('waits for the first readiness check', async () => {
     const { registrar } = createRegistrar({ service, readiness: { check: slowCheck } });
@@ -177,9 +182,13 @@ describe('a start', () => {
     const server = boundServer(1);
     const grpcServer = Object.assign(server.server, { register: () => true });
     registrar.onCreated(grpcServer, server.calls);
-    const check = (_call: unknown, callback: (error: null, reply: object) => void) =>
-      void slowCheck().then(() => callback(null, { status: 'SERVING' }));
-    grpcServer.register('/grpc.health.v1.Health/Check', check, String, Buffer.from, 'unary');
+    grpcServer.register(
+      '/grpc.health.v1.Health/Check',
+      slowHealthCheck as never,
+      Buffer.from,
+      String,
+      'unary',
+    );
     const bound = follow(registrar.onBound(server));
     await vi.advanceTimersByTimeAsync(2_999);
     expect(bound.isOver).toBe(false);
@@ -215,19 +224,19 @@ describe('a start', () => {
   });
 });
 
-describe('the time that a shutdown gives', () => {
-  const start = async (services: object[], ...servers: BoundServer[]) => {
-    const created = createRegistrar({
-      service: services.map((service, at) => ({ name: `api${at}`, ...service })),
-    });
-    await created.registrar.onBootstrapped();
-    for (const server of servers) await created.registrar.onBound(server);
-    return created;
-  };
+async function startWith(services: object[], ...servers: BoundServer[]) {
+  const created = createRegistrar({
+    service: services.map((service, at) => ({ name: `api${at}`, ...service })),
+  });
+  await created.registrar.onBootstrapped();
+  for (const server of servers) await created.registrar.onBound(server);
+  return created;
+}
 
+describe('the time that a shutdown gives', () => {
   it('clients is the longest drainDelayMs, counted from the removal of the last record', async () => {
     const delays = [{ drainDelayMs: 2_000 }, { drainDelayMs: 5_000 }, { drainDelayMs: 0 }];
-    const { registrar } = await start(delays, boundServer(1));
+    const { registrar } = await startWith(delays, boundServer(1));
     const drained = follow(registrar.drain());
     await vi.advanceTimersByTimeAsync(4_999);
     expect(drained.isOver).toBe(false);
@@ -238,7 +247,7 @@ describe('the time that a shutdown gives', () => {
   });
 
   it('clients is none where no record was removed', async () => {
-    const { registrar } = await start([{ drainDelayMs: 5_000 }]);
+    const { registrar } = await startWith([{ drainDelayMs: 5_000 }]);
     const drained = follow(registrar.drain());
     await vi.advanceTimersByTimeAsync(0);
     expect(drained.isOver).toBe(true);
@@ -246,7 +255,7 @@ describe('the time that a shutdown gives', () => {
 
   it('clients begins once: a server that closes after the records are out does not wait again', async () => {
     const server = boundServer(1);
-    const { registrar } = await start([{ drainDelayMs: 5_000 }], server);
+    const { registrar } = await startWith([{ drainDelayMs: 5_000 }], server);
     void registrar.drain();
     await vi.advanceTimersByTimeAsync(3_000);
     const closed = follow(registrar.onClosing(server));
@@ -261,7 +270,7 @@ describe('the time that a shutdown gives', () => {
       { drainDelayMs: 1_000, drainTimeoutMs: 400 },
       { drainDelayMs: 0, drainTimeoutMs: 700 },
     ];
-    const { registrar } = await start(timeouts, boundServer(1, true));
+    const { registrar } = await startWith(timeouts, boundServer(1, true));
     const end = follow(registrar.shutDown());
     await vi.advanceTimersByTimeAsync(1_699);
     expect([end.isOver, forced]).toEqual([false, 0]);
