@@ -1,0 +1,79 @@
+/** The process that runs vitest on the copy of the tree, so that it can be killed: an edit may loop for ever. */
+import { createVitest, type Vitest } from 'vitest/node';
+
+/** What the worker is asked: run these specs, after these files have changed. */
+export interface WorkerRequest {
+  readonly changed: readonly string[];
+  readonly specs: readonly string[];
+  /** Whether the first failure ends the run. */
+  readonly bail: boolean;
+}
+
+/** What it answers. */
+export interface WorkerAnswer {
+  /** The specs that failed, and errors outside of any spec. */
+  readonly failures: readonly string[];
+  readonly durationsMs: Readonly<Record<string, number>>;
+}
+
+/** An edited promise may stay open: a test that waits longer than this, in milliseconds, has noticed it. */
+const TEST_TIMEOUT_MS = 30_000;
+
+const [root = '.'] = process.argv.slice(2);
+const vitest: Vitest = await createVitest('test', {
+  root,
+  config: `${root}/vitest.config.mts`,
+  watch: false,
+  reporters: [{}],
+  globalSetup: [],
+  setupFiles: [`${root}/test/mutation/reached.ts`],
+  pool: 'threads',
+  maxWorkers: 1,
+  testTimeout: TEST_TIMEOUT_MS,
+  hookTimeout: TEST_TIMEOUT_MS,
+});
+await vitest.standalone();
+
+async function answer({ changed, specs, bail }: WorkerRequest): Promise<WorkerAnswer> {
+  for (const file of changed) vitest.invalidateFile(file);
+  const project = vitest.getRootProject();
+  project.config.bail = vitest.config.bail = bail ? 1 : 0;
+  const found = specs.map((spec) => project.createSpecification(spec));
+  const result = await vitest.runTestSpecifications(found);
+  const { unhandledErrors } = result;
+  // The result has the modules of earlier runs too.
+  const testModules = result.testModules.filter(({ moduleId }) => specs.includes(moduleId));
+  vitest.state.clearErrors();
+  // The next request may find these files restored.
+  for (const file of changed) vitest.invalidateFile(file);
+  return {
+    failures: [
+      ...testModules.filter((module) => !module.ok()).map(({ moduleId }) => moduleId),
+      ...unhandledErrors.map((error) => String(error)),
+    ],
+    durationsMs: Object.fromEntries(
+      testModules.map((module) => {
+        const {
+          duration,
+          collectDuration,
+          setupDuration,
+          environmentSetupDuration,
+          prepareDuration,
+        } = module.diagnostic();
+        return [
+          module.moduleId,
+          duration + collectDuration + setupDuration + environmentSetupDuration + prepareDuration,
+        ];
+      }),
+    ),
+  };
+}
+
+process.on('message', (request: WorkerRequest) => {
+  answer(request).then(
+    (result) => process.send?.(result),
+    (error: unknown) => process.send?.({ failures: [String(error)], durationsMs: {} }),
+  );
+});
+process.on('disconnect', () => process.exit());
+process.send?.('ready');
