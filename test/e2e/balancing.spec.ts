@@ -1,4 +1,6 @@
 /** Calls rotate over all live servers, and follow the list as it changes. */
+import { ServiceRegistrar } from 'nestjs-grpc-discovery';
+import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { startTestEtcd, type TestEtcd } from '../support/test-etcd.js';
 import {
@@ -33,6 +35,9 @@ async function server(id: string, service = 'api') {
     discovery: { ...registry(), service: { name: service } },
   });
   closers.push(() => app.close());
+  // On a busy machine `listen` goes on without the record after a while.
+  const { status$ } = app.get(ServiceRegistrar, { strict: false });
+  await firstValueFrom(status$.pipe(filter(({ state }) => state === 'registered')));
   return app;
 }
 

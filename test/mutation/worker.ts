@@ -1,4 +1,5 @@
 /** The process that runs vitest on the copy of the tree, so that it can be killed: an edit may loop for ever. */
+import { inspect } from 'node:util';
 import { createVitest, type Vitest } from 'vitest/node';
 
 /** What the worker is asked: run these specs, after these files have changed. */
@@ -49,7 +50,7 @@ async function answer({ changed, specs, bail }: WorkerRequest): Promise<WorkerAn
   return {
     failures: [
       ...testModules.filter((module) => !module.ok()).map(({ moduleId }) => moduleId),
-      ...unhandledErrors.map((error) => String(error)),
+      ...unhandledErrors.map((error) => inspect(error)),
     ],
     durationsMs: Object.fromEntries(
       testModules.map((module) => {
@@ -72,7 +73,7 @@ async function answer({ changed, specs, bail }: WorkerRequest): Promise<WorkerAn
 process.on('message', (request: WorkerRequest) => {
   answer(request).then(
     (result) => process.send?.(result),
-    (error: unknown) => process.send?.({ failures: [String(error)], durationsMs: {} }),
+    (error: unknown) => process.send?.({ failures: [inspect(error)], durationsMs: {} }),
   );
 });
 process.on('disconnect', () => process.exit());

@@ -10,6 +10,8 @@ import {
   map,
   type Observable,
   type Subscription,
+  takeUntil,
+  timer,
   toArray,
 } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -62,6 +64,9 @@ export async function untilRegistered({ status$ }: Registration): Promise<void> 
   await firstValueFrom(status$.pipe(filter(({ state }) => state === 'registered')));
 }
 
+/** How long a follower waits for a list, in milliseconds; shorter than the limit of a test, so that a failure says what it saw. */
+const LONGEST_MS = 60_000;
+
 /** Follows one service and keeps what the registry said. */
 export class Follower {
   readonly updates: RegistryUpdate[] = [];
@@ -80,13 +85,19 @@ export class Follower {
     });
   }
 
-  /** Waits until exactly these addresses are listed, whatever their order. */
+  /** Waits until exactly these addresses are listed, whatever their order, and asserts it. */
   async lists(...addresses: readonly string[]): Promise<void> {
-    const expected = [...addresses].sort().join(' ');
-    await this.until((endpoints) => {
-      const listed = endpoints.map(({ address }) => address).sort();
-      return listed.join(' ') === expected;
-    });
+    const expected = [...addresses].sort();
+    const isListed = (): boolean => this.addresses?.join(' ') === expected.join(' ');
+    await this.until(isListed, { isRequired: false });
+    expect(this.addresses).toEqual(expected);
+  }
+
+  /** The listed addresses in alphabetical order; `undefined` before the first list. */
+  get addresses(): readonly string[] | undefined {
+    return (
+      this.subject.value && [...this.subject.value.values()].map(({ address }) => address).sort()
+    );
   }
 
   /** Which process stands behind each address, where the registry can tell. */
@@ -94,8 +105,15 @@ export class Follower {
     return [...(this.subject.value?.values() ?? [])].map(({ incarnation }) => incarnation);
   }
 
-  /** Waits until the list, without incarnations, is as wanted. */
-  async until(isWanted: (endpoints: readonly Endpoint[]) => boolean): Promise<readonly Endpoint[]> {
+  /**
+   * Waits until the list, without incarnations, is as wanted, or for {@link LONGEST_MS}.
+   *
+   * @throws where it was not, unless `isRequired` is false: then the caller asserts what it waited for
+   */
+  async until(
+    isWanted: (endpoints: readonly Endpoint[]) => boolean,
+    { isRequired = true }: { readonly isRequired?: boolean } = {},
+  ): Promise<readonly Endpoint[]> {
     const lists: Observable<readonly Endpoint[]> = this.subject.pipe(
       filter((snapshot) => snapshot !== undefined),
       map((snapshot) =>
@@ -104,7 +122,14 @@ export class Follower {
         ),
       ),
     );
-    return firstValueFrom(lists.pipe(filter(isWanted)));
+    const wanted = await firstValueFrom(
+      lists.pipe(filter(isWanted), takeUntil(timer(LONGEST_MS))),
+      { defaultValue: undefined },
+    );
+    if (wanted === undefined && isRequired) {
+      throw new Error(`the list did not become as wanted within ${LONGEST_MS} ms`);
+    }
+    return wanted ?? [];
   }
 
   stop(): void {
@@ -233,8 +258,8 @@ export function describeRegistryContract(
         const { registry } = await create({ api: [one] });
         const follower = follow(registry, 'api');
         await follower.lists(one.address);
-        await Promise.all([registry.close(), registry.close()]);
-        await registry.close();
+        const closes = await Promise.all([registry.close(), registry.close()]);
+        expect([...closes, await registry.close()]).toEqual([undefined, undefined, undefined]);
       });
     });
 
@@ -307,7 +332,9 @@ export function describeRegistryContract(
         await follower.lists();
         await announce(registry, 'api', endpointAt('h:1'));
         await follower.lists('h:1');
-        if (first[0] !== undefined) expect(follower.incarnations).not.toEqual(first);
+        // Where the registry tells incarnations at all, they differ.
+        expect(follower.incarnations).toHaveLength(1);
+        expect(follower.incarnations[0] !== first[0]).toBe(first[0] !== undefined);
       });
 
       it('several changes close upon each other end with the last', async () => {
@@ -317,9 +344,11 @@ export function describeRegistryContract(
           registration?.update(endpointAt('h:1', { version }));
         }
         const follower = follow(observer, 'api');
-        await follower.until(
+        const [last] = await follower.until(
           ([endpoint]) => JSON.stringify(endpoint?.metadata) === '{"version":20}',
         );
+        expect(last).toEqual(endpointAt('h:1', { version: 20 }));
+        expect(follower.addresses).toEqual(['h:1']);
       });
 
       it('is taken out by its own close, and others stay', async () => {

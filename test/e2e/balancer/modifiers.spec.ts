@@ -77,6 +77,8 @@ it('outlier ejection: who has recovered takes part again', async () => {
   await client.until((answer) => answer === 'INTERNAL');
   a.code = status.OK;
   await client.until((answer) => answer === 'a');
+  const counts = await client.spread(40);
+  expect(Object.keys(counts).sort()).toEqual(['a', 'b']);
 });
 
 it('outlier ejection: an error that all servers share ejects nobody', async () => {

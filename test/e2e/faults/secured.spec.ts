@@ -60,6 +60,7 @@ describeEachEtcd('a secured etcd', (binary) => {
       await until(registration, 'unreachable');
       await etcd.launch();
       await until(registration, 'registered');
+      expect(registration.status).toMatchObject({ state: 'registered', address: endpoint.address });
     } finally {
       await registry.close();
       await etcd.stop();

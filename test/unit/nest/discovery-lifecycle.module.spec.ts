@@ -5,8 +5,10 @@ import {
   DiscoveryModule,
   type DiscoveryModuleOptions,
   MemoryRegistry,
+  Registry,
+  ServiceRegistrar,
 } from 'nestjs-grpc-discovery';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 const options = (): DiscoveryModuleOptions => ({ registry: new MemoryRegistry() });
 
@@ -46,9 +48,15 @@ describe('forRoot', () => {
   });
 
   it('counts once if several modules import it, beside any number of forFeature', async () => {
-    const root = DiscoveryModule.forRoot(options());
+    const registry = new MemoryRegistry();
+    const closed = vi.spyOn(registry, 'close');
+    const root = DiscoveryModule.forRoot({ registry });
     const feature = moduleOf(root, DiscoveryModule.forFeature([]));
     const app = await start(moduleOf(root, feature, DiscoveryModule.forFeature([])));
+    const registrars = app.get(ServiceRegistrar, { strict: false, each: true });
+    expect(registrars).toHaveLength(1);
+    expect(app.get(Registry, { strict: false })).toBe(registry);
     await app.close();
+    expect(closed).toHaveBeenCalledTimes(1);
   });
 });

@@ -4,6 +4,9 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FaultProxy } from '../../support/fault-proxy.js';
 
+/** How long a peer waits for anything, in milliseconds; shorter than the limit of a test, so that a failure says what is missing. */
+const LONGEST_MS = 60_000;
+
 /** A peer that collects what it receives, and whose reader can wait for an amount or for the end. */
 class Peer {
   text = '';
@@ -28,33 +31,42 @@ class Peer {
     });
   }
 
-  received(text: string): Promise<void> {
-    return this.until(() => this.text === text);
+  async received(text: string): Promise<void> {
+    await this.until(() => this.text === text);
+    expect(this.text).toBe(text);
   }
 
-  receivedLength(length: number): Promise<void> {
-    return this.until(() => this.text.length === length);
+  async receivedLength(length: number): Promise<void> {
+    await this.until(() => this.text.length === length);
+    expect(this.text).toHaveLength(length);
   }
 
-  end(): Promise<void> {
-    return this.until(() => this.ended);
+  async end(): Promise<void> {
+    await this.until(() => this.ended);
+    expect(this.ended).toBe(true);
   }
 
-  closed(): Promise<void> {
-    return this.until(() => this.closedWithError !== undefined);
+  async closed(): Promise<void> {
+    await this.until(() => this.closedWithError !== undefined);
+    expect(this.closedWithError).toBeDefined();
   }
 
   private changed(): void {
     for (const watcher of this.watchers) watcher();
   }
 
+  /** Resolves once the condition holds, or after {@link LONGEST_MS}: the caller asserts what it waited for. */
   private until(condition: () => boolean): Promise<void> {
     return new Promise((resolve) => {
-      const check = (): void => {
-        if (!condition()) return;
+      const end = (): void => {
         this.watchers.delete(check);
+        clearTimeout(timer);
         resolve();
       };
+      const check = (): void => {
+        if (condition()) end();
+      };
+      const timer = setTimeout(end, LONGEST_MS);
       this.watchers.add(check);
       check();
     });

@@ -1,5 +1,5 @@
 import type { ChannelOptions, ServiceConfig } from '@grpc/grpc-js';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BALANCER_NAME } from '../../../../lib/grpc/balancer/balancer-config.js';
 import { withChannelDiscovery } from '../../../../lib/grpc/resolver/channel-discovery.js';
 import type { ResolverListener } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
@@ -24,6 +24,13 @@ interface Told {
   readonly serviceConfig: ServiceConfig | undefined;
 }
 
+/** The texts of all failures, and the note beside each; of a list the note twice. */
+let details: string[];
+let notes: string[];
+afterEach(() => {
+  expect(details).toEqual(notes);
+});
+
 /** A resolver with a channel that listens and keeps what it was told. */
 class Subject {
   readonly told: Told[] = [];
@@ -40,7 +47,8 @@ class Subject {
           )
         : undefined;
       const code = endpoints.ok ? undefined : endpoints.error.code;
-      if (!endpoints.ok) expect(endpoints.error.details).toBe(note);
+      details.push(endpoints.ok ? note : endpoints.error.details);
+      notes.push(note);
       this.told.push({ addresses, code, note, serviceConfig });
       return true;
     };
@@ -66,6 +74,8 @@ let registry: ScriptedRegistry;
 let pool: DirectoryPool;
 
 beforeEach(() => {
+  details = [];
+  notes = [];
   clock = new FakeClock();
   registry = new ScriptedRegistry();
   pool = new DirectoryPool(registry, { clock });

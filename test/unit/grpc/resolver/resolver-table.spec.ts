@@ -9,24 +9,54 @@ import { RegistryResolver } from '../../../../lib/grpc/resolver/registry-resolve
 import { MemoryRegistry } from '../../../../lib/registry/memory-registry.js';
 
 class SchemeRegistry extends MemoryRegistry {
+  watched = 0;
+
   constructor(override readonly scheme: string) {
     super();
   }
+
+  override watch(service: string): ReturnType<MemoryRegistry['watch']> {
+    this.watched++;
+    return super.watch(service);
+  }
+}
+
+function resolverOf(
+  scheme: string,
+  listener: Parameters<typeof experimental.createResolver>[1],
+): ReturnType<typeof experimental.createResolver> {
+  return experimental.createResolver({ scheme, authority: '', path: 'api' }, listener, {});
+}
+
+/** Which of the registries is watched for a channel to `scheme:///api`. */
+async function answering(
+  scheme: string,
+  ...registries: readonly SchemeRegistry[]
+): Promise<SchemeRegistry | undefined> {
+  for (const registry of registries) registry.watched = 0;
+  const resolver = resolverOf(scheme, () => true);
+  resolver.updateResolution();
+  await Promise.resolve();
+  resolver.destroy();
+  return registries.find(({ watched }) => watched > 0);
 }
 
 describe('installResolver', () => {
   it.each(['user', 'my-registry', 'a1+b.c'])(
-    'takes the scheme %s, as often as it is asked to',
+    'makes the scheme %s resolvable, however often it is called',
     (scheme) => {
-      installResolver(scheme);
-      installResolver(scheme);
+      for (let time = 0; time < 2; time++) {
+        installResolver(scheme);
+        const resolver = resolverOf(scheme, () => true);
+        expect(resolver).toBeInstanceOf(RegistryResolver);
+        resolver.destroy();
+      }
     },
   );
 
   it.each(['cased', 'Cased', 'CASED'])('answers to %s:///api once it has cased', (scheme) => {
     installResolver('cased');
-    const target = { scheme, authority: '', path: 'api' };
-    const resolver = experimental.createResolver(target, () => true, {});
+    const resolver = resolverOf(scheme, () => true);
     expect(resolver).toBeInstanceOf(RegistryResolver);
     resolver.destroy();
   });
@@ -46,9 +76,17 @@ describe('registerDiscoveryResolver', () => {
     expect(() => registerDiscoveryResolver(new SchemeRegistry('dns'))).toThrow('[INVALID_OPTION]');
   });
 
-  it('is taken back as often as one likes', () => {
-    const unregister = registerDiscoveryResolver(new SchemeRegistry('user'));
-    unregister();
-    unregister();
+  it('has the registry that was registered last answer, until its registration is taken back', async () => {
+    const [one, other] = [new SchemeRegistry('stacked'), new SchemeRegistry('stacked')];
+    const takeBack = [one, other].map((registry) => registerDiscoveryResolver(registry));
+    expect(await answering('stacked', one, other)).toBe(other);
+    takeBack[1]?.();
+    expect(await answering('stacked', one, other)).toBe(one);
+    // A second time it takes nothing back, of another registry neither.
+    takeBack[1]?.();
+    expect(await answering('stacked', one, other)).toBe(one);
+    takeBack[0]?.();
+    takeBack[0]?.();
+    expect(await answering('stacked', one, other)).toBeUndefined();
   });
 });
