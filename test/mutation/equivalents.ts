@@ -31,12 +31,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     after: 'false',
     why: 'the parsed address is kept for its cost only',
   },
-  {
-    file: 'lib/grpc/balancer/endpoint-balancer.ts',
-    line: 'if (this.table !== undefined && this.settings === settings) return this.table;',
-    after: 'false',
-    why: 'the same settings prepared again change nothing but the cost of an update',
-  },
 ];
 
 /** Whether an edit is on the list. */

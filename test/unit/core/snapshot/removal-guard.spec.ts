@@ -394,7 +394,7 @@ it.each([1, 2, 3, 4, 5])('the guard keeps its invariants on a random walk (seed 
       const left = some();
       driver.leave(left);
       listed = without(listed, left);
-      // Whoever announced a shutdown is used no longer, held or not.
+      // An endpoint that announced its shutdown is not used, held or not.
       expect([...left].filter((name) => driver.used.includes(name))).toEqual([]);
     } else driver.look();
     if (chance < 0.15) isAway = true;

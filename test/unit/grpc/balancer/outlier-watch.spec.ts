@@ -27,8 +27,8 @@ function watchWith(options: OutlierOptions = {}): OutlierWatch {
   );
 }
 
-/** The places of those that are out. */
-const out = (watch: OutlierWatch) =>
+/** The places of the ejected endpoints. */
+const ejected = (watch: OutlierWatch) =>
   [...tallies.keys()].filter((at) => watch.isEjected(tallies[at]!));
 
 function fail(watch: OutlierWatch, at: number, times = 5): void {
@@ -41,18 +41,18 @@ function fail(watch: OutlierWatch, at: number, times = 5): void {
 it('an endpoint is ejected with its fifth failure in a row, and the change is reported', () => {
   const watch = watchWith();
   fail(watch, 0, 4);
-  expect([out(watch), changes]).toEqual([[], 0]);
+  expect([ejected(watch), changes]).toEqual([[], 0]);
   fail(watch, 0, 1);
-  expect([out(watch), changes]).toEqual([[0], 1]);
+  expect([ejected(watch), changes]).toEqual([[0], 1]);
 });
 
 it('the return of an endpoint is reported, to the millisecond', () => {
   const watch = watchWith({ baseEjectionMs: 2_345 });
   fail(watch, 0);
   clock.advance(2_344);
-  expect([out(watch), changes]).toEqual([[0], 1]);
+  expect([ejected(watch), changes]).toEqual([[0], 1]);
   clock.advance(1);
-  expect([out(watch), changes]).toEqual([[], 2]);
+  expect([ejected(watch), changes]).toEqual([[], 2]);
 });
 
 it('a judgement that changes nothing is not reported', () => {
@@ -67,9 +67,9 @@ it('all endpoints are judged at the interval, with one timer', () => {
     for (const tally of tallies) tally.record(tally === tallies[1] ? 'failure' : 'success');
   }
   clock.advance(699);
-  expect(out(watch)).toEqual([]);
+  expect(ejected(watch)).toEqual([]);
   clock.advance(1);
-  expect(out(watch)).toEqual([1]);
+  expect(ejected(watch)).toEqual([1]);
   expect(clock.pendingTimers).toBe(1);
 });
 
@@ -78,11 +78,11 @@ it('a failure within 50 ms of the last judgement waits for the rest of them', ()
   fail(watch, 0);
   clock.advance(20);
   fail(watch, 1);
-  expect(out(watch)).toEqual([0]);
+  expect(ejected(watch)).toEqual([0]);
   clock.advance(29);
-  expect(out(watch)).toEqual([0]);
+  expect(ejected(watch)).toEqual([0]);
   clock.advance(1);
-  expect(out(watch)).toEqual([0, 1]);
+  expect(ejected(watch)).toEqual([0, 1]);
   expect(clock.pendingTimers).toBe(1);
 });
 
@@ -91,7 +91,7 @@ it('a failure after 50 ms is judged at once', () => {
   fail(watch, 0);
   clock.advance(50);
   fail(watch, 1);
-  expect(out(watch)).toEqual([0, 1]);
+  expect(ejected(watch)).toEqual([0, 1]);
 });
 
 it('a failure that waits does not put off a return', () => {
@@ -103,18 +103,18 @@ it('a failure that waits does not put off a return', () => {
   fail(watch, 1);
   // The return is due in 5 ms, the failures in 45.
   clock.advance(4);
-  expect(out(watch)).toEqual([0, 1]);
+  expect(ejected(watch)).toEqual([0, 1]);
   clock.advance(1);
-  expect(out(watch)).toEqual([1]);
+  expect(ejected(watch)).toEqual([1]);
 });
 
-it('who is out stays out under other options, which count from then on', () => {
+it('an ejected endpoint stays ejected under other options, which hold from then on', () => {
   const watch = watchWith();
   fail(watch, 0);
   watch.configure({ consecutiveFailures: 2 });
   clock.advance(50);
   fail(watch, 1, 2);
-  expect(out(watch)).toEqual([0, 1]);
+  expect(ejected(watch)).toEqual([0, 1]);
 });
 
 it('the calls of an endpoint count from when it was judged first', () => {
@@ -123,10 +123,10 @@ it('the calls of an endpoint count from when it was judged first', () => {
   for (let call = 0; call < 10; call++) late.record('failure');
   tallies.push(late);
   watch.judge();
-  expect(out(watch)).toEqual([]);
+  expect(ejected(watch)).toEqual([]);
   clock.advance(50);
   fail(watch, 4);
-  expect(out(watch)).toEqual([4]);
+  expect(ejected(watch)).toEqual([4]);
 });
 
 it('nothing is judged once the watch has stopped', () => {
@@ -135,5 +135,5 @@ it('nothing is judged once the watch has stopped', () => {
   expect(clock.pendingTimers).toBe(0);
   fail(watch, 0, 50);
   clock.advance(60_000);
-  expect([out(watch), changes, clock.pendingTimers]).toEqual([[], 0, 0]);
+  expect([ejected(watch), changes, clock.pendingTimers]).toEqual([[], 0, 0]);
 });

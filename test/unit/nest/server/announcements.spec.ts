@@ -14,7 +14,7 @@ import type { ResolvedService } from '../../../../lib/nest/options/validate-serv
 import { Announcements } from '../../../../lib/nest/server/announcements.js';
 import type { BoundServer } from '../../../../lib/nest/server/grpc-servers.service.js';
 
-/** Notes what it is asked to register, and what it is told later. */
+/** A registry that keeps all requests and updates it gets. */
 class NotingRegistry extends Registry {
   readonly scheme = 'noting';
   readonly requests: RegistrationRequest[] = [];
