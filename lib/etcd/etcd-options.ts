@@ -29,18 +29,19 @@ export interface EtcdOptions {
   /** How long one request to one member may take, in milliseconds, 100–60,000. Default 2,000. */
   readonly requestTimeoutMs?: number;
   /**
-   * Mean time between two looks at etcd's own list of its members, in milliseconds, 1,000–86,400,000, each drawn from ±50 % around it:
-   * their client URLs take the place of `hosts`, learners left out, as `AutoSync` of etcd's Go client does. Members can then be
-   * replaced one by one under running processes. URLs of another scheme than that of `hosts` are left out, with a warning; `hosts`
-   * that are not among them stay as the last to be tried. Default: never.
+   * Mean time between two reads of etcd's own list of members, in milliseconds, 1,000–86,400,000; each is
+   * drawn from ±50 % around it. The client URLs of the members, learners left out, then replace `hosts`, as
+   * with `AutoSync` of etcd's Go client, so that members can be replaced one by one under running processes.
+   * URLs with another scheme than that of `hosts` are left out, with a warning; `hosts` that are not in the
+   * list stay and are tried last. Default: never.
    */
   readonly syncIntervalMs?: number;
   /** Times of the lease, the watch and the attempts to reach etcd. The defaults suit production. */
   readonly timings?: EtcdTimings;
   /**
-   * A client of your own instead of `hosts`, `auth`, `tls` and `syncIntervalMs`: the `Etcd3` itself, not what its `namespace()` makes, for which there
-   * is the option `namespace`. It is not closed with the registry. Its own retries come on
-   * top of ours; those past `requestTimeoutMs` are not waited for.
+   * A client of your own instead of `hosts`, `auth`, `tls` and `syncIntervalMs`: the `Etcd3` itself, not the
+   * result of its `namespace()`; use the option `namespace` for that. The registry does not close it. Its own
+   * retries come on top of ours; the registry does not wait for those past `requestTimeoutMs`.
    */
   readonly client?: Etcd3;
 }

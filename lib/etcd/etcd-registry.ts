@@ -1,4 +1,7 @@
-/** The registry on etcd: Go's records under leases of our own keeping, followed by watches of our own. */
+/**
+ * The registry on etcd: it writes Go's records under leases that it keeps alive, and watches the records of
+ * services.
+ */
 import { Observable, Subject, type Subscription } from 'rxjs';
 import type { Clock, Random } from '../core/clock.js';
 import { DiscoveryError } from '../core/discovery-error.js';
@@ -61,14 +64,15 @@ export class EtcdRegistry extends Registry {
       prefix: serviceConfigPrefix(this.namespace),
       decode: decodeServiceConfig,
       onUpdate,
-      // The watches on endpoints report what happens to etcd. A client without permission for this key runs without a config.
+      // The watches on endpoints report what happens to etcd. A client without permission for this key runs
+      // without a config.
       onEvent: () => {},
     }),
   );
   private readonly registrations = new Map<string, EtcdRegistration>();
   private closing: Promise<void> | undefined;
 
-  /** @throws DiscoveryError `INVALID_OPTION` where `hosts` names no member, or what is none */
+  /** @throws DiscoveryError `INVALID_OPTION` if `hosts` is empty, or an entry is not the URL of a member */
   constructor(given: EtcdOptions, ports: EtcdRegistryPorts = {}) {
     super();
     const options = { ...given, hosts: memberUrls(given) };
@@ -127,7 +131,7 @@ export class EtcdRegistry extends Registry {
   }
 
   override refresh(service: string): void {
-    // While etcd is away the connection's own probe asks for all: hints come at the rate of broken connections.
+    // While etcd is away only the probe asks it: a hint comes with every connection that breaks.
     if (this.connection.isDown) return;
     for (const [watch, watched] of this.watches) if (watched === service) watch.wake();
   }
@@ -141,7 +145,7 @@ export class EtcdRegistry extends Registry {
   }
 
   override close(hurry?: AbortSignal): Promise<void> {
-    // No request is begun any more, and nothing keeps the process beyond the deadline of the one under way.
+    // No further request starts, and only the one in flight keeps the process alive, until its deadline.
     hurry?.addEventListener('abort', () => this.connection.close(), { once: true });
     this.closing ??= this.end();
     return this.closing;
@@ -157,7 +161,7 @@ export class EtcdRegistry extends Registry {
     this.events.complete();
   }
 
-  /** Starts a watch; returns what ends it. */
+  /** Starts a watch; returns the function that stops it. */
   private open<Value>(
     what: Pick<
       PrefixWatchOptions<Value>,
@@ -194,7 +198,7 @@ export class EtcdRegistry extends Registry {
     return keeper;
   }
 
-  /** The registrations an event is about: the one of its key, or all under the keeper's lease. */
+  /** The registrations that an event is about: that of its key, or all under the keeper's lease. */
   private affected(keeper: LeaseKeeper, event: RegistrationEvent): EtcdRegistration[] {
     if ('key' in event) {
       const registration = this.registrations.get(event.key);

@@ -5,38 +5,46 @@ import { numberWithin, type ValueRule, wholeNumber } from '../core/values/value-
 /** Times of the lease, the watch and the connection. All have defaults that suit production. */
 export interface EtcdTimings {
   /**
-   * Keepalives per time to live, 2–20: with a lease of 10 s and 3, one is sent every 3.3 s. Default 3, as etcd's own client.
+   * Keepalives per time to live, 2–20: with a lease of 10 s and 3, one is sent every 3.3 s. Default 3, as in
+   * etcd's own client.
    */
   readonly keepalivesPerTtl?: number;
-  /** Spread of the keepalive interval as a share of it, 0–0.5, so that leases granted together drift apart. Default 0.1. */
+  /**
+   * Spread of the keepalive interval as a share of it, 0–0.5, so that leases granted together drift apart.
+   * Default 0.1.
+   */
   readonly keepaliveJitter?: number;
   /** How long etcd may take to confirm a watch, in milliseconds, 100–60,000. Default 5,000. */
   readonly watchCreateTimeoutMs?: number;
   /**
-   * Mean time between two full lists, in milliseconds, 1,000–86,400,000; each is drawn from ±50 % around it. The net under faults
-   * that nothing signals. Default 60,000.
+   * Mean time between two full lists, in milliseconds, 1,000–86,400,000; each is drawn from ±50 % around it.
+   * A full list corrects faults that no event signals. Default 60,000.
    */
   readonly relistIntervalMs?: number;
-  /** Upper bound of the first delay before another attempt, in milliseconds, 1–60,000. Default 200. */
+  /** Upper bound of the first delay before a retry, in milliseconds, 1–60,000. Default 200. */
   readonly backoffBaseMs?: number;
-  /** Upper bound of every delay before another attempt, in milliseconds, 1–3,600,000. Default 30,000. */
+  /** Upper bound of every delay before a retry, in milliseconds, 1–3,600,000. Default 30,000. */
   readonly backoffCapMs?: number;
   /**
-   * Mean time between two looks whether etcd is back, in milliseconds, 50–60,000; each is drawn from ±25 % around it. One small
-   * read per process while etcd does not answer, none while it does. Default 1,000.
+   * Mean time between two probes of an etcd that is away, in milliseconds, 50–60,000; each is drawn from
+   * ±25 % around it. A probe is one small read per process; while etcd answers there are none. Default 1,000.
    */
   readonly probeIntervalMs?: number;
   /**
-   * Once etcd is back, processes turn to it within this time, each at its own moment, in milliseconds, 0–60,000. Grows up to 10,000 the
-   * longer etcd was away, and where it is lost again soon. Default 500.
+   * Once etcd is back, each process returns to it at a random moment within this time, in milliseconds,
+   * 0–60,000. The time grows, up to 10,000, the longer etcd was away, and if etcd is lost again soon. Default
+   * 500.
    */
   readonly returnSpreadMs?: number;
   /**
-   * HTTP/2 pings on a connection that has a watch or a request on it: how long it may be without one, in milliseconds, 5,000–600,000.
-   * etcd takes pings that come faster than every 5 s for abuse. Default 10,000.
+   * Time between two HTTP/2 pings on a connection with a watch or a request, in milliseconds, 5,000–600,000.
+   * etcd treats pings at shorter intervals than 5 s as abuse. Default 10,000.
    */
   readonly pingIntervalMs?: number;
-  /** How long the answer to a ping may take until the connection counts as dead, in milliseconds, 100–60,000. Default 5,000. */
+  /**
+   * How long the answer to a ping may take until the connection counts as dead, in milliseconds, 100–60,000.
+   * Default 5,000.
+   */
   readonly pingTimeoutMs?: number;
 }
 
@@ -71,7 +79,10 @@ export const TIMING_RULES: Readonly<Record<keyof EtcdTimings, ValueRule<number>>
   pingTimeoutMs: wholeNumber(100, 60_000),
 };
 
-/** Lower bound of every delay before another attempt, in milliseconds, where the base allows it: short random delays make no hot loop. */
+/**
+ * Lower bound of every delay before a retry, in milliseconds, unless base or cap are lower: very short random
+ * delays would make a hot loop.
+ */
 const BACKOFF_FLOOR_MS = 50;
 
 /** Fills in the defaults. */

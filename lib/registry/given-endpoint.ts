@@ -1,4 +1,4 @@
-/** Endpoints as a user writes them down. */
+/** Endpoints in the forms that a user may give. */
 import { parseAddress } from '../core/address.js';
 import { checkDiscovery } from '../core/records/discovery-fields.js';
 import type { Endpoint } from '../core/records/endpoint.js';
@@ -18,7 +18,7 @@ const ADDRESS = ruleOf(
   (value): value is string => typeof value === 'string' && parseAddress(value) !== undefined,
 );
 
-/** The endpoint that is meant: `9999` is `localhost:9999`. */
+/** Converts a given endpoint: `9999` is `localhost:9999`. */
 function toEndpoint(name: string, given: GivenEndpoint): Endpoint {
   const isEndpoint = typeof given === 'object' && given !== null;
   if (isEndpoint) {

@@ -1,6 +1,7 @@
 /**
- * A watch that is kept whatever the registry does. The port says that a watch never ends, never fails and soon says something; a
- * registry of the user's own may, and its fault must neither end the process nor leave calls waiting for ever.
+ * A watch that goes on even if the registry breaks its contract. The port says that a watch never ends, never
+ * fails and soon emits; a registry of the user's own may break that, which must neither end the process nor
+ * leave calls waiting forever.
  */
 import { Subscription } from 'rxjs';
 import type { CancelTimer, Clock } from '../core/clock.js';
@@ -8,19 +9,24 @@ import { DiscoveryError } from '../core/discovery-error.js';
 import type { RegistryUpdate } from '../core/snapshot/registry-update.js';
 import type { Registry } from './registry.js';
 
-/** How long a registry may say nothing at all until that counts as a failure, in milliseconds. */
+/** How long a registry may emit nothing before that counts as a failure, in milliseconds. */
 export const FIRST_WORD_MS = 5_000;
-/** Between a watch that ended and the next: doubles from the first to the second, in milliseconds. */
+/**
+ * The delay between a watch that ended and the next one, in milliseconds: doubles from `first` to `longest`.
+ */
 const RETRY_MS = { first: 1_000, longest: 30_000 };
 
-/** Follows one service from its making to `stop`. */
+/** Follows one service from the constructor to `stop`. */
 export class KeptWatch {
   private subscription: Subscription | undefined;
   private cancelTimer: CancelTimer | undefined;
   private failures = 0;
   private stopped = false;
 
-  /** @param onUpdate what the registry says, and a `failure` in its place where it does not keep to the port */
+  /**
+   * @param onUpdate gets the updates of the registry, and a `failure` when the registry breaks the contract
+   *   of the port
+   */
   constructor(
     private readonly registry: Registry,
     private readonly service: string,
@@ -40,7 +46,8 @@ export class KeptWatch {
     this.cancelTimer = this.clock.setTimer(FIRST_WORD_MS, () =>
       this.fail(`said nothing within ${FIRST_WORD_MS} ms`),
     );
-    // Made before: what comes at once may end it already, and what is added later then ends too.
+    // Made first: an update that comes during `subscribe` may already end it, and it then also unsubscribes
+    // what is added later.
     const subscription = new Subscription();
     this.subscription = subscription;
     try {

@@ -1,4 +1,4 @@
-/** A registry in the memory of one process, for tests and for processes that hold both sides. */
+/** A registry in the memory of one process, for tests and for processes with both servers and clients. */
 import { defer, type Observable, startWith, Subject } from 'rxjs';
 import type { DiscoveryEvent } from '../core/discovery-event.js';
 import type { Endpoint } from '../core/records/endpoint.js';
@@ -17,7 +17,7 @@ import type { Registration, RegistrationRequest } from './registration.js';
 import { Registry } from './registry.js';
 import { TrackedRegistration } from './tracked-registration.js';
 
-/** Keeps records in memory and tells every watcher at once. Nothing expires. */
+/** Keeps records in memory and passes changes to every watcher at once. Records do not expire. */
 export class MemoryRegistry extends Registry {
   readonly scheme: string = 'memory';
   private readonly services = new Map<string, MemoryService>();
@@ -64,7 +64,7 @@ export class MemoryRegistry extends Registry {
   }
 
   /**
-   * Replaces the whole list of a service, by addresses, ports of `localhost` or endpoints.
+   * Replaces the whole list of a service, given as addresses, ports of `localhost` or endpoints.
    *
    * @throws DiscoveryError `INVALID_OPTION` for an address that no client could dial
    */
@@ -72,7 +72,7 @@ export class MemoryRegistry extends Registry {
     this.service(service).replace(toEndpoints(service, endpoints));
   }
 
-  /** The endpoints of a service as they stand. */
+  /** The current endpoints of a service. */
   endpoints(service: string): readonly Endpoint[] {
     return [...this.service(service).current.values()];
   }

@@ -14,37 +14,38 @@ export interface RegistrationRequest {
 }
 
 /**
- * - `registering`: not in the registry yet, or no longer, or the registry refuses what it should say (`error` tells why); attempts go
- *   on without end.
- * - `registered`: in the registry with our value, as last verified.
- * - `unreachable`: was registered, and the registry does not answer; the record lives until its lease runs out.
- * - `conflict`: another process wrote our key; it is contested with backoff.
- * - `deregistered`: taken out on purpose.
+ * - `registering`: the record is not in the registry, or the registry refuses its new content (`error` says
+ *   why); the retries do not end.
+ * - `registered`: the registry has the record with our value, as last verified.
+ * - `unreachable`: the record was registered, and the registry does not answer; the record stays until its
+ *   lease runs out.
+ * - `conflict`: another process wrote our key; we write it again, with backoff.
+ * - `deregistered`: the record was removed on purpose.
  */
 export type RegistrationState =
   'registering' | 'registered' | 'unreachable' | 'conflict' | 'deregistered';
 
-/** How a registration stands. */
+/** The status of a registration. */
 export interface RegistrationStatus {
   readonly state: RegistrationState;
   readonly service: string;
   /** The full key of the record in the registry. */
   readonly key: string;
   readonly address: string;
-  /** Why it is not `registered`, where that is known. */
+  /** Why it is not `registered`, if that is known. */
   readonly error?: DiscoveryError;
 }
 
-/** A registration in progress. It lives until it is closed. */
+/** An open registration. It lasts until it is closed. */
 export interface Registration {
   readonly status: RegistrationStatus;
   /** The current status, then every change; completes after `deregistered`. */
   readonly status$: Observable<RegistrationStatus>;
-  /** Replaces what the record says (weight, metadata); the address stays. */
+  /** Replaces the content of the record (weight, metadata); the address stays. */
   update(endpoint: Endpoint): void;
   /**
-   * Takes the record out. Resolves when it is out, or when the registry did not answer in time and the record is left to
-   * its lease. Never rejects; further calls return the same promise.
+   * Removes the record. Resolves when it is removed, or when the registry did not answer in time; the record
+   * then stays until its lease runs out. Never rejects; further calls return the same promise.
    */
   close(): Promise<void>;
 }

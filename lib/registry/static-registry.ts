@@ -1,4 +1,4 @@
-/** A hard-coded list of addresses: no registry at all. */
+/** A registry of hard-coded addresses. */
 import { NEVER, type Observable, of, concat } from 'rxjs';
 import type { RegistryUpdate } from '../core/snapshot/registry-update.js';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../core/snapshot/snapshot.js';
@@ -18,7 +18,8 @@ export class StaticRegistry extends Registry {
   private readonly snapshots: ReadonlyMap<string, Snapshot>;
 
   /**
-   * @throws DiscoveryError `INVALID_OPTION` for what is no list, or an address that no client could dial
+   * @throws DiscoveryError `INVALID_OPTION` for a value that is not a list, or an address that no client
+   *   could dial
    */
   constructor(services: StaticServices) {
     super();

@@ -1,17 +1,21 @@
-/** A registration as its user sees it: the status, and what is done with the record as long as it is not closed. */
+/**
+ * A registration with its status. Until it is closed it passes updates, and then the removal, to its
+ * registry.
+ */
 import { BehaviorSubject, type Observable } from 'rxjs';
 import type { DiscoveryError } from '../core/discovery-error.js';
 import type { Endpoint } from '../core/records/endpoint.js';
 import type { Registration, RegistrationState, RegistrationStatus } from './registration.js';
 
-/** A record in the care of a registry. */
+/** A registration whose record the registry writes and removes. */
 export class TrackedRegistration implements Registration {
   private readonly subject: BehaviorSubject<RegistrationStatus>;
   private closing: Promise<void> | undefined;
 
   /**
-   * @param put writes what the record is to say
-   * @param remove takes the record out: called within `close`, so that whoever takes its place comes after it; never rejects
+   * @param put writes the content of the record
+   * @param remove removes the record; called within `close`, so that a new registration of the same key comes
+   *   after it. Must not reject
    */
   constructor(
     initial: RegistrationStatus,
@@ -36,19 +40,19 @@ export class TrackedRegistration implements Registration {
   close(): Promise<void> {
     if (this.closing !== undefined) return this.closing;
     let done!: () => void;
-    // In its place before anybody is told: who hears of the removal may close, or update, what is being closed.
+    // Set before the removal is announced: a listener may then call `close` or `update` on this registration.
     this.closing = new Promise((resolve) => (done = resolve));
     void this.takeOut().then(done);
     return this.closing;
   }
 
-  /** Nothing more will be done for this record. */
+  /** Ends the registration: emits `deregistered` and completes. */
   ended(): void {
     this.become('deregistered');
     this.subject.complete();
   }
 
-  /** Tells of a new state; nothing comes after `deregistered`. */
+  /** Emits a new state; no state follows `deregistered`. */
   protected become(state: RegistrationState, error?: DiscoveryError): void {
     if (this.status.state === 'deregistered') return;
     if (this.status.state === state && this.status.error === error) return;

@@ -7,14 +7,15 @@ interface FakeTimer {
 }
 
 /**
- * A {@link Clock} that stands still until it is told to move. Timers fire within {@link FakeClock.advance}, in the order of their
- * times, those of one time in the order they were set; each sees the time it was set for.
+ * A {@link Clock} that stands still until {@link FakeClock.advance} moves it. Timers fire within `advance`,
+ * in the order of their times; timers of the same time fire in the order in which they were set. Each
+ * callback sees the time of its timer.
  */
 export class FakeClock implements Clock {
   private timeMs: number;
   private timers: FakeTimer[] = [];
 
-  /** @param startMs what it shows first, in milliseconds; 0 by default */
+  /** @param startMs the initial time, in milliseconds. Default 0 */
   constructor(startMs = 0) {
     this.timeMs = startMs;
   }
@@ -44,7 +45,8 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Moves on by `byMs` milliseconds (0 or more) and fires every timer on the way, those too that are set meanwhile.
+   * Moves on by `byMs` milliseconds (0 or more) and fires every timer on the way, also those that callbacks
+   * set.
    */
   advance(byMs: number): void {
     const untilMs = this.timeMs + byMs;

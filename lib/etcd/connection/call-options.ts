@@ -1,4 +1,4 @@
-/** What a single call to etcd is given, and how long it may take. */
+/** The options of a single call to etcd: leader requirement, token and time limit. */
 import type { IOptions } from 'etcd3';
 import { DiscoveryError } from '../../core/discovery-error.js';
 import { StaleTokenError } from './etcd-error.js';
@@ -11,14 +11,15 @@ type CallOptionsFactory = Exclude<
 export type EtcdCallOptions = ReturnType<CallOptionsFactory>;
 type Interceptor = NonNullable<EtcdCallOptions['interceptors']>[number];
 
-/** Call options under which a member without a leader fails the call instead of staying silent. */
+/** Call options with which a member without a leader fails the call; without them it does not answer. */
 export function requireLeader(options: EtcdCallOptions): EtcdCallOptions {
   return intercepted(options, withMetadata('hasleader', 'true'));
 }
 
 /**
- * Call options that are good for one request, under this token, if any. etcd3 calls again for as long as etcd calls the token
- * invalid, which the same one would be every time.
+ * Call options for one request, with a token if there is one. etcd3 repeats a call for as long as etcd
+ * rejects its token, which would never end with the same token: the second call with these options therefore
+ * throws `StaleTokenError`.
  */
 export function authorized(options: EtcdCallOptions, token: string | undefined): EtcdCallOptions {
   let isUsed = false;
@@ -40,7 +41,7 @@ function withMetadata(name: string, value: string): Interceptor {
     const call = nextCall(callOptions);
     const start = call.start.bind(call);
     call.start = (metadata, listener) => {
-      // One object may be shared by all calls of a client.
+      // All calls of a client may share one metadata object.
       const own = metadata.clone();
       own.set(name, value);
       start(own, listener);
@@ -49,12 +50,15 @@ function withMetadata(name: string, value: string): Interceptor {
   };
 }
 
-/** Bounds a promise whose own deadline may not cover all it does. Its late outcome is ignored. */
+/**
+ * Rejects if a promise takes too long: the deadline of a call may not cover all of its work. A later outcome
+ * is ignored.
+ */
 export function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => reject(new DiscoveryError('REGISTRY_UNAVAILABLE', `no answer within ${timeoutMs} ms`)),
-      // The call's own deadline speaks first where it can: it says more.
+      // The call's own deadline fires first if it can, because its error says more.
       timeoutMs + 100,
     );
     promise.then(resolve, reject).finally(() => clearTimeout(timer));

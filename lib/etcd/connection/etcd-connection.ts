@@ -1,6 +1,7 @@
 /**
- * Clients for the members of an etcd cluster: every request gets a fresh deadline and is tried on each member in turn, and
- * a member that fails is left. The only file that imports etcd3.
+ * Clients for the members of an etcd cluster. Every request gets a fresh deadline and is tried on one member
+ * after the other; after a failure the connection switches to the next member. The only file that imports
+ * etcd3.
  */
 import { Etcd3 } from 'etcd3';
 import { merge, type Observable } from 'rxjs';
@@ -28,7 +29,10 @@ import { Reachability } from './reachability.js';
 import { textField } from './reply-fields.js';
 import { TokenSource } from './token-source.js';
 
-/** Whether a request is sent while no member answers, and what its deadline is ({@link EtcdConnection.request}). */
+/**
+ * Whether a request is sent while no member answers, and what its deadline is
+ * ({@link EtcdConnection.request}).
+ */
 type RequestMode = 'unless-down' | 'always' | 'last';
 
 /** What Node's `util.inspect` calls. */
@@ -41,7 +45,10 @@ export interface EtcdConnectionPorts {
   readonly onEvent?: (event: ConnectionEvent) => void;
 }
 
-/** A connection to an etcd cluster: one client per member, so that a bad member is left and a good one kept. */
+/**
+ * A connection to an etcd cluster, with one client per member: it stays with a member that works and switches
+ * away from one that fails.
+ */
 export class EtcdConnection {
   private readonly requestTimeoutMs: number;
   private readonly ring: MemberRing<Etcd3>;
@@ -92,28 +99,30 @@ export class EtcdConnection {
   }
 
   /**
-   * Fires when etcd answers again after a request had found no member that did, within `returnSpreadMs`. While etcd is away
-   * one small read, after 100 ms at first and every `probeIntervalMs` later, finds that out, however long everybody backs off.
-   * Fires as well when etcd takes a password that it had refused.
+   * Fires when etcd answers again after it was away, within `returnSpreadMs`. While etcd is away, this
+   * connection sends a small read (the probe), first after 100 ms and later every `probeIntervalMs`; so it
+   * notices that etcd is back even while all leases and watches back off. Also fires when etcd accepts a
+   * password that it had refused.
    */
   get back$(): Observable<void> {
     const { back$ } = this.reachability;
     return this.tokens === undefined ? back$ : merge(back$, this.tokens.accepted$);
   }
 
-  /** Whether no member answered when last asked. */
+  /** Whether no member answered the last request. */
   get isDown(): boolean {
     return this.reachability.isDown;
   }
 
   /**
-   * Runs a request that is answered once, with a fresh deadline, on each member at most once. While no member answers it fails at
-   * once: the probe asks for all, so that many leases and watches make no more attempts than one.
+   * Runs a request that has one reply, with a fresh deadline, on each member at most once. While no member
+   * answers, the request fails at once: the probe asks for all of them, so that many leases and watches send
+   * no more requests than one does.
    *
    * @param what names the request in errors
-   * @param mode `always`: ask even while no member answers; `last`: besides, with one deadline for all members, `withdrawalTimeoutMs`,
-   *   for what has no second chance and must not hold up an exit
-   * @param totalMs another deadline than that in mode `last`, in milliseconds
+   * @param mode `always`: sends the request even while no member answers. `last`: the same, with one deadline
+   *   for all members together, for the requests of an exit: they are not repeated, and must not delay it
+   * @param totalMs the deadline in mode `last`, in milliseconds. Default `withdrawalTimeoutMs`
    * @throws DiscoveryError `REGISTRY_UNAVAILABLE`, `REGISTRY_REJECTED`, `CLOSED`; LeaseGoneError
    */
   async request<T>(
@@ -160,7 +169,9 @@ export class EtcdConnection {
       }
     }
     if (this.closed) throw new DiscoveryError('CLOSED', `etcd ${what}: the connection is closed`);
-    // Members that had a share of the time only may be slow, and there for everybody else: not so if none took its share.
+    // In mode `last` each member has only a share of the time, so that a slow member may fail here and still
+    // answer others. etcd counts as away if it was suspect before, or if all members failed in less than half
+    // of the time.
     const isGone = !isLast || reachability.isSilent || endMs - performance.now() > totalMs / 2;
     if (isUnavailable(failure)) {
       if (isGone) reachability.lost(failure);
@@ -170,9 +181,10 @@ export class EtcdConnection {
   }
 
   /**
-   * Runs something on one member under a token that is good, without a word about those that are not: they expire, and are forgotten.
+   * Runs a call on one member with a valid token. If etcd rejects a token, which expires or which etcd
+   * forgets, the call is repeated with a new one, and nothing is reported.
    *
-   * @throws what it failed with
+   * @throws the error of the call
    */
   async send<T>(
     member: Etcd3,
@@ -182,7 +194,7 @@ export class EtcdConnection {
     const { tokens } = this;
     for (let attempt = 1; ; attempt++) {
       const token = await tokens?.get(member);
-      // A client of the user's own has call options of its own, too.
+      // A client that the user passed in sets its own call options.
       const isOwn = this.options.client === undefined;
       try {
         return await run(member, isOwn ? authorized(options, token) : options);
@@ -190,21 +202,22 @@ export class EtcdConnection {
         if (!isStaleToken(error) || attempt === TOKEN_ATTEMPTS) throw error;
         if (tokens !== undefined) tokens.discard(token);
         else if (isOwn) throw error;
-        // It gets a new token by itself, with requests that are answered once.
+        // The user's client replaces its token itself, but only in unary calls such as this one.
         else await member.kv.range({ ...PROBE }, options);
       }
     }
   }
 
   /**
-   * How long a withdrawal may take, all members together, in milliseconds: two fifths of one request's time, and a tenth where the last
-   * one was not answered; so the two of an exit, records and lease, take half of it.
+   * How long the removal of records, or the revocation of a lease, may take on all members together, in
+   * milliseconds: 0.4 of `requestTimeoutMs`, or 0.1 of it if etcd did not answer the last request. An exit
+   * makes both requests, which take 0.5 of it if etcd does not answer.
    */
   get withdrawalTimeoutMs(): number {
     return this.requestTimeoutMs * (this.reachability.isSilent ? 0.1 : 0.4);
   }
 
-  /** Something was waited for since then (on the clock of this connection), and was not answered in time. */
+  /** Reports that etcd did not answer in time what was sent at `sinceMs`, on the clock of this connection. */
   doubt(sinceMs: number): void {
     this.reachability.doubt(sinceMs);
   }
@@ -214,21 +227,24 @@ export class EtcdConnection {
     return this.ring.member;
   }
 
-  /** Another member from now on, unless another request has left this one already. */
+  /** Switches to the next member, unless another request has switched already. */
   leave(member: Etcd3): void {
     this.ring.leave(member);
   }
 
   /**
-   * Leaves a member that accepted something and said nothing, and takes a fresh client for it: the old one would wait for ever on
-   * connections that are dead.
+   * Switches away from a member that accepted a call and never answered, and replaces its client: the old
+   * client would wait forever on dead connections.
    */
   distrust(member: Etcd3): void {
     this.leave(member);
     if (this.options.client === undefined && !this.closed) this.ring.renew(member);
   }
 
-  /** What is printed of it, and of all that holds it: neither the password nor the key, which options and clients hold. */
+  /**
+   * The printed form of this connection, and of every object that holds it. It shows neither the password nor
+   * the key, which options and clients hold.
+   */
   toJSON(): string {
     return `etcd connection to ${this.options.client === undefined ? this.options.hosts.join() : 'a given client'}`;
   }
@@ -238,7 +254,10 @@ export class EtcdConnection {
     return this.toJSON();
   }
 
-  /** Closes every client this connection made. Requests under way end at their deadlines, attempts to connect at once. */
+  /**
+   * Closes every client that this connection made. Requests in flight end at their deadlines, attempts to
+   * connect at once.
+   */
   close(): void {
     this.closed = true;
     this.reachability.close();
@@ -255,7 +274,7 @@ export class EtcdConnection {
   }
 }
 
-/** A client for one member, whose attempts to connect end with it. */
+/** A client for one member. Its `close` also aborts attempts to connect. */
 function createMember(url: string, options: EtcdOptions): Etcd3 {
   const member = new Etcd3(memberOptions(url, options));
   const dialling = new MemberDialling(member);
@@ -267,15 +286,15 @@ function createMember(url: string, options: EtcdOptions): Etcd3 {
   return member;
 }
 
-/** One key that nobody has, read by quorum: only a member that is part of a working cluster answers. */
+/** The probe reads a key that does not exist, by quorum: only a member of a working cluster can answer. */
 const PROBE = { key: Buffer.from([0]), limit: 1, keys_only: true };
 
-/** How often one request is sent with ever new tokens. */
+/** How often one request is sent, each time with a new token. */
 const TOKEN_ATTEMPTS = 3;
 
 /**
- * Which of two failures on two members says more about the cluster: a refusal that makes sense of it, then a member that did not
- * answer, and last a server that is no etcd.
+ * Returns the failure of two members that says more about the cluster: a refusal by etcd comes first, then a
+ * member that did not answer, last a server that is not etcd.
  */
 function weightier(before: unknown, after: unknown): unknown {
   return weightOf(after) >= weightOf(before) ? after : before;

@@ -1,7 +1,8 @@
 /**
- * How an etcd client dials, in the two respects in which its grpc-js cannot be told otherwise: an attempt to connect that is
- * under way can be ended, and a member that is named by an IP address can be dialled with TLS on Node 26. Private parts of
- * etcd3 and of its copy of grpc-js are touched; where they look different inside than expected, nothing is changed.
+ * Changes how an etcd client dials, in two ways for which its grpc-js has no option: an attempt to connect
+ * can be aborted, and a member that is named by an IP address can be dialled with TLS on Node 26. This
+ * patches private parts of etcd3 and of its copy of grpc-js; if they look different than expected, nothing is
+ * patched.
  */
 import { createRequire } from 'node:module';
 import { isIP } from 'node:net';
@@ -17,7 +18,7 @@ interface Credentials {
 
 type Connect = (address: object, connector: object, options: unknown) => Promise<unknown>;
 
-/** The attempts of one client. */
+/** The attempts to connect of one client. */
 export class MemberDialling {
   private readonly attempts = new Set<AbortController>();
   private ended = false;
@@ -31,7 +32,7 @@ export class MemberDialling {
     const create = credentials?._createSecureConnector?.bind(credentials);
     if (credentials === undefined || create === undefined) return;
     installEnding();
-    // The object is etcd3's own, made for this client alone; its requests for tokens use it too.
+    // etcd3 makes this object for this client alone, and uses it for its requests for tokens, too.
     credentials._createSecureConnector = (...args) => {
       const connector = create(...args);
       leaveOutIpServername(connector);
@@ -40,13 +41,13 @@ export class MemberDialling {
     };
   }
 
-  /** Ends the attempts that are under way, and all that would follow. What is connected stays. */
+  /** Aborts the attempts in flight, and fails all later ones. Open connections stay. */
   end(): void {
     this.ended = true;
     for (const attempt of this.attempts) attempt.abort();
   }
 
-  /** @param connect connects, unless the signal comes first */
+  /** @param connect connects, and stops when the signal is aborted */
   async run<Result>(connect: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     if (this.ended) throw new Error('the etcd client is closed');
     const attempt = new AbortController();
@@ -59,11 +60,14 @@ export class MemberDialling {
   }
 }
 
-/** Whose attempts a connector's are. */
+/** The {@link MemberDialling} of each connector. */
 const diallings = new WeakMap<object, MemberDialling>();
 const endable = new WeakSet<object>();
 
-/** Has `net.connect`, which gets the address as it is, get a signal with it. Once per copy of grpc-js. */
+/**
+ * Patches the connector to pass a signal to `net.connect`, as a field of the address. Once per copy of
+ * grpc-js.
+ */
 function installEnding(): void {
   const prototype = connectorPrototype();
   if (typeof prototype?.connect !== 'function' || endable.has(prototype)) return;
@@ -84,14 +88,14 @@ function connectorPrototype(): { connect?: Connect } | undefined {
     };
     return transport.Http2SubchannelConnector?.prototype;
   } catch {
-    // A bundle, in which modules have no places of their own.
+    // In a bundle the modules have no paths of their own.
     return undefined;
   }
 }
 
 /**
- * A TLS server name must not be an IP address (RFC 6066, section 3), and Node 26 refuses one. Without it Node verifies the
- * certificate against the host, which is the same address.
+ * A TLS server name must not be an IP address (RFC 6066, section 3), and Node 26 refuses one. Without a
+ * server name Node verifies the certificate against the host, which is the same address.
  */
 function leaveOutIpServername({ connectionOptions }: SecureConnector): void {
   if (connectionOptions !== undefined && isIP(connectionOptions.servername ?? '') !== 0) {

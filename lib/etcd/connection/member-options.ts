@@ -1,4 +1,4 @@
-/** How etcd3 is set up for one member: connections that notice when they are dead, and no will of its own. */
+/** The options of etcd3 for one member: pings find dead connections, and etcd3's own retries are off. */
 import type { IOptions } from 'etcd3';
 import { DEFAULT_REQUEST_TIMEOUT_MS, type EtcdOptions } from '../etcd-options.js';
 import { resolveTimings } from '../etcd-timings.js';
@@ -23,14 +23,17 @@ export function memberOptions(host: string, options: EtcdOptions): IOptions {
     grpcOptions: {
       'grpc.keepalive_time_ms': pingIntervalMs,
       'grpc.keepalive_timeout_ms': pingTimeoutMs,
-      // Without a stream etcd takes any ping for abuse; the watch is a stream, and all else has deadlines.
+      // etcd treats pings on a connection without a stream as abuse. Only the watch needs pings, which is a
+      // stream; all other requests have deadlines.
       'grpc.keepalive_permit_without_calls': 0,
-      // Without it a peer that accepts and says nothing blocks every client of the process for good.
+      // With a shared pool a peer that accepts connections and never answers would block every client of the
+      // process.
       'grpc.use_local_subchannel_pool': 1,
-      // Tried by whoever asks, which is the probe while nobody answers: no slower than it looks.
+      // Requests trigger reconnects, and while etcd is away only the probe sends requests: the channel must
+      // not back off longer than the probe.
       'grpc.initial_reconnect_backoff_ms': Math.min(500, probeIntervalMs),
       'grpc.max_reconnect_backoff_ms': probeIntervalMs,
-      // A list of many records is more than the default of 4 MiB.
+      // A list of many records exceeds the default of 4 MiB.
       'grpc.max_receive_message_length': -1,
       'grpc.enable_http_proxy': 0,
     },
@@ -40,7 +43,10 @@ export function memberOptions(host: string, options: EtcdOptions): IOptions {
   };
 }
 
-/** Retries and breakers off: the machines decide when to try again, this connection decides where. */
+/**
+ * Turns retries and circuit breakers off: the lease and watch machines decide when to retry, the connection
+ * decides on which member.
+ */
 const noPolicy = {
   execute: async (run: (context: { signal: AbortSignal }) => unknown) =>
     run({ signal: new AbortController().signal }),

@@ -1,4 +1,4 @@
-/** The members of a cluster with a client for each, and the one of them that is in use. */
+/** The members of a cluster, with a client for each; one of them is in use. */
 import { DiscoveryError } from '../../core/discovery-error.js';
 
 interface Place<Client> {
@@ -6,7 +6,10 @@ interface Place<Client> {
   client: Client;
 }
 
-/** A ring of members. One that fails is left for the next; a member that is known under the same URL keeps its client. */
+/**
+ * A ring of members: after a failure the next one is used. A member keeps its client as long as its URL is in
+ * the ring.
+ */
 export class MemberRing<Client extends { close(): void }> {
   private places: readonly Place<Client>[];
   private current: number;
@@ -14,8 +17,8 @@ export class MemberRing<Client extends { close(): void }> {
   /**
    * @param urls the members
    * @param create makes the client of a member
-   * @param start which of them is in use first, as a share of them, 0 to 1 (exclusive): processes that start together spread, and so
-   *   do those that all have to take new members
+   * @param start which member is used first, as a share of the ring, 0 to 1 (exclusive). A random share
+   *   spreads processes that start together, or that get new members together
    */
   constructor(
     urls: readonly string[],
@@ -41,14 +44,14 @@ export class MemberRing<Client extends { close(): void }> {
     return place.client;
   }
 
-  /** Another member from now on, unless another request has left this one already. */
+  /** Switches to the next member, unless another request has switched already. */
   leave(member: Client): void {
     if (this.places[this.current]?.client === member) {
       this.current = (this.current + 1) % this.places.length;
     }
   }
 
-  /** A fresh client for a member, with nothing remembered of the old one's connections. */
+  /** Replaces the client of a member, and so all connections to it. */
   renew(member: Client): void {
     const place = this.places.find(({ client }) => client === member);
     if (place === undefined) return;
@@ -56,7 +59,7 @@ export class MemberRing<Client extends { close(): void }> {
     place.client = this.create(place.url);
   }
 
-  /** Other members from now on. The one in use stays so where it is among them. */
+  /** Replaces the members. The member in use stays in use if it is among the new ones. */
   replace(urls: readonly string[]): void {
     const before = this.places;
     const inUse = before[this.current]?.url;

@@ -1,24 +1,27 @@
-/** Learns the members of a cluster from the cluster itself, so that members which are replaced one by one are followed. */
+/**
+ * Reads the members of a cluster from the cluster itself, so that a process follows members that are replaced
+ * one by one.
+ */
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 import type { ConnectionEvent } from '../../core/discovery-event.js';
 import { toDiscoveryError } from './etcd-error.js';
 import { parseMemberUrl } from './member-url.js';
 import { fieldOf, listField, malformed } from './reply-fields.js';
 
-/** What clients are told of a cluster's members. */
+/** The URLs for clients in etcd's list of members. */
 export interface ClientUrls {
-  /** Those that can be dialled as the ones of the options are. */
+  /** URLs with the scheme of `hosts`, which can be dialled. */
   readonly urls: readonly string[];
-  /** Those that cannot: of another scheme, or no `http` URL at all. */
+  /** URLs that are not dialled: with another scheme, or not `http` URLs at all. */
   readonly ignored: readonly string[];
-  /** Those of learners, which serve no client. */
+  /** URLs of learners, which do not serve clients. */
   readonly learners: readonly string[];
 }
 
 /**
- * Reads etcd's list of members: of those that have been started, every client URL.
+ * Reads every client URL in etcd's list of members. Members that were never started are left out.
  *
- * @throws MalformedReplyError where it names no member at all
+ * @throws MalformedReplyError if the list names no member
  */
 export function readMembers(reply: unknown, isSecure: boolean): ClientUrls {
   const urls = new Set<string>();
@@ -44,17 +47,20 @@ export function readMembers(reply: unknown, isSecure: boolean): ClientUrls {
 export interface MemberSyncOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Mean time between two looks, in milliseconds; each is drawn from ±50 % around it. */
+  /** Mean time between two reads of the list, in milliseconds; each is drawn from ±50 % around it. */
   readonly intervalMs: number;
-  /** The members of the options. They stay, after the others: a load balancer, or a name that moves, may be the last that answers. */
+  /**
+   * The members in the options. They stay at the end of the list: a load balancer, or a name that moves, may
+   * be the last host that answers.
+   */
   readonly hosts: readonly string[];
   readonly list: () => Promise<ClientUrls>;
-  /** Called with all members where they are others than before. */
+  /** Called with all members when they have changed. */
   readonly onMembers: (urls: readonly string[]) => void;
   readonly onEvent: (event: ConnectionEvent) => void;
 }
 
-/** Looks now and then, from `start` to `stop`. */
+/** Reads the list of members at intervals, from `start` to `stop`. */
 export class MemberSync {
   private cancelTimer: CancelTimer | undefined;
   private known: string;
@@ -65,7 +71,7 @@ export class MemberSync {
     this.known = JSON.stringify([[...options.hosts].sort(), []]);
   }
 
-  /** The first look is one interval away. */
+  /** Starts the timer; the first read comes one interval later. */
   start(): void {
     if (this.state !== 'idle') return;
     this.state = 'running';
@@ -104,7 +110,7 @@ export class MemberSync {
 
   private fail(error: unknown): void {
     const failure = toDiscoveryError('member list', error);
-    // That etcd is away is said by what needs it.
+    // The requests that need etcd report that it is away.
     if (failure.code !== 'REGISTRY_REJECTED' || this.hasFailed) return;
     this.hasFailed = true;
     this.options.onEvent({ type: 'members-unknown', error: failure });

@@ -1,6 +1,6 @@
 /** URLs of etcd's members, as options name them. */
 
-/** What is allowed, for messages. */
+/** The allowed forms, for error texts. */
 export const MEMBER_URL_ALLOWED = 'http://host:port or https://host:port, all members alike';
 
 /** A name, or an address in brackets. */
@@ -12,10 +12,13 @@ const PARTS = new RegExp(
   String.raw`^((?:https?|ftp|grpcs?|tcp|etcd|dns):\/\/)?(${HOST})(:\d{1,5}(?!\d))?(.*)$`,
   'su',
 );
-/** Scheme, and host and port behind user info. */
+/** Scheme, and the host and port after user info. */
 const BEHIND_USER_INFO = new RegExp(String.raw`^(https?:\/\/)?[^/?#]*@(${HOST}:\d{1,5})\/?$`, 'su');
 
-/** A member's URL in the form that is dialled: with a scheme, without a slash at its end. `undefined` for anything else. */
+/**
+ * A member's URL in the form that is dialled: with a scheme, without a slash at its end. `undefined` if the
+ * text is not such a URL.
+ */
 export function parseMemberUrl(text: string): string | undefined {
   const trimmed = text.trim();
   const url = trimmed.includes('://') ? trimmed : `http://${trimmed}`;
@@ -24,15 +27,15 @@ export function parseMemberUrl(text: string): string | undefined {
   return port >= 1 && port <= 65_535 ? url.replace(/\/$/, '') : undefined;
 }
 
-/** Whether all members are spoken to in the same way, with TLS or without. */
+/** Whether all URLs have the same scheme: all with TLS, or all without. */
 export function areAlike(urls: readonly string[]): boolean {
   const secure = urls.filter((url) => url.startsWith('https://')).length;
   return secure === 0 || secure === urls.length;
 }
 
 /**
- * What was given as hosts, for messages: host and port, where it is certain that they are that and no part of a password; `…` stands
- * for everything else.
+ * Describes the given hosts for error texts. Shows a host and port only if they cannot be part of a password;
+ * `…` replaces everything else.
  */
 export function describeMemberUrls(given: unknown): string {
   if (typeof given === 'string') return describeMemberUrl(given, given);
@@ -50,9 +53,9 @@ const MAX_SHOWN = 5;
 const MAX_CHARACTERS = 100;
 
 /**
- * One of the hosts, for messages, in quotes.
+ * Describes one of the hosts for error texts, in quotes.
  *
- * @param whole all of them in one text: a comma in a password has cut it into hosts that are none
+ * @param whole all hosts as one text: a comma in a password splits one URL into several entries
  */
 export function describeMemberUrl(given: unknown, whole: string): string {
   if (typeof given !== 'string') return given === null ? 'null' : `a value of type ${typeof given}`;
@@ -70,10 +73,11 @@ function behindUserInfo(text: string): string {
 
 function plain(text: string, whole: string): string {
   const [, scheme = '', host = '', port = '', rest = ''] = PARTS.exec(text) ?? [];
-  // A name alone may be anything, and so may what follows a host in any other way than a path or a query.
+  // A name without scheme and port may be part of a password, and so may text after a host that is neither a
+  // path nor a query.
   const isHost = host !== '' && (scheme !== '' || port !== '');
   if (!isHost || !/^(?:[/?#]|$)/.test(rest)) return '…';
-  // Behind a query that a comma has cut.
+  // The entry belongs to a query that a comma has split.
   const isCut = /[?#]/.test(whole.slice(0, Math.max(0, whole.indexOf(text))));
   if (isCut) return '…';
   return `${scheme}${host}${port}${rest === '' ? '' : `${rest.charAt(0)}…`}`;

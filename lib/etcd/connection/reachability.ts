@@ -1,29 +1,40 @@
-/** Whether etcd answers: what the requests of this process found, and what one small read finds out while they find nobody. */
+/**
+ * Tracks whether etcd answers, from every request of this process; while none is answered, a small read (the
+ * probe) checks.
+ */
 import { type Observable, Subject } from 'rxjs';
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 import type { ResolvedTimings } from '../etcd-timings.js';
 
-/** What reachability is found out with. */
+/** What {@link Reachability} needs. */
 export interface ReachabilityOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly timings: Pick<ResolvedTimings, 'probeIntervalMs' | 'returnSpreadMs'>;
-  /** A request that tells how it went as every other one does: by `answered` or `lost`. */
+  /** Sends the probe. Like every request it reports its outcome with `answered` or `lost`. */
   readonly probe: () => Promise<unknown>;
 }
 
-/** Mean time until the first look after etcd was lost, in milliseconds; doubles with each up to `probeIntervalMs`. */
+/**
+ * Mean delay of the first probe after etcd was lost, in milliseconds; doubles with each probe, up to
+ * `probeIntervalMs`.
+ */
 const FIRST_PROBE_MS = 100;
-/** The time over which processes return grows by this with each second that etcd was away: 2.6 s after 10 s, 10 s after 18 s, */
+/**
+ * The time over which processes return grows by this factor with each second that etcd was away: 2.6 s after
+ * 10 s, 10 s after 18 s.
+ */
 const GROWTH_PER_SECOND = 1.18;
-/** and by this where etcd was lost again soon after they had returned to it. */
+/**
+ * That time also grows by this factor with each relapse: etcd was lost again soon after they had returned.
+ */
 const GROWTH_PER_RELAPSE = 4;
-/** The longest time over which processes return, in milliseconds; `returnSpreadMs` where that is more. */
+/** The longest time over which processes return, in milliseconds, unless `returnSpreadMs` is longer. */
 const MAX_SPREAD_MS = 10_000;
-/** How long etcd has to answer until the next loss counts as a new one, in milliseconds. */
+/** A loss within this time after the return is a relapse, in milliseconds. */
 const STEADY_MS = 10_000;
 
-/** Remembers whether somebody answers, and looks for somebody while nobody does. */
+/** Knows whether any member answers, and probes while none does. */
 export class Reachability {
   private readonly back = new Subject<void>();
   private down = false;
@@ -31,11 +42,11 @@ export class Reachability {
   private lastFailure: unknown;
   private returnedAt = -Infinity;
   private answeredAt: number | undefined;
-  /** How often etcd was lost again before it was steady. */
+  /** How many relapses there were since `lostAt`. */
   private relapses = 0;
-  /** When it was lost, before the first of its relapses. */
+  /** When etcd was lost; a relapse does not change it. */
   private lostAt = 0;
-  /** How often was looked since then. */
+  /** How many probes were sent since `lostAt`. */
   private probes = 0;
   private closed = false;
   private cancelTimer: CancelTimer | undefined;
@@ -43,29 +54,30 @@ export class Reachability {
   constructor(private readonly options: ReachabilityOptions) {}
 
   /**
-   * Fires when etcd answers again after it was lost, within `returnSpreadMs`. That grows up to 10 s the longer etcd was away, and where
-   * it is lost again within 10 s, as by too many processes that return at once.
+   * Fires when etcd answers again after it was lost, at a random moment within `returnSpreadMs`. That time
+   * grows, up to 10 s, with the time that etcd was away and with every relapse within 10 s, which too many
+   * processes that return at once can cause.
    */
   get back$(): Observable<void> {
     return this.back.asObservable();
   }
 
-  /** Whether no member answered when last asked. */
+  /** Whether no member answered the last request. */
   get isDown(): boolean {
     return this.down;
   }
 
-  /** Whether it is down, or may be: something was waited for in vain, if not for long. */
+  /** Whether etcd is down or suspect: a request that had only a short time was not answered. */
   get isSilent(): boolean {
     return this.down || this.silent;
   }
 
-  /** Why it is down. */
+  /** The error of the last request that no member answered. */
   get failure(): unknown {
     return this.lastFailure;
   }
 
-  /** A member answered, be it with a refusal. */
+  /** Records that a member answered; a refusal is an answer, too. */
   answered(): void {
     const { clock, random, timings } = this.options;
     this.silent = false;
@@ -81,22 +93,24 @@ export class Reachability {
   }
 
   /**
-   * Something was waited for without an answer. Any answer of any member dispels it.
+   * Makes etcd suspect, because it did not answer a request. The next answer of any member ends that.
    *
-   * @param sinceMs when the waiting began: what was answered since then was not meant, and a network is slow rather than silent. Nor is
-   *   one silent that has not answered at all so far: the connection is being opened. Default: nothing of that counts
+   * @param sinceMs when the request began. etcd does not become suspect if it has answered another request
+   *   since then, because then the network is slow; nor if it has never answered, because then the connection
+   *   is still being opened. Default: etcd becomes suspect in any case
    */
   doubt(sinceMs = Infinity): void {
     if (sinceMs < Infinity && (this.answeredAt ?? Infinity) >= sinceMs && !this.down) return;
     this.silent = true;
   }
 
-  /** No member answered. */
+  /** Records that no member answered. */
   lost(failure: unknown): void {
     this.lastFailure = failure;
     if (this.down) return;
     this.down = true;
-    // One that answers and fails in turn is looked at no more often than one that is gone.
+    // After a relapse the delays between probes go on growing: an etcd that answers and fails in turn gets no
+    // more probes than one that is gone.
     const now = this.options.clock.now();
     const isRelapse = now - this.returnedAt <= STEADY_MS;
     this.relapses = isRelapse ? this.relapses + 1 : 0;
@@ -107,7 +121,7 @@ export class Reachability {
     this.scheduleProbe();
   }
 
-  /** Looks no more, and tells nothing. */
+  /** Stops probing; `back$` completes. */
   close(): void {
     this.closed = true;
     this.cancelTimer?.();

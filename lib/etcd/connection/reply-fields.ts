@@ -1,4 +1,7 @@
-/** Reading replies of etcd that may lack anything: each function returns what it is named for, or throws. */
+/**
+ * Reads the fields of etcd's replies, any of which may be missing or wrong: all functions but `fieldOf` then
+ * throw.
+ */
 import type { RegistryPosition } from '../../core/snapshot/watch-machine.js';
 import { MalformedReplyError } from './etcd-error.js';
 
@@ -7,7 +10,7 @@ export function malformed(what: string): never {
   throw new MalformedReplyError(`the reply makes no sense: ${what}`);
 }
 
-/** A field of a message; `undefined` where there is no such message. */
+/** A field of a message; `undefined` if there is no such message. */
 export function fieldOf(message: unknown, name: string): unknown {
   return typeof message === 'object' && message !== null ? Reflect.get(message, name) : undefined;
 }
@@ -18,33 +21,33 @@ export function listField(message: unknown, name: string): readonly unknown[] {
   return Array.isArray(value) ? value : malformed(`it has no ${name}`);
 }
 
-/** A yes or no. */
+/** A boolean. */
 export function booleanField(message: unknown, name: string): boolean {
   const value = fieldOf(message, name);
   return typeof value === 'boolean' ? value : malformed(`it has no ${name}`);
 }
 
-/** A text that is not empty; ids are such, too. */
+/** A text that is not empty. Ids are texts, too. */
 export function textField(message: unknown, name: string): string {
   const value = fieldOf(message, name);
   return typeof value === 'string' && value !== '' ? value : malformed(`it has no ${name}`);
 }
 
-/** Bytes, none of them too. */
+/** Bytes, of any number, also none. */
 export function bytesField(message: unknown, name: string): Buffer {
   const value = fieldOf(message, name);
   return Buffer.isBuffer(value) ? value : malformed(`it has no ${name}`);
 }
 
-/** A whole number of up to 64 bits, in digits. */
+/** An integer of up to 64 bits, as a number or in decimal digits. */
 export function integerField(message: unknown, name: string): bigint {
   const value = fieldOf(message, name);
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
   const isInteger = typeof value === 'string' && /^-?\d{1,20}$/.test(value);
-  return isInteger ? BigInt(value) : malformed(`its ${name} is no number`);
+  return isInteger ? BigInt(value) : malformed(`its ${name} is not an integer`);
 }
 
-/** Where in which history a reply stands, by its header. */
+/** The cluster and the revision of a reply, from its header. */
 export function positionOf(reply: unknown): RegistryPosition {
   const header = fieldOf(reply, 'header');
   if (typeof header !== 'object' || header === null) malformed('it has no header');
@@ -54,7 +57,9 @@ export function positionOf(reply: unknown): RegistryPosition {
   return { revision, clusterId: textField(header, 'cluster_id') };
 }
 
-/** The key that the range found which a transaction made as its operation number `index`; `undefined` where there is none. */
+/**
+ * The key that a transaction's operation number `index`, a range, has found; `undefined` if it found none.
+ */
 export function readFound(reply: unknown, index: number): unknown {
   const response = listField(reply, 'responses')[index];
   return listField(fieldOf(response, 'response_range'), 'kvs')[0];

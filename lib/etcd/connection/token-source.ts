@@ -1,4 +1,6 @@
-/** The token under which this process speaks to etcd: one for all members and requests, replaced when etcd refuses it. */
+/**
+ * The token that this process sends to etcd: one for all members and requests, replaced when etcd rejects it.
+ */
 import { type Observable, Subject } from 'rxjs';
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 import { isAnothersTurn, isAuthOff, KnownRefusalError } from './etcd-error.js';
@@ -9,27 +11,30 @@ export interface TokenSourceOptions<Member> {
   readonly random: Random;
   /** Asks a member for a token. */
   readonly authenticate: (member: Member) => Promise<string>;
-  /** Has members asked in turn, until one of them answers: by this a refused password is tried again. */
+  /** Asks one member after the other until one answers; used to retry a refused password. */
   readonly inTurn: (ask: (member: Member) => Promise<void>) => Promise<void>;
-  /** Called when etcd turns out to have its authentication off, once until a token was given again. */
+  /** Called when etcd's authentication turns out to be off; once, until etcd issues a token again. */
   readonly onUnused: () => void;
 }
 
-/** The mean time until a refused password is tried again, in milliseconds: doubles with each refusal, within these bounds. */
+/** Mean delay before the first retry of a refused password, in milliseconds; doubles with each refusal. */
 const FIRST_RETRY_MS = 250;
-/** With what is drawn around it and the request itself a password that becomes right is used within 5 s. */
+/**
+ * The longest mean delay, in milliseconds: with its spread and the request itself, a corrected password is
+ * used within 5 s.
+ */
 const LAST_RETRY_MS = 3_000;
 
 type Standing =
-  /** To be asked for with the next request. */
+  /** The next request asks for a token. */
   | { readonly name: 'unknown' }
   | { readonly name: 'given'; readonly token: string }
   /** etcd's authentication is off: requests go out without a token. */
   | { readonly name: 'unused' }
-  /** etcd refuses name and password: requests fail at once, and the source alone asks again, however many requests there are. */
+  /** etcd refuses name and password: requests fail at once, and only this source retries. */
   | { readonly name: 'refused'; readonly error: unknown };
 
-/** Asks for tokens, as seldom as can be: etcd takes tens of milliseconds of CPU for each password. */
+/** Asks for as few tokens as possible: each check of a password costs etcd tens of milliseconds of CPU. */
 export class TokenSource<Member> {
   private readonly acceptances = new Subject<void>();
   private readonly pending = new Map<Member, Promise<void>>();
@@ -40,15 +45,15 @@ export class TokenSource<Member> {
 
   constructor(private readonly options: TokenSourceOptions<Member>) {}
 
-  /** Fires when etcd takes a password, or does without one, after it had refused it. */
+  /** Fires when etcd accepts a password that it had refused, or no longer requires one. */
   get accepted$(): Observable<void> {
     return this.acceptances.asObservable();
   }
 
   /**
-   * The token for a request to this member, `undefined` where none is needed.
+   * The token for a request to this member, `undefined` if none is needed.
    *
-   * @throws whatever the request for it failed with; KnownRefusalError where etcd has refused the password before
+   * @throws the error of the request for a token; KnownRefusalError if etcd has refused the password before
    */
   async get(member: Member): Promise<string | undefined> {
     if (this.standing.name === 'unknown') await this.ask(member);
@@ -60,15 +65,18 @@ export class TokenSource<Member> {
     return this.standing.name === 'given' ? this.standing.token : undefined;
   }
 
-  /** etcd refuses this token, or that there is none (`undefined`): the next request asks for another one. */
+  /**
+   * Reports that etcd rejected this token, or a request without one (`undefined`): the next request asks for
+   * a new one.
+   */
   discard(token: string | undefined): void {
     const { standing } = this;
     const current = standing.name === 'given' ? standing.token : undefined;
-    // A request that was sent under an older one says nothing about this one.
+    // A request with an older token says nothing about the current one.
     if (standing.name !== 'refused' && current === token) this.standing = { name: 'unknown' };
   }
 
-  /** Asks no more. */
+  /** Stops the retries. */
   close(): void {
     this.closed = true;
     this.cancelTimer?.();

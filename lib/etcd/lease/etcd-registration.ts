@@ -2,9 +2,9 @@
 import type { RegistrationEvent } from '../../core/discovery-event.js';
 import { TrackedRegistration } from '../../registry/tracked-registration.js';
 
-/** A record in a lease keeper's care. */
+/** A registration whose record a lease keeper holds. */
 export class EtcdRegistration extends TrackedRegistration {
-  /** Takes in what has happened to the record, or to the lease it lives under. */
+  /** Updates the status after an event of the record, or of its lease. */
   observe(event: RegistrationEvent): void {
     const { state } = this.status;
     switch (event.type) {
@@ -17,12 +17,12 @@ export class EtcdRegistration extends TrackedRegistration {
         return this.become(state === 'conflict' ? state : 'registering', event.error);
       case 'lease-lost':
       case 'lease-expired':
-        // What another process holds does not go with our lease.
+        // A record that another process holds does not end with our lease.
         return this.become(state === 'conflict' ? state : 'registering');
       case 'lease-unreachable':
         return this.become(state === 'registered' ? 'unreachable' : state, event.error);
       case 'lease-recovered':
-        // A record that was not in place is announced by its own event.
+        // A record that was not in place gets an event of its own.
         return this.become(state === 'unreachable' ? 'registered' : state);
       default:
     }

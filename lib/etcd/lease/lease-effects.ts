@@ -1,4 +1,7 @@
-/** What the effects of the lease machine come to in etcd: a sync of all records of a lease, and the revocation of it. */
+/**
+ * Performs two effects of the lease machine in etcd: the sync of a lease with all its records, and the
+ * revocation.
+ */
 import type { CancelTimer, Clock } from '../../core/clock.js';
 import type { DiscoveryError } from '../../core/discovery-error.js';
 import type { HoldRequest } from '../../core/lease/lease-record.js';
@@ -10,12 +13,12 @@ import { renewLease, revokeLease } from './lease-requests.js';
 import { announceRemovals, type RecordOutcome, removeRecords } from './record-removal.js';
 import { syncRecord } from './record-requests.js';
 
-/** How much of the time that a revocation may take goes to announcing what goes with the lease. */
+/** The share of the time for a revocation that the announcement of the removed records may use. */
 const ANNOUNCE_SHARE = 0.5;
 
 /**
- * Renewal and records go out together: a record that etcd refuses must not let the lease run out, and an expired token,
- * which a keepalive stream cannot refresh, is refreshed by the others.
+ * Renews the lease and syncs its records at the same time: the lease must not run out because etcd refuses a
+ * record, and an expired token is replaced by the other requests, because a keepalive stream cannot do that.
  *
  * @param at when the sync began, on the machine's clock
  */
@@ -57,7 +60,7 @@ export async function syncRecords(
 /**
  * Announces the removal of records and revokes the lease, within the time that a withdrawal may take.
  *
- * @returns what was found about the records, as far as it was known in time
+ * @returns what etcd said about the records before the time was over
  */
 export async function revokeRecords(
   connection: EtcdConnection,
@@ -67,7 +70,8 @@ export async function revokeRecords(
   const totalMs = connection.withdrawalTimeoutMs;
   const endMs = clock.now() + totalMs;
   const observations = new Map<string, RecordObservation>();
-  // It keeps its deadline beyond its share: the package drops every connection of a member where one request fails.
+  // The announcement may exceed its share, because an earlier deadline would do harm: when a request fails,
+  // etcd3 drops every connection to the member.
   const announced = announceRemovals(connection, leaseId, records, totalMs).then((outcomes) => {
     for (const { result } of outcomes) {
       if (result.status === 'rejected') continue;
@@ -80,7 +84,7 @@ export async function revokeRecords(
   });
   await Promise.race([announced, isLate]);
   cancel?.();
-  // Whatever became of that: without a revocation the records stay until the lease runs out.
+  // Revoke also after a failed announcement: otherwise the records stay until the lease runs out.
   await revokeLease(connection, leaseId, Math.max(1, endMs - clock.now()));
   return observations;
 }

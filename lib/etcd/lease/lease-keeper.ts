@@ -24,7 +24,10 @@ export interface LeaseKeeperOptions {
   readonly onEvent: (event: RegistrationEvent) => void;
 }
 
-/** How long a sync under way is waited for before the lease is revoked, as a share of the time that a withdrawal may take. */
+/**
+ * How long `stop` waits for a sync in flight before it revokes the lease, as a share of
+ * `withdrawalTimeoutMs`.
+ */
 const SETTLE_SHARE = 0.25;
 
 /** Keeps one lease, and the records under it, in etcd until it is stopped. */
@@ -32,21 +35,22 @@ export class LeaseKeeper {
   private machine: LeaseMachine = INITIAL_LEASE_MACHINE;
   private cancelTimer: CancelTimer | undefined;
   private readonly waiting = new Set<() => void>();
-  /** Records to be taken out as soon as the caller has named all of them. */
+  /** Records to remove once the caller has named all of them. */
   private leaving: string[] = [];
   private requests = 0;
 
   constructor(private readonly options: LeaseKeeperOptions) {}
 
-  /** Has this record in etcd, with this value. */
+  /** Keeps this record in etcd, with this value. */
   want(key: string, value: string): void {
     this.takeOut();
     this.feed({ type: 'want', key, value });
   }
 
   /**
-   * Takes a record out, together with all others that are taken out in the same breath: they have one deadline. Resolves when it is out
-   * or wanted again, once the attempt at it has failed, or after the time that a withdrawal may take.
+   * Removes a record, together with all others that the caller removes before the next microtask: they share
+   * one deadline. Resolves when the record is removed or wanted again, when the attempt has failed, or after
+   * `withdrawalTimeoutMs`.
    */
   async unwant(key: string): Promise<void> {
     const { connection, clock } = this.options;
@@ -61,11 +65,14 @@ export class LeaseKeeper {
     if (!isAnswered) connection.doubt(sinceMs);
   }
 
-  /** Takes every record out by revoking the lease. Resolves when that is answered or has failed. */
+  /**
+   * Removes every record by revoking the lease. Resolves when etcd has answered, or the revocation has
+   * failed.
+   */
   async stop(): Promise<void> {
     const { withdrawalTimeoutMs } = this.options.connection;
     this.takeOut();
-    // What etcd is about to have can be announced only once it is there.
+    // The removal of a record can be announced only after a write in flight has put the record into etcd.
     const settleMs = withdrawalTimeoutMs * SETTLE_SHARE;
     await this.until(({ phase }) => phase.name !== 'syncing', settleMs);
     this.feed({ type: 'stop' });
@@ -76,12 +83,12 @@ export class LeaseKeeper {
     this.cancelTimer?.();
   }
 
-  /** Whether a record is in this keeper's care. */
+  /** Whether this keeper holds a record. */
   holds(key: string): boolean {
     return this.machine.records.has(key);
   }
 
-  /** etcd was away and answers again: do not wait, see at once that everything is still there. */
+  /** Call it when etcd was away and answers again: the keeper verifies lease and records at once. */
   verify(): void {
     this.feed({ type: 'registry-was-away' });
   }
@@ -92,7 +99,7 @@ export class LeaseKeeper {
     if (keys.length > 0) this.feed({ type: 'unwant', keys });
   }
 
-  /** Resolves with whether the condition came true in time. */
+  /** Resolves with `true` when the condition is met, with `false` after the timeout. */
   private until(
     condition: (machine: LeaseMachine) => boolean,
     timeoutMs?: number,
@@ -122,7 +129,7 @@ export class LeaseKeeper {
     const context = { now: clock.now(), random, backoff, keepalivesPerTtl, keepaliveJitter };
     const { machine, effects } = stepLease(this.machine, event, context);
     this.machine = machine;
-    // Listeners last: one that throws must not keep a request or a timer from being started.
+    // Listeners come last, so that requests and timers start even if a listener throws.
     for (const effect of effects) if (effect.type !== 'emit') this.perform(effect);
     for (const effect of effects) if (effect.type === 'emit') this.options.onEvent(effect.event);
     for (const check of this.waiting) check();
@@ -165,7 +172,7 @@ export class LeaseKeeper {
           : { type: 'failed', error: toDiscoveryError(what, error) },
       )
       .then((event) => {
-        // Overtaken by the revocation at stop: that one's answer is what is waited for.
+        // If the revocation at stop has overtaken this request, only the answer to the revocation counts.
         if (request === this.requests) this.feed(event);
       });
   }

@@ -1,17 +1,20 @@
-/** The requests etcd's lease API is used for. */
+/** The requests to etcd's lease API. */
 import { requireLeader } from '../connection/call-options.js';
 import type { EtcdConnection } from '../connection/etcd-connection.js';
 import { LeaseGoneError } from '../connection/etcd-error.js';
 import { closeStream } from '../watch/close-stream.js';
 import { integerField, malformed, textField } from '../connection/reply-fields.js';
 
-/** A longest time to live that is counted with, in milliseconds: a lease that lives longer is renewed as one that lives a day. */
+/**
+ * The longest time to live that the schedule uses, in milliseconds: a longer lease is renewed as often as one
+ * of a day.
+ */
 const LONGEST_TTL_MS = 86_400_000;
 
 /**
- * A new lease. etcd may grant a longer time to live than asked for.
+ * Asks for a new lease. etcd may grant a longer time to live than the requested one.
  *
- * @throws DiscoveryError, also where what is granted is no lease that could be kept
+ * @throws DiscoveryError, also if the granted lease has no id or no time to live
  */
 export async function grantLease(
   connection: EtcdConnection,
@@ -28,7 +31,7 @@ export async function grantLease(
 }
 
 /**
- * Renews a lease once, on a stream of its own, so that nothing is left behind by a broken one.
+ * Renews a lease once, on a stream of its own, so that a broken stream affects one renewal only.
  *
  * @throws DiscoveryError; LeaseGoneError
  */
@@ -55,7 +58,7 @@ export async function renewLease(connection: EtcdConnection, leaseId: string): P
 }
 
 /**
- * Revokes a lease; its keys go with it. A lease that is gone already counts as revoked.
+ * Revokes a lease, which deletes its keys. A lease that no longer exists counts as revoked.
  *
  * @param totalMs how long this may take, in milliseconds
  */

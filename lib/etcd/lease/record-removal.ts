@@ -1,4 +1,7 @@
-/** The requests that take records out, many in one transaction: an exit has one deadline, however many records there are. */
+/**
+ * The requests that remove records, many in one transaction: an exit has one deadline for any number of
+ * records.
+ */
 import { encodeEndpoint, decodeEndpoint } from '../../core/records/endpoint-codec.js';
 import { drainingEndpoint } from '../../core/records/endpoint.js';
 import type { RecordRequest } from '../../core/lease/lease-record.js';
@@ -15,19 +18,20 @@ const BATCH_OPERATIONS = 128;
 /** Bytes of keys and values in one transaction: far below the 1.5 MiB of etcd's `--max-request-bytes`. */
 const BATCH_BYTES = 512 * 1024;
 
-/** What became of records that were asked about together. */
+/** The outcome of one request about several records. */
 export interface RecordOutcome {
   readonly records: readonly RecordRequest[];
-  /** What was found, by key, or why the request failed. */
+  /** The observations by key, or why the request failed. */
   readonly result: PromiseSettledResult<ReadonlyMap<string, RecordObservation>>;
 }
 
 /**
- * Says of records of ours that their servers leave. A deletion alone looks the same whoever did it; one that was announced is
- * never taken for the registry's fault, so that clients follow it at once, however many servers leave together.
+ * Marks our records as leaving. A deletion alone does not show who made it; clients do not take an announced
+ * one for a fault of the registry, and remove the endpoint at once, however many servers leave together.
  *
  * @param totalMs how long this may take, in milliseconds
- * @returns what will be known of each record once it is out; nothing of one that is not there, or cannot say so
+ * @returns the observation for each record once it is deleted; none for a record that is not in etcd, or that
+ *   cannot be marked
  */
 export function announceRemovals(
   connection: EtcdConnection,
@@ -40,7 +44,7 @@ export function announceRemovals(
   );
 }
 
-/** Announces the removal of records and deletes them, where they are ours. */
+/** Announces the removal of our records, then deletes them. Records of other processes stay. */
 export function removeRecords(
   connection: EtcdConnection,
   leaseId: string,
@@ -52,8 +56,8 @@ export function removeRecords(
 }
 
 /**
- * Gives the records that other processes claim too to those, so that no client loses an address at which another process serves; the
- * rest, and those whose heirs are gone, go the usual way.
+ * Hands records that other processes also claim over to those processes, so that no client loses an address
+ * at which another process serves. Removes all other records, and those whose heir's lease is gone.
  */
 async function handOver(
   connection: EtcdConnection,
@@ -107,7 +111,7 @@ async function remove(
   try {
     await announce(connection, leaseId, records);
   } catch (error) {
-    // An etcd that is full refuses to write, and still deletes.
+    // A full etcd refuses writes and still deletes.
     if (isUnavailable(error) || error instanceof LeaseGoneError) throw error;
   }
   const deletions = records.map(({ key }): [string, Operation] => [
@@ -119,8 +123,8 @@ async function remove(
 }
 
 /**
- * Does this with every key that is ours, and says of each key that is there whether it was. All or nothing: the keys of others are
- * left out the next time.
+ * Runs the operations of all keys that are ours, and returns for each key in etcd whether it was ours. A
+ * transaction runs all operations or none: if some keys are not ours, the next transaction leaves them out.
  */
 async function ifOurs(
   connection: EtcdConnection,
@@ -132,7 +136,7 @@ async function ifOurs(
   for (let keys = [...operations.keys()]; keys.length > 0;) {
     const asked = keys;
     const names = asked.map((key) => Buffer.from(key));
-    // The lease of each key that is there, or that all were ours.
+    // The lease of each key, `undefined` for a missing one; or `ours` if all keys were ours.
     const leases = await connection.request(
       'record removal',
       async (member, options) => {
@@ -151,7 +155,8 @@ async function ifOurs(
         );
         if (booleanField(reply, 'succeeded')) return 'ours';
         const read = asked.map((_, index) => leaseOf(readFound(reply, index)));
-        if (read.every((lease) => lease === leaseId)) malformed('all keys are ours, and are not');
+        if (read.every((lease) => lease === leaseId))
+          malformed('it contradicts itself about the lease of the keys');
         return read;
       },
       'last',
@@ -174,7 +179,10 @@ function leaseOf(found: unknown): string | undefined {
   return found === undefined ? undefined : textField(found, 'lease');
 }
 
-/** Batch by batch, all at once. etcd refuses a batch for one record of it: then each of them is asked for alone. */
+/**
+ * Sends all batches at once. etcd refuses a batch because of a single record: then each record of it is sent
+ * alone.
+ */
 async function inBatches(
   records: readonly RecordRequest[],
   run: (batch: readonly RecordRequest[]) => Promise<ReadonlyMap<string, RecordObservation>>,

@@ -1,4 +1,4 @@
-/** The requests that bring one record to where it should be. Those that take records out are in `record-removal.ts`. */
+/** The requests that verify and write one record. Those that remove records are in `record-removal.ts`. */
 import type { HoldRequest } from '../../core/lease/lease-record.js';
 import type { RecordObservation } from '../../core/lease/record-observation.js';
 import type { EtcdConnection } from '../connection/etcd-connection.js';
@@ -11,7 +11,7 @@ import {
   textField,
 } from '../connection/reply-fields.js';
 
-/** What stands under a key that is not exactly ours. */
+/** The record under a key if it is not our value under our lease. */
 interface FoundRecord {
   readonly value: string;
   readonly leaseId: string;
@@ -19,8 +19,8 @@ interface FoundRecord {
 }
 
 /**
- * Verifies or claims one record (`HoldRequest.mode`). Every write is conditional on what was seen just before,
- * so that two processes never overwrite each other unseen.
+ * Verifies or claims one record (`HoldRequest.mode`). Every write is conditional on the record that was read
+ * just before, so that two processes never overwrite each other unnoticed.
  *
  * @throws DiscoveryError; LeaseGoneError
  */
@@ -32,7 +32,7 @@ export async function syncRecord(
   return place(connection, leaseId, request, PLACE_ATTEMPTS);
 }
 
-/** How often a record is written that stands there with another value each time. */
+/** How often a record is written while etcd has another value of ours each time. */
 const PLACE_ATTEMPTS = 2;
 
 async function place(
@@ -54,17 +54,17 @@ async function place(
   const outcome = { name: 'written', displaced, updated } as const;
   if (written) return outcome;
   const now = await inspect(connection, request, leaseId);
-  // The answer was lost, and the write that was sent again met the first one.
+  // The answer to the first write was lost, and the repeated write found the record in place.
   if (now === 'ours') return outcome;
-  // A write of an older value came late.
+  // An earlier write, of an older value, arrived late.
   if (now?.leaseId === leaseId) {
     if (attempts > 1) return place(connection, leaseId, request, attempts - 1);
     throw toDiscoveryError(
       'record write',
-      new MalformedReplyError('it is refused without a reason'),
+      new MalformedReplyError('etcd refused the write without a reason'),
     );
   }
-  // Somebody wrote in between: it is theirs until looked at again.
+  // Another process wrote in between: the record counts as theirs until the next sync.
   const theirs = now ?? foreign;
   return theirs === undefined
     ? { name: 'foreign', value: '', contested: true }
@@ -100,7 +100,7 @@ async function inspect(
   });
 }
 
-/** Writes if the key stands as it did at `modRevision`; `'0'`: if it is not there. */
+/** Writes if the key is unchanged since `modRevision`; `'0'`: if there is no such key. */
 async function write(
   connection: EtcdConnection,
   request: HoldRequest,

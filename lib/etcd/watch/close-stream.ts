@@ -1,8 +1,9 @@
-/** How a stream of etcd3 ends without hurting the others. */
+/** Ends a stream of etcd3 without closing others. */
 
 /**
- * Cancels a stream. It is ended first: etcd3 takes the error of a stream that can still be written to, which cancelling
- * makes, for a failure of the member, and closes every channel to it, other watches included.
+ * Ends a stream, then cancels it. Cancelling raises an error; if the stream can still be written to at that
+ * moment, etcd3 takes the error for a failure of the member and closes every channel to it, other watches
+ * included.
  */
 export function closeStream(stream: { end(): void; cancel(): void }): void {
   stream.end();
@@ -10,10 +11,11 @@ export function closeStream(stream: { end(): void; cancel(): void }): void {
 }
 
 /**
- * Takes off etcd3's own listener for the errors of a stream; the caller adds one in its place. It closes every channel to the member, that
- * of streams opened since included: grpc-js ends those with their next ping, and each would close the channel of the next ones, for ever.
+ * Removes etcd3's own error listener from a stream; the caller adds another one. That listener closes every
+ * channel to the member, also those of streams opened later: grpc-js ends these streams with their next ping,
+ * and each of them would close the channel of the next ones, without end.
  */
 export function ownErrors(stream: object): void {
-  // Every stream of Node has it; the types of etcd3 do not.
+  // Every stream of Node has this method; the types of etcd3 lack it.
   (stream as { removeAllListeners?(event: 'error'): unknown }).removeAllListeners?.('error');
 }

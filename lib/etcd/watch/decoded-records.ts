@@ -1,19 +1,22 @@
-/** Values of etcd as they were decoded last: a whole list, which as a rule says what is known already, decodes only what has changed. */
+/**
+ * Remembers decoded values: a full list, which mostly repeats known records, decodes only those that have
+ * changed.
+ */
 import type { IgnoredRecord } from '../../core/records/ignored-records.js';
 import type { EtcdEntry } from './prefix-replies.js';
 
-/** A value of etcd in the form that is wanted, or why it is none. */
+/** A decoded value, or why the value is not used. */
 export type DecodedEntry<Value> =
   { readonly ok: true; readonly value: Value } | ({ readonly ok: false } & IgnoredRecord);
 
 interface KnownEntry<Value> {
   readonly lease: string;
-  /** A copy: the value itself is part of a whole reply. */
+  /** A copy: the value itself would keep the whole reply in memory. */
   readonly bytes: Buffer;
   readonly decoded: DecodedEntry<Value>;
 }
 
-/** What is known under one prefix. Changed in place; its one owner is the prefix's watch. */
+/** The decoded records under one prefix. Changed in place; its only owner is the prefix's watch. */
 export class DecodedRecords<Value> {
   private readonly known = new Map<string, KnownEntry<Value>>();
 
@@ -25,8 +28,9 @@ export class DecodedRecords<Value> {
   }
 
   /**
-   * Decodes an entry; where it says what the entry of that key said which was decoded last, gives what that gave. Bytes are compared and
-   * no revisions: an etcd that was wiped or restored from a backup gives the same revisions to other values.
+   * Decodes an entry. If the key's last entry had the same bytes and the same lease, returns the result of
+   * that entry. Compares bytes and not revisions: an etcd that was wiped or restored from a backup gives the
+   * same revisions to other values.
    */
   read(entry: EtcdEntry): DecodedEntry<Value> {
     const { key, value, lease } = entry;
@@ -37,17 +41,20 @@ export class DecodedRecords<Value> {
     return decoded;
   }
 
-  /** A key is gone. */
+  /** Forgets a deleted key. */
   delete(key: string): void {
     this.known.delete(key);
   }
 
-  /** Leaves those of which this is true. O(n). */
+  /** Forgets all keys that are not listed. O(n). */
   retain(isListed: (key: string) => boolean): void {
     for (const key of this.known.keys()) if (!isListed(key)) this.known.delete(key);
   }
 
-  /** Any program may have written the value: whatever is wrong with it must not end the list that it stands in, or the process. */
+  /**
+   * Any program may have written the value: a malformed one must not fail the list that contains it, or the
+   * process.
+   */
   private decodeAny(entry: EtcdEntry): DecodedEntry<Value> {
     try {
       return this.decode(entry);

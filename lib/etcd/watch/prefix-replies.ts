@@ -1,4 +1,7 @@
-/** What lists and watches on a prefix answer, checked: an entry outside of the prefix would be taken for the service's. */
+/**
+ * Reads and checks replies to lists and watches on a prefix: an entry outside the prefix would count as the
+ * service's.
+ */
 import type { RegistryPosition } from '../../core/snapshot/watch-machine.js';
 import {
   booleanField,
@@ -18,13 +21,13 @@ export interface EtcdEntry {
   readonly lease: string;
 }
 
-/** One change of a key; `entry` is `undefined` where it was deleted. */
+/** One change of a key; `entry` is `undefined` for a deletion. */
 export interface EtcdChange {
   readonly key: string;
   readonly entry: EtcdEntry | undefined;
 }
 
-/** Keys from the first on and before the last; an `end` of `\0` is behind every key. */
+/** The keys from `start` on and before `end`; an `end` of `\0` means no upper bound. */
 export interface KeyRange {
   readonly start: Buffer;
   readonly end: Buffer;
@@ -34,7 +37,7 @@ export interface KeyRange {
 export interface ListPage {
   readonly position: RegistryPosition;
   readonly entries: readonly EtcdEntry[];
-  /** The last key of the page where more follow. */
+  /** The last key of the page if more pages follow. */
   readonly last: Buffer | undefined;
 }
 
@@ -43,10 +46,10 @@ export type WatchNews =
   | { readonly type: 'cancelled'; readonly reason: string }
   | {
       readonly type: 'going-on';
-      /** Set where the watch is confirmed by it. */
+      /** Set if the reply confirms the watch. */
       readonly created: RegistryPosition | undefined;
       readonly changes: readonly EtcdChange[];
-      /** That of the last change; `undefined` where there is none. */
+      /** The revision of the last change; `undefined` if there is none. */
       readonly revision: bigint | undefined;
     };
 
@@ -56,8 +59,8 @@ export function readPage(reply: unknown, range: KeyRange): ListPage {
   const found = listField(reply, 'kvs');
   const entries = found.map((entry) => readEntry(entry, range));
   if (!booleanField(reply, 'more')) return { position, entries, last: undefined };
-  // Else the list would end before its end, or never.
-  if (found.length === 0) malformed('more keys are said to follow none');
+  // Such a reply would end the list too early, or never.
+  if (found.length === 0) malformed('more keys follow, and it has none');
   return { position, entries, last: keyOf(found.at(-1), range) };
 }
 
@@ -79,7 +82,8 @@ export function readNews(reply: unknown, range: KeyRange): WatchNews {
     const entry = readEntry(found, range);
     return { key: entry.key, entry };
   });
-  // The revision in the header may be newer: etcd sends a watch that fell behind the past in several replies.
+  // The revision in the header may be newer: etcd sends the past in several replies to a watch that fell
+  // behind.
   const last = events.at(-1);
   const revision =
     last === undefined ? undefined : integerField(fieldOf(last, 'kv'), 'mod_revision');

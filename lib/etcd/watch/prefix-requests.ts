@@ -14,14 +14,14 @@ import {
   type WatchNews,
 } from './prefix-replies.js';
 
-/** A watch that is open or being opened. After either call no handler is called any more. */
+/** A watch that is open or being opened. It calls no handler after `close` or `abandon`. */
 export interface OpenWatch {
   close(): void;
-  /** Closes it, and has whatever was connected to its member connect anew: it said nothing at all. */
+  /** Closes a watch that got no reply at all, and replaces the client of its member. */
   abandon(): void;
 }
 
-/** What a watch stream tells. After `onEnd` nothing more comes. */
+/** The handlers of a watch stream. No call comes after `onEnd`. */
 export interface WatchHandlers {
   onCreated(position: RegistryPosition): void;
   /** @param revision that of the last change */
@@ -29,23 +29,29 @@ export interface WatchHandlers {
   onEnd(error: DiscoveryError): void;
 }
 
-/** How many keys one reply may hold: thousands at once would block the event loop, and raise the memory of the process for good. */
+/**
+ * How many keys one reply may hold: thousands at once would block the event loop, and raise the memory of the
+ * process for good.
+ */
 const PAGE_SIZE = 1_000;
-/** The same for the first reply where somebody waits for it: soon there, and read in a few milliseconds. */
+/**
+ * The same for the first reply if the caller uses the first page: it arrives soon and is read in a few
+ * milliseconds.
+ */
 const FIRST_PAGE_SIZE = 256;
 
 /** How a list is read. */
 export interface ListOptions {
-  /** Asked between pages: no more are read once nobody waits for them. */
+  /** Called between pages; `false` ends the list early. */
   readonly isWanted?: () => boolean;
-  /** Called once where more follows after the first page, which then is a short one. */
+  /** Called once, after the first page, if more pages follow. With this callback the first page is short. */
   readonly onFirstPage?: (() => void) | undefined;
 }
 
 /**
  * Reads every key under a prefix with its value, all as of one revision.
  *
- * @param onEntry called with one key after the other, as the pages come; the next one waits for the promise it may return
+ * @param onEntry called for one key after the other; if it returns a promise, the next key waits for that
  * @returns the position of the list in etcd's history
  */
 export async function listPrefix(
@@ -66,9 +72,9 @@ export async function listPrefix(
   const { position } = first;
   for (let read = first; ;) {
     const last = isWanted() ? read.last : undefined;
-    // Asked for before the one at hand is read, and all at the revision of the first.
+    // Requests the next page before it reads this one; all pages are of the first one's revision.
     const next = last && page(Buffer.concat([last, Buffer.of(0)]), position.revision.toString());
-    // If it fails before it is waited for, it still is.
+    // The page may fail before the `await` below, which gets the error; Node must not report it as unhandled.
     next?.catch(() => {});
     for (const entry of read.entries) {
       const pause = onEntry(entry);
@@ -81,8 +87,8 @@ export async function listPrefix(
 }
 
 /**
- * Watches a prefix: one stream, one watch, on the raw client, because the package's own watcher loses events when it
- * resumes. A member without a leader ends the watch, as does everything else that is odd.
+ * Watches a prefix with one stream and one watch, on the raw client, because etcd3's own watcher loses events
+ * when it resumes. A member without a leader ends the watch, and so does every unexpected reply.
  */
 export function watchPrefix(
   connection: EtcdConnection,
@@ -101,17 +107,18 @@ export function watchPrefix(
     if (over) return;
     over = true;
     cancel?.();
-    // A refusal is the same everywhere.
+    // Every member would give the same refusal: switch only after other errors.
     if (isAnothersTurn(error)) connection.leave(member);
     handlers.onEnd(toDiscoveryError('watch', error));
   };
-  // A token that is refused fails the attempt alone: the next one has another.
+  // A rejected token fails this attempt only: the next attempt has a new token.
   const attempt = (stream: WatchStream): Promise<void> =>
     new Promise((confirm, refuse) => {
       let fail = refuse;
       cancel = () => closeStream(stream);
       ownErrors(stream);
-      // Stays on after the end: cancelling makes an error of its own, and one without a listener would be thrown.
+      // The listener stays after the end: cancelling raises an error, which Node throws if it has no
+      // listener.
       stream.on('error', (error) => fail(error));
       stream.on('end', () => fail(new Error('the watch stream ended')));
       stream.on('data', (reply) => {
@@ -178,8 +185,8 @@ function newsOf(
 }
 
 /**
- * The first key after all keys that start with `prefix`: its last byte below 0xff raised by one. For an empty prefix
- * `\0`, which etcd reads as "to the end".
+ * The first key after all keys that start with `prefix`: its last byte below 0xff raised by one. For an empty
+ * prefix `\0`, which etcd reads as "to the end".
  */
 function rangeEnd(prefix: Uint8Array): Buffer {
   const end = Buffer.from(prefix);

@@ -1,4 +1,4 @@
-/** Runs one watch machine against etcd: performs its effects and decodes what is under the prefix. */
+/** Runs one watch machine against etcd: performs its effects and decodes the records under the prefix. */
 import { ChangeFlood } from '../../core/snapshot/change-flood.js';
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 import { DiscoveryError } from '../../core/discovery-error.js';
@@ -32,15 +32,18 @@ export interface PrefixWatchOptions<Value> {
   readonly timings: ResolvedTimings;
   readonly prefix: string;
   readonly decode: (entry: EtcdEntry) => DecodedEntry<Value>;
-  /** Whether a value says that it is about to be deleted, and counts as gone. Default: none does. */
+  /**
+   * Whether a value says that its record is about to be deleted; the record then counts as removed. Default:
+   * none does.
+   */
   readonly isLeaving?: (value: Value) => boolean;
   readonly onUpdate: (update: RegistryUpdate<Value>) => void;
   readonly onEvent: (event: WatchEvent) => void;
 }
 
 /**
- * A reply of so many changes is a piece of what came in a pause, and most likely not the last one: etcd tells 1,000 revisions at a time.
- * Another pause would leave the watch further behind each time.
+ * A reply with this many changes is a part of those that came in a pause, and more will follow: etcd sends
+ * 1,000 revisions at a time. Another pause would leave the watch further behind each time.
  */
 const CATCHING_UP = 500;
 
@@ -66,12 +69,12 @@ export class PrefixWatch<Value> {
     this.cancelTimer?.();
   }
 
-  /** A sign that etcd answers again. */
+  /** Call it on a sign that etcd answers again. */
   wake(): void {
     this.feed({ type: 'registry-back' });
   }
 
-  /** etcd was away and answers again: list anew, whatever this watch believes. */
+  /** Call it when etcd was away and answers again: the watch lists anew, even if its stream still stands. */
   verify(): void {
     this.feed({ type: 'registry-was-away' });
   }
@@ -104,7 +107,7 @@ export class PrefixWatch<Value> {
       },
     });
     this.machine = machine;
-    // Listeners last: one that throws must not keep a request or a timer from being started.
+    // Listeners come last, so that requests and timers start even if a listener throws.
     for (const effect of effects) if (effect.type !== 'emit') this.perform(effect);
     if (failure !== undefined) this.options.onUpdate({ kind: 'failure', error: failure });
     for (const effect of effects) if (effect.type === 'emit') this.options.onEvent(effect.event);
@@ -198,10 +201,10 @@ export class PrefixWatch<Value> {
       if (isGone) this.records.delete(key);
       if (decoded?.ok === false && !isGone) this.ignored.set(key, decoded);
       else this.ignored.delete(key);
-      // Be it the deletion that was announced.
+      // True also if the announced deletion has followed.
       const isLeft = value !== undefined && isLeaving?.(value) === true;
       if (isLeft) left.push(key);
-      // A value that cannot be decoded takes the one before it out: list and watch must agree.
+      // A value that cannot be decoded removes the one before it: list and watch must agree.
       if (value === undefined || isGone || isLeft) removed.push(key);
       else put.set(key, value);
     }
@@ -227,7 +230,10 @@ export class PrefixWatch<Value> {
   }
 }
 
-/** What became of each key in one reply, in the order of its last change: the last value that was put, and whether it is deleted since. */
+/**
+ * The outcome for each key of one reply, in the order of the last changes: the last value that was put, and
+ * whether a deletion followed.
+ */
 function lastByKey(
   changes: readonly EtcdChange[],
 ): ReadonlyMap<string, { readonly entry: EtcdEntry | undefined; readonly isGone: boolean }> {

@@ -1,4 +1,6 @@
-/** Follows what services ask of their clients: one watch for all services of a registry, while anybody wants to know. */
+/**
+ * Follows the service configs of a registry: one watch for all services, open while there are subscribers.
+ */
 import { distinctUntilChanged, map, Observable, share, ReplaySubject } from 'rxjs';
 import type { RegistryUpdate } from '../../core/snapshot/registry-update.js';
 import type { Snapshot } from '../../core/snapshot/snapshot.js';
@@ -9,13 +11,14 @@ import type { DecodedEntry } from './decoded-records.js';
 export class ServiceConfigWatch {
   private readonly configs$: Observable<Snapshot<string>>;
 
-  /** @param open starts the watch on the prefix of all service configs; returns what ends it */
+  /** @param open starts the watch on the prefix of all service configs; returns the function that stops it */
   constructor(open: (onUpdate: (update: RegistryUpdate<string>) => void) => () => void) {
     this.configs$ = new Observable<Snapshot<string>>((subscriber) => {
-      // Changed in place: what is passed on is looked at, and not kept.
+      // Changed in place: subscribers read the map and do not keep it.
       const configs = new Map<string, string>();
       return open((update) => {
-        // What was said last holds while etcd is away. Who waits for a first word need not wait for that.
+        // While etcd is away the last configs stay in use. A failure is passed on too, because first calls
+        // wait for a first answer.
         if (update.kind === 'reset') {
           if (update.isPart === true) return;
           configs.clear();
@@ -38,7 +41,7 @@ export class ServiceConfigWatch {
   }
 }
 
-/** Any text will do: what is in it is for the gRPC side to judge. */
+/** Accepts any text: the gRPC side validates it. */
 export function decodeServiceConfig({ value }: EtcdEntry): DecodedEntry<string> {
   return { ok: true, value: Buffer.from(value).toString() };
 }

@@ -1,7 +1,7 @@
-/** Long work in slices, between which everything else of the process has its turn. */
+/** Divides long work into slices; between them the event loop runs other work. */
 import type { Clock } from '../../core/clock.js';
 
-/** How long one slice may take, in milliseconds, but for its last step. */
+/** How long one slice may take, in milliseconds; its last step may exceed it. */
 const SLICE_MS = 5;
 
 /** Divides one piece of work. */
@@ -12,7 +12,10 @@ export class WorkSlices {
     this.startedMs = clock.now();
   }
 
-  /** After each step: `undefined` while the slice has time left, else what to wait for until the next one begins. */
+  /**
+   * Call it after each step: returns `undefined` while the slice has time left, otherwise a promise for the
+   * next slice.
+   */
   rest(): Promise<void> | undefined {
     if (this.clock.now() - this.startedMs < SLICE_MS) return undefined;
     return new Promise((resolve) => {

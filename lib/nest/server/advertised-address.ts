@@ -17,16 +17,17 @@ export interface AdvertisedAddressInput {
   readonly podIp: string | undefined;
   /** A host and port of the registry: the interface that routes to it faces the clients too. */
   readonly registryHost: string | undefined;
-  /** Called with a text when a given value is ignored, and why. */
+  /** Called with a text when a given value is ignored; the text says why. */
   readonly onWarning: (text: string) => void;
 }
 
 /**
- * Option `address`; else the bound port with: option `host`, the bound host, or for a wildcard host the first of `POD_IP`,
- * the address of the interface that routes to the registry, the first non-internal interface, loopback. Never a wildcard,
- * never port 0.
+ * Option `address`; else the bound port with: option `host`, the bound host, or for a wildcard host the first
+ * of `POD_IP`, the address of the interface that routes to the registry, the first non-internal interface,
+ * loopback. Never a wildcard, never port 0.
  *
- * @throws DiscoveryError `INVALID_OPTION` where the port is unknown (channelz switched off and `:0`), or no client could dial the address
+ * @throws DiscoveryError `INVALID_OPTION` if the port is unknown (channelz is off, and the url has port 0),
+ *   or no client could dial the address
  */
 export async function advertisedAddress(input: AdvertisedAddressInput): Promise<string> {
   if (input.address !== undefined) return input.address;

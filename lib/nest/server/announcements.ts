@@ -1,4 +1,7 @@
-/** The records of this application: which service of which server is announced, with which content, and its status. */
+/**
+ * The records of this application: which service of which server is announced, with which content, and its
+ * status.
+ */
 import type { Subscription } from 'rxjs';
 import type { Endpoint } from '../../core/records/endpoint.js';
 import type { Registration, RegistrationStatus } from '../../registry/registration.js';
@@ -25,13 +28,14 @@ export interface Announcement {
 /** Makes registrations and removes them. */
 export class Announcements {
   private readonly entries = new Map<Announcement, Subscription>();
-  /** What `update` changed, by service: it outlives a registration. */
+  /** The content by `update`, by service; later registrations use it too. */
   private readonly updated = new Map<string, RecordContent>();
   private withdrawnAt = -Infinity;
 
   /**
-   * @param maxConnectionAgeMs the age at which this application's servers leave connections, which every record says
-   * @param onChange the status of a registration changed, or one came or went
+   * @param maxConnectionAgeMs the age at which this application's servers end connections; every record
+   *   contains it
+   * @param onChange called when the status of a registration changes, or a registration is added or removed
    */
   constructor(
     private readonly registry: Registry,
@@ -43,7 +47,7 @@ export class Announcements {
     return this.list().map(({ registration }) => registration.status);
   }
 
-  /** When the last record was taken out, on the scale of `performance.now()`. */
+  /** When the last record was removed, on the scale of `performance.now()`. */
   get lastWithdrawalMs(): number {
     return this.withdrawnAt;
   }
@@ -58,7 +62,7 @@ export class Announcements {
     return this.list().some(
       (entry) =>
         entry.service === service &&
-        // An address or key given by option is one record, however many servers stand behind it.
+        // An address or a key from the options is one record, even if several servers share it.
         (entry.server === server || entry.address === address || service.key !== undefined),
     );
   }
@@ -81,7 +85,7 @@ export class Announcements {
     return announcement;
   }
 
-  /** Changes what the records of a service say, now and in registrations to come. */
+  /** Changes the content of a service's records, now and in later registrations. */
   update(service: ResolvedService, change: RecordUpdate): void {
     const before = this.updated.get(service.name) ?? service;
     this.updated.set(service.name, updatedRecord('update', before, change));
@@ -92,8 +96,9 @@ export class Announcements {
   }
 
   /**
-   * An address given by option is one record, however many servers stand behind it: it stays while another of them offers the
-   * service, which has the record from then on.
+   * Hands the records of a closing server over to others. An address from the options is one record, even if
+   * several servers share it: the record stays while another server offers the service, and then belongs to
+   * that server.
    */
   handOver(server: BoundServer, others: Iterable<BoundServer>): void {
     for (const entry of this.list(server)) {
@@ -103,7 +108,9 @@ export class Announcements {
     }
   }
 
-  /** Takes records out. Resolves when they are out, or the registry did not answer in time; never rejects. */
+  /**
+   * Removes records. Resolves when they are removed, or the registry did not answer in time; never rejects.
+   */
   async withdraw(announcements: readonly Announcement[]): Promise<void> {
     await Promise.all(announcements.map(({ registration }) => registration.close()));
     if (announcements.length > 0) this.withdrawnAt = performance.now();

@@ -1,6 +1,7 @@
 /**
- * Whether this application can serve, according to the `readiness` option, and to `grpc.health.v1` where the
- * application serves it. Without either it is ready. With the `health` option the answer is served to others too.
+ * Decides whether this application can serve: by the `readiness` option, and by the application's own
+ * `grpc.health.v1` if it has one. Without both it is ready. With the `health` option the servers publish the
+ * answer.
  */
 import type { Server } from '@grpc/grpc-js';
 import { Inject, Injectable, Logger } from '@nestjs/common';
@@ -36,12 +37,15 @@ export class ApplicationReadiness {
     return this.gates.find((gate) => !gate.isReady)?.reason ?? 'it is shutting down';
   }
 
-  /** A missing package for the `health` option fails the start, also if the servers are added later. */
+  /** A missing package for the `health` option fails the start, even if the servers are added later. */
   onModuleInit(): Promise<void> {
     return this.prepare();
   }
 
-  /** Loads what the `health` option needs. Await it before a server is made: some are made before Nest calls any hook. */
+  /**
+   * Loads what the `health` option needs. Await it before a server is made: some are made before Nest calls
+   * any hook.
+   */
   async prepare(): Promise<void> {
     await this.health?.load();
   }
@@ -71,11 +75,13 @@ export class ApplicationReadiness {
     this.health?.assertServedOnce();
   }
 
-  /** Starts the gates that do not run yet. Resolves after their first answers; reports changes from then on. */
+  /**
+   * Starts the gates that do not run yet. Resolves after their first answers; reports changes from then on.
+   */
   async start(): Promise<void> {
     await Promise.all(this.gates.map((gate) => gate.start()));
     if (this.started) {
-      // A gate that came later may have closed what was open.
+      // A gate that was added later may be closed.
       this.tell();
       return;
     }
@@ -84,7 +90,7 @@ export class ApplicationReadiness {
     if (!this.ended) this.health?.set(this.told);
   }
 
-  /** Not ready any more, for good. */
+  /** Makes the application not ready, for good. */
   end(): void {
     this.ended = true;
     for (const gate of this.gates) gate.stop();
@@ -93,7 +99,10 @@ export class ApplicationReadiness {
 
   private addGate(options: ReadinessOptions): ReadinessGate {
     const gate = new ReadinessGate(options, systemClock, (ready, reason) => {
-      if (!ready) this.logger.warn(`Not ready to serve (${reason}); taken out until it is.`);
+      if (!ready)
+        this.logger.warn(
+          `Not ready to serve (${reason}); the records are removed until the application is ready.`,
+        );
       this.tell();
     });
     this.gates.push(gate);

@@ -1,6 +1,6 @@
 /**
- * Has the application's services in the registry exactly while it can serve them: from the moment a server is bound, the
- * application bootstrapped and ready, whichever is last, until the first sign that any of these ends.
+ * Keeps the application's services in the registry exactly while it can serve them: from the moment when a
+ * server is bound and the application is bootstrapped and ready, until the first sign that one of these ends.
  */
 import type { Server } from '@grpc/grpc-js';
 import { Inject, Injectable, Logger } from '@nestjs/common';
@@ -28,7 +28,7 @@ import { DEFAULT_DRAIN_TIMEOUT_MS, type RecordUpdate } from '../options/validate
 
 export type { RegistrarState, RegistrarStatus };
 
-/** Registers the services of this application, and takes them out. Injectable, for status and control. */
+/** Registers the services of this application, and removes them. Injectable, for status and control. */
 @Injectable()
 export class ServiceRegistrar implements GrpcServersListener {
   private readonly logger = new Logger('DiscoveryModule');
@@ -76,9 +76,9 @@ export class ServiceRegistrar implements GrpcServersListener {
   }
 
   /**
-   * The first half of a shutdown, on demand: takes every record out, registers nothing again, and gives clients
-   * `drainDelayMs` to notice, while the servers go on serving. Resolves also when the registry did not answer in time;
-   * never rejects. Further calls return the same promise.
+   * The first half of a shutdown, on demand: removes every record, registers nothing again, and gives clients
+   * `drainDelayMs` to notice, while the servers go on serving. Resolves also when the registry did not answer
+   * in time; never rejects. Further calls return the same promise.
    */
   drain(): Promise<void> {
     if (this.draining !== undefined) return this.draining;
@@ -93,8 +93,9 @@ export class ServiceRegistrar implements GrpcServersListener {
   }
 
   /**
-   * The whole shutdown of every server: records out, time to notice, GOAWAY, calls finish or are ended after
-   * `drainTimeoutMs`. A signal meanwhile, but the one that began it, skips what is left of the waiting.
+   * The whole shutdown of every server: removes the records, gives clients time to notice, sends GOAWAY, and
+   * lets calls finish; those that are left after `drainTimeoutMs` end with an error. A further signal skips
+   * the rest of the waiting.
    */
   shutDown(): Promise<void> {
     this.force.begin();
@@ -109,11 +110,11 @@ export class ServiceRegistrar implements GrpcServersListener {
   }
 
   /**
-   * Changes what the records say, live: weight, version, zone, metadata fields (a field that is `undefined` stays). Where
-   * nothing is registered at the moment, the next registration says it.
+   * Changes the content of the records at once: weight, version, zone, metadata fields (a field that is
+   * `undefined` stays). If nothing is registered at the moment, the next registration has the new content.
    *
    * @param service which service's records; by default all
-   * @throws DiscoveryError `INVALID_OPTION`; `NOT_SERVING` where the application offers no such service
+   * @throws DiscoveryError `INVALID_OPTION`; `NOT_SERVING` if the application offers no such service
    */
   update(partial: RecordUpdate, service?: string): void {
     const affected = this.options.services.filter(
@@ -182,7 +183,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     if (this.bound.size === 0) this.readiness.end();
     this.announcements.handOver(server, this.bound);
     const withdrawn = this.announcements.withdraw(this.announcements.list(server));
-    // Another server may use a key from the options now.
+    // Another server may register under a key from the options now.
     this.announceAfter(withdrawn);
     await this.force.unlessForced(withdrawn.then(() => this.untilNoticed()));
     const timeouts = this.options.services.map((service) => service.drainTimeoutMs);
@@ -190,7 +191,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     await endServer(server, timeoutMs, this.force.signal, (text) => this.logger.warn(text));
   }
 
-  /** Waits until clients have had `drainDelayMs` since the last record was taken out. */
+  /** Waits until clients have had `drainDelayMs` since the last record was removed. */
   private untilNoticed(): Promise<void> {
     const delayMs = Math.max(0, ...this.options.services.map((service) => service.drainDelayMs));
     const restMs = this.announcements.lastWithdrawalMs + delayMs - performance.now();
@@ -210,14 +211,14 @@ export class ServiceRegistrar implements GrpcServersListener {
       .catch((error: unknown) => this.logger.error(String(error)));
   }
 
-  /** @param occasion only a start can fail fast; a server that runs is never given up */
+  /** @param occasion only a start can fail fast; a running server retries without end */
   private async announce(occasion: 'start' | 'change' = 'change'): Promise<void> {
     const fresh: Registration[] = [];
     for (const server of this.bound) {
       for (const service of this.options.services) {
         if (!isOfferedAt(service, server)) continue;
         const address = await this.addresses.of(service, server);
-        // Asked only now: anything may have changed while the address was looked up.
+        // Checked only here: the state may have changed during the look-up of the address.
         if (!this.mayAnnounce()) return;
         if (!this.bound.has(server) || this.announcements.has(service, server, address)) continue;
         this.reminder.stop();
@@ -237,7 +238,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     return this.bootstrapped && this.readiness.isReady && this.draining === undefined;
   }
 
-  /** Waits a while until the records are in; then the registration goes on behind. */
+  /** Waits a limited time for the registrations; after it they go on in the background. */
   private async untilRegistered(fresh: readonly Registration[], failFast: boolean): Promise<void> {
     const late = await lateRegistrations(fresh, this.options.etcd?.requestTimeoutMs);
     if (late === undefined) return;

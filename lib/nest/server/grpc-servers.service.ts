@@ -1,6 +1,7 @@
 /**
- * Finds the application's gRPC servers and reports when each is bound and when it is about to close. Nest has no hook for
- * either that holds in every start order, so `createClient`, `listen` and `close` of each server object are wrapped.
+ * Finds the application's gRPC servers and reports when each is bound and when it is about to close. Nest has
+ * no hook for either that holds in every start order, so `createClient`, `listen` and `close` of each server
+ * object are wrapped.
  */
 import type { Server } from '@grpc/grpc-js';
 import { Inject, Injectable, Optional } from '@nestjs/common';
@@ -37,7 +38,10 @@ export interface GrpcServersListener {
   onCreated(server: Server, calls: CallTracker): void;
   /** It accepts calls. */
   onBound(server: BoundServer): Promise<void>;
-  /** The server is about to close. Calls and connections that are left when the promise resolves are closed by force. */
+  /**
+   * The server is about to close. Calls and connections that are left when the promise resolves are closed by
+   * force.
+   */
   onClosing(server: BoundServer): Promise<void>;
 }
 
@@ -62,7 +66,10 @@ export class GrpcServers {
 
   private readonly modules: ModulesContainer;
 
-  /** @throws DiscoveryError `UNSUPPORTED_VERSION` where Nest is there twice: then its container is another class */
+  /**
+   * @throws DiscoveryError `UNSUPPORTED_VERSION` if there are two copies of Nest: then the container is of
+   *   another class
+   */
   constructor(@Optional() @Inject(ModulesContainer) modules: ModulesContainer | undefined) {
     if (modules === undefined) throw twoCopiesOfNest();
     this.modules = modules;
@@ -76,7 +83,7 @@ export class GrpcServers {
   /**
    * Follows the servers, those added already included.
    *
-   * @throws DiscoveryError `UNSUPPORTED_VERSION` where they are made of another copy of grpc-js
+   * @throws DiscoveryError `UNSUPPORTED_VERSION` if another copy of grpc-js made them
    */
   follow(listener: GrpcServersListener): void {
     assertOneGrpc();
@@ -155,7 +162,10 @@ function closedAtStart(url = ''): DiscoveryError {
   );
 }
 
-/** @param isOver whether the shutdown hooks have run, as they do also at `close()` of one microservice of a hybrid application */
+/**
+ * @param isOver whether the shutdown hooks have run, as they do also at `close()` of one microservice of a
+ *   hybrid application
+ */
 function closedForGood(url = '', isOver: boolean): DiscoveryError {
   const rest = isOver
     ? 'the shutdown hooks of its application have run, and ended its clients and its registry, too'

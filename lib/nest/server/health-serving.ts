@@ -1,6 +1,7 @@
 /**
- * `grpc.health.v1` on the application's gRPC servers: served for the application by the `health` option, through the
- * package `grpc-health-check`; and, where the application serves it itself, asked whether it is ready.
+ * `grpc.health.v1` on the application's gRPC servers: this file serves it with the package
+ * `grpc-health-check` if the `health` option says so, and asks the application's own health service for
+ * readiness if there is one.
  */
 import type { Server } from '@grpc/grpc-js';
 import type { HealthImplementation } from 'grpc-health-check';
@@ -12,7 +13,10 @@ const CHECK_PATH = `/${HEALTH_SERVICE}/Check`;
 
 type Implementation = typeof HealthImplementation;
 
-/** The health service of this application's servers: for each, the answer as a whole, and for every service that it has. */
+/**
+ * The health service of this application's servers. Each server has one answer for itself and one for each of
+ * its services.
+ */
 export class HealthServing {
   private readonly served: ServedHealth[] = [];
   private Implementation: Implementation | undefined;
@@ -22,7 +26,7 @@ export class HealthServing {
   /**
    * Loads the package, which is an optional peer. Further calls return the same promise.
    *
-   * @throws DiscoveryError `INVALID_OPTION` where it is not installed
+   * @throws DiscoveryError `INVALID_OPTION` if it is not installed
    */
   load(): Promise<void> {
     this.loading ??= this.loadPackage();
@@ -35,7 +39,7 @@ export class HealthServing {
     this.served.push(new ServedHealth(new this.Implementation(), server, this.serving));
   }
 
-  /** Sets the answer of every server, for all that it serves. */
+  /** Sets the answer of every server and of all its services. */
   set(serving: boolean): void {
     this.serving = serving;
     for (const one of this.served) one.set(serving);
@@ -44,7 +48,7 @@ export class HealthServing {
   /**
    * Call it when every service was added.
    *
-   * @throws DiscoveryError `INVALID_OPTION` where the application serves its health itself, too
+   * @throws DiscoveryError `INVALID_OPTION` if the application also serves its health itself
    */
   assertServedOnce(): void {
     if (this.served.some(({ isServedTwice }) => isServedTwice)) throw servedTwice();
@@ -85,7 +89,7 @@ class ServedHealth {
   }
 
   private admits(service: string): boolean {
-    // Not thrown from here: Nest reports what is thrown from its hook for services as a broken proto file.
+    // This must not throw: Nest would report the error as a broken proto file.
     if (service === HEALTH_SERVICE) {
       this.isServedTwice = true;
       return false;
@@ -115,8 +119,8 @@ type CheckHandler = (
 ) => void;
 
 /**
- * Notices when the application adds its own `grpc.health.v1` to a server, and asks it from then on. Call this before
- * services are added.
+ * Notices when the application adds its own `grpc.health.v1` to a server, and asks it from then on. Call this
+ * before services are added.
  *
  * @param onServed called with the check once the service is added
  */
@@ -141,9 +145,10 @@ export function noticeServedHealth(
 }
 
 /**
- * Has a server ask before it adds a method.
+ * Makes a server call `admit` before it adds a method.
  *
- * @param admit gets the method's path, `/package.Service/Method`, and its handler; on `false` the method is left out
+ * @param admit gets the method's path, `/package.Service/Method`, and its handler; on `false` the method is
+ *   left out
  */
 function beforeEachMethod(
   server: Server,

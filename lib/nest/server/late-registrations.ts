@@ -15,10 +15,10 @@ export interface LateRegistrations {
 const GRACE_MS = 500;
 
 /**
- * Waits until records are in the registry, or were taken out again, for about one request's time.
+ * Waits until records are in the registry or were removed again, at most about the time of one request.
  *
  * @param requestTimeoutMs how long one request may take, in milliseconds. Default 2,000
- * @returns `undefined` where none is late
+ * @returns `undefined` if none is late
  */
 export async function lateRegistrations(
   registrations: readonly Registration[],

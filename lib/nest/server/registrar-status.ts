@@ -5,8 +5,8 @@ import type { RegistrationStatus } from '../../registry/registration.js';
  * - `idle`: nothing to register, no server bound yet, or the application is not ready.
  * - `registering`: at least one record is not in the registry; attempts go on without end.
  * - `registered`: every record is in the registry.
- * - `draining`: the records are being taken out.
- * - `drained`: the records are out; nothing is registered again.
+ * - `draining`: the records are being removed.
+ * - `drained`: the records are removed; nothing is registered again.
  */
 export type RegistrarState = 'idle' | 'registering' | 'registered' | 'draining' | 'drained';
 

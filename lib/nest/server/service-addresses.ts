@@ -1,4 +1,4 @@
-/** Where clients find the services of this application: what the options and the environment say about addresses, applied. */
+/** Finds the addresses of this application's services, from the options and the environment. */
 import { advertisedAddress } from './advertised-address.js';
 import type { BoundServer } from './grpc-servers.service.js';
 import type { ResolvedOptions } from '../options/validate-options.js';
@@ -14,7 +14,7 @@ export class ServiceAddresses {
     private readonly onWarning: (text: string) => void,
   ) {}
 
-  /** @throws DiscoveryError `INVALID_OPTION` where the port is unknown */
+  /** @throws DiscoveryError `INVALID_OPTION` if the port is unknown */
   of(service: ResolvedService, server: BoundServer): Promise<string> {
     return advertisedAddress({
       server,

@@ -12,7 +12,8 @@ export function isOfferedAt(
 }
 
 /**
- * Checks that each service is offered somewhere: a misspelt name would keep a service out of the registry.
+ * Checks that at least one server offers each service: a misspelt name would keep a service out of the
+ * registry.
  *
  * @param onWarning called with a text if the application has no server so far; one may be added later
  * @throws DiscoveryError `INVALID_OPTION`

@@ -32,7 +32,10 @@ export class UnregisteredReminder {
     if (!this.isOver) this.cancelTimer ??= this.remindAfter(FIRST_AFTER_MS);
   }
 
-  /** Nest has begun to initialize the modules of the application: the bootstrap follows, however long it takes. */
+  /**
+   * Nest has begun to initialize the modules of the application: the bootstrap follows, however long it
+   * takes.
+   */
   onInitializing(): void {
     if (this.phase === 'created') this.phase = 'initializing';
   }

@@ -1,6 +1,9 @@
 /** Waiting that can be cut short. */
 
-/** Resolves after `delayMs` milliseconds, or at once when the signal is or becomes aborted. Keeps the process alive. */
+/**
+ * Resolves after `delayMs` milliseconds, or at once when the signal is or becomes aborted. Keeps the process
+ * alive.
+ */
 export function abortableDelay(delayMs: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted || delayMs <= 0) return Promise.resolve();
   return new Promise((resolve) => {

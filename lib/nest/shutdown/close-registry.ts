@@ -1,16 +1,16 @@
-/** The end of the registry, which a forced shutdown does not wait for. */
+/** Closes the registry at the end of a shutdown; a forced shutdown waits for it only briefly. */
 import type { Registry } from '../../registry/registry.js';
 
 /**
- * How long a registry has left once the shutdown is forced, in milliseconds: a registry that answers revokes its lease within this
- * time, and a user that sends the signal twice does not notice the wait.
+ * How long a registry has left once the shutdown is forced, in milliseconds: a registry that answers revokes
+ * its lease within this time, and the wait is too short to be noticed.
  */
 const FORCED_MS = 250;
 
 /**
  * Closes a registry. Resolves when that is done, or 250 ms after the signal.
  *
- * @param force aborted when the shutdown must not wait any more
+ * @param force aborted when the shutdown is forced
  */
 export async function closeRegistry(registry: Registry, force: AbortSignal): Promise<void> {
   const hurry = new AbortController();

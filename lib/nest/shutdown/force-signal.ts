@@ -3,12 +3,12 @@ import { setMaxListeners } from 'node:events';
 import { listenToSignals, unlistenToSignals } from './shutdown-signals.js';
 
 /**
- * Signals this soon after the beginning count as the first one, in milliseconds: a terminal sends SIGINT to a whole process
- * group, and a package manager in it passes it on again.
+ * Signals this soon after the beginning count as the first one, in milliseconds: a terminal sends SIGINT to a
+ * whole process group, and a package manager in it passes it on again.
  */
 const ECHO_MS = 100;
 
-/** Cuts the waiting of a shutdown short, once and for all. */
+/** Ends the waiting of a shutdown early, at most once. */
 export class ForceSignal {
   private readonly controller = new AbortController();
   /** How many parts of the shutdown are under way. */
@@ -17,16 +17,16 @@ export class ForceSignal {
 
   /** @param onForce called at most once, with the signal that came */
   constructor(private readonly onForce: (signal: NodeJS.Signals) => void) {
-    // Every server of the application waits for it.
+    // Every server of the application adds a listener.
     setMaxListeners(0, this.controller.signal);
   }
 
-  /** Aborted once the waiting is over. */
+  /** Aborted when the shutdown is forced. */
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
-  /** The shutdown begins: a signal right now is the one that began it, or its echo. */
+  /** Marks the beginning of the shutdown: a signal at this moment is the one that began it, or its echo. */
   begin(): void {
     if (this.parts === 0) this.begunAt = performance.now();
   }
@@ -57,7 +57,8 @@ export class ForceSignal {
   private readonly listener = (signal: NodeJS.Signals): void => {
     if (performance.now() - this.begunAt < ECHO_MS) return;
     this.stop();
-    // With no listener but this one the signal would have ended the process; it still does, after the shutdown.
+    // With no listener but this one the signal would have ended the process; it still does, after the
+    // shutdown.
     if (process.listenerCount(signal) === 0) process.exitCode = 1;
     this.onForce(signal);
     this.controller.abort();

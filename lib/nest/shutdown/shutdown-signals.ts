@@ -1,9 +1,9 @@
 /**
- * The signals that ask a process to end, listened to once for all of its applications: with a listener for each application Node
- * would warn of a leak from the eleventh on.
+ * Listens to the signals that end a process, once for all of its applications: with one listener per
+ * application Node would warn of a leak from the eleventh on.
  */
 
-/** Gets every signal that comes. */
+/** Called with every signal. */
 export type SignalListener = (signal: NodeJS.Signals) => void;
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -29,7 +29,7 @@ function pass(signal: NodeJS.Signals): void {
   for (const listener of listeners) listener(signal);
 }
 
-/** Raises the limit of listeners by ours, which is no leak. A limit of 0 stands for none. */
+/** Raises the limit of listeners by ours, which is not a leak. A limit of 0 means no limit. */
 function allowListeners(more: number): void {
   const limit = process.getMaxListeners();
   if (limit !== 0) process.setMaxListeners(limit + more);

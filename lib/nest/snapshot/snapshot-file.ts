@@ -1,4 +1,4 @@
-/** The last good lists in a file, so that a client starts and serves while the registry is away. */
+/** The last good lists in a file, so that a client can start and call while the registry is away. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -24,7 +24,7 @@ const CONFIRM_DELAY_MS = 60_000;
 /** What to do about a file of another registry. */
 const ONE_EACH = 'Give each etcd and each namespace a snapshotFile of its own';
 
-/** What stands in the file. */
+/** The content of the file. */
 interface SnapshotDocument {
   readonly version: number;
   /** The registry of the lists: lists of another registry are not used. */
@@ -125,8 +125,8 @@ export class SnapshotFile implements SnapshotStore {
     try {
       await mkdir(dirname(file), { recursive: true });
       const path = await replaceablePath(file);
-      // The draft stands beside the file, has a random name, and must not exist yet: so it is never written through a link or file
-      // that another program has put there.
+      // The draft is beside the file, has a random name and must not exist yet: so it is never written
+      // through a link or file that another program has made.
       const name = `${path}.${randomUUID()}.tmp`;
       const handle = await open(name, 'wx', 0o600);
       draft = name;
@@ -179,14 +179,14 @@ export class SnapshotFile implements SnapshotStore {
 function describeMissing(service: string, found: readonly string[]): string {
   const shown = found.slice(0, 5).map((name) => `"${printableBeginning(name, 40)}"`);
   const others = `${shown.join(', ')}${found.length > 5 ? ` and ${found.length - 5} more` : ''}`;
-  return `it has no list of service "${service}", only of ${others}; a client keeps a list once the registry has told it`;
+  return `it has no list of service "${service}", only of ${others}; a client keeps a list once the registry has sent it`;
 }
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** @throws Error where this library did not write the text */
+/** @throws Error if this library did not write the text */
 function parseDocument(text: string): SnapshotDocument {
   const document = JSON.parse(text) as Partial<SnapshotDocument> | null;
   if (document?.version !== VERSION) throw new Error('it is not of version 1');

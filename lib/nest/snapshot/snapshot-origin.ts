@@ -1,4 +1,6 @@
-/** Which registry the lists of a snapshot file are of, as one text in the file, and what differs between two of them. */
+/**
+ * Names the registry of the lists in a snapshot file, as one text, and describes how two such texts differ.
+ */
 import { printableBeginning } from '../../core/printable-text.js';
 import { describeMemberUrls } from '../../etcd/connection/member-url.js';
 
@@ -9,7 +11,9 @@ interface Origin {
   readonly namespace: string;
 }
 
-/** The origin of lists: the scheme of the registry, and for etcd its hosts, in any order, and its namespace. */
+/**
+ * The origin of lists: the scheme of the registry, and for etcd its hosts, in any order, and its namespace.
+ */
 export function snapshotOrigin(
   scheme: string,
   etcd: { readonly hosts: readonly string[]; readonly namespace?: string } | undefined,
@@ -18,8 +22,8 @@ export function snapshotOrigin(
 }
 
 /**
- * How the origin in a file differs from the one that is wanted: `of etcd.hosts ["http://a:2379"], not ["http://b:2379"]`. Shows no user
- * info, whatever is in the file.
+ * How the origin in a file differs from the one that is wanted: `of etcd.hosts ["http://a:2379"], not
+ * ["http://b:2379"]`. Shows no user info, whatever is in the file.
  */
 export function describeOtherOrigin(found: string, wanted: string): string {
   const [there, here] = [parse(found), parse(wanted)];
@@ -31,7 +35,7 @@ export function describeOtherOrigin(found: string, wanted: string): string {
     parts.push(`of etcd.hosts ${showHosts(there)}, not ${showHosts(here)}`);
   }
   if (there.namespace !== here.namespace) {
-    // A password with a space in it would have cut the hosts.
+    // A password with a space would have split the hosts.
     const namespace = found.includes('@') ? '"…"' : quote(there.namespace);
     parts.push(`of etcd.namespace ${namespace}, not ${quote(here.namespace)}`);
   }

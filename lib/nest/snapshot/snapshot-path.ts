@@ -1,4 +1,4 @@
-/** Where the snapshot file really is, and what may stand there: a regular file, or nothing yet. */
+/** Finds the real path of the snapshot file, at which only a regular file may be, or nothing yet. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { lstat, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -7,8 +7,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 const MAX_LINKS = 40;
 
 /**
- * What stands at a path in place of a file that could be read and replaced; `undefined` where nothing does, or where that cannot be
- * seen. Follows links.
+ * Names what is at a path if it is not a regular file; `undefined` if there is a regular file or nothing, or
+ * the path cannot be read. Follows links.
  */
 export function obstacleAt(path: string): string | undefined {
   try {
@@ -22,7 +22,7 @@ export function obstacleAt(path: string): string | undefined {
 /**
  * The text of a regular file. A FIFO, whose opening would wait for a writer, is never waited for.
  *
- * @throws Error `ENOENT` and its like, and where it is no regular file
+ * @throws Error `ENOENT` and its like, and if it is not a regular file
  */
 export function readRegularFile(path: string): string {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -36,9 +36,9 @@ export function readRegularFile(path: string): string {
 }
 
 /**
- * The path that is to be replaced: behind the links at `path`, which stay what they are. The file itself need not exist.
+ * The path of the file to replace. Follows the links at `path`, which stay. The file itself need not exist.
  *
- * @throws Error where the folder does not exist, the links make a circle, or no regular file is there
+ * @throws Error if the folder does not exist, the links make a circle, or no regular file is there
  */
 export async function replaceablePath(path: string): Promise<string> {
   let target = resolve(path);

@@ -1,4 +1,4 @@
-/** The text of a snapshot file, in pieces: fifty thousand records in one would block the event loop. */
+/** The text of a snapshot file, in pieces: one text of fifty thousand records would block the event loop. */
 import { encodeEndpoint } from '../../core/records/endpoint-codec.js';
 import type { Endpoint } from '../../core/records/endpoint.js';
 import type { Snapshot } from '../../core/snapshot/snapshot.js';
@@ -9,7 +9,10 @@ export interface StoredRecord {
   readonly lease?: string;
 }
 
-/** The list of one service and when a registry said so, in milliseconds since 1970: as read from the file, or as it is now. */
+/**
+ * The list of one service and when a registry confirmed it, in milliseconds since 1970: records from the
+ * file, or a function that reads the current list.
+ */
 export type KeptList = { readonly savedAt: number } & (
   | { readonly records: Readonly<Record<string, StoredRecord>> }
   | { readonly current: () => Snapshot }

@@ -1,16 +1,19 @@
-/** Which addresses of a service have a ready connection: reported by its channels, asked by its directory. */
+/**
+ * Collects which addresses of a service have a ready connection: its channels report them, its directory
+ * reads them.
+ */
 
-/** What a directory asks. */
+/** The side of the directory. */
 export interface ConnectionOracle {
   /** Whether some channel of this process has a ready connection to an address. */
   isReady(address: string): boolean;
 }
 
-/** One channel's side. */
+/** The side of one channel. */
 export interface ConnectionReporter {
-  /** The connection to an address became ready, or is no longer. */
+  /** Reports that the connection to an address became ready, or is no longer ready. */
   report(address: string, ready: boolean): void;
-  /** The channel is gone, and all its connections with it. */
+  /** Reports that the channel has closed, with all its connections. */
   close(): void;
 }
 
@@ -18,14 +21,16 @@ export interface ConnectionReporter {
 export class ConnectionReports implements ConnectionOracle {
   private readonly counts = new Map<string, number>();
 
-  /** @param onLost called when the last ready connection to an address is gone; never from within `isReady` */
+  /**
+   * @param onLost called when the last ready connection to an address is gone; never from within `isReady`
+   */
   constructor(private readonly onLost: (address: string) => void) {}
 
   isReady(address: string): boolean {
     return this.counts.has(address);
   }
 
-  /** Joins a channel. */
+  /** Adds a channel. */
   open(): ConnectionReporter {
     const ready = new Set<string>();
     const report = (address: string, isReady: boolean): void => {

@@ -1,13 +1,16 @@
-/** Every directory of one registry in use: one per service, shared and counted, so that one watch serves all channels. */
+/**
+ * The directories of one registry that are in use: one per service, shared and counted, so that one watch
+ * serves all channels.
+ */
 import { EMPTY, merge, type Observable, Subject } from 'rxjs';
 import type { DirectoryEvent, DiscoveryEvent } from '../../core/discovery-event.js';
 import type { Registry } from '../registry.js';
 import { type DirectoryOptions, ServiceDirectory } from './service-directory.js';
 
-/** The right to use a directory; given back exactly once. */
+/** The right to use a directory, until it is released. */
 export interface DirectoryLease {
   readonly directory: ServiceDirectory;
-  /** Gives it back; with the last one the watch ends. Further calls do nothing. */
+  /** Releases the directory; the last release ends its watch. Further calls do nothing. */
   release(): void;
 }
 

@@ -1,4 +1,7 @@
-/** Runs one removal guard: gives it time and what is connected, looks again when a hold may be over, and tells what it holds. */
+/**
+ * Runs one removal guard: passes it the time and the ready connections, asks it again when a hold may be
+ * over, and reports what it holds.
+ */
 import type { CancelTimer, Clock } from '../../core/clock.js';
 import type { DirectoryEvent } from '../../core/discovery-event.js';
 import type { Endpoint } from '../../core/records/endpoint.js';
@@ -11,7 +14,10 @@ import {
 import type { Snapshot } from '../../core/snapshot/snapshot.js';
 import { ConnectionReports } from './connection-reports.js';
 
-/** How long a connection may be gone until the endpoint counts as lost, in milliseconds: servers end old ones on purpose. */
+/**
+ * How long a connection may be gone until the endpoint counts as lost, in milliseconds: servers close old
+ * connections on purpose.
+ */
 export const RECONNECT_GRACE_MS = 1_000;
 
 /** What a guarded list needs. */
@@ -21,39 +27,42 @@ export interface GuardedListOptions {
   /** When removals are held; `undefined`: never. */
   readonly policy: RemovalGuardPolicy | undefined;
   readonly onEvent: ((event: DirectoryEvent) => void) | undefined;
-  /** A hold is over, and with it the list another one. */
+  /** Called when a hold has ended and the list has changed by that. */
   readonly onReleased: () => void;
 }
 
-/** The list of one service, with what is held beside it. */
+/** The list of one service, including the endpoints that are held. */
 export class GuardedList {
-  /** Which addresses its channels are connected to. */
+  /** The addresses to which the service's channels have ready connections. */
   readonly connections = new ConnectionReports((address) => this.onLost(address));
   private guard = new RemovalGuard();
   private stopped = true;
   private cancelGrace: CancelTimer | undefined;
   private cancelLook: CancelTimer | undefined;
-  /** When the look is due, on the clock; `undefined`: no hold's time comes. */
+  /** When the guard must be asked again, on the clock; `undefined`: no hold ends by time. */
   private lookAtMs: number | undefined;
 
   constructor(private readonly options: GuardedListOptions) {}
 
-  /** The endpoints to use, one per address. The same array until something changes, but while some are held. */
+  /**
+   * The endpoints to use, one per address. The same array until something changes; while some are held, a new
+   * one each time.
+   */
   get usable(): readonly Endpoint[] {
     return this.guard.usable;
   }
 
-  /** Addresses among them that are held. */
+  /** The addresses of {@link usable} that are held. */
   get held(): readonly string[] {
     return this.guard.heldAddresses;
   }
 
-  /** Whether the registry has not answered since it failed. */
+  /** Whether the registry failed and has not answered since. */
   get isAway(): boolean {
     return this.guard.isAway;
   }
 
-  /** Everything in it by key, as it is at this moment. O(n). */
+  /** All endpoints by key, at this moment. O(n). */
   get snapshot(): Snapshot {
     return this.guard.snapshot;
   }
@@ -69,17 +78,17 @@ export class GuardedList {
     this.lookAtMs = this.cancelLook = this.cancelGrace = undefined;
   }
 
-  /** Takes in what the registry says. A change costs what it changes, a whole list O(n). */
+  /** Applies an update of the registry: a change in O(changes), a whole list in O(n). */
   apply(update: RegistryUpdate): void {
     this.step({ type: 'update', update });
   }
 
-  /** Takes in a list from elsewhere, as if the registry had said that and then failed. */
+  /** Replaces the list by a kept one; the registry counts as away until it answers. */
   remember(snapshot: Snapshot): void {
     this.guard = new RemovalGuard(snapshot);
   }
 
-  /** @returns whether anything is held that was not, or is held no longer */
+  /** @returns whether a hold began or ended */
   private step(input: RemovalGuardInput): boolean {
     const { clock, policy, service, onEvent } = this.options;
     const now = clock.now();
@@ -99,7 +108,7 @@ export class GuardedList {
     return events.length > 0;
   }
 
-  /** Sets the timer of the look, where it is not set to that time already. */
+  /** Sets the timer for the next question to the guard, unless it is set to that time already. */
   private lookAt(atMs: number | undefined, now: number): void {
     if (atMs === this.lookAtMs) return;
     this.lookAtMs = atMs;
@@ -116,7 +125,7 @@ export class GuardedList {
     if (this.step({ type: 'look' })) this.options.onReleased();
   }
 
-  /** Not at once: the channel is in the middle of something, and it may connect again. */
+  /** Asks the guard later: the channel is in the middle of an update, and may connect again. */
   private onLost(address: string): void {
     if (this.stopped || !this.guard.isHeld(address)) return;
     this.cancelGrace?.();

@@ -1,11 +1,13 @@
-/** What one service asks of its clients, shared by all channels to it. */
+/** The service config of one service, shared by all channels to it. */
 import { defer, type Observable, ReplaySubject, share } from 'rxjs';
 import type { DirectoryEvent } from '../../core/discovery-event.js';
 import type { Registry } from '../registry.js';
 
-/** The service config of one service: text here, read by those who know gRPC. */
+/** Follows the service config of one service as text; the gRPC side parses it. */
 export class ServiceConfigFeed {
-  /** The config's JSON, and every change; `undefined` while there is none. Never completes and never errors. */
+  /**
+   * The config's JSON, and every change; `undefined` while there is none. Never completes and never errors.
+   */
   readonly text$: Observable<string | undefined>;
   private rejected: string | undefined;
   private questioned = '';
@@ -21,9 +23,9 @@ export class ServiceConfigFeed {
   }
 
   /**
-   * A channel cannot use a config. Emits one event for a text, however many channels find out.
+   * Reports that a channel cannot use a config. Emits one event per text, however many channels report it.
    *
-   * @param hasOther whether the channel goes on with a config that was published before
+   * @param hasOther whether the channel continues with a config that was published before
    */
   reject(text: string, reason: string, hasOther: boolean): void {
     if (this.rejected === text) return;
@@ -32,7 +34,10 @@ export class ServiceConfigFeed {
     this.onEvent?.({ type: 'service-config-ignored', service: this.service, reason, ...first });
   }
 
-  /** A channel uses a config in which names mean nothing to its client. Emits one event for each text and names. */
+  /**
+   * Reports that a channel uses a config with names that its client does not know. Emits one event per text
+   * and names.
+   */
   question(text: string, names: string): void {
     if (this.questioned === `${text} ${names}`) return;
     this.questioned = `${text} ${names}`;

@@ -1,7 +1,7 @@
 /**
- * The list of endpoints that clients of one service should use: fed by a registry, shared by all channels. It keeps the
- * last good list while the registry is away, holds removals that look like the registry's fault, passes the first change on at
- * once and gathers those that follow closely.
+ * The list of endpoints that clients of one service should use: fed by a registry, shared by all channels. It
+ * keeps the last good list while the registry is away, holds removals that look like the registry's fault,
+ * publishes the first change at once and coalesces those that follow closely.
  */
 import { BehaviorSubject, type Observable } from 'rxjs';
 import type { CancelTimer, Clock } from '../../core/clock.js';
@@ -24,16 +24,16 @@ import type { SnapshotStore } from './snapshot-store.js';
 export interface DirectoryState {
   /** The endpoints to use, one per address; `undefined` until the registry has answered once. */
   readonly endpoints: readonly Endpoint[] | undefined;
-  /** Why the registry cannot say, since its last answer; the endpoints above stay in use. */
+  /** The last failure of the registry since its last answer; the endpoints above stay in use. */
   readonly error: DiscoveryError | undefined;
-  /** Addresses among them that the registry no longer lists; absent where there are none. */
+  /** Addresses among them that the registry no longer lists; absent if there are none. */
   readonly held?: readonly string[];
   /**
-   * Present while the endpoints are those an earlier process kept: when the registry said so, in milliseconds since 1970. Their
-   * age is the time since.
+   * Present while the endpoints come from a kept list of an earlier process: when the registry confirmed them
+   * last, in milliseconds since 1970.
    */
   readonly savedAt?: number;
-  /** Present while the endpoints are the beginning of a long list, and the rest of it is on its way. */
+  /** Present while the endpoints are the first page of a long list; the whole list follows. */
   readonly isPart?: true;
 }
 
@@ -41,13 +41,13 @@ export interface DirectoryState {
 export interface DirectoryOptions {
   readonly clock: Clock;
   /**
-   * How long changes are gathered after one was passed on, in milliseconds; longer where passing it on took long
+   * How long changes are coalesced after one was published, in milliseconds; longer if publishing took long
    * ({@link GATHER_PER_PUBLISH}). Default 50.
    */
   readonly debounceMs?: number;
   /** When removals are held. Default: never. */
   readonly removalGuard?: RemovalGuardPolicy;
-  /** Where the list outlives the process. Default: nowhere. */
+  /** The store that keeps the list for the next process. Default: none. */
   readonly snapshots?: SnapshotStore;
   readonly onEvent?: (event: DirectoryEvent) => void;
 }
@@ -55,25 +55,28 @@ export interface DirectoryOptions {
 /** The default of {@link DirectoryOptions.debounceMs}. */
 export const DEFAULT_DEBOUNCE_MS = 50;
 /**
- * Changes are gathered for at least so many times what it took to pass the last ones on: to pass on a list that changes all the time,
- * whatever its length, costs its clients 2 % of their time.
+ * Changes are coalesced for at least this many times the duration of the last publication: a list that
+ * changes all the time, however long, then costs its clients at most 2 % of their time.
  */
 export const GATHER_PER_PUBLISH = 50;
 /**
- * The longest time that {@link GATHER_PER_PUBLISH} leads to, in milliseconds: a process that was suspended while it passed a list on is not
- * to keep that list for minutes.
+ * The longest time by {@link GATHER_PER_PUBLISH}, in milliseconds: a process that was suspended during a
+ * publication must not keep an old list for minutes.
  */
 export const MAX_GATHER_MS = 5_000;
-/** How long the registry may take before the kept list is used, in milliseconds; a failure uses it at once. */
+/**
+ * How long the directory waits for the registry before it uses the kept list, in milliseconds; after a
+ * failure of the registry it uses it at once.
+ */
 export const SNAPSHOT_WAIT_MS = 500;
 
 const NOTHING_IGNORED: readonly IgnoredGroup[] = [];
 
 /** One service's list. Follows its registry from `start` to `stop`. */
 export class ServiceDirectory {
-  /** Which addresses its channels are connected to. */
+  /** The addresses to which the service's channels have ready connections. */
   readonly connections: ConnectionReports;
-  /** What the service asks of its clients. */
+  /** The service config of the service. */
   readonly serviceConfig: ServiceConfigFeed;
   private readonly subject = new BehaviorSubject<DirectoryState>({
     endpoints: undefined,
@@ -86,11 +89,11 @@ export class ServiceDirectory {
   /** The registry has answered since the start. */
   private answered = false;
   private leftOut = NOTHING_IGNORED;
-  /** What was left out when the last list was passed on. */
+  /** The ignored records when the last list was published. */
   private leftOutBefore = NOTHING_IGNORED;
-  /** Something changed since the last list was passed on. */
+  /** Something changed since the last list was published. */
   private pending = false;
-  /** A whole list came since then. */
+  /** The registry sent a whole list since then. */
   private listed = false;
 
   constructor(
@@ -114,7 +117,7 @@ export class ServiceDirectory {
     return this.subject.value;
   }
 
-  /** What the registry has under the service and leaves out, because no client could dial it. */
+  /** The records of the service that the registry leaves out, because no client could dial them. */
   get ignored(): readonly IgnoredGroup[] {
     return this.leftOut;
   }
@@ -144,7 +147,7 @@ export class ServiceDirectory {
     this.cancelDebounce = this.cancelSnapshot = undefined;
   }
 
-  /** Passes on a hint that the list may be stale. */
+  /** Passes the registry a hint that the list may be stale. */
   refresh(): void {
     this.registry.refresh(this.service);
   }
@@ -168,18 +171,20 @@ export class ServiceDirectory {
     this.changed();
   }
 
-  /** Better than nothing, and worse than anything else: a list that was kept is a whole one. */
+  /**
+   * Publishes the first page of a list only while no whole list, from the registry or a snapshot, is in use.
+   */
   private begin(endpoints: readonly Endpoint[]): void {
     if (this.answered || this.knowsList || endpoints.length === 0) return;
     this.subject.next({ endpoints, error: undefined, isPart: true });
   }
 
-  /** Whether a whole list is in use, be it one that was kept. */
+  /** Whether a whole list is in use, from the registry or a snapshot. */
   private get knowsList(): boolean {
     return this.state.endpoints !== undefined && this.state.isPart === undefined;
   }
 
-  /** Uses the kept list, where the registry has not said anything yet. */
+  /** Uses the kept list, unless the registry has answered already. */
   private remember(): void {
     this.cancelSnapshot?.();
     const { snapshots, onEvent } = this.options;
@@ -210,10 +215,11 @@ export class ServiceDirectory {
     const listed = list.usable;
     const same = before !== undefined && sameEndpoints(before, listed);
     const { held } = list;
-    // A look while the registry is away changes the list, and not that it is away.
+    // A hold that ends while the registry is away changes the list; the error stays.
     const failure = list.isAway ? error : undefined;
     const isNews = !same || failure !== error || savedAt !== undefined;
-    // What calls are told, while there is no endpoint.
+    // While the list is empty, the errors of calls name the ignored records: a change of those is published
+    // too.
     const isExplained = listed.length > 0 || this.leftOut === this.leftOutBefore;
     this.leftOutBefore = this.leftOut;
     if (isNews || !isExplained || held.join() !== heldBefore.join()) {
@@ -235,7 +241,7 @@ export class ServiceDirectory {
     this.gather(startedMs);
   }
 
-  /** @param startedMs when passing on began */
+  /** @param startedMs when the publication began */
   private gather(startedMs: number): void {
     const { clock, debounceMs = DEFAULT_DEBOUNCE_MS } = this.options;
     const tookMs = clock.now() - startedMs;

@@ -1,4 +1,4 @@
-/** Keeps what a member holds in a file, as JSON with keys and values in base64. */
+/** Keeps the content of a member in a file, as JSON with keys and values in base64. */
 import { access, constants, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DiscoveryError } from '../../core/discovery-error.js';
@@ -7,7 +7,7 @@ import type { KeyVersion } from './store/kv-store.js';
 import { MAX_LEASE_TTL_SECONDS } from './store/lease-book.js';
 import type { MemberContent } from './member.js';
 
-/** The layout this code writes; another one is refused. */
+/** The version of the file's layout; files of other versions are refused. */
 const FORMAT = 1;
 
 interface FileContent extends Omit<MemberContent, 'store'> {
@@ -27,7 +27,7 @@ interface FileContent extends Omit<MemberContent, 'store'> {
 }
 
 /**
- * Writes the file: to a name beside it first, so that no half-written file ever bears the name.
+ * Writes the file under a temporary name and renames it, so that the real name never has a half-written file.
  *
  * @throws DiscoveryError `INVALID_OPTION` if it cannot be written
  */
@@ -53,11 +53,12 @@ export async function saveDataFile(path: string, content: MemberContent): Promis
  * Reads the file.
  *
  * @returns `undefined` if there is none
- * @throws DiscoveryError `INVALID_OPTION` if it cannot be read, is not such a file, or its folder cannot be written to
+ * @throws DiscoveryError `INVALID_OPTION` if it cannot be read, is not such a file, or its folder cannot be
+ *   written to
  */
 export async function loadDataFile(path: string): Promise<MemberContent | undefined> {
   try {
-    // At stop() it would be too late to learn that nothing can be kept.
+    // An error at stop() would come too late: the content would be lost.
     await access(dirname(path), constants.W_OK);
     const text = await readExisting(path);
     return text === undefined ? undefined : parseContent(text);
@@ -79,7 +80,7 @@ function parseContent(text: string): MemberContent {
   const file = JSON.parse(text) as FileContent;
   if (file?.format !== FORMAT) throw new Error(`format ${file?.format}, known is ${FORMAT}`);
   const wrong = Object.entries(FIELDS).find(([name, fits]) => !fits(Reflect.get(file, name)));
-  if (wrong !== undefined) throw new Error(`its field ${wrong[0]} is none of this format`);
+  if (wrong !== undefined) throw new Error(`its field ${wrong[0]} is malformed`);
   const { clusterId, memberId, leases, revision, compactRevision } = file;
   const versions = file.versions.map(toVersion);
   return { clusterId, memberId, leases, store: { revision, compactRevision, versions } };
@@ -108,7 +109,7 @@ const listOf =
 const areDistinct = (leases: MemberContent['leases']): boolean =>
   new Set(leases.map(({ id }) => id)).size === leases.length;
 
-/** What each field of a file has to be. */
+/** The check of each field of a file. */
 const FIELDS: Readonly<Record<Exclude<keyof FileContent, 'format'>, Check>> = {
   clusterId: isId,
   memberId: isId,

@@ -17,7 +17,9 @@ import { requireWaitMs } from './wait-time.js';
 import { serviceDefinitions } from './wire/wire-codec.js';
 import type { ServiceName } from './wire/wire-schema.js';
 
-/** The largest message it takes, in bytes: etcd's request limit with its 512 KiB for overhead. */
+/**
+ * The largest message that the server accepts, in bytes: etcd's request limit with its 512 KiB for overhead.
+ */
 const MAX_RECEIVE_BYTES = 2 * 1024 * 1024;
 
 const PORT = wholeNumber(0, 65_535);
@@ -27,20 +29,28 @@ export interface EmbeddedEtcdOptions {
   /** The loopback port to listen on, 0–65535; 0, the default, is any free one. */
   readonly port?: number;
   /**
-   * A file that `stop()` writes everything to and the next start reads, so that keys, history and leases outlive the process.
-   * Without it, the default, they do not. A process that ends without `stop()` leaves the file as it was.
+   * A file that `stop()` writes everything to and the next start reads, so that keys, history and leases
+   * outlive the process. Without it, the default, they do not. A process that ends without `stop()` leaves
+   * the file as it was.
    */
   readonly dataFile?: string;
-  /** The only user that may log in. By default every client may do everything and no client can authenticate, as in an etcd without users. */
+  /**
+   * The only user that may log in. By default every client may do everything and no client can authenticate,
+   * as in an etcd without users.
+   */
   readonly auth?: Credentials;
-  /** How often idle watchers that ask for it get the revision, in milliseconds, 1 or more, at most 24.8 days; 600,000 by default, as in etcd. */
+  /**
+   * How often idle watchers that ask for it get the revision, in milliseconds, 1 or more, at most 24.8 days;
+   * 600,000 by default, as in etcd.
+   */
   readonly progressNotifyIntervalMs?: number;
 }
 
 /**
- * A server of etcd's v3 gRPC API in this process: KV, Lease, Watch, and what clients ask of Cluster, Maintenance and Auth. It is
- * **for development and tests only**: everything is in memory, in one process, on the loopback interface, without TLS; it never
- * replaces an etcd that has to keep data or stay up.
+ * A server of etcd's v3 gRPC API in this process: KV, Lease, Watch, and the methods of Cluster, Maintenance
+ * and Auth that clients use. It is **for development and tests only**: everything is in memory, in one
+ * process, on the loopback interface, without TLS; it does not replace an etcd that must keep data or stay
+ * up.
  *
  * ```ts
  * const etcd = await EmbeddedEtcd.start();
@@ -58,15 +68,15 @@ export class EmbeddedEtcd {
     private readonly gate: ServiceGate,
     private readonly server: Server,
     private readonly dataFile: string | undefined,
-    /** What can be made to go wrong. */
+    /** The faults that a test can cause. */
     readonly faults: Faults,
   ) {}
 
   /**
    * Starts a server; it answers once the promise is fulfilled.
    *
-   * @throws DiscoveryError `INVALID_OPTION` for a port that is taken or out of range, or a data file that cannot be used, or other
-   *   options that are out of range
+   * @throws DiscoveryError `INVALID_OPTION` for a port that is taken or out of range, or a data file that
+   *   cannot be used, or other options that are out of range
    */
   static async start(options: EmbeddedEtcdOptions = {}): Promise<EmbeddedEtcd> {
     const { dataFile } = options;
@@ -103,7 +113,7 @@ export class EmbeddedEtcd {
       server.addService(definitions[name], gate.implementation(name, served[name]));
     }
     await listener.listen(port);
-    // Last, because it starts the timers of leases, which would run on if the port was taken.
+    // This comes last: it starts the timers of leases, which would keep running if the port was taken.
     if (content !== undefined) member.restore(content);
     return etcd;
   }
@@ -119,7 +129,8 @@ export class EmbeddedEtcd {
   }
 
   /**
-   * Ends the server: connections are cut, the port is free, the data file is written. A second call changes nothing.
+   * Ends the server: connections are cut, the port is free, the data file is written. A second call changes
+   * nothing.
    *
    * @throws DiscoveryError `INVALID_OPTION` if the data file cannot be written any more
    */

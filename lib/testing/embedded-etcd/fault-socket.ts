@@ -1,4 +1,4 @@
-/** A connection that can be frozen and slowed down: what lies between a client's socket and the gRPC server. */
+/** A connection that can be frozen and delayed, between a client's socket and the gRPC server. */
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { CancelTimer, Clock } from '../../core/clock.js';
@@ -9,8 +9,9 @@ interface HeldChunk {
 }
 
 /**
- * Passes bytes on both ways. Frozen, it reads and writes nothing, as the socket of a stopped process: the client's bytes
- * pile up in the kernel, and not even an HTTP/2 ping is answered. Delayed, every byte to the client comes later.
+ * Passes bytes on in both directions. A frozen connection reads and writes nothing, like the socket of a
+ * stopped process: the client's bytes pile up in the kernel, and even HTTP/2 pings get no answer. A delayed
+ * connection passes every byte to the client later.
  */
 export class FaultSocket extends Duplex {
   private frozen = false;
@@ -29,18 +30,18 @@ export class FaultSocket extends Duplex {
       if (!this.push(chunk)) socket.pause();
     });
     socket.on('end', () => this.push(null));
-    // A reset is nothing to report: the session above learns that its connection is gone.
+    // A reset is not reported: the HTTP/2 session sees that its connection has closed.
     socket.on('error', () => this.destroy());
     socket.on('close', () => this.destroy());
   }
 
-  /** Stops passing bytes, both ways. */
+  /** Stops passing bytes, in both directions. */
   freeze(): void {
     this.frozen = true;
     this.socket.pause();
   }
 
-  /** Passes on what was held, and goes on. */
+  /** Passes on the bytes that were held, and resumes. */
   thaw(): void {
     this.frozen = false;
     this.flush();
@@ -87,7 +88,7 @@ export class FaultSocket extends Duplex {
     done(error);
   }
 
-  /** Writes what is due, in order, and waits for the rest. */
+  /** Writes the chunks that are due, in order, and sets a timer for the rest. */
   private flush(): void {
     this.cancelTimer?.();
     this.cancelTimer = undefined;

@@ -1,4 +1,4 @@
-/** Faults of an etcd, on request. */
+/** The faults that a test can cause in the embedded etcd. */
 import { DiscoveryError } from '../../core/discovery-error.js';
 import type { AuthBook } from './store/auth-book.js';
 import { singleKey, toByteKey } from './store/byte-range.js';
@@ -7,18 +7,21 @@ import type { Member } from './member.js';
 import { DEFAULT_LEADER_WAIT_MS, type ServiceGate } from './services/service-gate.js';
 import { requireWaitMs } from './wait-time.js';
 
-/** Why no lease ends at the moment. */
+/** Why leases do not expire at the moment. */
 type Halt = 'paused' | 'down' | 'leaderless';
 
 /** Options of {@link Faults.noLeader}. */
 export interface NoLeaderOptions {
-  /** How long a request that needs a leader waits for one before it fails, in milliseconds, 0 or more, at most 24.8 days; 7,000 by default, as in etcd. */
+  /**
+   * How long a request that needs a leader waits for one before it fails, in milliseconds, 0 or more, at most
+   * 24.8 days; 7,000 by default, as in etcd.
+   */
   readonly requestTimeoutMs?: number;
 }
 
 /**
- * The faults of an embedded etcd. Each takes effect at once, before the call returns (`up` before its promise settles), and
- * lasts until it is taken back.
+ * The faults of an embedded etcd. Each takes effect at once, before the call returns (`up` before its promise
+ * settles), and lasts until another call ends it.
  */
 export class Faults {
   private readonly halts = new Set<Halt>();
@@ -33,15 +36,18 @@ export class Faults {
   ) {}
 
   /**
-   * Freezes the server as SIGSTOP freezes an etcd: connections are accepted, nothing is answered, not even HTTP/2 pings. The time
-   * of leases goes on.
+   * Freezes the server as SIGSTOP freezes an etcd: it accepts connections and answers nothing, not even
+   * HTTP/2 pings. The time to live of leases goes on.
    */
   pause(): void {
     this.halt('paused');
     this.listener.freeze();
   }
 
-  /** Ends {@link pause}: leases whose time has passed meanwhile end, then what has piled up is answered. */
+  /**
+   * Ends {@link pause}: leases whose time to live is over expire, then the server answers the requests that
+   * have piled up.
+   */
   resume(): void {
     this.release('paused');
     this.listener.thaw();
@@ -53,8 +59,8 @@ export class Faults {
   }
 
   /**
-   * Takes the server down like a killed process: connections are cut and new ones refused. {@link up} starts it
-   * again with its data.
+   * Takes the server down like a killed process: connections are cut and new ones refused. {@link up} starts
+   * it again with its data.
    */
   async down(): Promise<void> {
     this.isUp = false;
@@ -64,7 +70,8 @@ export class Faults {
   }
 
   /**
-   * Brings the server up again on the same port after {@link down}. As with etcd, every lease starts its time anew and tokens are gone.
+   * Brings the server up again on the same port after {@link down}. As in etcd, the time to live of every
+   * lease restarts, and all tokens are invalid.
    *
    * @throws DiscoveryError `INVALID_OPTION` if another process has taken the port, `CLOSED` after `stop()`
    */
@@ -72,7 +79,7 @@ export class Faults {
     if (this.listener.listening) return;
     this.isUp = true;
     await this.listener.listen(this.listener.port);
-    // It may have been taken down again meanwhile.
+    // A call of `down` may have come meanwhile.
     if (!this.isUp) return;
     this.member.leases.renewAll();
     this.release('down');
@@ -101,9 +108,9 @@ export class Faults {
   }
 
   /**
-   * Forgets the history before a revision; by default before the present one.
+   * Removes the history before a revision; by default before the current one.
    *
-   * @throws DiscoveryError `INVALID_OPTION` if it is compacted already or to come
+   * @throws DiscoveryError `INVALID_OPTION` if the revision is compacted already or does not exist yet
    */
   compact(revision = this.member.store.revision): void {
     try {
@@ -116,8 +123,8 @@ export class Faults {
   }
 
   /**
-   * Loses everything, as an etcd that is started again on an empty folder: revision 1, another cluster id, no keys, leases or
-   * tokens. Connections are cut.
+   * Loses everything, like an etcd that restarts with an empty folder: revision 1, another cluster id, no
+   * keys, leases or tokens. Connections are cut.
    */
   wipe(): void {
     this.listener.dropConnections();
@@ -132,9 +139,10 @@ export class Faults {
   }
 
   /**
-   * Takes the leader away, as a member cut off from its cluster has none. Calls and streams with the metadata
-   * `hasleader: true` fail with `etcdserver: no leader`; writes and linearizable reads wait for one, then
-   * writes fail with `context deadline exceeded` (DEADLINE_EXCEEDED), reads with `etcdserver: request timed out` (UNAVAILABLE); other watches fall silent. No lease ends.
+   * Takes the leader away, as for a member that is cut off from its cluster. Calls and streams with the
+   * metadata `hasleader: true` fail with `etcdserver: no leader`; writes and linearizable reads wait for a
+   * leader, then writes fail with `context deadline exceeded` (DEADLINE_EXCEEDED), reads with `etcdserver:
+   * request timed out` (UNAVAILABLE); other watches get no events. No lease expires.
    *
    * @throws DiscoveryError `INVALID_OPTION`
    */
@@ -145,7 +153,7 @@ export class Faults {
     this.gate.loseLeader(waitMs);
   }
 
-  /** Ends {@link noLeader}: what waits is served, every lease starts its time anew. */
+  /** Ends {@link noLeader}: waiting requests are served, and the time to live of every lease restarts. */
   restoreLeader(): void {
     if (this.gate.hasLeader) return;
     this.member.leases.renewAll();
@@ -164,9 +172,9 @@ export class Faults {
   }
 
   /**
-   * Makes every token given out so far worthless: calls with one fail with `etcdserver: invalid auth token`
-   * (UNAUTHENTICATED), new watches are refused, until the client authenticates again. A server started without `auth`
-   * asks for tokens from now on, and lets any user have one.
+   * Makes every token that was issued invalid: calls with such a token fail with `etcdserver: invalid auth
+   * token` (UNAUTHENTICATED), new watches are refused, until the client authenticates again. A server without
+   * `auth` requires tokens from then on, and issues one to any user.
    */
   rejectAuthTokens(): void {
     this.auth.rejectTokens();

@@ -1,4 +1,4 @@
-/** The door of the embedded server: a loopback port whose connections faults can freeze, slow down and drop. */
+/** The loopback port of the embedded server; faults can freeze, delay and drop its connections. */
 import { type Server, createServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../core/clock.js';
@@ -24,7 +24,7 @@ export class Listener {
     private readonly accept: (connection: Duplex) => void,
   ) {}
 
-  /** The port it listens on, or did last; 0 before. */
+  /** The current or the last port; 0 before the first one is bound. */
   get port(): number {
     return this.boundPort;
   }
@@ -35,7 +35,7 @@ export class Listener {
   }
 
   /**
-   * Binds a port; 0 is any free one. Whoever asks while one is being bound waits for that one.
+   * Binds a port; 0 is any free one. A call during another one waits for that one, and binds no port itself.
    *
    * @throws DiscoveryError `INVALID_OPTION` if it is taken or may not be bound, `CLOSED` after {@link end}
    */
@@ -66,9 +66,9 @@ export class Listener {
     this.server = server;
   }
 
-  /** Refuses new connections and drops those there are. */
+  /** Refuses new connections and drops the open ones. */
   async close(): Promise<void> {
-    // What is being bound would stay open behind our back; whether it could be is for others to tell.
+    // A port that is being bound would stay open otherwise; `listen` reports a failure to its own caller.
     if (this.starting !== undefined) await Promise.allSettled([this.starting]);
     const { server } = this;
     this.server = undefined;
@@ -80,7 +80,7 @@ export class Listener {
     await closed;
   }
 
-  /** The same for good. */
+  /** Closes the port for good: {@link listen} fails from now on. */
   async end(): Promise<void> {
     this.ended = true;
     await this.close();
@@ -103,7 +103,7 @@ export class Listener {
     for (const connection of this.connections) connection.thaw();
   }
 
-  /** Has every byte to clients come `delayMs` later. */
+  /** Delays every byte to clients by `delayMs` milliseconds. */
   delay(delayMs: number): void {
     this.delayMs = delayMs;
     for (const connection of this.connections) connection.delay(delayMs);

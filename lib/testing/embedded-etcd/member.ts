@@ -7,7 +7,7 @@ import { LeaseBook } from './store/lease-book.js';
 import { WatchHub } from './store/watch-hub.js';
 import type { ResponseHeader } from './wire/wire-messages.js';
 
-/** The raft term every reply names: that of a single member after its first election. */
+/** The raft term in every reply: that of a single member after its first election. */
 export const RAFT_TERM = 2;
 
 /** What a member keeps across a restart. */
@@ -18,7 +18,7 @@ export interface MemberContent {
   readonly leases: readonly { readonly id: string; readonly ttlSeconds: number }[];
 }
 
-/** What etcd keeps behind its API. */
+/** The state behind etcd's API. */
 export class Member {
   /** Decimal digits; a new one after {@link wipe}. */
   clusterId = randomId();
@@ -33,7 +33,7 @@ export class Member {
     this.build();
   }
 
-  /** The head of a reply that is made now. */
+  /** The header of a reply, by default at the current revision. */
   header(revision = this.store.revision): ResponseHeader {
     const { clusterId, memberId } = this;
     return { clusterId, memberId, revision, raftTerm: RAFT_TERM };
@@ -47,14 +47,14 @@ export class Member {
     this.build();
   }
 
-  /** What a restart would bring back. */
+  /** The content that survives a restart. */
   content(): MemberContent {
     const { clusterId, memberId } = this;
     const leases = this.leases.all().map(({ id, ttlSeconds }) => ({ id, ttlSeconds }));
     return { clusterId, memberId, store: this.store.content(), leases };
   }
 
-  /** Takes over what an earlier member kept. Leases start their time anew, as etcd's do. */
+  /** Restores the content of an earlier member. The time to live of every lease restarts, as in etcd. */
   restore(content: MemberContent): void {
     this.wipe();
     this.clusterId = content.clusterId;

@@ -1,12 +1,14 @@
-/** Waiting times, as the options and faults of the embedded etcd take them. */
+/** Checks the waiting times in the options and faults of the embedded etcd. */
 import { argumentReader } from '../../core/values/value-reader.js';
 import { numberWithin } from '../../core/values/value-rule.js';
 
-/** The longest wait of one timer, in milliseconds, 24.8 days: what `setTimeout` takes. It fires at once for more. */
+/**
+ * The longest delay that `setTimeout` takes, in milliseconds: 24.8 days. With a longer one it fires at once.
+ */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * A wait in milliseconds, at most {@link MAX_TIMER_MS}: longer ones, and infinite ones, become that.
+ * Checks a wait in milliseconds. Returns it, or {@link MAX_TIMER_MS} if it is longer.
  *
  * @param option its name, for the error
  * @param minimumMs the shortest wait that is allowed

@@ -1,4 +1,4 @@
-/** What becomes of a fleet when members of its etcd cluster fail. Rows 3 and 7 of the matrix. */
+/** A fleet while members of its etcd cluster fail. Rows 3 and 7 of the matrix. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { describeEtcd } from '../../support/describe-etcd.js';
 import { EtcdCluster } from '../../support/etcd-cluster.js';
@@ -15,7 +15,7 @@ describeEtcd('a fleet on a cluster of three', (binary) => {
 
   beforeAll(async () => {
     cluster = await EtcdCluster.start({ binary });
-    // One of the hosts has never been up.
+    // One of the hosts was never up.
     const hosts = [NOWHERE, ...cluster.hosts];
     const readerHosts = cluster.hosts;
     fleet = await FaultFleet.start({ hosts, readerHosts, ttlSeconds: 5, servers: SERVERS });
@@ -59,7 +59,7 @@ describeEtcd('a fleet on a cluster of three', (binary) => {
     expect(leases()).toEqual([1, 1, 1]);
   });
 
-  it('is unharmed by a member that froze for good', async () => {
+  it('is unharmed by a member that is frozen forever', async () => {
     const [member] = cluster.members;
     member?.pause();
     try {
@@ -73,7 +73,7 @@ describeEtcd('a fleet on a cluster of three', (binary) => {
     }
   });
 
-  it('is unharmed by the loss of the majority, and goes on when it is back', async () => {
+  it('is unharmed by the loss of the majority, and registers again when it is back', async () => {
     const [, ...others] = cluster.members;
     await Promise.all(others.map((member) => member.kill()));
     await fleet.tick(({ away }) => away === true, 60_000);

@@ -1,4 +1,4 @@
-/** An etcd whose space is used up refuses to write, and goes on to renew. */
+/** An etcd whose space is used up refuses writes and still renews leases. */
 import { Etcd3 } from 'etcd3';
 import { EtcdRegistry, type Registration } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
@@ -13,7 +13,7 @@ const FULL_FLAGS = ['--quota-backend-bytes', String(4 * 2 ** 20)];
 
 /** Writes until etcd refuses. */
 async function fill(hosts: string[]): Promise<void> {
-  // A client of its own: its breaker opens with the first refusal.
+  // A separate client: its circuit breaker opens at the first refusal.
   const writer = new Etcd3({ hosts });
   const filler = 'x'.repeat(1_000_000);
   for (let full = false; !full;) {
@@ -29,7 +29,7 @@ async function fill(hosts: string[]): Promise<void> {
 }
 
 describeEachEtcd('an etcd that is full', (binary) => {
-  it('has a record out as soon as its registration is closed, though it refuses to change it', async () => {
+  it('deletes a record as soon as its registration is closed, although it refuses to change it', async () => {
     const etcd = await EtcdProcess.start({ binary, flags: FULL_FLAGS });
     const admin = new Etcd3({ hosts: etcd.hosts });
     const registry = new EtcdRegistry({ hosts: etcd.hosts });
@@ -61,7 +61,7 @@ describeEachEtcd('an etcd that is full', (binary) => {
     }
   });
 
-  it('keeps the records it has, refuses new ones, and takes them once it has space', async () => {
+  it('keeps its records, refuses new ones, and accepts them once it has space', async () => {
     const etcd = await EtcdProcess.start({ binary, flags: FULL_FLAGS });
     const admin = new Etcd3({ hosts: etcd.hosts });
     const timings = { backoffCapMs: 5_000 };
@@ -85,7 +85,7 @@ describeEachEtcd('an etcd that is full', (binary) => {
         late.status$.pipe(filter(({ error }) => error?.code === 'REGISTRY_REJECTED')),
       );
       expect(refused.error?.message).toContain('database space exceeded');
-      // Several lives of the lease under which the refused record is to be written too.
+      // Several times to live of the lease under which the refused record would be written.
       for (let attempts = 0; attempts < 400; attempts++) {
         expect(await admin.get('api/127.0.0.1:1')).not.toBeNull();
         await new Promise((resolve) => setTimeout(resolve, 20));

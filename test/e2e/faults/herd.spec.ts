@@ -1,4 +1,7 @@
-/** Hundreds of registrations that lose their etcd together: they neither hammer it nor come back in one moment. Row 13. */
+/**
+ * Hundreds of registrations that lose their etcd together: they do not flood it, and their returns are spread
+ * over time. Row 13.
+ */
 import { EtcdRegistry } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -26,7 +29,7 @@ describeEtcd('a herd', (binary) => {
     await etcd?.stop();
   });
 
-  it('tries about once a second each while etcd resets everything, and comes back spread', async () => {
+  it('of registrations retries about once a second each while etcd resets everything, and returns spread over time', async () => {
     const registrations = herd.map((registry, index) => {
       const endpoint = { address: `127.0.0.1:${1 + index}`, metadata: null };
       return registry.register({ service: 'herd', endpoint, ttlSeconds: 10 });
@@ -38,17 +41,18 @@ describeEtcd('a herd', (binary) => {
         ),
       );
     await all('registered');
-    // Accepted and reset at once: every attempt is seen.
+    // The proxy accepts and resets at once, so that the test sees every attempt.
     const returned: number[] = [];
     await etcd.kill();
     proxy.disconnect();
     await all('unreachable');
     const from = proxy.accepted;
     const started = performance.now();
-    // The wait is for attempts, not for time: the first ones come fast, then one a second.
+    // The test waits for attempts, not for time: the first ones come fast, then one a second.
     await proxy.acceptedAtLeast(from + 15 * REGISTRIES);
     const seconds = (performance.now() - started) / 1_000;
-    // Without backoff it would be dozens, as with the client's own lease, which tries again every 100 ms on every channel.
+    // Without backoff there would be dozens, as with etcd3's own lease, which retries every 100 ms on every
+    // channel.
     expect((proxy.accepted - from) / seconds / REGISTRIES).toBeLessThan(5);
     await etcd.launch();
     const back = performance.now();
@@ -59,7 +63,7 @@ describeEtcd('a herd', (binary) => {
       }),
     );
     returned.sort((left, right) => left - right);
-    // They did not all return in one moment.
+    // They did not all return at the same moment.
     const [first = 0, last = 0] = [returned[0], returned.at(-1)];
     expect(last - first).toBeGreaterThan(100);
   }, 240_000);

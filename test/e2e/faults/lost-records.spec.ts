@@ -1,4 +1,7 @@
-/** Servers that are alive and whose records are lost without a word: their clients go on calling them. */
+/**
+ * Servers that are alive and whose records are lost without an announcement: their clients go on calling
+ * them.
+ */
 import {
   loadPackageDefinition,
   Server,
@@ -27,7 +30,7 @@ const { user } = loadPackageDefinition(loadSync(userProtoPath)) as unknown as {
 const TTL_SECONDS = 3;
 const PREFIX = 'api/';
 
-/** Calls all the while, four at a time. */
+/** Calls without a pause, four at a time. */
 class Calls {
   readonly answers = new Map<string, number>();
   private readonly failures: string[] = [];
@@ -38,7 +41,7 @@ class Calls {
     this.running = Promise.all([this.call(), this.call(), this.call(), this.call()]);
   }
 
-  /** Waits until so many calls more have been answered, or one has failed. */
+  /** Waits until this many further calls were answered, or one has failed. */
   async more(calls: number): Promise<void> {
     const from = this.answered;
     await expect
@@ -46,7 +49,7 @@ class Calls {
       .toBe(true);
   }
 
-  /** Ends the calls; returns why calls failed. */
+  /** Stops calling; returns the errors of failed calls. */
   async stop(): Promise<readonly string[]> {
     this.isOver = true;
     await this.running;
@@ -105,7 +108,7 @@ describeEtcd('servers whose records are lost', (binary) => {
     return client;
   };
 
-  /** Waits until the list that the client uses is as described. */
+  /** Waits until the client's list meets the condition. */
   const until = (client: UserClient, isSo: (state: DirectoryState) => boolean) => {
     const lease = client.app.get(DirectoryPool, { strict: false }).acquire('api');
     closers.push(() => lease.release());
@@ -133,7 +136,7 @@ describeEtcd('servers whose records are lost', (binary) => {
     LOSSES.map(([what, lose]) => [count, what, lose] as const),
   );
 
-  it.each(cases)('%i of them lose no call when their %s', async (count, _what, lose) => {
+  it.each(cases)('calls to %i servers do not fail when their %s', async (count, _what, lose) => {
     const ids = ['a', 'b', 'c'].slice(0, count);
     await Promise.all(ids.map((id) => startServer(id)));
     const client = await startClient();
@@ -153,7 +156,7 @@ describeEtcd('servers whose records are lost', (binary) => {
     expect((await records()).kvs).toHaveLength(count);
   });
 
-  it('a single server that stops without a word is called until its connection ends, and then no longer', async () => {
+  it('a client calls a single server that stops without an announcement until the connection ends, and then no longer', async () => {
     const first = await startPlainServer();
     const key = `${namespace}${PREFIX}${first.address}`;
     await writer.put(key).value(`{"Op":0,"Addr":"${first.address}","Metadata":null}`);
@@ -171,7 +174,8 @@ describeEtcd('servers whose records are lost', (binary) => {
     expect(await login()).toBeUndefined();
     const { calls } = first;
 
-    // As Go's GracefulStop: the port is closed, GOAWAY is sent, the connections end once nothing is under way.
+    // Like Go's GracefulStop: it closes the port, sends GOAWAY, and ends the connections when no call is
+    // left.
     const released = until(client, ({ endpoints }) => endpoints?.length === 0);
     await first.stop();
     expect(await login()).toMatchObject({ code: status.UNAVAILABLE });

@@ -1,4 +1,7 @@
-/** What becomes of a fleet when the network to its etcd fails, or etcd's history moves on meanwhile. Rows 4 and 6 of the matrix. */
+/**
+ * A fleet while the network to its etcd fails, or etcd's history moves on meanwhile. Rows 4 and 6 of the
+ * matrix.
+ */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { describeEtcd } from '../../support/describe-etcd.js';
 import { EtcdProcess } from '../../support/etcd-process.js';
@@ -58,10 +61,10 @@ describeEtcd('a fleet behind a network', (binary) => {
       },
     ],
   ] as const)(
-    'notices that %s, and comes back when it ends',
+    'notices that %s, and recovers when that ends',
     async (_, strike) => {
       strike();
-      // Noticed by the client without any hint, and by etcd, whose leases run out.
+      // The client notices it without a hint, and etcd because leases run out.
       await fleet.tick(({ away }) => away === true, 60_000);
       expect(await fleet.untilRecords(0)).toBeDefined();
       proxy.resume();
@@ -72,7 +75,7 @@ describeEtcd('a fleet behind a network', (binary) => {
     240_000,
   );
 
-  it('sees what happened while it was cut off, though etcd has forgotten how', async () => {
+  it('has the right list after it was cut off, although etcd has compacted the changes', async () => {
     await proxy.cut();
     await fleet.tick(({ away }) => away === true);
     for (let batch = 0; batch < 50; batch++) {
@@ -87,7 +90,7 @@ describeEtcd('a fleet behind a network', (binary) => {
     const { header } = await fleet.etcd.kv.range({ key: Buffer.from('x') });
     await fleet.etcd.kv.compact({ revision: header.revision, physical: true });
     await proxy.restore();
-    // What is left of 5,000 events: one record that no server stands behind.
+    // The outcome of 5,000 events: one record without a server.
     expect(await fleet.untilList(SERVERS + 1)).toBeDefined();
     await fleet.etcd.delete().key(`${fleet.service}/x0`);
     expect(await fleet.untilList(SERVERS)).toBeDefined();

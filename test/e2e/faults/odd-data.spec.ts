@@ -1,4 +1,7 @@
-/** Values that are no endpoints, values of 1.5 MB, very long lists and odd names: nothing crashes, each kind is reported once. */
+/**
+ * Values that are not endpoints, values of 1.5 MB, very long lists and odd names: nothing crashes, and each
+ * kind of fault is reported once.
+ */
 import { Etcd3 } from 'etcd3';
 import { type DiscoveryEvent, EtcdRegistry } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom, lastValueFrom, take } from 'rxjs';
@@ -41,7 +44,7 @@ describeEachEtcd('odd data', (binary) => {
         .directory.state$.pipe(filter(({ endpoints }) => endpoints?.length === count)),
     );
 
-  it('leaves out what cannot be dialled, and reports each kind once, however often it is listed', async () => {
+  it('records that cannot be dialled are ignored, and each kind is reported once, however often it is listed', async () => {
     const noRecord = ['', '{', 'null?', '[]', '{"Op":"add"}', '{"Addr":7}', '\ufeff{}'];
     const values = {
       'no-record': [...noRecord, `${record('a:1')}x`],
@@ -58,7 +61,7 @@ describeEachEtcd('odd data', (binary) => {
     }
     await writer.put('bad/no-record/binary').value(Buffer.from([0xff, 0xfe, 0, 1]));
     await writer.put('bad/good').value(record('a:1'));
-    // Three full lists: what was reported with the first is not reported with the others.
+    // Three full lists: the second and the third report nothing again.
     const resets = registry.watch('bad').pipe(filter(({ kind }) => kind === 'reset'));
     const last = await lastValueFrom(resets.pipe(take(3)));
     expect(last).toMatchObject({ snapshot: new Map([['bad/good', { address: 'a:1' }]]) });
@@ -72,7 +75,7 @@ describeEachEtcd('odd data', (binary) => {
     expect(last.kind === 'reset' && last.ignored).toHaveLength(expected.length);
   });
 
-  it('says a handful of times what 1,000 bad records and one that is rewritten 300 times are', async () => {
+  it('1,000 bad records, and one that is rewritten 300 times, cause a handful of reports', async () => {
     await writer.put('storm/good').value(record('a:1'));
     await listed('storm', 1);
     for (let index = 0; index < 300; index++) {
@@ -93,7 +96,7 @@ describeEachEtcd('odd data', (binary) => {
     expect(ignored.length).toBeLessThanOrEqual(6);
   });
 
-  it('takes an undecodable value for the end of the record it replaces', async () => {
+  it('an undecodable value removes the endpoint of the record that it replaces', async () => {
     await writer.put('turn/a').value(record('a:1'));
     await writer.put('turn/b').value(record('b:1'));
     await listed('turn', 2);
@@ -104,7 +107,7 @@ describeEachEtcd('odd data', (binary) => {
     expect(ignored).toHaveLength(1);
   });
 
-  it('reads values of 1,500,000 bytes', async () => {
+  it('a registry reads values of 1,500,000 bytes', async () => {
     const shell = record('big:1', '{"x":""}').length;
     const value = record('big:1', `{"x":"${'x'.repeat(1_500_000 - shell)}"}`);
     expect(value).toHaveLength(1_500_000);
@@ -121,7 +124,7 @@ describeEachEtcd('odd data', (binary) => {
     ]);
   });
 
-  it('reads and follows 10,000 endpoints', async () => {
+  it('a registry reads and follows 10,000 endpoints', async () => {
     for (let batch = 0; batch < 100; batch++) {
       await Promise.all(
         Array.from({ length: 100 }, (_, index) => {
@@ -138,7 +141,7 @@ describeEachEtcd('odd data', (binary) => {
   });
 
   it.each(['用户', 'a b', 'a/b/c', 'a%2Fb', '..', 'é?x#y', '🚀', `x`.repeat(300), '__proto__'])(
-    'registers and finds a service named %s',
+    'a registry registers and finds a service named %s',
     async (service) => {
       const endpoint = { address: '127.0.0.1:1', metadata: null };
       const registration = registry.register({ service, endpoint, ttlSeconds: 10 });

@@ -1,4 +1,6 @@
-/** Hosts that answer and do not serve, and members that are replaced: a process finds those that do. */
+/**
+ * Hosts that answer and do not serve, and members that are replaced: a process finds the members that serve.
+ */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { Etcd3 } from 'etcd3';
 import { type DiscoveryEvent, EtcdRegistry, type Registration } from 'nestjs-grpc-discovery';
@@ -13,7 +15,9 @@ const endpoint = { address: '127.0.0.1:1', metadata: null };
 const until = (registration: Registration, state: string) =>
   firstValueFrom(registration.status$.pipe(filter((status) => status.state === state)));
 
-/** Resolves once the registry has registered and listed the record; its first request goes to the first host. */
+/**
+ * Resolves once the registry has registered and listed the record; its first request goes to the first host.
+ */
 async function worksOn(hosts: readonly string[]): Promise<void> {
   const registry = new EtcdRegistry({ hosts: [...hosts] }, { random: () => 0 });
   try {
@@ -28,7 +32,7 @@ async function worksOn(hosts: readonly string[]): Promise<void> {
 }
 
 describeEachEtcd('hosts', (binary) => {
-  it('may have a learner among them: another member is asked', async () => {
+  it('may include a learner: the registry asks another member', async () => {
     const cluster = await EtcdCluster.start({ binary, size: 1 });
     try {
       const learner = await cluster.add(true);
@@ -38,7 +42,7 @@ describeEachEtcd('hosts', (binary) => {
     }
   });
 
-  it('may have a server among them that is no etcd', async () => {
+  it('may include a server that is not etcd', async () => {
     const etcd = await EtcdProcess.start({ binary });
     const other = new Server();
     const port = await new Promise<number>((resolve) =>
@@ -54,12 +58,12 @@ describeEachEtcd('hosts', (binary) => {
     }
   });
 
-  it('are followed while every member is replaced, where syncIntervalMs says so', async () => {
+  it('are replaced by the members of the cluster one by one, with syncIntervalMs', async () => {
     const cluster = await EtcdCluster.start({ binary, size: 1 });
     const registry = new EtcdRegistry({ hosts: cluster.hosts, syncIntervalMs: 1_000 });
     const events: DiscoveryEvent[] = [];
     registry.events$.subscribe((event) => events.push(event));
-    /** Resolves the next time that exactly these members are told. */
+    /** Resolves at the next event with exactly these members. */
     const told = (...members: readonly EtcdProcess[]) => {
       const hosts = members.flatMap((member) => member.hosts).sort();
       return firstValueFrom(
@@ -76,7 +80,7 @@ describeEachEtcd('hosts', (binary) => {
       await until(registration, 'registered');
       const [old] = cluster.members;
       if (old === undefined) throw new Error('the cluster has no member');
-      // As a learner at first, which is not asked: the member that is alone would have to wait for a second vote.
+      // The new member is a learner first: otherwise the single member would wait for its vote.
       const added = await cluster.add(true);
       const both = told(old, added);
       await cluster.promote(added);

@@ -1,4 +1,7 @@
-/** An etcd whose replies lack something, or say what cannot be: attempts that grow rarer, a line in the log, and no crash. */
+/**
+ * An etcd whose replies are incomplete or impossible causes retries with growing delays, a line in the log,
+ * and no crash.
+ */
 import { status } from '@grpc/grpc-js';
 import { EtcdRegistry } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom, map, ReplaySubject } from 'rxjs';
@@ -15,7 +18,7 @@ const kv = {
 };
 const created = { header, created: true };
 
-/** Answers with which all is well: keepalives three times a second. */
+/** Valid answers; they cause three keepalives a second. */
 const REPLIES = {
   range: [{ header, kvs: [kv] }],
   txn: [{ header, succeeded: true }],
@@ -34,26 +37,26 @@ const found = (one: object): Answer => [
   { header, succeeded: false, responses: [{ response_range: { kvs: [one] } }] },
 ];
 
-/** What is answered otherwise. */
+/** The answers that differ, by case. */
 const CASES: readonly (readonly [string, Partial<Record<Method, Answer>>])[] = [
   ...METHODS.flatMap((method): (readonly [string, Partial<Record<Method, Answer>>])[] => [
-    [`${method}: bytes that are no message`, { [method]: [Buffer.from([255, 255])] }],
+    [`${method}: bytes that are not a message`, { [method]: [Buffer.from([255, 255])] }],
     [`${method}: permission denied`, { [method]: denied }],
     [`${method}: invalid auth token`, { [method]: stale }],
-    // Of a watch it would be one that goes on, and is not confirmed yet.
+    // An empty reply to a watch is valid: the watch is just not confirmed yet.
     [`${method}: an empty message`, { [method]: method === 'watch' ? [{ created: true }] : [{}] }],
   ]),
   ['a list without a header', { range: [{ kvs: [kv] }] }],
   ['a list of a negative revision', { range: [{ header: { ...header, revision: '-9' } }] }],
-  ['a list that goes on for ever', { range: [{ header, kvs: [kv], more: true }] }],
-  ['a list that goes on after nothing', { range: [{ header, more: true }] }],
+  ['a list that never ends', { range: [{ header, kvs: [kv], more: true }] }],
+  ['a list with more keys after an empty page', { range: [{ header, more: true }] }],
   ['a list of other keys', { range: [{ header, kvs: [{ ...kv, key: Buffer.from('zzz/1') }] }] }],
   [
     'a watch that is confirmed for another cluster',
     { watch: [{ header: { ...header, cluster_id: '2' }, created: true }] },
   ],
   [
-    'a watch that is confirmed for the past',
+    'a watch that is confirmed at an older revision',
     { watch: [{ header: { ...header, revision: '1' }, created: true }] },
   ],
   ['a watch that is confirmed and cancelled', { watch: [{ ...created, canceled: true }] }],
@@ -68,12 +71,15 @@ const CASES: readonly (readonly [string, Partial<Record<Method, Answer>>])[] = [
       ],
     },
   ],
-  ['a lease that does not live', { leaseGrant: [{ header, ID: '7', TTL: '0' }] }],
-  ['a lease that lives backwards', { leaseGrant: [{ header, ID: '7', TTL: '-1' }] }],
+  ['a lease with a time to live of 0', { leaseGrant: [{ header, ID: '7', TTL: '0' }] }],
+  ['a lease with a negative time to live', { leaseGrant: [{ header, ID: '7', TTL: '-1' }] }],
   ['a lease without an ID', { leaseGrant: [{ header, TTL: '1' }] }],
-  ['a lease that is gone with each renewal', { leaseKeepAlive: [{ header, ID: '7', TTL: '0' }] }],
+  [
+    'a lease that every renewal reports as gone',
+    { leaseKeepAlive: [{ header, ID: '7', TTL: '0' }] },
+  ],
   ['the renewal of another lease', { leaseKeepAlive: [{ header, ID: '8', TTL: '1' }] }],
-  ['a record that is there and is not', { txn: found(kv) }],
+  ['a record that both exists and does not', { txn: found(kv) }],
   ['a record of no revision', { txn: found({ ...kv, lease: '8', mod_revision: '0' }) }],
 ];
 
@@ -82,9 +88,9 @@ interface Outcome {
   readonly warnings: readonly string[];
 }
 
-/** How long each case is looked at from its first warning on, in milliseconds. */
+/** How long the test watches each case after its first warning, in milliseconds. */
 const LOOK_MS = 1_000;
-/** How many cases are looked at at once. */
+/** How many cases run at the same time. */
 const AT_ONCE = 14;
 
 async function lookAt(answers: Partial<Record<Method, Answer>>): Promise<Outcome> {
@@ -93,7 +99,7 @@ async function lookAt(answers: Partial<Record<Method, Answer>>): Promise<Outcome
     Object.fromEntries(given.map(([method, answer]) => [method, () => answer])),
   );
   const auth = { username: 'api', password: 'secret' };
-  // Attempts that all fail come after 0.1, 0.2, 0.4, 0.8 s.
+  // Failing attempts are retried after 0.1, 0.2, 0.4, 0.8 s.
   const registry = new EtcdRegistry({ hosts: etcd.hosts, auth }, { random: () => 0.5 });
   const warnings: string[] = [];
   const events = new ReplaySubject<readonly [string, string]>();
@@ -121,12 +127,13 @@ describe('replies that no etcd gives', () => {
     }
   }, 120_000);
 
-  it.each(CASES)('%s: attempts grow rarer, and the log has a line or two', (name) => {
+  it.each(CASES)('%s: retries come with growing delays, and the log has few lines', (name) => {
     const { calls, warnings } = outcomes.get(name) ?? { calls: new Map(), warnings: [] };
     expect(warnings.length).toBeGreaterThan(0);
-    // One; where all goes well in between, one each time.
+    // One warning; if requests succeed in between, one each time.
     expect(warnings.length).toBeLessThanOrEqual(6);
-    // A handful of attempts in that time, of three requests where tokens are the matter. Without pauses it would be hundreds.
+    // A handful of attempts in that time, with three requests each in the cases about tokens. Without backoff
+    // there would be hundreds.
     expect(Math.max(...calls.values())).toBeLessThanOrEqual(40);
   });
 });

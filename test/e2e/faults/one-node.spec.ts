@@ -1,4 +1,7 @@
-/** What becomes of a fleet under load when its only etcd fails, forgets or freezes. Rows 1–3, 5, 9 and 11 of the fault matrix. */
+/**
+ * A fleet under load while its only etcd fails, loses data or freezes. Rows 1–3, 5, 9 and 11 of the fault
+ * matrix.
+ */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { describeEtcd } from '../../support/describe-etcd.js';
 import { EtcdProcess } from '../../support/etcd-process.js';
@@ -12,7 +15,7 @@ describeEtcd('a fleet on one etcd', (binary) => {
   let etcd: EtcdProcess;
   let fleet: FaultFleet;
   let before: FaultTick;
-  /** How much of each server's log was there when the test began. */
+  /** The length of each server's log when the test began. */
   let logged: number[];
 
   beforeAll(async () => {
@@ -28,7 +31,8 @@ describeEtcd('a fleet on one etcd', (binary) => {
   });
 
   afterEach(async () => {
-    // The next fault strikes a fleet that is well, and knows it: etcd may have kept the records over its own restart.
+    // The next test begins with a healthy fleet, in which each server knows that it is registered: etcd may
+    // have kept the records over its own restart.
     await fleet.untilRecords(SERVERS);
     await fleet.untilRegistered();
   });
@@ -38,7 +42,7 @@ describeEtcd('a fleet on one etcd', (binary) => {
     logged = fleet.servers.map(({ stdout }) => stdout.length);
   };
 
-  /** Every record and the client's list are right, and no call failed nor did the stream break. */
+  /** Every record and the client's list are right, no call has failed, and the stream has not broken. */
   const isUnharmed = async (): Promise<void> => {
     expect(await fleet.untilRecords(SERVERS)).toBeDefined();
     expect(await fleet.untilList(SERVERS)).toBeDefined();
@@ -50,7 +54,7 @@ describeEtcd('a fleet on one etcd', (binary) => {
     expect(after.stream?.broken).toBe(before.stream?.broken);
   };
 
-  /** Every server has said this since the test began. */
+  /** Whether every server has logged this since the test began. */
   const logs = async (text: string, servers: readonly EventProcess[] = fleet.servers) => {
     for (const server of servers) {
       const from = logged[fleet.servers.indexOf(server)] ?? 0;
@@ -82,7 +86,7 @@ describeEtcd('a fleet on one etcd', (binary) => {
     }
   });
 
-  it('registers again after a restart with nothing left', async () => {
+  it('registers again after etcd restarts without data', async () => {
     await begin();
     await etcd.kill();
     etcd.wipe();
@@ -90,7 +94,7 @@ describeEtcd('a fleet on one etcd', (binary) => {
     await isUnharmed();
   });
 
-  it('is unharmed by an etcd that froze for longer than a lease lives', async () => {
+  it('is unharmed by an etcd that is frozen for longer than a lease lives', async () => {
     await begin();
     etcd.pause();
     await logs('for longer than it lives');
@@ -98,7 +102,7 @@ describeEtcd('a fleet on one etcd', (binary) => {
     await isUnharmed();
   });
 
-  it('takes its place again when a lease is revoked by others', async () => {
+  it('registers a server again whose lease another process revokes', async () => {
     await begin();
     const { leases } = await fleet.etcd.leaseClient.leaseLeases();
     expect(leases).toHaveLength(SERVERS);
@@ -107,14 +111,14 @@ describeEtcd('a fleet on one etcd', (binary) => {
     await logs('registering again under a new one');
   });
 
-  it('takes its place again when its key is deleted', async () => {
+  it('registers a server again whose key is deleted', async () => {
     await begin();
     const [key = ''] = (await fleet.keys()) ?? [];
     await fleet.etcd.delete().key(key);
     await isUnharmed();
   });
 
-  it('takes its place again when another process overwrites its key', async () => {
+  it('registers a server again whose key another process overwrites', async () => {
     await begin();
     const [key = ''] = (await fleet.keys()) ?? [];
     await fleet.etcd.put(key).value('{"Op":0,"Addr":"127.0.0.1:1","Metadata":null}');
@@ -122,7 +126,7 @@ describeEtcd('a fleet on one etcd', (binary) => {
     await isUnharmed();
   });
 
-  it('goes on when all records are deleted at once', async () => {
+  it('is unharmed when all records are deleted at once', async () => {
     await begin();
     await fleet.etcd.delete().prefix(`${fleet.service}/`);
     await fleet.tick(({ held = [] }) => held.length > 0);
@@ -130,7 +134,7 @@ describeEtcd('a fleet on one etcd', (binary) => {
     expect(fleet.client.stdout).toContain('no longer lists');
   });
 
-  it('takes its place again when its event loop stood still for twice its time to live', async () => {
+  it('registers a server again whose event loop stood still for twice its time to live', async () => {
     await begin();
     const [server] = fleet.servers;
     if (server === undefined) throw new Error('there is no server');

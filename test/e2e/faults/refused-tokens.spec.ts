@@ -1,4 +1,7 @@
-/** An etcd that gives tokens and refuses every one of them: requests end, and are not repeated without end behind. */
+/**
+ * An etcd that issues tokens and rejects every one: requests end, and are not repeated forever in the
+ * background.
+ */
 import { status } from '@grpc/grpc-js';
 import { EtcdRegistry } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
@@ -21,11 +24,11 @@ beforeEach(async () => {
 });
 afterEach(() => etcd.stop());
 
-it('a list is refused after three tokens, and says so', async () => {
+it('a list fails after three rejected tokens, and its error says so', async () => {
   const registry = new EtcdRegistry({
     hosts: etcd.hosts,
     auth: { username: 'api', password: 'a secret' },
-    // One attempt: the next one is far away.
+    // One attempt: the next one comes much later.
     timings: { backoffBaseMs: 60_000, backoffCapMs: 60_000 },
   });
   try {
@@ -34,7 +37,8 @@ it('a list is refused after three tokens, and says so', async () => {
     );
     expect(update).toMatchObject({ error: { code: 'REGISTRY_REJECTED' } });
     expect(etcd.calls.get('authenticate')).toBe(3);
-    // Nothing goes on behind: the same after many turns of the event loop and a request of another service.
+    // Nothing runs in the background: the count is the same after many turns of the event loop and a request
+    // for another service.
     await firstValueFrom(registry.watch('other').pipe(filter(({ kind }) => kind === 'failure')));
     expect(etcd.calls.get('range')).toBe(6);
     expect(etcd.calls.get('authenticate')).toBeLessThanOrEqual(6);

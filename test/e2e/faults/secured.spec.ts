@@ -1,4 +1,4 @@
-/** An etcd with users that restarts, a certificate that is renewed. Row 8 of the matrix. */
+/** An etcd with users that restarts, and a certificate that is replaced. Row 8 of the matrix. */
 import { type DiscoveryEvent, EtcdRegistry, type Registration } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
 import { expect, it } from 'vitest';
@@ -15,7 +15,7 @@ const next = (registry: EtcdRegistry, type: DiscoveryEvent['type']) =>
   firstValueFrom(registry.events$.pipe(filter((event) => event.type === type)));
 
 describeEachEtcd('a secured etcd', (binary) => {
-  it('keeps a registration and a watch over a restart that forgets all tokens', async () => {
+  it('keeps a registration and a watch across a restart that invalidates all tokens', async () => {
     const etcd = await EtcdProcess.start({ binary });
     await enableUsers(etcd.hosts);
     const auth = ROOT;
@@ -34,7 +34,7 @@ describeEachEtcd('a secured etcd', (binary) => {
         await etcd.launch();
         await Promise.all([until(registration, 'registered'), synced]);
       }
-      // Under a valid token: a keepalive and a change pass.
+      // With a valid token a keepalive and a change succeed.
       registration.update({ ...endpoint, metadata: { weight: 2 } });
       await firstValueFrom(
         registry.watch('api').pipe(filter(({ kind }) => kind === 'change' || kind === 'reset')),
@@ -46,7 +46,7 @@ describeEachEtcd('a secured etcd', (binary) => {
     }
   });
 
-  it('keeps a registration over a new certificate of the same authority', async () => {
+  it('keeps a registration when it gets a new certificate of the same authority', async () => {
     const certificates = new Certificates();
     const { flags, ca } = certificates;
     const etcd = await EtcdProcess.start({ binary, scheme: 'https', flags });

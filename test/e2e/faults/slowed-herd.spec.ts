@@ -1,4 +1,4 @@
-/** Many registries on an etcd that hardly runs, and that all have to connect to anew. */
+/** Many registries on an etcd that hardly runs, and to which all of them must reconnect. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeEtcd } from '../../support/describe-etcd.js';
 import { EtcdProcess } from '../../support/etcd-process.js';
@@ -24,7 +24,7 @@ describeEtcd('a herd on an etcd that runs 4 of every 100 ms', (binary) => {
     await etcd?.stop();
   });
 
-  it('is back within 30 s of the end of that, and reads each list at most 2.5 times on average', async () => {
+  it('is back within 30 s after that ends, and reads each list at most 2.5 times on average', async () => {
     const beforeCut = herd.lists;
     const slow = slowDown(etcd, 4, 10_000);
     proxy.disconnect();
@@ -33,7 +33,7 @@ describeEtcd('a herd on an etcd that runs 4 of every 100 ms', (binary) => {
     const ended = performance.now();
     await herd.untilWhole(60_000);
     expect(performance.now() - ended).toBeLessThan(30_000);
-    // Every watch was cut, so every one has listed again.
+    // Every watch was cut, so each has listed again.
     expect((herd.lists - beforeCut) / herd.watches).toBeGreaterThanOrEqual(1);
     expect((herd.lists - beforeEnd) / herd.watches).toBeLessThanOrEqual(2.5);
   }, 240_000);

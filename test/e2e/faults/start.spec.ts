@@ -1,4 +1,4 @@
-/** Starts without an etcd, and servers that die while it is away. Rows 10 and 12 of the matrix. */
+/** Starts without etcd, and servers that die while etcd is away. Rows 10 and 12 of the matrix. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ describeEtcd('a fleet without its etcd', (binary) => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('starts, fails calls fast with what is wrong, and works once etcd is there', async () => {
+  it('starts, fails calls fast with the reason, and works once etcd is up', async () => {
     await etcd.kill();
     fleet = new FaultFleet({ hosts: etcd.hosts, ttlSeconds: 3 });
     await Promise.all([fleet.addServer('s0'), fleet.startClient()]);
@@ -39,7 +39,7 @@ describeEtcd('a fleet without its etcd', (binary) => {
     expect(later.failed).toBe(working.failed);
   });
 
-  it('serves a client that starts meanwhile from what its last life kept', async () => {
+  it('gives a client that starts meanwhile the list that its last process kept', async () => {
     const snapshotFile = join(folder, 'lists.json');
     fleet = await FaultFleet.start({
       hosts: etcd.hosts,
@@ -58,7 +58,7 @@ describeEtcd('a fleet without its etcd', (binary) => {
     expect((await fleet.tick()).failed).toBe(0);
   });
 
-  it('stops using a server that died meanwhile, by its connection', async () => {
+  it('stops calling a server that dies meanwhile, because its connection ends', async () => {
     fleet = await FaultFleet.start({ hosts: etcd.hosts, ttlSeconds: 3, servers: 3 });
     await etcd.kill();
     await fleet.tick(({ away }) => away === true);
@@ -67,14 +67,14 @@ describeEtcd('a fleet without its etcd', (binary) => {
     await victim?.exit;
     const dead = await fleet.tick();
     const after = await fleet.tick(({ calls }) => calls > dead.calls + 200);
-    // The calls that were under way on it may fail; none that begins later.
+    // Only calls in flight to that server may fail, no later ones.
     expect(after.lateFailures).toBe(0);
     const settled = await fleet.tick(({ calls }) => calls > after.calls + 200);
     expect(settled.failed).toBe(after.failed);
     expect(settled.byServer['s0']).toBe(after.byServer['s0']);
     expect(settled.list).toHaveLength(3);
     await etcd.launch();
-    // Its record outlives it by a lease; then the list is right too.
+    // Its record stays for one time to live; then the list is right too.
     expect(await fleet.untilRecords(2)).toBeDefined();
     expect(await fleet.untilList(2)).toBeDefined();
     expect((await fleet.tick()).failed).toBe(after.failed);

@@ -1,4 +1,7 @@
-/** Users that are switched on and off, tokens that expire, rights and passwords that change, under running processes. */
+/**
+ * Authentication that is switched on and off, tokens that expire, and permissions and passwords that change,
+ * under running processes.
+ */
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,7 +46,7 @@ describeEachEtcd('an etcd with users', (binary) => {
     const [pub, priv] = [join(folder, 'public.pem'), join(folder, 'private.pem')];
     writeFileSync(pub, publicKey.export({ type: 'spki', format: 'pem' }));
     writeFileSync(priv, privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
-    // Tokens that carry their own end, which no use of them puts off.
+    // JWT tokens contain their expiry, which their use does not extend.
     const token = `jwt,pub-key=${pub},priv-key=${priv},sign-method=RS256,ttl=2s`;
     etcd = await EtcdProcess.start({ binary, flags: ['--auth-token', token] });
     admin = new Etcd3({ hosts: etcd.hosts });
@@ -62,7 +65,7 @@ describeEachEtcd('an etcd with users', (binary) => {
   });
   afterEach(() => registry.close());
 
-  it('is used without them while they are off, and with them as soon as they are on', async () => {
+  it('gets requests without tokens while authentication is off, and with tokens as soon as it is on', async () => {
     open();
     const registration = registry.register({ service: 'api', endpoint, ttlSeconds: 2 });
     await until(registration, 'registered');
@@ -75,7 +78,7 @@ describeEachEtcd('an etcd with users', (binary) => {
     await expect.poll(stored, { timeout: 20_000 }).toContain('"weight":2');
 
     await admin.auth.authDisable();
-    // Where nothing but a new token shows it.
+    // The registry notices that when it needs a new token, after the restart.
     await etcd.kill();
     await until(registration, 'unreachable');
     await etcd.launch();
@@ -87,7 +90,7 @@ describeEachEtcd('an etcd with users', (binary) => {
     anybody.close();
   });
 
-  it('gives new tokens for those that expired, without a word in the log', async () => {
+  it('issues new tokens for expired ones, without a line in the log', async () => {
     open();
     // A keepalive every 2.3 s, with a token that lives for 2 s.
     const registration = registry.register({ service: 'api', endpoint, ttlSeconds: 7 });
@@ -107,7 +110,7 @@ describeEachEtcd('an etcd with users', (binary) => {
     expect(events.map(({ type }) => type)).toEqual(['lease-granted', 'registered', 'watch-synced']);
   });
 
-  it('that takes a right away is obeyed, told once, and asked again', async () => {
+  it('that takes a permission away causes one report, and further attempts', async () => {
     open();
     const registration = registry.register({ service: 'api', endpoint, ttlSeconds: 2 });
     await until(registration, 'registered');
@@ -121,7 +124,7 @@ describeEachEtcd('an etcd with users', (binary) => {
     expect(count('lease-unreachable') + count('record-refused')).toBeLessThanOrEqual(2);
   });
 
-  it('takes a password that becomes right, and is not asked with it by every request before', async () => {
+  it('accepts a corrected password, and gets few attempts with the wrong one before', async () => {
     await admin.user(FLEET.username).setPassword('another-password');
     open();
     const registration = registry.register({ service: 'api', endpoint, ttlSeconds: 2 });

@@ -5,8 +5,8 @@ import { validateEtcd } from '../../../lib/nest/options/validate-etcd.js';
 const validate = (timings: unknown) =>
   validateEtcd({ hosts: ['http://127.0.0.1:2379'], timings }, {}).timings;
 
-describe('the times of etcd', () => {
-  it('are the defaults where nothing is given', () => {
+describe('resolveTimings and timedBackoff', () => {
+  it('return the defaults if no times are given', () => {
     expect(resolveTimings()).toEqual(DEFAULT_TIMINGS);
     expect(validate({ backoffCapMs: undefined })).toEqual(DEFAULT_TIMINGS);
   });
@@ -19,7 +19,7 @@ describe('the times of etcd', () => {
     });
   });
 
-  it('never wait longer than the cap, even where it is below the floor', () => {
+  it('never wait longer than the cap, even if the cap is below the floor', () => {
     const timings = resolveTimings({ backoffBaseMs: 10, backoffCapMs: 20 });
     expect(timedBackoff(timings)).toEqual({ baseMs: 10, capMs: 20, floorMs: 10 });
     expect(timedBackoff(DEFAULT_TIMINGS)).toEqual({ baseMs: 200, capMs: 30_000, floorMs: 50 });

@@ -29,25 +29,25 @@ interface FakeTransaction {
 
 type Handler = (data: { readonly ID: string; readonly TTL: string }) => void;
 
-/** How long withdrawals from a {@link FakeEtcd} may take, in milliseconds. */
+/** How long the removal of records from a {@link FakeEtcd} may take, in milliseconds. */
 export const WITHDRAWAL_MS = 800;
 
-/** As much of etcd as records and leases need, answered within the process. */
+/** The parts of etcd that records and leases need, within this process. */
 export class FakeEtcd {
   readonly records = new Map<string, FakeRecord>();
   readonly leases = new Set<string>();
   /** The names of the requests, in order. */
   readonly log: string[] = [];
-  /** Looked at before each request; may throw, or wait. */
+  /** Called before each request; may throw, or return a promise. */
   before: (what: string) => Promise<void> | void = () => {};
   private revision = 1;
 
-  /** How often it was said that it does not answer. */
+  /** How often `doubt` was called. */
   doubts = 0;
-  /** The most operations, or comparisons, that one transaction had. */
+  /** The highest number of operations, or comparisons, in one transaction. */
   largestTransaction = 0;
 
-  /** What the requests of this library take. */
+  /** The connection that the requests of this library take. */
   get connection(): EtcdConnection {
     const connection = {
       withdrawalTimeoutMs: WITHDRAWAL_MS,

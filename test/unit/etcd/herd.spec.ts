@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { simulateHerd } from '../../support/herd-model.js';
 
-// 50 processes on an etcd of one core that is 50 times slower than measured: as much work for each core as 10,000 on four.
+// 50 processes on an etcd with one core, 50 times slower than measured: each core has as much work as with
+// 10,000 processes on four cores.
 const SMALL = { processes: 50, services: 10, awayMs: 20_000, cores: 1, slowness: 50, seed: 1 };
 
 it.each(['killed', 'wiped', 'stalled'] as const)(

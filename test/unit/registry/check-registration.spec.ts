@@ -18,7 +18,7 @@ it.each([
   { ttlSeconds: 1 },
   saying({}),
   saying({ weight: 1_000_000, version: '1', zone: 'a', maxConnectionAgeMs: 100, draining: false }),
-])('a registry takes %j', (change) => {
+])('a registry accepts %j', (change) => {
   expect(() => checkRegistration({ ...good, ...change })).not.toThrow();
 });
 
@@ -65,7 +65,7 @@ it.each([
   );
 });
 
-it('a registry suggests the field that a misspelt field of discovery is most like', () => {
+it('a registry suggests the right name for a misspelt field of discovery', () => {
   expect(() => checkRegistration({ ...good, ...saying({ weigth: 2 }) })).toThrow(
     'allowed: none; registration.endpoint.discovery has weight, version, zone, maxConnectionAgeMs, draining; did you mean weight?',
   );

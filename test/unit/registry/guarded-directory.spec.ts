@@ -58,13 +58,13 @@ describe('a directory whose registry forgot everything', () => {
     registry.reset('api');
   });
 
-  it('keeps what is connected, and says so', () => {
+  it('holds the connected endpoints, and reports that', () => {
     expect(used()).toEqual(['h:1', 'h:2']);
     expect(directory.state.held).toEqual(['h:1', 'h:2']);
     expect(told()).toEqual(['removals-held', 'endpoints-changed']);
   });
 
-  it('lets go of an endpoint that stays disconnected, and not of one that reconnects', () => {
+  it('removes a held endpoint that stays disconnected, and keeps one that reconnects', () => {
     clock.advance(1_000);
     for (const address of ['h:1', 'h:2']) channel.report(address, false);
     expect(used()).toEqual(['h:1', 'h:2']);
@@ -73,7 +73,7 @@ describe('a directory whose registry forgot everything', () => {
     expect(used()).toEqual(['h:2']);
   });
 
-  it('keeps an endpoint as long as some channel is connected to it', () => {
+  it('holds an endpoint as long as one channel is connected to it', () => {
     const other = directory.connections.open();
     other.report('h:1', true);
     channel.close();
@@ -84,7 +84,7 @@ describe('a directory whose registry forgot everything', () => {
     expect(used()).toEqual([]);
   });
 
-  it('lets go after the longest time', () => {
+  it('removes held endpoints after the longest time', () => {
     clock.advance(DEFAULT_REMOVAL_GUARD.maxHoldMs);
     expect(used()).toEqual([]);
     expect(directory.state.held).toBeUndefined();
@@ -100,7 +100,7 @@ describe('a directory whose registry forgot everything', () => {
     expect(clock.nextTimerMs).toBe(DEFAULT_REMOVAL_GUARD.maxHoldMs - 11_000);
   });
 
-  it('counts the time of the holds anew once the registry failed and came back', () => {
+  it('restarts the time of the holds after the registry failed and came back', () => {
     clock.advance(100_000);
     registry.fail('api');
     clock.advance(DEFAULT_REMOVAL_GUARD.maxHoldMs);
@@ -114,7 +114,7 @@ describe('a directory whose registry forgot everything', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('says that they are held no longer once they are back', () => {
+  it('reports the end of the hold when the endpoints are registered again', () => {
     told();
     clock.advance(1_000);
     registry.reset('api', 'h:1', 'h:2');
@@ -130,7 +130,7 @@ describe('a directory whose registry forgot everything', () => {
   });
 });
 
-it('a directory keeps the last endpoint that its registry drops without a word, while it is connected', () => {
+it('a directory holds the last endpoint if its registry drops it without an announcement, while it is connected', () => {
   directory.start();
   registry.reset('api', 'h:1');
   channel.report('h:1', true);
@@ -145,7 +145,7 @@ it('a directory keeps the last endpoint that its registry drops without a word, 
   expect(used()).toEqual([]);
 });
 
-it('a registry whose removals are final is taken at its word', () => {
+it('a directory holds no removals of a registry whose removals are final', () => {
   class FinalRegistry extends ScriptedRegistry {
     override get removalsAreFinal(): boolean {
       return true;
@@ -175,7 +175,7 @@ describe('a kept list', () => {
     expect(told()).toEqual(['snapshot-used']);
   });
 
-  it('is guarded as after an outage, though the registry never failed: what is connected stays', () => {
+  it('is guarded as after an outage even if the registry never failed: connected endpoints are held', () => {
     clock.advance(SNAPSHOT_WAIT_MS);
     channel.report('h:1', true);
     registry.reset('api', 'h:2');
@@ -189,14 +189,14 @@ describe('a kept list', () => {
     });
   });
 
-  it('is used when the registry says nothing for a while', () => {
+  it('is used when the registry does not answer for a while', () => {
     clock.advance(SNAPSHOT_WAIT_MS);
     expect(directory.state).toMatchObject({ savedAt: 77, error: undefined });
     registry.fail('api');
     expect(told()).toEqual(['snapshot-used']);
   });
 
-  it('gives way to what the registry says, even if that is the same', () => {
+  it('is replaced by the list of the registry, even by an identical one', () => {
     registry.fail('api');
     registry.reset('api', 'h:1');
     expect(directory.state.savedAt).toBeUndefined();
@@ -209,14 +209,14 @@ describe('a kept list', () => {
     ]);
   });
 
-  it('is confirmed whenever the registry lists the same', () => {
+  it('is confirmed each time the registry lists the same', () => {
     registry.fail('api');
     registry.reset('api', 'h:1');
     expect(confirmed).toEqual(['api']);
     registry.reset('api', 'h:1');
     clock.advance(50);
     expect(confirmed).toEqual(['api', 'api']);
-    // Only a whole list says so, and only one in which nothing is missing.
+    // Only a whole list confirms it, and only one without missing endpoints.
     registry.put('api', 'h:1');
     registry.reset('api', 'h:1', 'h:2', 'h:3');
     clock.advance(60_000);

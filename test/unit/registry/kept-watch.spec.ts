@@ -1,4 +1,4 @@
-/** A registry that does not keep to its port. */
+/** KeptWatch over registries that break the contract of the port. */
 import { concat, EMPTY, NEVER, Observable, of, throwError } from 'rxjs';
 import { beforeEach, expect, it } from 'vitest';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
@@ -32,7 +32,7 @@ beforeEach(() => {
 
 function keep(registry: Registry): KeptWatch {
   return new KeptWatch(registry, 'api', clock, (update) => {
-    // As a directory does: it reads what is in it.
+    // Reads the content of the update, as a directory does.
     told.push(update.kind === 'failure' ? update.error.message : update.kind);
     if (update.kind === 'reset') update.snapshot.values();
   });
@@ -56,7 +56,7 @@ it.each<[string, () => Observable<RegistryUpdate>, string]>([
     () => concat(of({ kind: 'reset', snapshot: 5 } as unknown as RegistryUpdate), NEVER),
     'sent an update that cannot be read: update.snapshot.values is not a function',
   ],
-])('one that %s is a failure, and asked again', (_, answer, what) => {
+])('a registry that %s counts as failed, and is watched again', (_, answer, what) => {
   const registry = new OddRegistry([answer, () => concat(of(LIST), NEVER)]);
   const watch = keep(registry);
   expect(told.filter((one) => one !== 'reset')).toEqual([failing(what)]);
@@ -68,7 +68,7 @@ it.each<[string, () => Observable<RegistryUpdate>, string]>([
   expect(clock.pendingTimers).toBe(0);
 });
 
-it('is asked ever more seldom, and no more seldom than every 30 s', () => {
+it('the delays between watches grow to at most 30 s', () => {
   const registry = new OddRegistry([() => EMPTY]);
   const watch = keep(registry);
   const asked: number[] = [];
@@ -81,7 +81,7 @@ it('is asked ever more seldom, and no more seldom than every 30 s', () => {
   watch.stop();
 });
 
-it('is asked again after 1 s once it has answered, however often it failed before', () => {
+it('a registry that has answered is watched again after 1 s, however often it failed before', () => {
   const answers: (() => Observable<RegistryUpdate>)[] = [];
   for (let failure = 0; failure < 4; failure++) answers.push(() => EMPTY);
   const registry = new OddRegistry([...answers, () => of(LIST), () => concat(of(LIST), NEVER)]);
@@ -95,7 +95,7 @@ it('is asked again after 1 s once it has answered, however often it failed befor
   watch.stop();
 });
 
-it('is asked ever more seldom also where each watch says that the registry fails', () => {
+it('the delays between watches also grow if each watch emits a failure', () => {
   const error = new DiscoveryError('REGISTRY_UNAVAILABLE', 'away');
   const registry = new OddRegistry([() => of({ kind: 'failure', error })]);
   const watch = keep(registry);
@@ -106,7 +106,7 @@ it('is asked ever more seldom also where each watch says that the registry fails
   watch.stop();
 });
 
-it('one that says nothing is a failure after 5 s, and may still speak', () => {
+it('a registry that emits nothing counts as failed after 5 s, and its watch stays open', () => {
   const registry = new OddRegistry([() => NEVER]);
   const watch = keep(registry);
   clock.advance(FIRST_WORD_MS - 1);
@@ -117,7 +117,7 @@ it('one that says nothing is a failure after 5 s, and may still speak', () => {
   watch.stop();
 });
 
-it('one that sends nonsense at once is left before it is asked again', () => {
+it('a watch that emits nonsense during subscribe is unsubscribed before the next one', () => {
   let open = 0;
   const nonsense = new Observable<RegistryUpdate>((subscriber) => {
     open++;
@@ -131,7 +131,7 @@ it('one that sends nonsense at once is left before it is asked again', () => {
   watch.stop();
 });
 
-it('says nothing and asks nothing once it is stopped', () => {
+it('a stopped watch passes on nothing and does not watch again', () => {
   const registry = new OddRegistry([() => EMPTY]);
   const watch = keep(registry);
   watch.stop();

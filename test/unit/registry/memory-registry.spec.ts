@@ -15,7 +15,7 @@ describeRegistryContract('MemoryRegistry', (services) => {
   return { registry, observer: registry };
 });
 
-it('setEndpoints replaces the whole list in one update, by addresses or endpoints', () => {
+it('setEndpoints replaces the whole list in one update, given as addresses or endpoints', () => {
   const registry = new MemoryRegistry();
   registry.setEndpoints('api', ['h:1', endpointAt('h:2', { weight: 2 })]);
   const follower = new Follower(registry, 'api');
@@ -42,7 +42,7 @@ it('setEndpoints replaces the whole list in one update, by addresses or endpoint
   expect(registry.endpoints('api')).toEqual([endpointAt('h:2', { weight: 3 }), endpointAt('h:3')]);
 });
 
-it('what changes nothing is not told', () => {
+it('a write without a change causes no update', () => {
   const registry = new MemoryRegistry();
   registry.setEndpoints('api', ['h:1']);
   const follower = new Follower(registry, 'api');
@@ -59,7 +59,7 @@ it('endpoints shows registrations too', async () => {
   expect(registry.endpoints('nobody')).toEqual([]);
 });
 
-it('answers to the scheme memory, or to what a subclass says', () => {
+it('a memory registry has the scheme memory, or that of its subclass', () => {
   class UserRegistry extends MemoryRegistry {
     override readonly scheme = 'user';
   }
@@ -67,7 +67,7 @@ it('answers to the scheme memory, or to what a subclass says', () => {
   expect(new UserRegistry().scheme).toBe('user');
 });
 
-it('who hears of a removal can close again, or update, and changes nothing by it', async () => {
+it('a listener to a removal can call close or update again without effect', async () => {
   const registry = new MemoryRegistry();
   const [registration] = await announce(registry, 'api', endpointAt('h:1'));
   if (registration === undefined) throw new Error('not registered');
@@ -85,7 +85,7 @@ it('who hears of a removal can close again, or update, and changes nothing by it
   expect(registration.status.state).toBe('deregistered');
 });
 
-it('a record that is registered anew while the one before is being closed stays', async () => {
+it('a record that is registered again during the close of the earlier one stays', async () => {
   const registry = new MemoryRegistry();
   const [first] = await announce(registry, 'api', endpointAt('h:1'));
   const closing = first?.close();

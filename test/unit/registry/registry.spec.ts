@@ -12,7 +12,7 @@ class UserRegistry extends Registry {
   }
 }
 
-it('a registry of a user needs a scheme and a watch, the rest suits a read-only one', async () => {
+it("a user's registry needs only a scheme and a watch; the defaults suit a read-only one", async () => {
   const registry = new UserRegistry();
   expect(registry.describe('api')).toBe('user registry, service "api"');
   expect(registry.refresh('api')).toBeUndefined();
@@ -29,7 +29,7 @@ it('a registry of a user needs a scheme and a watch, the rest suits a read-only 
   );
 });
 
-it('its events end nothing that waits for them', () => {
+it('the default events$ never completes', () => {
   let ended = false;
   const subscription = new UserRegistry().events$.subscribe({ complete: () => (ended = true) });
   expect(ended).toBe(false);

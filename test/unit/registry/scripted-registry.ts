@@ -4,7 +4,7 @@ import type { Endpoint } from '../../../lib/core/records/endpoint.js';
 import type { RegistryUpdate } from '../../../lib/core/snapshot/registry-update.js';
 import { Registry } from '../../../lib/registry/registry.js';
 
-/** A registry that says what a test has it say, and counts who listens. */
+/** A registry that emits what a test passes to it, and counts its watches. */
 export class ScriptedRegistry extends Registry {
   readonly scheme = 'scripted';
   /** Services whose watch was started, in order. */
@@ -25,7 +25,7 @@ export class ScriptedRegistry extends Registry {
     this.refreshed.push(service);
   }
 
-  /** How many watches on a service run. */
+  /** The number of open watches on a service. */
   watching(service: string): number {
     return this.subscribers.get(service)?.size ?? 0;
   }

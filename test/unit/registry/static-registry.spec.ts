@@ -38,7 +38,7 @@ it.each(['', 'h', 'h:0', 'h:65536', 'http://h:1', '::1:80'])(
   },
 );
 
-it('a static registry takes ports of this machine, as the program did that all began with', () => {
+it('a static registry accepts ports of localhost', () => {
   const { updates } = new Follower(new StaticRegistry({ api: [9999, 9998, 9997] }), 'api');
   const [update] = updates;
   expect(update?.kind === 'reset' ? [...update.snapshot.keys()] : []).toEqual([

@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('calls back once the delay is over, unless cancelled', () => {
+it('the system clock calls back after the delay, unless the timer is cancelled', () => {
   const [kept, cancelled] = [vi.fn(), vi.fn()];
   systemClock.setTimer(100, kept);
   systemClock.setTimer(100, cancelled)();
@@ -20,7 +20,7 @@ it('calls back once the delay is over, unless cancelled', () => {
 });
 
 it.each([2 ** 31, 8.64e15, Infinity])(
-  'a delay of %d ms, more than Node can wait, is the longest it can and not none',
+  'a delay of %d ms, more than Node can wait, becomes the longest possible delay',
   (delayMs) => {
     const callback = vi.fn();
     systemClock.setTimer(delayMs, callback);

@@ -9,7 +9,7 @@ describe('FakeClock', () => {
     expect(clock.now()).toBe(750);
   });
 
-  it('fires timers in the order of their times, then in the order they were set', () => {
+  it('fires timers in the order of their times, then in the order in which they were set', () => {
     const clock = new FakeClock();
     const fired: string[] = [];
     const note = (name: string) => (): void => void fired.push(`${name} at ${clock.now()}`);
@@ -23,7 +23,7 @@ describe('FakeClock', () => {
     expect([clock.pendingTimers, clock.nextTimerMs, clock.now()]).toEqual([1, 1, 30]);
   });
 
-  it('fires timers that are set on the way, and none that was canceled', () => {
+  it('fires timers that callbacks set, and no cancelled timer', () => {
     const clock = new FakeClock();
     const fired: number[] = [];
     const again = (): void => {
@@ -38,7 +38,7 @@ describe('FakeClock', () => {
     cancel();
   });
 
-  it('fires a timer of no delay at the next move, even by nothing', () => {
+  it('fires a timer without delay at the next advance, even at one by 0 ms', () => {
     const clock = new FakeClock();
     let fired = false;
     clock.setTimer(0, () => (fired = true));

@@ -1,4 +1,6 @@
-/** What of etcd's Cluster, Maintenance and Auth services a single member for development has to answer. */
+/**
+ * The methods of etcd's Cluster, Maintenance and Auth services that a single member for development needs.
+ */
 import { status } from '@grpc/grpc-js';
 import type { AuthBook } from '../store/auth-book.js';
 import { EtcdError, refusal } from '../wire/etcd-error.js';
@@ -6,7 +8,10 @@ import { type Member, RAFT_TERM } from '../member.js';
 import type { ServiceGate, ServiceMethodsServed, UnaryMethod } from './service-gate.js';
 import type { AuthenticateRequest } from '../wire/wire-messages.js';
 
-/** The version that `Status` states: the one whose behaviour this server follows, marked as not being etcd itself. */
+/**
+ * The version that `Status` states: the one whose behaviour this server follows, marked as not being etcd
+ * itself.
+ */
 export const EMBEDDED_VERSION = '3.6.0-embedded';
 
 /** MemberList. */
@@ -22,7 +27,7 @@ export function clusterService(
   };
 }
 
-/** Status, and Alarm as far as it asks: there never is one. */
+/** Status, and Alarm for listing alarms, of which there are none. */
 export function maintenanceService(member: Member, gate: ServiceGate): ServiceMethodsServed {
   return {
     Status: served(() => {

@@ -1,4 +1,4 @@
-/** What etcd makes of a range end that is sent, and empty. */
+/** How etcd treats a range end that was sent and is empty. */
 import type { RequestOp, TxnRequest } from '../wire/wire-messages.js';
 
 /** Anything with a range end that may have been sent. */
@@ -9,16 +9,16 @@ interface WithRangeEnd {
 const everyKeyFromThereOn = new Uint8Array(1);
 
 /**
- * A read as etcd understands it when it does not go through its log: an empty range end that was sent is no end, so that the
- * range is every key from its own on. Go's clients never send one, others may; in requests that go through the log, those
- * that write, it gets lost on the way.
+ * Converts a read to etcd's meaning of it. In requests that do not go through etcd's log, an empty range end
+ * that was sent means no upper bound: the range has every key from its own on. Writes go through the log,
+ * where the empty end gets lost. Go's clients never send one, others may.
  */
 export function openEmptyEnds<R extends WithRangeEnd>(request: R): R {
   const isEmpty = request.rangeEnd !== undefined && request.rangeEnd.length === 0;
   return isEmpty ? { ...request, rangeEnd: everyKeyFromThereOn } : request;
 }
 
-/** The same for a transaction that only reads: for its compares and its ranges. */
+/** The same for the compares and ranges of a transaction that only reads. */
 export function openEmptyEndsOfReads(request: TxnRequest): TxnRequest {
   const open = (operation: RequestOp): RequestOp =>
     operation.request === 'requestRange'

@@ -25,7 +25,7 @@ import type {
 /** The largest request that changes something, in bytes: etcd's default `--max-request-bytes`. */
 export const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
 
-/** What etcd's log adds to a request, about, in bytes: it counts against the limit too. */
+/** About how many bytes etcd's log adds to a request; they count against the limit too. */
 const LOG_ENTRY_OVERHEAD_BYTES = 20;
 
 const write = (): Refusal => 'deadlineExceeded';

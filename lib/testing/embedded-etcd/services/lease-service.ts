@@ -64,7 +64,10 @@ export function leaseService(
   };
 }
 
-/** Answers each request of the stream in turn; one for a lease that does not live gets a time to live of 0. */
+/**
+ * Answers each request of the stream in turn; the answer for a lease that does not exist has a time to live
+ * of 0.
+ */
 function serveKeepAlives(
   call: DuplexCall,
   member: Member,

@@ -24,7 +24,7 @@ export function checkRangeRequest(request: RangeRequest): void {
   if (request.sortTarget < 0 || request.sortTarget > 4) throw refusal('invalidSortOption');
 }
 
-/** Refuses a range at a revision that is compacted or to come; for transactions, which check before they act. */
+/** Refuses a range at a compacted or future revision; for transactions, which check before they write. */
 export function checkRangeRevision(store: KvStore, request: RangeRequest): void {
   const revision = Number(request.revision);
   if (revision === 0) return;
@@ -32,7 +32,7 @@ export function checkRangeRevision(store: KvStore, request: RangeRequest): void 
   if (revision < store.compactRevision) throw refusal('compacted');
 }
 
-/** The answer to a range request; its header holds no more than the revision. */
+/** The answer to a range request; its header has only the revision. */
 export function executeRange(store: KvStore, request: RangeRequest): RangeResponse {
   const range = toByteRange(request.key, request.rangeEnd);
   let kvs: KeyValue[] = store.read(range, Number(request.revision));

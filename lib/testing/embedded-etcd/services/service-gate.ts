@@ -1,4 +1,7 @@
-/** Stands before every method: whether there is a leader, whether the caller may ask, how a refusal goes out. */
+/**
+ * Runs before every method: checks whether there is a leader and whether the caller is allowed, and sends
+ * refusals.
+ */
 import {
   type Metadata,
   type ServerDuplexStream,
@@ -16,15 +19,19 @@ import type { ServiceName } from '../wire/wire-schema.js';
 
 /** How a unary method is served. */
 export interface UnaryMethod {
-  /** What becomes of a request while there is no leader: it is served, or refused so after waiting for one. */
+  /**
+   * How a request without a leader ends: it is served, or it waits for a leader and then gets this refusal.
+   */
   readonly withoutLeader: (request: never) => 'serve' | Refusal;
-  /** Whether anyone may call it; by default the caller has to have a valid token where authentication is on. */
+  /**
+   * Whether the method needs no token. By default a caller needs a valid token while authentication is on.
+   */
   readonly open?: boolean;
   /** The reply; throws `EtcdError` to refuse. */
   readonly reply: (request: never) => object;
 }
 
-/** A stream of a method that is streamed both ways. */
+/** The stream of a method that streams in both directions. */
 export type DuplexCall = ServerDuplexStream<unknown, object>;
 
 /** How a streamed method is served. */
@@ -33,10 +40,12 @@ export type DuplexMethod = (call: DuplexCall) => void;
 /** How the methods of one service are served; those left out answer UNIMPLEMENTED. */
 export type ServiceMethodsServed = Readonly<Record<string, UnaryMethod | DuplexMethod>>;
 
-/** How long a request waits for a leader unless told otherwise, in milliseconds: etcd's 5 s and two election timeouts. */
+/**
+ * How long a request waits for a leader by default, in milliseconds: etcd's 5 s and two election timeouts.
+ */
 export const DEFAULT_LEADER_WAIT_MS = 7_000;
 
-/** Lets calls through, holds them or turns them away. */
+/** Passes calls on, delays them or refuses them. */
 export class ServiceGate {
   private leader = true;
   private leaderWaitMs = DEFAULT_LEADER_WAIT_MS;
@@ -53,7 +62,9 @@ export class ServiceGate {
     return this.leader;
   }
 
-  /** Takes the leader away: streams that require one end, requests that need one wait at most `leaderWaitMs`. */
+  /**
+   * Takes the leader away: streams that require one end, requests that need one wait at most `leaderWaitMs`.
+   */
   loseLeader(leaderWaitMs: number): void {
     this.leader = false;
     this.leaderWaitMs = leaderWaitMs;
@@ -61,13 +72,13 @@ export class ServiceGate {
     this.leaderStreams.clear();
   }
 
-  /** Brings the leader back: what waits is served. */
+  /** Brings the leader back: waiting requests are served. */
   restoreLeader(): void {
     this.leader = true;
     this.settleWaiting(true);
   }
 
-  /** Turns away what waits for a leader. */
+  /** Refuses the requests that wait for a leader. */
   close(): void {
     this.settleWaiting(false);
   }
@@ -85,7 +96,7 @@ export class ServiceGate {
     cancel = this.clock.setTimer(this.leaderWaitMs, () => settle(false));
   }
 
-  /** What a grpc-js server takes for a service. */
+  /** The implementation of a service, in the form that a grpc-js server takes. */
   implementation(service: ServiceName, served: ServiceMethodsServed): UntypedServiceImplementation {
     return Object.fromEntries(
       Object.entries(services[service]).map(([name, [, reply]]) => {

@@ -1,4 +1,7 @@
-/** What is wrong with a transaction whatever the store holds: missing keys, too many operations, a key written twice. */
+/**
+ * Finds the faults of a transaction that do not depend on the store: missing keys, too many operations, a key
+ * written twice.
+ */
 import {
   type ByteKey,
   type ByteRange,
@@ -37,7 +40,7 @@ export function checkTransaction(request: TxnRequest): void {
   checkOverlaps(request.failure);
 }
 
-/** Whether it holds reads alone, whichever branch is taken; as in etcd, a nested transaction counts as a write. */
+/** Whether both branches have only reads; as in etcd, a nested transaction counts as a write. */
 export function isReadOnly(request: TxnRequest): boolean {
   return [...request.success, ...request.failure].every(
     (operation) => operation.request === 'requestRange',
@@ -76,15 +79,15 @@ function checkOperation(operation: RequestOp, allowed: number): void {
   }
 }
 
-/** The keys put and the ranges deleted by a list of operations and all below it. */
+/** The keys put and the ranges deleted by a list of operations and the transactions nested in it. */
 interface Writes {
   readonly puts: Set<ByteKey>;
   readonly deletions: ByteRange[];
 }
 
 /**
- * Refuses operations of which two touch one key. The two branches of a nested transaction may touch the same, as only
- * one of them runs.
+ * Refuses operations if two of them write one key. The two branches of a nested transaction may write the
+ * same key, because only one of them runs.
  */
 function checkOverlaps(operations: readonly RequestOp[]): Writes {
   const puts = new Set<ByteKey>();

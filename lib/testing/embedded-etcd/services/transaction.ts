@@ -1,4 +1,7 @@
-/** Runs puts, deletions and transactions on the store: compares first, then every check, then all writes at one revision. */
+/**
+ * Runs puts, deletions and transactions on the store: compares first, then every check, then all writes at
+ * one revision.
+ */
 import { singleKey, toByteKey, toByteRange } from '../store/byte-range.js';
 import { refusal } from '../wire/etcd-error.js';
 import type { KvStore, StoreWriter } from '../store/kv-store.js';
@@ -16,10 +19,13 @@ import type {
   TxnResponse,
 } from '../wire/wire-messages.js';
 
-/** What a put needs to know of leases. */
+/** Whether a lease exists; needed by puts. */
 export type HasLease = (id: string) => boolean;
 
-/** A transaction of which the compares were made: which branch, and the same for the nested ones in it. */
+/**
+ * A transaction whose compares were evaluated: the branch to run, and the same for the transactions nested in
+ * it.
+ */
 interface Decided {
   readonly succeeded: boolean;
   readonly operations: readonly { readonly operation: RequestOp; readonly nested?: Decided }[];
@@ -45,7 +51,7 @@ export function executeDelete(store: KvStore, request: DeleteRangeRequest): Dele
   return store.write((writer) => deleteRange(store, writer, request));
 }
 
-/** Answers a transaction; the headers of its parts hold no more than the revision. */
+/** Answers a transaction; the headers of its parts have only the revision. */
 export function executeTransaction(
   store: KvStore,
   hasLease: HasLease,
@@ -68,7 +74,10 @@ function decide(store: KvStore, request: TxnRequest): Decided {
   return { succeeded, operations };
 }
 
-/** A compare holds if it does for every key of its range; keys that are not there compare as zeros, but never by value. */
+/**
+ * A compare holds if it holds for every key of its range. A range without keys compares as one key with only
+ * zeros; a compare by value never holds for it.
+ */
 function holds(store: KvStore, compare: Compare): boolean {
   const found = store.read(toByteRange(compare.key, compare.rangeEnd));
   if (found.length === 0) return compare.target !== 3 && compareHolds(compare, absent);

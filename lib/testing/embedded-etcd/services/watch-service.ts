@@ -5,7 +5,10 @@ import type { Member } from '../member.js';
 import type { ServiceMethodsServed } from './service-gate.js';
 import { WatchStream } from './watch-stream.js';
 
-/** How often a quiet watcher that wants it is told how far the store is, in milliseconds: etcd's 10 minutes. */
+/**
+ * How often an idle watcher that asked for it gets the store's revision, in milliseconds: 10 minutes, as in
+ * etcd.
+ */
 export const DEFAULT_PROGRESS_NOTIFY_INTERVAL_MS = 600_000;
 
 /** Watch. */

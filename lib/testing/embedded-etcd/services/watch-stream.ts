@@ -1,4 +1,4 @@
-/** One client's watch stream: the watchers it has made, and what they are told. */
+/** One client's watch stream: its watchers, and the replies that they get. */
 import type { CancelTimer, Clock } from '../../../core/clock.js';
 import type { AuthBook } from '../store/auth-book.js';
 import { toByteRange } from '../store/byte-range.js';
@@ -15,7 +15,7 @@ import type {
   WatchResponse,
 } from '../wire/wire-messages.js';
 
-/** The watch id of answers that are about no watcher or about all of them. */
+/** The watch id of replies that are about no watcher, or about all of them. */
 const NO_WATCH_ID = '-1';
 
 interface OpenWatch {
@@ -33,7 +33,8 @@ export class WatchStream {
   private cancelTimer: CancelTimer | undefined;
 
   /**
-   * @param progressIntervalMs how often a quiet watcher that wants it is told how far the store is, in milliseconds
+   * @param progressIntervalMs how often an idle watcher that asked for it gets the store's revision, in
+   *   milliseconds
    */
   constructor(
     private readonly call: DuplexCall,
@@ -42,7 +43,7 @@ export class WatchStream {
     private readonly clock: Clock,
     private readonly progressIntervalMs: number,
   ) {
-    // A client that ends its side goes on getting events, as from etcd: only cancelling the call ends a watch.
+    // A client that ends its side still gets events, as from etcd: only cancelling the call ends a watch.
     call.on('data', (request: WatchRequest) => this.take(request));
     call.on('drain', () => this.catchUp());
     call.on('cancelled', () => this.close());
@@ -129,7 +130,7 @@ export class WatchStream {
     this.send({ header: this.member.header(), watchId: id, canceled: true });
   }
 
-  /** Answers how far the store is, if no watcher of this stream misses anything. */
+  /** Sends the store's revision, if every watcher of this stream has all events. */
   private tellProgress(): void {
     const { store } = this.member;
     const watches = [...this.watches.values()];
@@ -181,7 +182,7 @@ export class WatchStream {
   }
 }
 
-/** The refusal of a call as a cancel reason states it. */
+/** The refusal of a call, in the form of a cancel reason. */
 function refusalText(error: EtcdError): string {
   const code = error.details.endsWith('invalid auth token') ? 'Unauthenticated' : 'InvalidArgument';
   return `rpc error: code = ${code} desc = ${error.details}`;

@@ -1,4 +1,4 @@
-/** Who may ask: one user at most, and the tokens given out. */
+/** Decides which calls are allowed: knows at most one user, and the tokens that were issued. */
 import { randomBytes } from 'node:crypto';
 import type { Metadata } from '@grpc/grpc-js';
 import { refusal } from '../wire/etcd-error.js';
@@ -9,12 +9,15 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** Checks names, passwords and tokens. Without credentials everyone may ask, until tokens are first rejected. */
+/**
+ * Checks names, passwords and tokens. Without credentials every call is allowed until the first
+ * {@link rejectTokens}.
+ */
 export class AuthBook {
   private readonly tokens = new Set<string>();
   private required: boolean;
 
-  /** @param credentials whom to let in; everyone where there are none */
+  /** @param credentials the only user that may log in; without them every call is allowed */
   constructor(private readonly credentials: Credentials | undefined) {
     this.required = credentials !== undefined;
   }
@@ -27,7 +30,7 @@ export class AuthBook {
   /**
    * A new token for a user.
    *
-   * @throws EtcdError for a wrong name or password, or where no authentication is asked for
+   * @throws EtcdError for a wrong name or password, or if authentication is off
    */
   authenticate(username: string, password: string): string {
     if (!this.required) throw refusal('authNotEnabled');
@@ -41,7 +44,7 @@ export class AuthBook {
     return token;
   }
 
-  /** Refuses a call without a token, or with one that is not valid (any more). */
+  /** Refuses a call without a valid token, if tokens are required. */
   check(metadata: Metadata): void {
     if (!this.required) return;
     const token = metadata.get('token')[0] ?? metadata.get('authorization')[0];
@@ -49,7 +52,7 @@ export class AuthBook {
     if (!this.tokens.has(String(token))) throw refusal('invalidAuthToken');
   }
 
-  /** Makes every token given out so far worthless. */
+  /** Makes every token that was issued invalid, and requires tokens from now on. */
   rejectTokens(): void {
     this.tokens.clear();
     this.required = true;

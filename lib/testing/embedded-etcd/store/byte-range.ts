@@ -1,7 +1,8 @@
 /** Key ranges as etcd's requests state them, over keys held as one character per byte. */
 
 /**
- * A key: one character (code 0–255) for each byte, so that `<` on two of them is etcd's byte order and a `Map` can hold them.
+ * A key: one character (code 0–255) for each byte, so that `<` on two of them is etcd's byte order and a
+ * `Map` can hold them.
  */
 export type ByteKey = string;
 
@@ -28,7 +29,7 @@ export function singleKey(key: ByteKey): ByteRange {
   return { start: key, end: `${key}\0`, single: true };
 }
 
-/** The range of a request: no `rangeEnd` is the one key, a zero byte is every key from `key` on. */
+/** The range of a request: without `rangeEnd` the one key, with a zero byte every key from `key` on. */
 export function toByteRange(key: Uint8Array, rangeEnd?: Uint8Array): ByteRange {
   const start = toByteKey(key);
   if (rangeEnd === undefined || rangeEnd.length === 0) return singleKey(start);

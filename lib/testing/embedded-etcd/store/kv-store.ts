@@ -4,7 +4,7 @@ import { refusal } from '../wire/etcd-error.js';
 import { SortedKeys, lowerBound } from './sorted-keys.js';
 import type { KeyValue } from '../wire/wire-messages.js';
 
-/** A key as one revision left it; fits where a {@link KeyValue} goes on the wire. */
+/** A key after one revision; it can be sent as a {@link KeyValue}. */
 export interface KeyVersion extends KeyValue {
   readonly byteKey: ByteKey;
   /** Whether this revision deleted the key. */
@@ -18,7 +18,7 @@ export interface KeyChange {
   readonly before: KeyVersion | undefined;
 }
 
-/** Learns of every committed revision, with its changes in order. */
+/** Called after every committed revision, with its changes in order. */
 export type ChangeListener = (revision: number, changes: readonly KeyChange[]) => void;
 
 /** The writes that belong to one revision. */
@@ -50,7 +50,7 @@ export class KvStore {
   private log: KeyVersion[] = [];
   private readonly listeners: ChangeListener[] = [];
 
-  /** The revision a read sees: within a write that has changed something, the one being made. */
+  /** The revision that a read sees: within a write that has changed something, the new one. */
   get revision(): number {
     return this.committed + ((this.changes?.length ?? 0) > 0 ? 1 : 0);
   }
@@ -68,8 +68,8 @@ export class KvStore {
   /**
    * The live keys of a range, in byte order.
    *
-   * @param revision as of when; 0 or less is now
-   * @throws EtcdError for a revision that is compacted or to come
+   * @param revision the revision to read at; 0 or less is the current one
+   * @throws EtcdError for a compacted or future revision
    */
   read(range: ByteRange, revision = 0): KeyVersion[] {
     if (revision > this.revision) throw refusal('futureRevision');
@@ -84,7 +84,9 @@ export class KvStore {
     return found;
   }
 
-  /** A key just before a revision, `undefined` if it was not there or that past is compacted. */
+  /**
+   * The version of a key just before a revision; `undefined` if there was none, or the revision is compacted.
+   */
   before(byteKey: ByteKey, revision: number): KeyVersion | undefined {
     return revision - 1 < this.compacted ? undefined : this.find(byteKey, revision - 1);
   }
@@ -138,9 +140,9 @@ export class KvStore {
   }
 
   /**
-   * Forgets the history before a revision; what was live at it stays readable.
+   * Removes the history before a revision; keys that were live at it stay readable.
    *
-   * @throws EtcdError for a revision that is compacted already or to come
+   * @throws EtcdError for a revision that is compacted already or in the future
    */
   compact(revision: number): void {
     if (revision <= this.compacted) throw refusal('compacted');
@@ -160,7 +162,7 @@ export class KvStore {
     this.keys.filter((key) => this.histories.has(key));
   }
 
-  /** Everything it keeps. */
+  /** The whole content of the store. */
   content(): StoreContent {
     const older = [...this.histories.values()].flatMap((history) =>
       history.filter((version) => version.modRevision < this.compacted),

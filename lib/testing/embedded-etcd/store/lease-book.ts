@@ -1,4 +1,4 @@
-/** The leases: who holds which keys until when. Knows time only as a clock. */
+/** The leases, with their keys and their ends, by a clock that is passed in. */
 import type { CancelTimer, Clock } from '../../../core/clock.js';
 import type { ByteKey } from './byte-range.js';
 import { refusal } from '../wire/etcd-error.js';
@@ -11,11 +11,11 @@ export const MIN_LEASE_TTL_SECONDS = 2;
 /** The longest time to live that may be asked for, in seconds: etcd's. */
 export const MAX_LEASE_TTL_SECONDS = 9_000_000_000;
 
-/** A lease as others may see it. */
+/** The public view of a lease. */
 export interface Lease {
   /** Decimal digits of a 64-bit integer. */
   readonly id: string;
-  /** What was granted, in seconds. */
+  /** The granted time to live, in seconds. */
   readonly ttlSeconds: number;
   /** When it ends, on the clock's scale, unless kept alive. */
   readonly endsAtMs: number;
@@ -44,23 +44,23 @@ export class LeaseBook {
     private readonly randomId: () => string,
   ) {}
 
-  /** Whether a lease lives. */
+  /** Whether a lease exists. */
   has(id: string): boolean {
     return this.leases.has(id);
   }
 
-  /** A living lease. */
+  /** The lease with this id, `undefined` if there is none. */
   find(id: string): Lease | undefined {
     return this.leases.get(id);
   }
 
-  /** Every living lease, the one that ends first in front. */
+  /** Every lease, in the order in which they end. */
   all(): Lease[] {
     return [...this.leases.values()].sort((a, b) => a.endsAtMs - b.endsAtMs);
   }
 
   /**
-   * Makes a lease.
+   * Grants a lease.
    *
    * @param ttlSeconds raised to {@link MIN_LEASE_TTL_SECONDS}
    * @param id the id wanted, `'0'` for any
@@ -81,7 +81,7 @@ export class LeaseBook {
     return lease;
   }
 
-  /** Starts the lease's time anew; returns it in seconds, 0 for a lease that does not live. */
+  /** Restarts the time to live of a lease, and returns it in seconds; 0 for a lease that does not exist. */
   keepAlive(id: string): number {
     const lease = this.leases.get(id);
     if (lease === undefined) return 0;
@@ -97,7 +97,7 @@ export class LeaseBook {
   /**
    * Ends a lease and deletes its keys.
    *
-   * @throws EtcdError if it does not live
+   * @throws EtcdError if it does not exist
    */
   revoke(id: string): void {
     const lease = this.leases.get(id);
@@ -106,30 +106,30 @@ export class LeaseBook {
     this.leases.delete(id);
   }
 
-  /** Ends every lease, as if its time had passed. */
+  /** Expires every lease now. */
   expireAll(): void {
     for (const lease of this.all()) this.revoke(lease.id);
   }
 
-  /** Starts every lease's time anew, as a leader does that has just taken over. */
+  /** Restarts the time to live of every lease, as a new leader does. */
   renewAll(): void {
     for (const id of this.leases.keys()) this.keepAlive(id);
   }
 
-  /** No lease ends until {@link resume}; its time goes on. */
+  /** Stops leases from expiring until {@link resume}; their time to live goes on. */
   suspend(): void {
     this.suspended = true;
     this.timer?.cancel();
     this.timer = undefined;
   }
 
-  /** Ends what is over by now, and goes on. */
+  /** Expires the leases whose time to live is over, and lets leases expire again. */
   resume(): void {
     this.suspended = false;
     this.expireDue();
   }
 
-  /** Forgets every lease, their keys untouched. */
+  /** Removes every lease and leaves the keys. */
   clear(): void {
     this.leases.clear();
     this.timer?.cancel();
@@ -157,7 +157,7 @@ export class LeaseBook {
     this.arm(next);
   }
 
-  /** Has the timer fire at `atMs` or before. */
+  /** Sets the timer to fire at `atMs` or earlier. */
   private arm(atMs: number): void {
     if (this.suspended || atMs === Number.POSITIVE_INFINITY) return;
     if (this.timer !== undefined && this.timer.atMs <= atMs) return;

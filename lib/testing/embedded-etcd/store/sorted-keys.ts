@@ -2,8 +2,8 @@
 import type { ByteKey, ByteRange } from './byte-range.js';
 
 /**
- * Look-ups are O(log n); an insertion moves the tail of the array, which for the tens of thousands of keys of a development
- * server costs microseconds.
+ * Look-ups are O(log n); an insertion moves the tail of the array, which for the tens of thousands of keys of
+ * a development server costs microseconds.
  */
 export class SortedKeys {
   private keys: ByteKey[] = [];
@@ -21,7 +21,7 @@ export class SortedKeys {
     else keys.splice(this.position(key), 0, key);
   }
 
-  /** Keeps only the keys for which `keep` says so. */
+  /** Keeps only the keys for which `keep` returns true. */
   filter(keep: (key: ByteKey) => boolean): void {
     this.keys = this.keys.filter(keep);
   }
@@ -39,7 +39,10 @@ export class SortedKeys {
   }
 }
 
-/** The first index in [0, length) for which `isBelow` is false, `length` if there is none. `isBelow` never turns true again. */
+/**
+ * The first index in [0, length) for which `isBelow` is false, `length` if there is none. After its first
+ * false `isBelow` must stay false.
+ */
 export function lowerBound(length: number, isBelow: (index: number) => boolean): number {
   let low = 0;
   let high = length;

@@ -1,9 +1,12 @@
-/** Brings every revision to those who watch its keys: at once to who can take it, from the history to who fell behind. */
+/**
+ * Delivers every revision to the watchers of its keys: at once to those that are ready, from the history to
+ * those that fell behind.
+ */
 import { type ByteKey, type ByteRange, contains } from './byte-range.js';
 import type { KeyChange, KeyVersion, KvStore } from './kv-store.js';
 import type { WatchEvent } from '../wire/wire-messages.js';
 
-/** How many revisions one delivery from the history holds at most: etcd's. */
+/** The most revisions of one delivery from the history, as in etcd. */
 const MAX_REVISIONS_PER_DELIVERY = 1000;
 
 /** What a watcher asks for. */
@@ -13,17 +16,17 @@ export interface WatchOptions {
   readonly startRevision: number;
   readonly withoutPuts: boolean;
   readonly withoutDeletions: boolean;
-  /** Whether events come with what the key was before. */
+  /** Whether events contain the previous version of the key. */
   readonly previous: boolean;
 }
 
 /** Where a watcher's events go. */
 export interface WatchSink {
-  /** Whether it takes more now. One that does not is told to catch up by {@link WatchHub.catchUp}. */
+  /** Whether it takes events now. If not, {@link WatchHub.catchUp} delivers them later. */
   ready(): boolean;
   /** Takes the events of whole revisions, in order; `revision` is the store's at this time. */
   deliver(events: readonly WatchEvent[], revision: number): void;
-  /** Learns that its revisions are gone; the watcher is removed. */
+  /** Called when the watcher needs compacted revisions; the watcher is removed. */
   compacted(compactRevision: number): void;
 }
 
@@ -51,7 +54,10 @@ interface RangeGroup {
   readonly watchers: Set<Watcher>;
 }
 
-/** All watchers of one store. A put costs one look-up for all watchers of single keys, and one test for each distinct range. */
+/**
+ * All watchers of one store. A put costs one look-up for all watchers of single keys, and one test for each
+ * distinct range.
+ */
 export class WatchHub {
   private readonly singles = new Map<ByteKey, Set<Watcher>>();
   private readonly ranges = new Map<string, RangeGroup>();
@@ -75,7 +81,7 @@ export class WatchHub {
     return watcher;
   }
 
-  /** Removes a watcher; harmless if it is gone. */
+  /** Removes a watcher, if it is still there. */
   remove(watcher: Watcher): void {
     const { range } = watcher.options;
     const watchers = range.single

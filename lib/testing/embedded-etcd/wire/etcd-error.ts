@@ -34,7 +34,7 @@ const refusals = {
   leaseTtlTooLarge: [status.OUT_OF_RANGE, 'too large lease TTL'],
   noLeader: [status.UNAVAILABLE, 'no leader'],
   timeout: [status.UNAVAILABLE, 'request timed out'],
-  /** What a write gets that waits too long for a leader; this one bears no prefix. */
+  /** The refusal of a write that waited too long for a leader; it is the only one without a prefix. */
   deadlineExceeded: [status.DEADLINE_EXCEEDED, 'context deadline exceeded'],
   userEmpty: [status.INVALID_ARGUMENT, 'user name is empty'],
   authFailed: [status.INVALID_ARGUMENT, 'authentication failed, invalid user ID or password'],

@@ -11,7 +11,7 @@ import {
 
 type PackageJson = Parameters<typeof fromJSON>[0];
 
-/** Where a decoded request bears how many bytes it was. */
+/** The property of a decoded request that has its size in bytes. */
 const wireSize = Symbol('wireSize');
 let definitions: Readonly<Record<ServiceName, ServiceDefinition>> | undefined;
 
@@ -21,7 +21,7 @@ export function serviceDefinitions(): Readonly<Record<ServiceName, ServiceDefini
   return definitions;
 }
 
-/** How many bytes a decoded request was on the wire, 0 for one that did not come from it. */
+/** The size of a decoded request on the wire, in bytes; 0 for a request that was not decoded. */
 export function requestSize(request: object): number {
   return (request as { [wireSize]?: number })[wireSize] ?? 0;
 }

@@ -1,11 +1,13 @@
-/** The part of etcd's v3 gRPC API that the embedded server speaks, as data: methods, messages, field numbers. */
+/**
+ * The part of etcd's v3 gRPC API that the embedded server speaks, as data: methods, messages, field numbers.
+ */
 /** The services of etcd's API. */
 export type ServiceName = 'KV' | 'Watch' | 'Lease' | 'Cluster' | 'Maintenance' | 'Auth';
 
 /**
- * One message: field name → `type number`, `repeated type number`, or `group: type number` for a member of that oneof.
- * Field numbers are those of etcd's `rpc.proto` and `kv.proto`. Enumerations are `int32`, which is the same on the wire,
- * so that a value outside of the enumeration reaches the check that answers it.
+ * One message: field name → `type number`, `repeated type number`, or `group: type number` for a member of
+ * that oneof. Field numbers are those of etcd's `rpc.proto` and `kv.proto`. Enumerations are `int32`, which
+ * is the same on the wire, so that a value outside of the enumeration reaches the check that answers it.
  */
 export type MessageFields = Readonly<Record<string, string>>;
 

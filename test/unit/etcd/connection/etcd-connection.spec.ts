@@ -1,4 +1,4 @@
-/** A real connection whose two members answer from memory: no socket is opened. */
+/** A real connection whose two members answer from memory, without a socket. */
 import type { Etcd3 } from 'etcd3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EtcdConnection } from '../../../../lib/etcd/connection/etcd-connection.js';
@@ -17,13 +17,13 @@ function answer(member: Etcd3, authenticate: () => Promise<object>): void {
   Object.assign(member.auth, { authenticate });
 }
 
-describe('a connection whose password is refused by the member in use', () => {
+describe('EtcdConnection, while the member in use refuses the password', () => {
   let clock: FakeClock;
   let connection: EtcdConnection;
   let members: readonly [Etcd3, Etcd3];
 
   const ask = () => connection.request('read', async (member) => members.indexOf(member));
-  /** The next timer is due: a retry of the password, or a probe. */
+  /** Fires the next timer: a retry of the password, or a probe. */
   const pass = async (): Promise<void> => {
     clock.advance(clock.nextTimerMs ?? Infinity);
     for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
@@ -46,24 +46,24 @@ describe('a connection whose password is refused by the member in use', () => {
   });
   afterEach(() => connection.close());
 
-  it('asks the next member with the same retry where that one dies', async () => {
+  it('the retry goes to the next member if the member in use dies', async () => {
     answer(members[0], fail(AWAY));
     answer(members[1], async () => ({ token: 'token' }));
     await pass();
     expect(await ask()).toBe(1);
   });
 
-  it('stays at a member that answers with a refusal', async () => {
+  it('the connection stays with a member that answers with a refusal', async () => {
     await pass();
     expect(connection.member()).toBe(members[0]);
     await expect(ask()).rejects.toThrow('authentication failed');
   });
 
-  it('says that etcd is away once no member answers, until one does', async () => {
+  it('the connection counts etcd as away from when no member answers until one does', async () => {
     answer(members[0], fail(AWAY));
     await pass();
     await expect(ask()).rejects.toThrow('REGISTRY_UNAVAILABLE');
-    // A probe that is refused here, without a word to etcd, is no answer.
+    // A probe that this process refuses without asking etcd is not an answer.
     await connection.request('probe', async () => {}, 'always').catch(() => {});
     expect(connection.isDown).toBe(true);
     answer(members[0], fail(WRONG));

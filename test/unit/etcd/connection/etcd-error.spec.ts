@@ -7,13 +7,16 @@ import {
   toDiscoveryError,
 } from '../../../../lib/etcd/connection/etcd-error.js';
 
-/** An error of the class that etcd3 makes from a gRPC code, which is told by its name alone. */
+/** An error of the class that etcd3 makes from a gRPC code; only its name shows the code. */
 function named(name: string, message = 'message'): Error {
   const NamedError = { [name]: class extends Error {} }[name]!;
   return new NamedError(message);
 }
 
-/** Errors as they come: of unary calls, which etcd3 makes classes for, and of streams, which are as grpc-js made them. */
+/**
+ * Errors as etcd3 throws them: those of unary calls have classes of etcd3, those of streams come from grpc-js
+ * unchanged.
+ */
 const sources = [
   ['of a unary call', (text: string) => named('GRPCSomeError', text)],
   [
@@ -34,7 +37,7 @@ describe.each(sources)('an error of etcd, %s', (_, create) => {
     // A learner: from 3.6 on, and before.
     '9 FAILED_PRECONDITION: etcdserver: rpc not supported for learner',
     '14 UNAVAILABLE: etcdserver: rpc not supported for learner',
-  ])('"%s" is no answer: worth another member and another attempt', (text) => {
+  ])('"%s" means that the member is unavailable, and another one is tried', (text) => {
     const error = create(text);
     expect(isUnavailable(error)).toBe(true);
     expect(isAnothersTurn(error)).toBe(true);
@@ -58,7 +61,7 @@ describe.each(sources)('an error of etcd, %s', (_, create) => {
     '9 FAILED_PRECONDITION: etcdserver: not now',
     '12 UNIMPLEMENTED: The server does not implement the method',
     '13 INTERNAL: Response message parsing error: index out of range',
-  ])('"%s" is a refusal that is the fault of one member', (text) => {
+  ])('"%s" is a refusal of one member, which another may answer', (text) => {
     const error = create(text);
     expect(isUnavailable(error)).toBe(false);
     expect(isAnothersTurn(error)).toBe(true);
@@ -69,18 +72,18 @@ describe.each(sources)('an error of etcd, %s', (_, create) => {
     '16 UNAUTHENTICATED: etcdserver: invalid auth token',
     '3 INVALID_ARGUMENT: etcdserver: revision of auth store is old',
     '3 INVALID_ARGUMENT: etcdserver: user name is empty',
-  ])('"%s" calls for a new token', (text) => {
+  ])('"%s" makes the client ask for a new token', (text) => {
     expect(isStaleToken(create(text))).toBe(true);
   });
 });
 
-describe('an error of etcd', () => {
-  it('is no answer where it has no status: a stream that ended', () => {
+describe('toDiscoveryError and isUnavailable', () => {
+  it('an error without a status, of a stream that ended, means unavailable', () => {
     expect(isUnavailable(new Error('the watch stream ended'))).toBe(true);
     expect(isUnavailable(named('TypeError'))).toBe(false);
   });
 
-  it('has the status that a cancelled watch has for a reason', () => {
+  it('a cancelled watch has the status that its reason names', () => {
     const reason = 'rpc error: code = PermissionDenied desc = etcdserver: permission denied';
     const error = new Error(`etcd cancelled the watch (${reason})`);
     expect(toDiscoveryError('watch', error).code).toBe('REGISTRY_REJECTED');
@@ -88,7 +91,7 @@ describe('an error of etcd', () => {
     expect(toDiscoveryError('watch', other).code).toBe('REGISTRY_UNAVAILABLE');
   });
 
-  it('says what failed and why, and keeps its cause', () => {
+  it('the error says what failed and why, and keeps its cause', () => {
     const cause = named(
       'GRPCUnavailableError',
       'GRPCUnavailableError: 14 UNAVAILABLE: no connection',
@@ -100,7 +103,7 @@ describe('an error of etcd', () => {
     expect(error.cause).toBe(cause);
   });
 
-  it('that is one of ours stays what it is, but for what was tried', () => {
+  it('a DiscoveryError stays as it is, and a timeout gets the name of its request', () => {
     const rejected = new DiscoveryError('REGISTRY_REJECTED', 'no');
     expect(toDiscoveryError('list', rejected)).toBe(rejected);
     const closed = new DiscoveryError('CLOSED', 'closed');
@@ -110,7 +113,7 @@ describe('an error of etcd', () => {
     expect(late.message).toBe('[REGISTRY_UNAVAILABLE] etcd list failed: no answer');
   });
 
-  it('that is no error at all is still told', () => {
+  it('a thrown value that is not an error becomes the text of an error', () => {
     expect(toDiscoveryError('list', 'odd').message).toBe(
       '[REGISTRY_REJECTED] etcd list failed: odd',
     );

@@ -33,16 +33,16 @@ describe('MemberDialling', () => {
   it.each([
     ['127.0.0.1:2379', '127.0.0.1'],
     ['[::1]:2379', '::1'],
-  ])('has %s be verified as a host, and sends no server name', (path, host) => {
+  ])('makes TLS verify %s as the host, and sends no server name', (path, host) => {
     expect(connector(path)).not.toHaveProperty('servername');
     expect(connector(path)).toMatchObject({ host });
   });
 
-  it('sends the name of a member that has one', () => {
+  it('sends the name of a member that has a name', () => {
     expect(connector('etcd.example:2379')).toMatchObject({ servername: 'etcd.example' });
   });
 
-  it('aborts what is under way when it ends, begins nothing later, and leaves what is connected', async () => {
+  it('aborts attempts in flight when it ends, fails later ones, and keeps open connections', async () => {
     const dialling = new MemberDialling({});
     let connected: AbortSignal | undefined;
     await dialling.run(async (signal) => (connected = signal));
@@ -61,7 +61,7 @@ describe('MemberDialling', () => {
     await expect(dialling.run(() => Promise.resolve())).rejects.toThrow('closed');
   });
 
-  it('leaves a client alone that looks different inside', () => {
+  it('patches nothing in a client with other private parts', () => {
     expect(new MemberDialling({ pool: {} })).toBeDefined();
   });
 });

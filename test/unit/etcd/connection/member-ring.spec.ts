@@ -12,18 +12,18 @@ class Client {
 const ringOf = (urls: readonly string[], start = 0) =>
   new MemberRing(urls, (url) => new Client(url), start);
 
-it('a ring begins where it is told to, and goes round by those that fail', () => {
+it('a ring begins at its start, and moves to the next member after each failure', () => {
   const ring = ringOf(['a', 'b', 'c'], 0.99);
   const first = ring.member;
   expect(first.url).toBe('c');
   ring.leave(first);
   expect(ring.member.url).toBe('a');
-  // Another request has left it already.
+  // Another request has switched already.
   ring.leave(first);
   expect(ring.member.url).toBe('a');
 });
 
-it('a member that is renewed has a new client, and the old one is closed', () => {
+it('renewing a member replaces its client and closes the old one', () => {
   const ring = ringOf(['a', 'b']);
   const { member } = ring;
   ring.renew(member);
@@ -32,7 +32,7 @@ it('a member that is renewed has a new client, and the old one is closed', () =>
   expect(ring.member.url).toBe('a');
 });
 
-it('other members take over, and what is known under the same URL keeps its client and its use', () => {
+it('replacing the members keeps the client of a known URL, and the member in use', () => {
   const ring = ringOf(['a', 'b']);
   const a = ring.member;
   ring.leave(a);
@@ -50,19 +50,19 @@ it.each([
   [0, 'd'],
   [0.5, 'f'],
   [0.99, 'g'],
-])('a ring that began at %d goes on there among members which are all new', (start, url) => {
+])('a ring with the start %d uses that share of a list of new members', (start, url) => {
   const ring = ringOf(['a', 'b'], start);
   ring.replace(['d', 'e', 'f', 'g']);
   expect(ring.member.url).toBe(url);
 });
 
-it('a ring that is closed closes all clients', () => {
+it('closing a ring closes all clients', () => {
   const ring = ringOf(['a', 'b']);
   const a = ring.member;
   ring.close();
   expect(a.isClosed).toBe(true);
 });
 
-it('an empty ring says which option is', () => {
+it('an empty ring names the option that is empty', () => {
   expect(() => ringOf([]).member).toThrow('etcd.hosts is empty');
 });

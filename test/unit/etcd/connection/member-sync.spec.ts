@@ -21,8 +21,8 @@ const urls = (...names: readonly string[]): ClientUrls => ({
   learners: [],
 });
 
-describe("etcd's list of members", () => {
-  it('gives every client URL of those that have started, learners apart', () => {
+describe('readMembers', () => {
+  it('returns every client URL of members that have started, and lists learners apart', () => {
     const members = [
       member('a', ['http://10.0.0.1:2379', 'http://a.example:2379/']),
       member('b', ['http://10.0.0.2:2379']),
@@ -36,7 +36,7 @@ describe("etcd's list of members", () => {
     });
   });
 
-  it('gives apart what cannot be dialled in the way of the options', () => {
+  it('lists URLs apart that have another scheme than the hosts', () => {
     const members = [
       member('a', ['https://a:2379', 'http://a:2379']),
       member('b', ['unix://b:0', 'https://b:2379']),
@@ -50,14 +50,14 @@ describe("etcd's list of members", () => {
   });
 
   it.each([null, {}, { members: [] }, { members: [null] }, { members: [member('', [])] }])(
-    'that names nobody is refused: %o',
+    'refuses a list without members: %o',
     (reply) => {
       expect(() => readMembers(reply, false)).toThrow(MalformedReplyError);
     },
   );
 });
 
-describe('the sync of members', () => {
+describe('MemberSync', () => {
   const HOSTS = ['http://a:1', 'http://b:1'];
   let clock: FakeClock;
   let found: () => ClientUrls;
@@ -86,7 +86,7 @@ describe('the sync of members', () => {
     sync.start();
   });
 
-  it('looks once an interval, and members that are as the hosts are no news', async () => {
+  it('reads the list once an interval, and reports nothing while it equals the hosts', async () => {
     expect(clock.nextTimerMs).toBe(10_000);
     sync.start();
     await look();
@@ -95,7 +95,7 @@ describe('the sync of members', () => {
     expect({ used, events }).toEqual({ used: [], events: [] });
   });
 
-  it('has other members used from then on, and the hosts as the last', async () => {
+  it('passes on new members, with the hosts as the last ones', async () => {
     found = () => urls('c', 'a');
     await look();
     await look();
@@ -114,14 +114,14 @@ describe('the sync of members', () => {
     expect(used).toEqual([['http://a:1']]);
   });
 
-  it('keeps the hosts where no member can be dialled, and says so', async () => {
+  it('keeps the hosts if no member can be dialled, and reports that', async () => {
     found = () => ({ urls: [], ignored: ['https://a:1'], learners: [] });
     await look();
     expect(used).toEqual([HOSTS]);
     expect(events).toEqual([{ type: 'members-changed', members: [], ignored: ['https://a:1'] }]);
   });
 
-  it('says once that it is refused, nothing while etcd is away, and goes on', async () => {
+  it('reports a refusal once, reports nothing while etcd is away, and continues', async () => {
     const rejected = new DiscoveryError('REGISTRY_REJECTED', 'etcd member list failed: no');
     const away = new DiscoveryError('REGISTRY_UNAVAILABLE', 'etcd member list failed: away');
     found = () => {
@@ -140,7 +140,7 @@ describe('the sync of members', () => {
     expect(events).toHaveLength(2);
   });
 
-  it('is over when it is stopped, with a look under way too', async () => {
+  it('passes on nothing after stop, even if a read was in flight', async () => {
     found = () => {
       sync.stop();
       return urls('c');

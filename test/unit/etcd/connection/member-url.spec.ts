@@ -28,7 +28,7 @@ describe('parseMemberUrl', () => {
   });
 });
 
-describe('what is shown of hosts', () => {
+describe('describeMemberUrls', () => {
   it.each<readonly [unknown, string]>([
     [['http://h:1', 'https://[::1]:2'], '["http://h:1","https://[::1]:2"]'],
     [['h:0', 'h:65536', 'ftp://h:1', 'http://h'], '["h:0","h:65536","ftp://h:1","http://h"]'],
@@ -38,7 +38,7 @@ describe('what is shown of hosts', () => {
     [['http://root:a@b@h:1/'], '["http://…@h:1"]'],
     [['http://root:a,b@h:1'], '["http://…@h:1"]'],
     [['http://root:a b@h:1', 'http://root:a"b@h:1'], '["http://…@h:1","http://…@h:1"]'],
-    // Where the password ends is not certain.
+    // It is not certain where the password ends.
     [['http://root:a#b@h:1', 'http://root:a/b@h:1'], '["…","…"]'],
     [['http://h:1?password=a@b'], '["…"]'],
     [['http://h:1?password=a', 'b:2'], '["http://h:1?…","…"]'],
@@ -54,7 +54,7 @@ describe('what is shown of hosts', () => {
     expect(describeMemberUrls(given)).toBe(shown);
   });
 
-  it('is host and port in the errors of EtcdRegistry', () => {
+  it('shows host and port in the errors of EtcdRegistry', () => {
     expect(() => new EtcdRegistry({ hosts: ['http://u:p@h:1'] })).toThrow(
       '[INVALID_OPTION] hosts is ["http://…@h:1"]; allowed: an array with at least one http://host:port',
     );

@@ -9,12 +9,12 @@ let probedAt: number[];
 let returned: number[];
 let isThere: boolean;
 
-/** The time over which processes return after etcd was away for so long. */
+/** The time over which processes return, by how long etcd was away. */
 const spreadMs = (awayMs: number): number => Math.min(10_000, 500 * 1.18 ** (awayMs / 1_000));
 
 const settled = () => new Promise(setImmediate);
 
-/** Lets time pass, a timer at a time. */
+/** Advances the clock, one timer at a time. */
 async function pass(durationMs: number): Promise<void> {
   const endMs = clock.now() + durationMs;
   for (let next = clock.nextTimerMs; next !== undefined && clock.now() + next <= endMs;) {
@@ -46,8 +46,8 @@ beforeEach(() => {
   reachability.back$.subscribe(() => returned.push(clock.now()));
 });
 
-describe('an etcd that is lost', () => {
-  it('is looked for soon, and then once a second, while nothing is told', async () => {
+describe('Reachability, while etcd is lost', () => {
+  it('the first probe comes soon, later ones once a second, and back$ does not fire', async () => {
     reachability.lost(gone);
     expect([reachability.isDown, reachability.failure]).toEqual([true, gone]);
     await pass(5_000);
@@ -55,7 +55,7 @@ describe('an etcd that is lost', () => {
     expect(returned).toEqual([]);
   });
 
-  it('is told to be back within the spread once it answers', async () => {
+  it('back$ fires within the spread after etcd answers', async () => {
     reachability.lost(gone);
     isThere = true;
     await pass(5_000);
@@ -65,7 +65,7 @@ describe('an etcd that is lost', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('and again soon after is looked for as rarely as before, until it was steady', async () => {
+  it('the delays between probes go on growing after a relapse, until etcd was steady', async () => {
     const returnOnce = async () => {
       reachability.lost(gone);
       await pass(2_000);
@@ -89,7 +89,7 @@ describe('an etcd that is lost', () => {
     expect(probedAt.map((at) => at - laterAt)).toEqual([100, 300]);
   });
 
-  it('is returned to later the longer it was away, and the sooner it was lost again, up to 10 s', async () => {
+  it('the spread grows with the time away and with each relapse, up to 10 s', async () => {
     reachability.lost(gone);
     await pass(5_000);
     isThere = true;
@@ -103,7 +103,7 @@ describe('an etcd that is lost', () => {
     isThere = true;
     await pass(400);
     expect(returned[1]).toBeCloseTo(lostAt + 100 + spreadMs(100) / 2, 3);
-    // Lost again at once: the next look comes after 200 ms, then after 400 ms.
+    // Lost again at once: the next probe comes after 200 ms, then after 400 ms.
     const relapsedAt = clock.now();
     reachability.lost(gone);
     await pass(200 + 2_000);
@@ -116,7 +116,7 @@ describe('an etcd that is lost', () => {
   });
 
   it.each([10_000, 20_000, 60_000, 3_600_000])(
-    'is returned to within the time that it was away for, %i ms, asks for, however rarely it was looked for',
+    'the spread after %i ms away does not depend on how rare the probes were',
     async (awayMs) => {
       const lostAt = clock.now();
       reachability.lost(gone);
@@ -127,7 +127,7 @@ describe('an etcd that is lost', () => {
     },
   );
 
-  it('is not looked for once nobody needs it', async () => {
+  it('no probe is sent after close', async () => {
     reachability.lost(gone);
     reachability.close();
     await pass(5_000);
@@ -136,22 +136,22 @@ describe('an etcd that is lost', () => {
   });
 });
 
-it('one that is doubted is silent and not down, until it answers', () => {
+it('a doubt makes etcd silent and not down, until it answers', () => {
   reachability.doubt();
   expect([reachability.isSilent, reachability.isDown]).toEqual([true, false]);
   reachability.answered();
   expect([reachability.isSilent, clock.pendingTimers]).toEqual([false, 0]);
 });
 
-describe('one that is doubted since a moment', () => {
-  it('is silent where it has not answered since then', () => {
+describe('a doubt since a moment', () => {
+  it('makes etcd silent if it has not answered since then', () => {
     reachability.answered();
     clock.advance(1);
     reachability.doubt(clock.now());
     expect(reachability.isSilent).toBe(true);
   });
 
-  it('is slow, and not silent, where it has answered something since then', () => {
+  it('has no effect if etcd has answered another request since then', () => {
     const since = clock.now();
     clock.advance(1);
     reachability.answered();
@@ -159,7 +159,7 @@ describe('one that is doubted since a moment', () => {
     expect(reachability.isSilent).toBe(false);
   });
 
-  it('is not silent while the connection to it is being opened', () => {
+  it('has no effect while the connection is being opened', () => {
     reachability.doubt(clock.now());
     expect(reachability.isSilent).toBe(false);
   });

@@ -43,15 +43,15 @@ const fail = (error: Error) => () => {
   throw error;
 };
 
-describe('a token', () => {
-  it('is asked for once, for all requests and members', async () => {
+describe('TokenSource', () => {
+  it('asks for one token for all requests and members', async () => {
     const both = await Promise.all([source.get('a'), source.get('a')]);
     expect(both).toEqual(['token-1', 'token-1']);
     expect(await source.get('b')).toBe('token-1');
     expect(asked).toEqual(['a']);
   });
 
-  it('that is refused is replaced; one that has been replaced already is not', async () => {
+  it('replaces a rejected token once, however many requests report it', async () => {
     await source.get('a');
     source.discard('token-1');
     expect(await source.get('b')).toBe('token-2');
@@ -60,7 +60,7 @@ describe('a token', () => {
     expect(asked).toEqual(['a', 'b']);
   });
 
-  it('is asked for at the next member where one does not answer', async () => {
+  it('asks the next member for a token if one does not answer', async () => {
     answer = fail(AWAY);
     await expect(source.get('a')).rejects.toBe(AWAY);
     answer = () => 'token';
@@ -69,13 +69,13 @@ describe('a token', () => {
   });
 });
 
-describe('while authentication is off', () => {
+describe('TokenSource, while authentication is off', () => {
   beforeEach(async () => {
     answer = fail(OFF);
     await source.get('a');
   });
 
-  it('requests go out without a token, and it is said once', async () => {
+  it('requests go out without a token, and one event reports it', async () => {
     expect(await source.get('a')).toBeUndefined();
     expect(asked).toHaveLength(1);
     source.discard(undefined);
@@ -83,7 +83,7 @@ describe('while authentication is off', () => {
     expect({ asked: asked.length, unused }).toEqual({ asked: 2, unused: 1 });
   });
 
-  it('a request that is refused for having none gets one, and the next time off is news', async () => {
+  it('a request that etcd refuses without a token gets one, and switching off again is reported again', async () => {
     answer = () => 'token';
     source.discard(undefined);
     expect(await source.get('a')).toBe('token');
@@ -94,13 +94,13 @@ describe('while authentication is off', () => {
   });
 });
 
-describe('a password that is refused', () => {
+describe('TokenSource, after a refused password', () => {
   beforeEach(async () => {
     answer = fail(WRONG);
     await expect(source.get('a')).rejects.toBe(WRONG);
   });
 
-  it('is not sent again by requests, which fail at once', async () => {
+  it('requests fail at once and do not send the password again', async () => {
     const known = new KnownRefusalError(WRONG.message, { cause: WRONG });
     for (let request = 0; request < 100; request++) {
       await expect(source.get('b')).rejects.toThrow(known);
@@ -110,7 +110,7 @@ describe('a password that is refused', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('is tried again ever more rarely, and at least every 5 s', async () => {
+  it('retries come with growing delays, and at least every 5 s', async () => {
     const times: number[] = [];
     answer = () => {
       times.push(clock.now());
@@ -126,7 +126,7 @@ describe('a password that is refused', () => {
     expect(Math.max(...gaps)).toBeLessThan(4_000);
   });
 
-  it('is taken as soon as it is right, and whoever waits hears of it', async () => {
+  it('a corrected password is accepted with the next retry, and accepted$ fires', async () => {
     answer = () => 'token';
     clock.advance(clock.nextTimerMs ?? Infinity);
     await settled();
@@ -135,7 +135,7 @@ describe('a password that is refused', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('is tried on while etcd is away in between', async () => {
+  it('retries go on while etcd is away in between', async () => {
     answer = fail(AWAY);
     clock.advance(clock.nextTimerMs ?? Infinity);
     await settled();
@@ -145,7 +145,7 @@ describe('a password that is refused', () => {
     expect(accepted).toBe(1);
   });
 
-  it('is not tried after the end', async () => {
+  it('no retry comes after close', async () => {
     source.close();
     expect(clock.pendingTimers).toBe(0);
   });

@@ -17,7 +17,7 @@ const EVENTS = {
   lost: { type: 'lease-lost', leaseId: 'L' },
 } satisfies Record<string, RegistrationEvent>;
 
-/** The state, and the error where there is one, after these events. */
+/** The state, and the error if there is one, after these events. */
 function after(...events: (keyof typeof EVENTS)[]): [string, DiscoveryError?] {
   const registration = new EtcdRegistration(
     { state: 'registering', service: 'api', key, address: 'h:1' },
@@ -60,11 +60,11 @@ it.each([
   [['registered', 'refused', 'registered'], ['registered']],
   [['registered', 'refused', 'unreachable', 'recovered'], ['registering']],
   [['registered', 'restored'], ['registered']],
-] as const)('%j leave it in %j', (events, status) => {
+] as const)('the events %j leave the registration in %j', (events, status) => {
   expect(after(...events)).toEqual(status);
 });
 
-it('what ended hears nothing more', () => {
+it('a registration that has ended ignores events', () => {
   const registration = new EtcdRegistration(
     { state: 'registering', service: 'api', key, address: 'h:1' },
     () => {},

@@ -13,12 +13,12 @@ let clock: FakeClock;
 let events: RegistrationEvent['type'][];
 let keeper: LeaseKeeper;
 
-/** Lets every request that is not held be answered: no time passes. */
+/** Waits until every request that is not held is answered; the clock stands still. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
 }
 
-/** Has requests of this name wait; the returned function has the waiting ones fail. */
+/** Makes requests of this name wait; the returned function makes the waiting ones fail. */
 function hold(held: string): (error: Error) => void {
   const waiting: ((error: Error) => void)[] = [];
   etcd.before = async (what) => {
@@ -50,15 +50,15 @@ beforeEach(async () => {
   await settled();
 });
 
-describe('a lease keeper', () => {
-  it('has the record in etcd under a lease of its own', () => {
+describe('LeaseKeeper', () => {
+  it('writes the record to etcd under a lease of its own', () => {
     expect(etcd.log).toEqual(['lease grant', 'record check', 'record write']);
     expect(etcd.records.get(KEY)).toMatchObject({ value: 'v1', lease: 'lease-1' });
     expect(events).toEqual(['lease-granted', 'registered']);
     expect(keeper.holds(KEY)).toBe(true);
   });
 
-  it('renews and verifies in one go, every third of the time to live', async () => {
+  it('renews the lease and verifies the records together, every third of the time to live', async () => {
     etcd.log.length = 0;
     clock.advance(2_999);
     expect(etcd.log).toEqual([]);
@@ -67,7 +67,7 @@ describe('a lease keeper', () => {
     expect(etcd.log).toEqual(['lease keepalive', 'record check']);
   });
 
-  it('puts back what was deleted', async () => {
+  it('writes a deleted record again', async () => {
     etcd.records.clear();
     clock.advance(3_000);
     await settled();
@@ -75,7 +75,7 @@ describe('a lease keeper', () => {
     expect(events.at(-1)).toBe('record-restored');
   });
 
-  it('removes a record that another process gives back to its lease after it was taken out', async () => {
+  it('removes a record again that another process puts back under its lease', async () => {
     keeper.want('admin/h:1', 'v1');
     await settled();
     etcd.put(KEY, 'theirs', etcd.grant());
@@ -87,7 +87,7 @@ describe('a lease keeper', () => {
     expect([...etcd.records.keys()]).toEqual(['admin/h:1']);
   });
 
-  it('replaces a lease that is gone, and its records', async () => {
+  it('replaces a lost lease, and writes its records again', async () => {
     etcd.drop('lease-1');
     etcd.leases.add('another');
     clock.advance(3_000);
@@ -96,7 +96,7 @@ describe('a lease keeper', () => {
     expect(events.slice(2)).toEqual(['lease-lost', 'lease-granted', 'registered']);
   });
 
-  it('keeps the lease alive though etcd refuses a record', async () => {
+  it('keeps the lease alive while etcd refuses a record', async () => {
     etcd.before = (what) => {
       if (what === 'record check') throw new DiscoveryError('REGISTRY_REJECTED', 'no permission');
     };
@@ -108,8 +108,8 @@ describe('a lease keeper', () => {
   });
 });
 
-describe('taking out', () => {
-  it('is done when etcd has answered', async () => {
+describe('LeaseKeeper.unwant', () => {
+  it('resolves when etcd has answered', async () => {
     keeper.want('api/h:2', 'v2');
     await settled();
     await keeper.unwant(KEY);
@@ -120,7 +120,7 @@ describe('taking out', () => {
     expect(clock.pendingTimers).toBeLessThanOrEqual(1);
   });
 
-  it('does not wait longer than for the attempt under way', async () => {
+  it('waits no longer than for the attempt in flight', async () => {
     const fail = hold('lease revoke');
     const out = keeper.unwant(KEY);
     await settled();
@@ -133,7 +133,7 @@ describe('taking out', () => {
     expect(etcd.records.has(KEY)).toBe(false);
   });
 
-  it('is done though etcd refuses another record again and again', async () => {
+  it('resolves although etcd refuses another record again and again', async () => {
     etcd.before = (what) => {
       if (what === 'record write') throw new DiscoveryError('REGISTRY_REJECTED', 'no space');
     };
@@ -144,7 +144,7 @@ describe('taking out', () => {
     expect(etcd.leases.size).toBe(0);
   });
 
-  it('is over when the record is wanted again', async () => {
+  it('resolves when the record is wanted again', async () => {
     const fail = hold('lease revoke');
     const out = keeper.unwant(KEY);
     keeper.want(KEY, 'v2');
@@ -159,7 +159,7 @@ describe('taking out', () => {
     expect(events.at(-1)).toBe('registered');
   });
 
-  it('does not wait for an etcd that leaves something unanswered', async () => {
+  it('does not wait for an etcd that leaves a request unanswered', async () => {
     hold('lease keepalive');
     clock.advance(3_000);
     await settled();
@@ -176,14 +176,14 @@ describe('taking out', () => {
     expect(etcd.doubts).toBe(1);
   });
 
-  it('of what nobody wants is done at once', async () => {
+  it('resolves at once for a record that the keeper does not hold', async () => {
     await keeper.unwant('api/nobody');
     expect(etcd.records.has(KEY)).toBe(true);
   });
 });
 
-describe('stop', () => {
-  it('revokes the lease, stops its timer and leaves nothing behind', async () => {
+describe('LeaseKeeper.stop', () => {
+  it('revokes the lease, stops the timer and leaves no record', async () => {
     await keeper.stop();
     expect(etcd.records.size).toBe(0);
     expect(etcd.leases.size).toBe(0);
@@ -191,7 +191,7 @@ describe('stop', () => {
     expect(events.at(-1)).toBe('deregistered');
   });
 
-  it('lets a write that is under way end first, so that it can be announced', async () => {
+  it('waits for a write in flight, so that it can announce the removal of that record', async () => {
     let answer: (() => void) | undefined;
     let beforeRevoke: string | undefined;
     etcd.before = (what) => {
@@ -213,7 +213,7 @@ describe('stop', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('goes on without a write that is not answered', async () => {
+  it('goes on if a write gets no answer', async () => {
     hold('record write');
     keeper.want('api/h:2', 'v2');
     await settled();
@@ -224,7 +224,7 @@ describe('stop', () => {
     expect(events.at(-1)).toBe('deregistered');
   });
 
-  it('waits for the revocation, though a request that it overtook fails meanwhile', async () => {
+  it('waits for the revocation even if an earlier request fails meanwhile', async () => {
     const failCheck = hold('record check');
     clock.advance(3_000);
     await settled();
@@ -247,7 +247,7 @@ describe('stop', () => {
     expect(etcd.records.size).toBe(0);
   });
 
-  it('is not held up by an etcd that does not answer', async () => {
+  it('ends in bounded time if etcd does not answer', async () => {
     etcd.before = () => {
       throw AWAY;
     };
@@ -255,7 +255,7 @@ describe('stop', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('revokes the lease also where the announcement is not answered', async () => {
+  it('revokes the lease even if the announcement gets no answer', async () => {
     etcd.before = (what) => {
       if (what === 'record removal') throw AWAY;
     };
@@ -283,7 +283,7 @@ describe('stop', () => {
     expect(etcd.log).not.toContain('record write');
   });
 
-  it('does not wait longer for a grant than a withdrawal may take', async () => {
+  it('waits for a grant no longer than the removal of records may take', async () => {
     const fresh = freshKeeper();
     hold('lease grant');
     fresh.want('api/h:2', 'v');
@@ -295,8 +295,8 @@ describe('stop', () => {
   });
 });
 
-describe('500 records', () => {
-  it('that are taken out one by one in one breath are announced in four transactions and revoked', async () => {
+describe('LeaseKeeper, with 500 records', () => {
+  it('announces records that are removed one after the other in four transactions, and revokes the lease', async () => {
     const keys = Array.from({ length: 500 }, (_, index) => `s${index}/h:1`);
     for (const key of keys) keeper.want(key, '{"Op":0,"Addr":"h:1","Metadata":null}');
     await settled();

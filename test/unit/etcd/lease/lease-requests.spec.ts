@@ -5,14 +5,14 @@ import { LeaseGoneError, MalformedReplyError } from '../../../../lib/etcd/connec
 import { grantLease, renewLease, revokeLease } from '../../../../lib/etcd/lease/lease-requests.js';
 import { FakeEtcd } from '../fake-etcd.js';
 
-it('a grant gives the lease and the time to live that was granted, in milliseconds', async () => {
+it('a grant returns the lease and its time to live, in milliseconds', async () => {
   const etcd = new FakeEtcd();
   const { leaseId, ttlMs } = await grantLease(etcd.connection, 7);
   expect(etcd.leases.has(leaseId)).toBe(true);
   expect(ttlMs).toBe(7_000);
 });
 
-it('a lease that lives is renewed, one that does not is gone', async () => {
+it('a renewal succeeds for a lease that exists, and throws LeaseGoneError for another', async () => {
   const etcd = new FakeEtcd();
   const lease = etcd.grant();
   await renewLease(etcd.connection, lease);
@@ -20,7 +20,7 @@ it('a lease that lives is renewed, one that does not is gone', async () => {
   await expect(renewLease(etcd.connection, lease)).rejects.toBeInstanceOf(LeaseGoneError);
 });
 
-it('a revocation takes the keys with it, and one of a lease that is gone is done', async () => {
+it('a revocation deletes the keys, and succeeds for a lease that is gone', async () => {
   const etcd = new FakeEtcd();
   const lease = etcd.grant();
   etcd.put('api/h:1', 'x', lease);
@@ -40,16 +40,16 @@ it('a revocation that etcd does not answer is an error', async () => {
 
 it.each([
   ['has no ID', { ID: '0', TTL: '7' }],
-  ['does not live', { ID: '7', TTL: '0' }],
-  ['lived before', { ID: '7', TTL: '-1' }],
+  ['has a time to live of 0', { ID: '7', TTL: '0' }],
+  ['has a negative time to live', { ID: '7', TTL: '-1' }],
   ['has no time to live', { ID: '7' }],
-])('a lease that %s is refused', async (_, reply) => {
+])('a granted lease that %s is refused', async (_, reply) => {
   await expect(grantLease(answering('leaseGrant', reply), 7)).rejects.toBeInstanceOf(
     MalformedReplyError,
   );
 });
 
-it('a lease that is granted for ever is kept as one of a day', async () => {
+it('a lease that is granted forever is kept like one of a day', async () => {
   const reply = { ID: '7', TTL: '9223372036854775807' };
   const { ttlMs } = await grantLease(answering('leaseGrant', reply), 7);
   expect(ttlMs).toBe(86_400_000);

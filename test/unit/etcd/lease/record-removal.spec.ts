@@ -25,7 +25,7 @@ function record(index: number, metadata: string | null = null): RecordRequest {
   return { key, value, mode: 'remove' };
 }
 
-/** Records 1 to `count`, which stand in etcd under our lease. */
+/** Records 1 to `count`, which are in etcd under our lease. */
 function held(count: number): RecordRequest[] {
   const records = Array.from({ length: count }, (_, index) => record(index + 1));
   for (const { key, value } of records) etcd.put(key, value, ours);
@@ -47,7 +47,7 @@ function draining(): string[] {
 }
 
 describe('announceRemovals', () => {
-  it('says of each record of ours that its server leaves', async () => {
+  it('marks each of our records as leaving', async () => {
     const records = held(2);
     expect(found(await announceRemovals(etcd.connection, ours, records))).toEqual({
       'api/h:1': 'removed',
@@ -56,7 +56,7 @@ describe('announceRemovals', () => {
     expect(draining()).toEqual(['api/h:1', 'api/h:2']);
   });
 
-  it("leaves another's record as it is, and announces the others all the same", async () => {
+  it('leaves the record of another process as it is, and announces the rest', async () => {
     const records = held(4);
     const value = records[1]?.value ?? '';
     etcd.put('api/h:2', value, etcd.grant());
@@ -71,7 +71,7 @@ describe('announceRemovals', () => {
     expect(etcd.log).toHaveLength(2);
   });
 
-  it('asks for 500 records in four transactions of 128 operations at most', async () => {
+  it('announces 500 records in four transactions of at most 128 operations', async () => {
     await announceRemovals(etcd.connection, ours, held(500));
     expect(etcd.log).toHaveLength(4);
     expect(draining()).toHaveLength(500);
@@ -85,11 +85,11 @@ describe('announceRemovals', () => {
     expect(etcd.log).toHaveLength(3);
   });
 
-  it('asks for each record alone where etcd refuses them together', async () => {
+  it('announces each record alone if etcd refuses them together', async () => {
     const records = held(3);
     let requests = 0;
     etcd.before = () => {
-      // All three at once, then the second of them.
+      // All three records together, then each alone.
       if ([1, 3].includes(++requests)) throw REFUSED;
     };
     const outcomes = await announceRemovals(etcd.connection, ours, records);
@@ -101,7 +101,7 @@ describe('announceRemovals', () => {
     expect(draining()).toEqual(['api/h:1', 'api/h:3']);
   });
 
-  it('is not repeated record by record where etcd does not answer', async () => {
+  it('does not repeat the request record by record if etcd does not answer', async () => {
     etcd.before = () => {
       throw AWAY;
     };
@@ -117,7 +117,7 @@ describe('a record that another process claims too', () => {
   it.each([
     ['announceRemovals', announceRemovals],
     ['removeRecords', removeRecords],
-  ])('goes to that process, and is neither marked nor deleted: %s', async (_, run) => {
+  ])('is handed over to that process, and is neither marked nor deleted: %s', async (_, run) => {
     const theirs = etcd.grant();
     const [first, ...others] = held(3) as [RecordRequest, ...RecordRequest[]];
     const records = [{ ...first, heir: { leaseId: theirs, value } }, ...others];
@@ -129,7 +129,7 @@ describe('a record that another process claims too', () => {
     expect(etcd.records.get('api/h:1')).toMatchObject({ value, lease: theirs });
   });
 
-  it('stays with that process where it is there already', async () => {
+  it('stays with that process if its record is there already', async () => {
     const theirs = etcd.grant();
     etcd.put('api/h:1', 'newer', theirs);
     const records = [{ ...record(1), heir: { leaseId: theirs, value } }];
@@ -139,7 +139,7 @@ describe('a record that another process claims too', () => {
     expect(etcd.records.get('api/h:1')).toMatchObject({ value: 'newer', lease: theirs });
   });
 
-  it('is deleted where the lease of that process is gone', async () => {
+  it('is deleted if the lease of that process is gone', async () => {
     const theirs = etcd.grant();
     etcd.drop(theirs);
     const [first] = held(1) as [RecordRequest];
@@ -152,7 +152,7 @@ describe('a record that another process claims too', () => {
 });
 
 describe('removeRecords', () => {
-  it('takes out what is ours, whatever its value', async () => {
+  it('deletes our records, whatever their values are', async () => {
     const records = held(2);
     etcd.put('api/h:1', 'old', ours);
     expect(found(await removeRecords(etcd.connection, ours, records))).toEqual({
@@ -163,7 +163,7 @@ describe('removeRecords', () => {
     expect(etcd.log).toHaveLength(2);
   });
 
-  it("spares what is another's, and says so", async () => {
+  it('spares the record of another process, and says so', async () => {
     const records = held(2);
     etcd.put('api/h:1', records[0]?.value ?? '', etcd.grant());
     expect(found(await removeRecords(etcd.connection, ours, records))).toEqual({
@@ -173,13 +173,13 @@ describe('removeRecords', () => {
     expect([...etcd.records.keys()]).toEqual(['api/h:1']);
   });
 
-  it('of what is not there counts as done', async () => {
+  it('counts a missing record as removed', async () => {
     expect(found(await removeRecords(etcd.connection, ours, [record(1)]))).toEqual({
       'api/h:1': 'removed',
     });
   });
 
-  it('deletes where etcd refuses to write', async () => {
+  it('deletes the record if etcd refuses to write the announcement', async () => {
     const records = held(1);
     let requests = 0;
     etcd.before = () => {
@@ -197,7 +197,7 @@ it.each([
   ['"text"', ''],
   ['[1]', ''],
   ['null', ',"Discovery":{"weight":2,"version":"1","zone":"a","maxConnectionAgeMs":400}'],
-])('the announcement of a removal leaves metadata %s as it is', async (metadata, discovery) => {
+])('the announcement of a removal does not change the metadata %s', async (metadata, discovery) => {
   const value = `{"Op":0,"Addr":"h:1","Metadata":${metadata}${discovery}}`;
   etcd.put('api/h:1', value, ours);
   await announceRemovals(etcd.connection, ours, [{ key: 'api/h:1', value, mode: 'remove' }]);

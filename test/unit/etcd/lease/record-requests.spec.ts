@@ -18,7 +18,7 @@ function sync(mode: HoldRequest['mode'], value = 'new'): Promise<RecordObservati
   return syncRecord(etcd.connection, ours, { key: KEY, value, mode });
 }
 
-/** The first write reaches etcd, and is repeated, as on another member. */
+/** The first write reaches etcd and is then repeated, like a retry on another member. */
 function repeatWrite(value = 'new'): void {
   let writes = 0;
   etcd.before = (what) => {
@@ -26,60 +26,75 @@ function repeatWrite(value = 'new'): void {
   };
 }
 
-describe('what is under the key, and what each request makes of it', () => {
-  it.each(['verify', 'claim'] as const)('ours with our value: %s leaves it', async (mode) => {
-    etcd.put(KEY, 'new', ours);
-    const before = etcd.records.get(KEY);
-    expect(await sync(mode)).toEqual({ name: 'held' });
-    expect(etcd.records.get(KEY)).toBe(before);
-    expect(etcd.log).toEqual(['record check']);
-  });
+describe('syncRecord', () => {
+  it.each(['verify', 'claim'] as const)(
+    '%s leaves our record with our value as it is',
+    async (mode) => {
+      etcd.put(KEY, 'new', ours);
+      const before = etcd.records.get(KEY);
+      expect(await sync(mode)).toEqual({ name: 'held' });
+      expect(etcd.records.get(KEY)).toBe(before);
+      expect(etcd.log).toEqual(['record check']);
+    },
+  );
 
-  it.each(['verify', 'claim'] as const)('nothing: %s writes it', async (mode) => {
+  it.each(['verify', 'claim'] as const)('%s writes a missing record', async (mode) => {
     expect(await sync(mode)).toEqual({ name: 'written', displaced: undefined, updated: false });
     expect(etcd.records.get(KEY)).toMatchObject({ value: 'new', lease: ours });
   });
 
-  it.each(['verify', 'claim'] as const)('ours with an older value: %s updates it', async (mode) => {
-    etcd.put(KEY, 'old', ours);
-    expect(await sync(mode)).toEqual({ name: 'written', displaced: undefined, updated: true });
-    expect(etcd.records.get(KEY)).toMatchObject({ value: 'new', lease: ours });
-  });
+  it.each(['verify', 'claim'] as const)(
+    '%s updates our record with an older value',
+    async (mode) => {
+      etcd.put(KEY, 'old', ours);
+      expect(await sync(mode)).toEqual({ name: 'written', displaced: undefined, updated: true });
+      expect(etcd.records.get(KEY)).toMatchObject({ value: 'new', lease: ours });
+    },
+  );
 
-  it.each(['old', 'new'])('%s of another lease: verify reports it and leaves it', async (value) => {
-    const theirs = etcd.grant();
-    etcd.put(KEY, value, theirs);
-    const found = { name: 'foreign', value, leaseId: theirs, contested: false };
-    expect(await sync('verify')).toEqual(found);
-    expect(etcd.records.get(KEY)).toMatchObject({ value, lease: theirs });
-  });
+  it.each(['old', 'new'])(
+    'verify reports a record with the %s value under another lease, and leaves it',
+    async (value) => {
+      const theirs = etcd.grant();
+      etcd.put(KEY, value, theirs);
+      const found = { name: 'foreign', value, leaseId: theirs, contested: false };
+      expect(await sync('verify')).toEqual(found);
+      expect(etcd.records.get(KEY)).toMatchObject({ value, lease: theirs });
+    },
+  );
 
-  it.each(['old', 'new'])('%s of another lease: claim replaces it', async (value) => {
-    const displaced = { value, leaseId: etcd.grant() };
-    etcd.put(KEY, value, displaced.leaseId);
-    expect(await sync('claim')).toEqual({ name: 'written', displaced, updated: false });
-    expect(etcd.records.get(KEY)).toMatchObject({ value: 'new', lease: ours });
-  });
+  it.each(['old', 'new'])(
+    'claim replaces a record with the %s value under another lease',
+    async (value) => {
+      const displaced = { value, leaseId: etcd.grant() };
+      etcd.put(KEY, value, displaced.leaseId);
+      expect(await sync('claim')).toEqual({ name: 'written', displaced, updated: false });
+      expect(etcd.records.get(KEY)).toMatchObject({ value: 'new', lease: ours });
+    },
+  );
 
-  it('a record without a lease is not ours either', async () => {
+  it('a record without a lease counts as foreign', async () => {
     etcd.put(KEY, 'new');
     const found = { name: 'foreign', value: 'new', leaseId: '0', contested: false };
     expect(await sync('verify')).toEqual(found);
   });
 });
 
-describe('when somebody writes between our look and our write', () => {
-  it.each(['verify', 'claim'] as const)('%s leaves theirs, and says it was lost', async (mode) => {
-    const theirs = etcd.grant();
-    etcd.before = (what) => {
-      if (what === 'record write') etcd.put(KEY, 'theirs', theirs);
-    };
-    const found = { name: 'foreign', value: 'theirs', leaseId: theirs, contested: true };
-    expect(await sync(mode)).toEqual(found);
-    expect(etcd.records.get(KEY)).toMatchObject({ value: 'theirs', lease: theirs });
-  });
+describe('syncRecord, when another process writes between our read and our write', () => {
+  it.each(['verify', 'claim'] as const)(
+    '%s leaves their record, and reports it as contested',
+    async (mode) => {
+      const theirs = etcd.grant();
+      etcd.before = (what) => {
+        if (what === 'record write') etcd.put(KEY, 'theirs', theirs);
+      };
+      const found = { name: 'foreign', value: 'theirs', leaseId: theirs, contested: true };
+      expect(await sync(mode)).toEqual(found);
+      expect(etcd.records.get(KEY)).toMatchObject({ value: 'theirs', lease: theirs });
+    },
+  );
 
-  it('a removal in between is not overwritten unseen either', async () => {
+  it('a removal in between is reported as contested, too', async () => {
     const theirs = etcd.grant();
     etcd.put(KEY, 'theirs', theirs);
     etcd.before = (what) => {
@@ -91,34 +106,34 @@ describe('when somebody writes between our look and our write', () => {
   });
 });
 
-describe('a write whose answer is lost, and that is sent again', () => {
-  it.each(['verify', 'claim'] as const)('is no conflict with itself: %s', async (mode) => {
+describe('a write that is repeated because its answer was lost', () => {
+  it.each(['verify', 'claim'] as const)('does not conflict with itself: %s', async (mode) => {
     repeatWrite();
     expect(await sync(mode)).toEqual({ name: 'written', displaced: undefined, updated: false });
   });
 
-  it('still says what it replaced', async () => {
+  it('still reports the record that it replaced', async () => {
     const displaced = { value: 'theirs', leaseId: etcd.grant() };
     etcd.put(KEY, 'theirs', displaced.leaseId);
     repeatWrite();
     expect(await sync('claim')).toEqual({ name: 'written', displaced, updated: false });
   });
 
-  it('of an earlier value, that comes late, is followed by the right one', async () => {
+  it('is corrected if it carries an earlier value and arrives late', async () => {
     repeatWrite('older');
     expect(await sync('claim')).toMatchObject({ name: 'written', updated: true });
     expect(etcd.records.get(KEY)).toMatchObject({ value: 'new', lease: ours });
   });
 });
 
-it('a write under a lease that is gone says so', async () => {
+it('a write under a lost lease throws LeaseGoneError', async () => {
   etcd.drop(ours);
   await expect(sync('claim')).rejects.toBeInstanceOf(LeaseGoneError);
 });
 
-it('a record that etcd neither takes nor gives a reason for is not written for ever', async () => {
+it('the writes of a record end if etcd refuses it without a reason', async () => {
   etcd.before = (what) => {
-    // What is found is gone by the time of the write, each time.
+    // Each time, the record changes between the read and the write.
     if (what === 'record write') etcd.put(KEY, 'old', ours);
   };
   await expect(sync('claim')).rejects.toMatchObject({ code: 'REGISTRY_REJECTED' });

@@ -22,8 +22,8 @@ const entry = (key: string, value = 'one', lease = '1') => ({
   lease,
 });
 
-describe('the records of a prefix', () => {
-  it('decode an entry once for as long as it says the same, and give the same value', () => {
+describe('DecodedRecords', () => {
+  it('decode an unchanged entry once, and return the same value', () => {
     const first = records.read(entry('a'));
     expect(records.read(entry('a'))).toBe(first);
     expect(records.read(entry('b', 'bad'))).toBe(records.read(entry('b', 'bad')));
@@ -41,7 +41,7 @@ describe('the records of a prefix', () => {
     expect(decoded).toEqual(['a', 'a']);
   });
 
-  it('decode a key anew once it was gone or not listed', () => {
+  it('decode a key again after it was deleted or not listed', () => {
     for (const forget of [() => records.delete('a'), () => records.retain((key) => key === 'b')]) {
       records.read(entry('a'));
       records.read(entry('b'));
@@ -53,12 +53,12 @@ describe('the records of a prefix', () => {
     }
   });
 
-  it('leave out a value on which the decoder throws, and go on', () => {
+  it('ignore a value on which the decoder throws, and decode the next one', () => {
     expect(records.read(entry('a', 'thrown'))).toMatchObject({ ok: false, kind: 'no-record' });
     expect(records.read(entry('b'))).toEqual({ ok: true, value: 'one' });
   });
 
-  it('decode nothing of a list of 10,000 that changed nothing', () => {
+  it('decode nothing of a list of 10,000 entries without changes', () => {
     const list = Array.from({ length: 10_000 }, (_, place) => entry(`api/${place}`));
     for (const one of list) records.read(one);
     decoded = [];

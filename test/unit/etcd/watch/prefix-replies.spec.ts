@@ -20,7 +20,7 @@ const NEWS = {
   ],
 };
 
-/** What stands in a reply in the place of something else. */
+/** Wrong values for the fields of a reply. */
 const WRONG = [
   undefined,
   null,
@@ -37,7 +37,7 @@ const WRONG = [
   NaN,
 ];
 
-/** A message with each of its parts in turn replaced by what does not belong there. */
+/** Copies of a message, each with one part replaced by a wrong value. */
 function* spoiled(message: unknown): Generator<unknown> {
   if (typeof message !== 'object' || message === null || Buffer.isBuffer(message)) return;
   for (const [name, value] of Object.entries(message)) {
@@ -50,15 +50,15 @@ function* spoiled(message: unknown): Generator<unknown> {
   }
 }
 
-describe('a page of a list', () => {
-  it('is its position and its entries, and the last key where more follow', () => {
+describe('readPage', () => {
+  it('returns the position, the entries, and the last key if more follow', () => {
     const position = { revision: 5n, clusterId: '17' };
     expect(readPage(PAGE, RANGE)).toEqual({ position, entries: [entry], last: kv.key });
     expect(readPage({ ...PAGE, more: false }, RANGE).last).toBeUndefined();
     expect(readPage({ ...PAGE, kvs: [], more: false }, RANGE).entries).toEqual([]);
   });
 
-  it('has every key that etcd has where the range is open', () => {
+  it('accepts every key if the range has no upper bound', () => {
     const open = { start: Buffer.of(), end: Buffer.of(0) };
     const last = Buffer.from([0xff, 0xff]);
     expect(readPage({ ...PAGE, kvs: [kv, { ...kv, key: last }] }, open).last).toEqual(last);
@@ -67,22 +67,26 @@ describe('a page of a list', () => {
   it.each([
     ['no header', { ...PAGE, header: null }, 'no header'],
     ['a revision below 1', { ...PAGE, header: { ...header, revision: '0' } }, 'revision is 0'],
-    ['a revision that is no number', { ...PAGE, header: { ...header, revision: 'x' } }, 'revision'],
-    ['more after none', { ...PAGE, kvs: [] }, 'follow none'],
+    [
+      'a revision that is not a number',
+      { ...PAGE, header: { ...header, revision: 'x' } },
+      'revision',
+    ],
+    ['more keys after none', { ...PAGE, kvs: [] }, 'it has none'],
     ['a key before the range', { ...PAGE, kvs: [{ ...kv, key: Buffer.from('api') }] }, 'asked for'],
     [
       'a key behind the range',
       { ...PAGE, kvs: [{ ...kv, key: Buffer.from('api0') }] },
       'asked for',
     ],
-  ])('with %s is refused, and the error says so', (_, reply, reason) => {
+  ])('refuses a page with %s, and the error says so', (_, reply, reason) => {
     expect(() => readPage(reply, RANGE)).toThrow(MalformedReplyError);
     expect(() => readPage(reply, RANGE)).toThrow(reason);
   });
 });
 
-describe('news of a watch', () => {
-  it('are the confirmation and the changes', () => {
+describe('readNews', () => {
+  it('returns the confirmation and the changes', () => {
     expect(readNews(NEWS, RANGE)).toEqual({
       type: 'going-on',
       created: { revision: 5n, clusterId: '17' },
@@ -94,7 +98,7 @@ describe('news of a watch', () => {
     });
   });
 
-  it('need no header but with the confirmation, as those of a proxy', () => {
+  it('needs a header only with the confirmation, because a proxy may leave it out', () => {
     const news = readNews({ ...NEWS, created: false, header: null, events: [] }, RANGE);
     expect(news).toEqual({
       type: 'going-on',
@@ -108,7 +112,7 @@ describe('news of a watch', () => {
     [{ cancel_reason: 'no leader', compact_revision: '0' }, 'no leader'],
     [{ cancel_reason: '', compact_revision: '9' }, 'compacted at 9'],
     [{ cancel_reason: null, compact_revision: null }, 'no reason given'],
-  ])('of a cancelled watch are the reason: %o', (fields, reason) => {
+  ])('returns the reason why a watch was cancelled: %o', (fields, reason) => {
     expect(readNews({ ...NEWS, canceled: true, ...fields }, RANGE)).toEqual({
       type: 'cancelled',
       reason,
@@ -123,7 +127,7 @@ describe('news of a watch', () => {
       { ...NEWS, events: [{ type: 'Put', kv: { ...kv, mod_revision: null } }] },
     ],
     ['a confirmation without a header', { ...NEWS, header: null }],
-  ])('with %s are refused', (_, reply) => {
+  ])('refuses a reply with %s', (_, reply) => {
     expect(() => readNews(reply, RANGE)).toThrow(MalformedReplyError);
   });
 });
@@ -132,7 +136,7 @@ it.each([
   ['page', PAGE, readPage],
   ['reply of a watch', NEWS, readNews],
 ] as const)(
-  'a %s with anything wrong in it is read or refused, and nothing else',
+  'a %s with any wrong value is either read or refused with MalformedReplyError',
   (_, reply, read) => {
     let refused = 0;
     const all = [...WRONG, ...spoiled(reply)];

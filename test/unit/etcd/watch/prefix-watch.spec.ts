@@ -23,7 +23,7 @@ class Stream extends EventEmitter {
     this.open = false;
   }
 
-  /** One reply; each change is of a revision of its own. */
+  /** Sends one reply; each change has a revision of its own. */
   tell(...changes: readonly [type: 'Put' | 'Delete', key: string, value?: string][]): void {
     const events = changes.map(([type, key, value = '']) => {
       const kv = { key: Buffer.from(`api/${key}`), value: Buffer.from(value), lease: '7' };
@@ -90,7 +90,7 @@ beforeEach(async () => {
   expect(streams).toHaveLength(1);
 });
 
-/** Changes of one key, one each millisecond, for as long as the stream is open. */
+/** Sends changes of one key, one per millisecond, as long as the stream is open. */
 function flood(stream: Stream, changes: number): void {
   for (let change = 0; change < changes && stream.open; change++) {
     stream.tell([change % 2 === 0 ? 'Put' : 'Delete', 'x', `v${change}`]);
@@ -98,12 +98,12 @@ function flood(stream: Stream, changes: number): void {
   }
 }
 
-/** So many changes of one key, as a reply has them. */
+/** This many changes of one key, in the form of a reply. */
 function piece(count: number): ['Delete', 'x'][] {
   return Array.from({ length: count }, () => ['Delete', 'x']);
 }
 
-/** What the last update said. */
+/** The content of the last update. */
 function lastChange(): object {
   const update = updates.at(-1);
   if (update?.kind !== 'change') throw new Error('no change');
@@ -111,8 +111,8 @@ function lastChange(): object {
   return { put: [...change.put], removed: change.removed, left, ignored };
 }
 
-describe('a watch in which a thousand changes a second come', () => {
-  it('ends its stream, and gets what came meanwhile in one reply of another', async () => {
+describe('PrefixWatch, with a thousand changes a second', () => {
+  it('ends its stream, and gets the changes of the pause in one reply of another stream', async () => {
     const [first] = streams;
     flood(first!, 1_000);
     expect(first!.open).toBe(false);
@@ -126,13 +126,13 @@ describe('a watch in which a thousand changes a second come', () => {
     await settled();
     expect(streams).toHaveLength(2);
     expect(streams[1]!.startRevision).toBe(String(seen + 1));
-    // The flood goes on: one reply is enough to see that.
+    // The flood goes on; one reply is enough to detect that.
     streams[1]!.tell(...piece(200));
     expect(streams[1]!.open).toBe(false);
     expect(updates.every(({ kind }) => kind !== 'failure')).toBe(true);
   });
 
-  it('does not pause again while it is behind: etcd tells 1,000 revisions at a time', async () => {
+  it('does not pause again while it is behind: etcd sends 1,000 revisions at a time', async () => {
     flood(streams[0]!, 1_000);
     clock.advance(1_000);
     await settled();
@@ -143,7 +143,7 @@ describe('a watch in which a thousand changes a second come', () => {
     expect(streams[1]!.open).toBe(false);
   });
 
-  it('passes a change on at once again after the flood', async () => {
+  it('passes a change on at once after the flood', async () => {
     flood(streams[0]!, 1_000);
     clock.advance(1_000);
     await settled();
@@ -154,7 +154,7 @@ describe('a watch in which a thousand changes a second come', () => {
   });
 });
 
-describe('a reply of a watch', () => {
+describe('PrefixWatch, on a reply with several changes', () => {
   it('decodes the last value of each key, however often it changes', () => {
     streams[0]!.tell(['Put', 'x', '1'], ['Delete', 'x'], ['Put', 'y', '2'], ['Put', 'x', '3']);
     expect(decoded).toEqual(['2', '3']);
@@ -184,7 +184,7 @@ describe('a reply of a watch', () => {
       { put: [['api/x', 'back']], left: undefined },
     ],
     [
-      'a deletion that nothing announced since it was put last',
+      'a deletion without an announcement since the last put',
       [
         ['Put', 'x', 'leaving'],
         ['Put', 'x', 'back'],
@@ -198,14 +198,14 @@ describe('a reply of a watch', () => {
       { removed: ['api/x'], ignored: [expect.objectContaining({ count: 1 })] },
     ],
     [
-      'such a value that is deleted again',
+      'a value that cannot be decoded and is then deleted',
       [
         ['Put', 'x', 'bad'],
         ['Delete', 'x'],
       ],
       { removed: ['api/x'], ignored: undefined },
     ],
-  ])('with %s becomes the change that remains of it', (_, changes, expected) => {
+  ])('publishes the outcome of %s', (_, changes, expected) => {
     streams[0]!.tell(...changes);
     expect(lastChange()).toMatchObject(expected);
   });

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { WorkSlices } from '../../../../lib/etcd/watch/work-slices.js';
 import { FakeClock } from '../../../../lib/testing/fake-clock.js';
 
-it('long work gives way once a slice of 5 ms is over, and begins the next one then', async () => {
+it('long work pauses after a slice of 5 ms, and the next slice has 5 ms again', async () => {
   const clock = new FakeClock();
   const slices = new WorkSlices(clock);
   const step = (ms: number) => {

@@ -7,7 +7,7 @@ import {
 } from '../../../../lib/nest/server/advertised-address.js';
 
 const machine = vi.hoisted(() => ({
-  /** What the kernel says about routes: the local address by remote host. */
+  /** The kernel's routes: the local address by remote host. */
   routes: new Map<string, string>(),
   interfaces: {} as Record<string, Partial<NetworkInterfaceInfo>[]>,
   asked: [] as string[],
@@ -47,7 +47,7 @@ function address(
   more: Partial<AdvertisedAddressInput> = {},
 ): Promise<string> {
   return advertisedAddress({
-    // Only these two of a bound server decide.
+    // Only these two fields of a bound server matter.
     server: { url, addresses } as AdvertisedAddressInput['server'],
     address: undefined,
     host: undefined,
@@ -161,7 +161,7 @@ describe('the advertised address', () => {
   it.each([
     ['there is no route', 'unreachable:2379'],
     ['there is no registry', undefined],
-    ['the registry is no address', 'nonsense'],
+    ['the registry has no valid address', 'nonsense'],
   ])('is the first interface that faces outwards where %s', async (_, registryHost) => {
     const options = { registryHost };
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('10.0.0.9:4000');

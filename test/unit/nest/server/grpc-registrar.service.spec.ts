@@ -17,7 +17,7 @@ import { type BoundServer, GrpcServers } from '../../../../lib/nest/server/grpc-
 import { ServiceAddresses } from '../../../../lib/nest/server/service-addresses.js';
 import { validateOptions } from '../../../../lib/nest/options/validate-options.js';
 
-/** A registry that takes registrations only while a test says so. */
+/** A registry that accepts registrations only while a test allows it. */
 class MoodyRegistry extends Registry {
   readonly scheme = 'moody';
   readonly registrations: BehaviorSubject<RegistrationStatus>[] = [];
@@ -69,10 +69,10 @@ function createRegistrar(given: DiscoveryModuleOptions) {
   return { registry, registrar };
 }
 
-/** How often a server was ended by force. */
+/** How many servers were ended by force. */
 let forced: number;
 
-/** @param isBusy it has calls that never end */
+/** @param isBusy whether the server has calls that never end */
 function boundServer(port: number, isBusy = false): BoundServer {
   const url = `127.0.0.1:${port}`;
   const packages = [`package${port}`];
@@ -91,7 +91,7 @@ function boundServer(port: number, isBusy = false): BoundServer {
 
 const ignore = (): void => {};
 
-/** What a promise has come to, at any time. */
+/** Shows at any time whether a promise has settled. */
 function follow(work: Promise<unknown>): { readonly isOver: boolean } {
   const seen = { isOver: false };
   void work.then(() => (seen.isOver = true));
@@ -117,7 +117,7 @@ afterEach(() => {
 describe('failFast', () => {
   const service = { name: 'api', drainDelayMs: 0 };
 
-  it('fails a start that the registry does not answer, and withdraws', async () => {
+  it('fails a start without an answer of the registry, and removes the registration', async () => {
     const { registry, registrar } = createRegistrar({ service, failFast: true });
     registry.isAway = true;
     await registrar.onBootstrapped();
@@ -127,7 +127,7 @@ describe('failFast', () => {
     expect(registrar.status).toEqual({ state: 'drained', registrations: [] });
   });
 
-  it('does not stop a server that has started: it is registered again once the registry is back', async () => {
+  it('does not stop a running server, which is registered again once the registry is back', async () => {
     let isReady = true;
     const readiness = { check: () => isReady, intervalMs: 10 };
     const { registry, registrar } = createRegistrar({ service, failFast: true, readiness });
@@ -294,7 +294,7 @@ describe('a second signal', () => {
   const service = { name: 'api', drainDelayMs: 0, drainTimeoutMs: 600_000 };
   let before = 0;
   beforeEach(() => {
-    // As with shutdown hooks: else the signal would be this process's own end.
+    // As with shutdown hooks: without a listener the signal would end this process.
     process.on('SIGTERM', ignore);
     before = process.listenerCount('SIGTERM');
   });
@@ -313,7 +313,7 @@ describe('a second signal', () => {
     ['first', [boundServer(1), boundServer(2, true)]],
     ['second', [boundServer(1, true), boundServer(2)]],
   ])(
-    'ends the waiting for the calls of one server while the %s has none',
+    'ends the waiting for the calls of one server when the %s has none',
     async (_which, servers) => {
       const registrar = await start(...servers);
       const end = follow(registrar.shutDown());
@@ -337,7 +337,7 @@ describe('a second signal', () => {
     expect(process.listenerCount('SIGTERM')).toBe(before);
   });
 
-  it('ends the waiting where the application closes its only server, and its echo does not', async () => {
+  it('ends the waiting if the application closes its only server, unless it is an echo', async () => {
     const server = boundServer(1, true);
     const registrar = await start(server);
     const closed = follow(registrar.onClosing(server));
@@ -351,7 +351,7 @@ describe('a second signal', () => {
     expect(process.listenerCount('SIGTERM')).toBe(before);
   });
 
-  it('is not listened for while another server serves on', async () => {
+  it('has no effect while another server still serves', async () => {
     const servers = [boundServer(1, true), boundServer(2)];
     const registrar = await start(...servers);
     if (servers[0] !== undefined) void registrar.onClosing(servers[0]);
@@ -364,7 +364,7 @@ describe('a second signal', () => {
     expect(end.isOver).toBe(true);
   });
 
-  it('that follows the first at once is its echo, and one after the end is not heard', async () => {
+  it('has no effect right after the first, as its echo, or after the shutdown', async () => {
     const registrar = await start(boundServer(1, true));
     const end = follow(registrar.shutDown());
     await vi.advanceTimersByTimeAsync(50);
@@ -403,7 +403,7 @@ describe('two gRPC servers', () => {
     ]);
   });
 
-  it('behind one address keep its record until the last of them closes', async () => {
+  it('behind one address keep its record until the last server closes', async () => {
     const { registry, registrar, servers, records } = await startTwo({ address: 'public:80' });
     expect(records()).toEqual(['api/public:80']);
     await registrar.onClosing(servers[0]);
@@ -413,7 +413,7 @@ describe('two gRPC servers', () => {
     expect(records()).toEqual([]);
   });
 
-  it('behind one address give it up with the last that offers the service', async () => {
+  it('behind one address remove their record with the last server that offers the service', async () => {
     const { registrar, servers, records } = await startTwo({
       address: 'public:80',
       server: 'package1',
@@ -422,7 +422,7 @@ describe('two gRPC servers', () => {
     expect(records()).toEqual([]);
   });
 
-  it('under one key have the address of one that serves', async () => {
+  it('under one key register the address of one that still serves', async () => {
     const { registrar, servers, records } = await startTwo({ key: 'main' });
     expect(records()).toEqual(['api/127.0.0.1:1']);
     await registrar.onClosing(servers[0]);
@@ -430,7 +430,7 @@ describe('two gRPC servers', () => {
     expect(records()).toEqual(['api/127.0.0.1:2']);
   });
 
-  it('announce nothing again while the application drains', async () => {
+  it('register nothing again while the application drains', async () => {
     const { registry, registrar, servers } = await startTwo({ key: 'main' });
     await registrar.drain();
     await registrar.onClosing(servers[0]);
@@ -438,7 +438,7 @@ describe('two gRPC servers', () => {
     expect(registry.registrations).toHaveLength(1);
   });
 
-  it('are each announced, though one closes while its address is looked up', async () => {
+  it('are registered independently: one may close during the look-up of its address', async () => {
     const { registrar } = createRegistrar({ service: { name: 'api', drainDelayMs: 0 } });
     const servers = [boundServer(1), boundServer(2)] as const;
     for (const server of servers) await registrar.onBound(server);
@@ -451,16 +451,16 @@ describe('two gRPC servers', () => {
   });
 });
 
-// The registrar of these tests knows of no server before it is bound, and says so.
+// The registrar of these tests knows no server before it is bound, and logs a warning about that.
 const reminders = () => warnings.filter((text) => text.includes('and clients cannot find it'));
 
-describe('a bound server that is not registered', () => {
+describe('the reminder about a bound server that is not registered', () => {
   const service = { name: 'api', drainDelayMs: 0 };
   const notInitialized = expect.stringMatching(
     /^Service "api" is not registered, .*127\.0\.0\.1:1 .*Call "await app\.init\(\)" or "await app\.listen\(port\)"/,
   );
 
-  it('is warned about after 5 s and each minute, where nothing initializes the application', async () => {
+  it('comes after 5 s and then each minute if nothing initializes the application', async () => {
     const { registrar } = createRegistrar({ service });
     await registrar.onBound(boundServer(1));
     await vi.advanceTimersByTimeAsync(4_999);
@@ -475,7 +475,7 @@ describe('a bound server that is not registered', () => {
     expect(reminders()).toHaveLength(2);
   });
 
-  it('is not warned about while the application initializes, however long that takes', async () => {
+  it('does not come while the application initializes, however long that takes', async () => {
     const { registrar } = createRegistrar({ service });
     await registrar.onBound(boundServer(1));
     registrar.onInitializing();
@@ -484,7 +484,7 @@ describe('a bound server that is not registered', () => {
     expect(reminders()).toEqual([]);
   });
 
-  it('is not warned about where the application offers no service, or has shut down', async () => {
+  it('does not come if the application offers no service, or has shut down', async () => {
     await createRegistrar({ health: true }).registrar.onBound(boundServer(1));
     const { registrar } = createRegistrar({ service });
     await registrar.onBound(boundServer(1));
@@ -493,7 +493,7 @@ describe('a bound server that is not registered', () => {
     expect(reminders()).toEqual([]);
   });
 
-  it('is warned about with what the readiness check says, where it is not ready from the start', async () => {
+  it('contains the reason of the readiness check if the application was never ready', async () => {
     const readiness = {
       check: () => Promise.reject(new Error('database away')),
       intervalMs: 1_000,

@@ -12,7 +12,7 @@ const listener = {
   onClosing: () => Promise.resolve(),
 };
 
-/** The servers of an application that has one, and that one: no port is ever bound. */
+/** The servers of an application with one server, and that server. No port is bound. */
 function oneServer() {
   const target = {
     transportId: Transport.GRPC,
@@ -30,7 +30,7 @@ function oneServer() {
 const FOR_GOOD =
   '[CLOSED] the gRPC server at "a:1" cannot listen again: it was closed, and its registrations with it, for good;';
 
-it('a server that was closed alone says that its application runs on', async () => {
+it('the error of a server that was closed alone says that its application still runs', async () => {
   const { target } = oneServer();
   await target.createClient();
   await target.close();
@@ -39,7 +39,7 @@ it('a server that was closed alone says that its application runs on', async () 
   );
 });
 
-it('a server of an application that has shut down says what that ended', async () => {
+it('the error of a server says what the shutdown of its application ended', async () => {
   const { servers, target } = oneServer();
   await target.createClient();
   await target.close();
@@ -49,7 +49,7 @@ it('a server of an application that has shut down says what that ended', async (
   );
 });
 
-it('a server that was closed before it was bound says so', async () => {
+it('the error of a server that was closed before it was bound says so', async () => {
   const { target } = oneServer();
   await target.close();
   await expect(target.createClient()).rejects.toThrow('was closed before it was bound');

@@ -27,7 +27,7 @@ describe('a service', () => {
   });
 
   it.each(['50051', 'use', 'user.', '0.0.0.0'])(
-    'is not offered at part of a name: %s',
+    'is not offered at a server of which the option names only a part: %s',
     (server) => {
       expect(isOfferedAt(offer(server), USERS)).toBe(false);
     },
@@ -39,12 +39,12 @@ const check =
   (): void =>
     checkPlacement(services.map(offer), servers, (text) => warnings.push(text));
 
-describe('the check of an application', () => {
-  it('passes where each named server is there', () => {
+describe('checkPlacement', () => {
+  it('passes if each named server exists', () => {
     expect(check(['billing', 'user'], [USERS, BILLING])).not.toThrow();
   });
 
-  it('says which server is missing and which there are', () => {
+  it('names the missing server, and the servers that exist', () => {
     const failing = check(['user', 'orders'], [USERS, BILLING]);
     expect(failing).toThrow(DiscoveryError);
     expect(failing).toThrow(
@@ -52,7 +52,7 @@ describe('the check of an application', () => {
     );
   });
 
-  it('warns where there is no server at all, unless there is nothing to offer', () => {
+  it('warns if there is no server at all, unless there is no service either', () => {
     const warnings: string[] = [];
     expect(check([], [], warnings)).not.toThrow();
     expect(warnings).toEqual([]);

@@ -2,7 +2,7 @@ import { MemoryRegistry } from 'nestjs-grpc-discovery';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { closeRegistry } from '../../../../lib/nest/shutdown/close-registry.js';
 
-/** A registry that ends when a test says so. */
+/** A registry whose close resolves when a test allows it. */
 class SlowRegistry extends MemoryRegistry {
   hurry: AbortSignal | undefined;
   end: () => void = () => {};
@@ -44,7 +44,7 @@ it('a shutdown waits for the registry, and leaves no timer', async () => {
 });
 
 it.each(['before', 'meanwhile'])(
-  'a shutdown that is forced %s waits for a registry that answers, and not for one that does not',
+  'a shutdown that is forced %s waits for a registry that answers in time, but for no other',
   async (when) => {
     if (when === 'before') force.abort();
     close();

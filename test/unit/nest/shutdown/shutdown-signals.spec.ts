@@ -15,17 +15,17 @@ function listen(listener: SignalListener): SignalListener {
 }
 
 describe('listenToSignals', () => {
-  it('passes a signal on to every listener, with one of the process for all of them', () => {
+  it('passes a signal to every listener, with one listener at the process for all of them', () => {
     const before = process.listenerCount('SIGINT');
     const heard: string[] = [];
     for (const name of ['a', 'b', 'c']) listen((signal) => heard.push(`${name} ${signal}`));
     expect(process.listenerCount('SIGINT')).toBe(before + 1);
-    // As the process gets it, which the test process itself has no use for.
+    // Emits the signal to the listeners only: a real one would end the test process.
     process.listeners('SIGINT').at(-1)?.('SIGINT');
     expect(heard).toEqual(['a SIGINT', 'b SIGINT', 'c SIGINT']);
   });
 
-  it('does not count against the limit of listeners of the process', () => {
+  it("does not count against the process's limit of listeners", () => {
     const limit = process.getMaxListeners();
     const one = listen(() => {});
     expect(process.getMaxListeners()).toBe(limit + 1);
@@ -35,7 +35,7 @@ describe('listenToSignals', () => {
 });
 
 describe('unlistenToSignals', () => {
-  it('leaves nothing behind when the last listener is gone, and may be called again', () => {
+  it('restores the process when the last listener is removed, and may be called again', () => {
     const before = process.listenerCount('SIGTERM');
     const [one, two] = [listen(() => {}), listen(() => {})];
     unlistenToSignals(one);

@@ -53,7 +53,7 @@ function open(registry = 'etcd '): { store: SnapshotFile; told: DirectoryEvent[]
   return { store, told };
 }
 
-/** Makes an application with these options, and gives its store. */
+/** Makes an application with these options, and returns its store. */
 async function withStore(
   etcd: EtcdOptions,
   use: (store: SnapshotFile) => void | Promise<void>,
@@ -70,7 +70,7 @@ async function write(registry?: string): Promise<void> {
   await store.flush();
 }
 
-it('a snapshot file gives a new process the lists of the last one', async () => {
+it('a snapshot file gives the lists of one process to the next', async () => {
   await write();
   const { store, told } = open();
   expect(store.load('api')).toEqual({ snapshot: LIST, savedAt: 5_000 });
@@ -93,7 +93,7 @@ it('a snapshot file may come from a version whose records had weight and zone in
   expect(told).toEqual([]);
 });
 
-it('a snapshot file keeps the services without news', async () => {
+it('a snapshot file keeps the lists of services without an update', async () => {
   await write();
   const { store } = open();
   store.save('other', () => new Map());
@@ -143,7 +143,7 @@ describe('a list that the registry confirms', () => {
   });
 });
 
-it('a snapshot file leaves no other file behind', async () => {
+it('a snapshot file leaves no draft beside it', async () => {
   await write();
   expect(readdirSync(join(folder, 'below'))).toEqual(['lists.json']);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: 1, registry: 'etcd ' });
@@ -164,7 +164,7 @@ it('a snapshot file gives no lists to another registry', async () => {
   ]);
 });
 
-it('a snapshot file says which services it has where one is missing', async () => {
+it('the warning about a missing service names the services in the file', async () => {
   await write();
   const { store, told } = open();
   expect(store.load('other')).toBeUndefined();
@@ -209,7 +209,7 @@ it.each([
     '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":1,"records":{"k":1}}}}',
   ],
   [
-    'an age that is no number',
+    'an age that is not a number',
     '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":"now","records":{}}}}',
   ],
   [
@@ -217,11 +217,11 @@ it.each([
     '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":1e400,"records":{}}}}',
   ],
   [
-    'an age past all dates',
+    'an age outside the range of dates',
     '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":8.64e15001,"records":{}}}}',
   ],
   [
-    'an age that is one millisecond past all dates',
+    'an age one millisecond outside the range of dates',
     '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":8640000000000001,"records":{}}}}',
   ],
   ['nothing', ''],
@@ -235,12 +235,12 @@ it.each([
   expect(told).toMatchObject([{ type: 'snapshot-failed', file }]);
 });
 
-describe('the draft', () => {
-  it('is not written through a link, whatever stands beside the file', async () => {
+describe('the draft of a snapshot file', () => {
+  it('is not written through a link, whatever is beside the file', async () => {
     const victim = join(folder, 'victim');
     writeFileSync(victim, 'precious');
     mkdirSync(join(folder, 'below'));
-    // Where drafts were once, and where one might be guessed to be.
+    // The path of drafts in an earlier version, and one that an attacker may guess.
     for (const name of [`${file}.${process.pid}.tmp`, `${file}.tmp`]) symlinkSync(victim, name);
     await write();
     expect(readFileSync(victim, 'utf8')).toBe('precious');
@@ -248,7 +248,7 @@ describe('the draft', () => {
     expect(open().store.load('api')?.snapshot).toEqual(LIST);
   });
 
-  it('has a name of its own each time, and makes a file that its owner alone may read', async () => {
+  it('has a new name each time, and becomes a file that only its owner may read', async () => {
     mkdirSync(join(folder, 'below'));
     writeFileSync(file, '{}');
     chmodSync(file, 0o666);
@@ -259,10 +259,10 @@ describe('the draft', () => {
   });
 });
 
-describe('a file that is a symbolic link', () => {
+describe('a snapshot file that is a symbolic link', () => {
   it.each([
     ['to a file', true],
-    ['to a file that is not there yet', false],
+    ['to a file that does not exist yet', false],
   ])('%s stays a link, and its target is replaced', async (_, exists) => {
     const volume = join(folder, 'volume');
     mkdirSync(volume);
@@ -294,7 +294,7 @@ describe('a file that is a symbolic link', () => {
 
 const refusal = (snapshotFile: string) => () => validateOptions({ snapshotFile }, {});
 
-describe('a path that is no regular file', () => {
+describe('a snapshot path that is not a regular file', () => {
   it('is refused at the start', () => {
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
@@ -310,7 +310,7 @@ describe('a path that is no regular file', () => {
     expect(refusal(join(folder, 'regular', 'below a file'))).not.toThrow();
   });
 
-  it('is neither waited for nor replaced where it comes later', async () => {
+  it('is neither waited for nor replaced if it appears later', async () => {
     mkdirSync(join(folder, 'below'));
     execFileSync('mkfifo', [file]);
     const { store, told } = open();
@@ -326,7 +326,7 @@ describe('a path that is no regular file', () => {
   });
 });
 
-it('a client runs on with one warning if the snapshot file cannot be written', async () => {
+it('a client keeps running with one warning if the snapshot file cannot be written', async () => {
   writeFileSync(join(folder, 'below'), 'a file where the folder should be');
   const { store, told } = open();
   for (let attempt = 0; attempt < 2; attempt++) {

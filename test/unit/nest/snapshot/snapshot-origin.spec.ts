@@ -24,12 +24,12 @@ it.each([
     'of etcd.hosts that are not known, not ["http://a:1","http://b:1"]',
   ],
   ['namespace', 'etcd http://a:1,http://b:1 other/', 'of etcd.namespace "other/", not "prod/"'],
-])('the description names what differs: %s', (_, found, text) => {
+])('describeOtherOrigin names the difference: %s', (_, found, text) => {
   expect(describeOtherOrigin(found, snapshotOrigin('etcd', HERE))).toBe(text);
 });
 
 it.each(['http://root:Secret@h:1', 'http://root:Sec,ret@h:1', 'http://root:Sec ret@h:1'])(
-  'the description shows no user info, whatever is in the file: %s',
+  'describeOtherOrigin shows no user info, whatever is in the file: %s',
   (hosts) => {
     const text = describeOtherOrigin(`etcd ${hosts} x/`, snapshotOrigin('etcd', HERE));
     expect(text).not.toMatch(/root|Sec|ret/);

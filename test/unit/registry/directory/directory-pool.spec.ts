@@ -11,7 +11,7 @@ beforeEach(() => {
   pool = new DirectoryPool(registry, { clock: new FakeClock() });
 });
 
-it('one directory and one watch serve all who ask for a service', () => {
+it('one directory and one watch serve all users of a service', () => {
   const leases = [pool.acquire('api'), pool.acquire('api'), pool.acquire('api')];
   expect(new Set(leases.map(({ directory }) => directory)).size).toBe(1);
   expect(registry.started).toEqual(['api']);
@@ -33,7 +33,7 @@ it('the watch ends with the last release', () => {
   expect(registry.watching('api')).toBe(0);
 });
 
-it('a release counts once, however often it is called', () => {
+it('a second release of one lease does nothing', () => {
   const [one, other] = [pool.acquire('api'), pool.acquire('api')];
   one.release();
   one.release();
@@ -55,7 +55,7 @@ it('after the last release the next request starts a watch anew', () => {
   expect(registry.watching('api')).toBe(1);
 });
 
-it('who comes late finds the list that is known', () => {
+it('a late user of a directory gets the known list', () => {
   pool.acquire('api');
   registry.reset('api', 'h:1');
   expect(pool.acquire('api').directory.state.endpoints).toHaveLength(1);

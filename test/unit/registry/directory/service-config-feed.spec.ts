@@ -9,7 +9,7 @@ const unknown = (names: string): DirectoryEvent => ({
   names,
 });
 
-it('the feed reports what is wrong with a config once, however many channels find out', () => {
+it('the feed reports the fault of a config once, however many channels report it', () => {
   const events: DirectoryEvent[] = [];
   const feed = new ServiceConfigFeed(new MemoryRegistry(), 'api', (event) => events.push(event));
   for (const text of ['{1', '{1', '{2']) {

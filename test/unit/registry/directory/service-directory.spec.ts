@@ -13,7 +13,7 @@ let registry: ScriptedRegistry;
 let directory: ServiceDirectory;
 let states: DirectoryState[];
 
-/** The addresses of each list told since the last call; `undefined` for none yet. */
+/** The addresses of each list published since the last call; `undefined` for none yet. */
 function lists(): (readonly string[] | undefined)[] {
   return states.splice(0).map(({ endpoints }) => endpoints?.map(({ address }) => address));
 }
@@ -30,14 +30,14 @@ beforeEach(() => {
 const leftOut = (count: number) =>
   [{ kind: 'no-record', count, key: 'api/x', reason: 'it is not JSON' }] as const;
 
-describe('the list of a directory', () => {
-  it('is unknown until the registry has answered', () => {
+describe('ServiceDirectory', () => {
+  it('has no list until the registry has answered', () => {
     expect(states).toEqual([{ endpoints: undefined, error: undefined }]);
     registry.reset('api');
     expect(directory.state).toEqual({ endpoints: [], error: undefined });
   });
 
-  it('passes the first change on at once', () => {
+  it('publishes the first change at once', () => {
     registry.reset('api', 'h:1');
     expect(lists()).toEqual([undefined, ['h:1']]);
     clock.advance(1_000);
@@ -45,7 +45,7 @@ describe('the list of a directory', () => {
     expect(lists()).toEqual([['h:1', 'h:2']]);
   });
 
-  it('is told as a part of itself while the rest of it is on its way', () => {
+  it('publishes the first page of a list while the rest is being read', () => {
     registry.begin('api', 'h:1');
     expect(directory.state).toEqual({
       endpoints: [{ address: 'h:1', metadata: null }],
@@ -60,7 +60,7 @@ describe('the list of a directory', () => {
     expect(lists()).toEqual([undefined, ['h:1'], ['h:1']]);
   });
 
-  it('is no longer told in parts once it was whole', () => {
+  it('publishes no first page after a whole list', () => {
     registry.reset('api', 'h:1', 'h:2');
     lists();
     registry.begin('api', 'h:1');
@@ -68,7 +68,7 @@ describe('the list of a directory', () => {
     expect(lists()).toEqual([]);
   });
 
-  it('stays a part where the registry fails before the rest of it has come', () => {
+  it('keeps the first page if the registry fails before the whole list', () => {
     registry.begin('api', 'h:1');
     const error = registry.fail('api');
     expect(directory.state).toMatchObject({ error, isPart: true });
@@ -77,7 +77,7 @@ describe('the list of a directory', () => {
     expect(directory.state.isPart).toBeUndefined();
   });
 
-  it('gathers the changes of the next 50 ms into one list', () => {
+  it('coalesces the changes of the next 50 ms into one list', () => {
     registry.reset('api', 'h:1');
     lists();
     registry.put('api', 'h:2');
@@ -90,7 +90,7 @@ describe('the list of a directory', () => {
     expect(lists()).toEqual([['h:2', 'h:3']]);
   });
 
-  it('goes on gathering after a gathered list, so that a storm makes a list per 50 ms', () => {
+  it('publishes one list per 50 ms during a storm of changes', () => {
     registry.reset('api', 'h:1');
     lists();
     for (let port = 2; port <= 101; port++) {
@@ -102,7 +102,7 @@ describe('the list of a directory', () => {
     expect(told.at(-1)).toHaveLength(101);
   });
 
-  it('is passed on at once again after a quiet 50 ms', () => {
+  it('publishes a change at once after 50 ms without changes', () => {
     registry.reset('api', 'h:1');
     clock.advance(50);
     lists();
@@ -110,7 +110,7 @@ describe('the list of a directory', () => {
     expect(lists()).toEqual([[]]);
   });
 
-  it('is not told again where nothing changed', () => {
+  it('does not publish a list again that has not changed', () => {
     registry.reset('api', 'h:1', { address: 'h:2', metadata: { weight: 1 } });
     clock.advance(50);
     lists();
@@ -121,7 +121,7 @@ describe('the list of a directory', () => {
     expect(lists()).toEqual([['h:1', 'h:2', 'h:3']]);
   });
 
-  it('is not told where changes within 50 ms undo each other', () => {
+  it('does not publish changes that cancel each other out within 50 ms', () => {
     registry.reset('api', 'h:1');
     lists();
     registry.put('api', 'h:2');
@@ -131,14 +131,14 @@ describe('the list of a directory', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('is told anew when only metadata changed', () => {
+  it('publishes a list again when only metadata changed', () => {
     registry.reset('api', { address: 'h:1', metadata: { weight: 1 } });
     clock.advance(50);
     registry.put('api', { address: 'h:1', metadata: { weight: 2 } });
     expect(directory.state.endpoints).toEqual([{ address: 'h:1', metadata: { weight: 2 } }]);
   });
 
-  it('is told again while it is empty and something else is left out, gathered like any change', () => {
+  it('publishes an empty list again when other records are ignored, coalesced like any change', () => {
     const change = { put: new Map(), removed: [] };
     registry.reset('api');
     clock.advance(50);
@@ -158,7 +158,7 @@ describe('the list of a directory', () => {
     expect(lists()).toEqual([]);
   });
 
-  it('is replaced as a whole by a reset', () => {
+  it('replaces the whole list after a reset', () => {
     registry.reset('api', 'h:1', 'h:2');
     clock.advance(50);
     lists();
@@ -166,7 +166,7 @@ describe('the list of a directory', () => {
     expect(lists()).toEqual([['h:3']]);
   });
 
-  it('holds each address once, and none that nobody could dial', () => {
+  it('lists each address once, and only addresses that can be dialled', () => {
     const same = { address: 'h:1', metadata: null };
     registry.say('api', {
       kind: 'reset',
@@ -208,7 +208,7 @@ describe('the list of a directory', () => {
     expect(directory.state.endpoints).toEqual([]);
   });
 
-  it('gathers for fifty times as long as the last list took its clients', () => {
+  it('coalesces for fifty times as long as its clients took for the last list', () => {
     registry.reset('api', 'h:1');
     clock.advance(50);
     const cost = directory.state$.subscribe(({ endpoints }) => {
@@ -227,7 +227,7 @@ describe('the list of a directory', () => {
     cost.unsubscribe();
   });
 
-  it('gathers for no longer than 5 s after a process was suspended while it passed a list on', () => {
+  it('coalesces for at most 5 s after the process was suspended during a publication', () => {
     registry.reset('api', 'h:1');
     clock.advance(50);
     const suspension = directory.state$.subscribe(({ endpoints }) => {
@@ -243,7 +243,7 @@ describe('the list of a directory', () => {
     suspension.unsubscribe();
   });
 
-  it('gathers for as long as it was told to', () => {
+  it('coalesces for the given debounceMs', () => {
     const slow = new ServiceDirectory(registry, 'web', { clock, debounceMs: 500 });
     slow.start();
     registry.reset('web', 'h:1');
@@ -255,8 +255,8 @@ describe('the list of a directory', () => {
   });
 });
 
-describe('with the registry away', () => {
-  it('the last good list stays, beside the error', () => {
+describe('ServiceDirectory, while the registry is away', () => {
+  it('the last good list stays, together with the error', () => {
     registry.reset('api', 'h:1');
     const before = directory.state.endpoints;
     const error = registry.fail('api');
@@ -271,7 +271,7 @@ describe('with the registry away', () => {
     expect(directory.state.error).toBeUndefined();
   });
 
-  it('an identical list that follows clears the error and keeps the list itself', () => {
+  it('an identical list afterwards clears the error and keeps the array of endpoints', () => {
     registry.reset('api', 'h:1');
     clock.advance(50);
     const before = directory.state.endpoints;
@@ -282,7 +282,7 @@ describe('with the registry away', () => {
     expect(states).toHaveLength(4);
   });
 
-  it('a failure while changes are gathered does not lose them', () => {
+  it('a failure does not lose the changes that are being coalesced', () => {
     registry.reset('api', 'h:1');
     registry.put('api', 'h:2');
     const error = registry.fail('api');
@@ -292,13 +292,13 @@ describe('with the registry away', () => {
   });
 });
 
-describe('a directory', () => {
+describe('ServiceDirectory, from start to stop', () => {
   it('watches once, however often it is started', () => {
     directory.start();
     expect(registry.watching('api')).toBe(1);
   });
 
-  it('that is stopped ends its watch and its timer, and tells nothing more', () => {
+  it('ends its watch and its timer on stop, and publishes nothing afterwards', () => {
     registry.reset('api', 'h:1');
     registry.put('api', 'h:2');
     lists();
@@ -309,7 +309,7 @@ describe('a directory', () => {
     expect(lists()).toEqual([]);
   });
 
-  it('can be started again, and tells what has changed meanwhile at once', () => {
+  it('publishes changes that came meanwhile at once when it is started again', () => {
     registry.reset('api', 'h:1');
     registry.put('api', 'h:2');
     directory.stop();
@@ -319,12 +319,12 @@ describe('a directory', () => {
     expect(lists()).toEqual([['h:3']]);
   });
 
-  it('passes a hint on to its registry, for its own service', () => {
+  it('passes a hint to its registry, for its own service', () => {
     directory.refresh();
     expect(registry.refreshed).toEqual(['api']);
   });
 
-  it('tells a late subscriber how things stand', () => {
+  it('gives a late subscriber the current state', () => {
     registry.reset('api', 'h:1');
     const late: DirectoryState[] = [];
     directory.state$.subscribe((state) => late.push(state));

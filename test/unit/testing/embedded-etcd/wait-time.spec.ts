@@ -7,7 +7,7 @@ it.each([
   [MAX_TIMER_MS, MAX_TIMER_MS],
   [MAX_TIMER_MS + 1, MAX_TIMER_MS],
   [Infinity, MAX_TIMER_MS],
-])('a wait of %d ms is one of %d ms', (given, waitMs) => {
+])('a wait of %d ms becomes one of %d ms', (given, waitMs) => {
   expect(requireWaitMs('delayMs', given)).toBe(waitMs);
 });
 

@@ -83,12 +83,12 @@ describe('checkTransaction', () => {
     ['no key', txn([put('')]), 'key is not provided'],
     ['an empty part', txn([{}]), 'key not found'],
     ['129 puts', txn(Array.from({ length: 129 }, (_, i) => put(`${i}`))), 'too many operations'],
-  ])('judges %s', (_name, request, refusal) => {
+  ])('accepts or refuses %s as etcd does', (_name, request, refusal) => {
     if (refusal === undefined) expect(() => checkTransaction(request)).not.toThrow();
     else expect(() => checkTransaction(request)).toThrow(refusal);
   });
 
-  it('knows what reads alone, and what needs no leader', () => {
+  it('recognises transactions that only read, and those that need no leader', () => {
     expect([txn([read('a')], [read('b')]), txn([]), txn([put('a')])].map(isReadOnly)).toEqual([
       true,
       true,
@@ -100,14 +100,14 @@ describe('checkTransaction', () => {
 });
 
 describe('executeTransaction', () => {
-  it('does nothing if a part cannot be done', () => {
+  it('writes nothing if one operation fails', () => {
     const store = new KvStore();
     const request = txn([put('a'), put('b', { lease: '5' })]);
     expect(() => executeTransaction(store, hasNoLease, request)).toThrow('lease not found');
     expect(store.revision).toBe(1);
   });
 
-  it('lets compares of nested transactions see what was before', () => {
+  it('evaluates the compares of nested transactions on the state before the transaction', () => {
     const store = new KvStore();
     const isNew: Compare = { result: 0, target: 0, key: Buffer.from('a'), rangeEnd: none };
     const request = txn([put('a'), nest(txn([put('then')], [put('else')], [isNew]))]);
@@ -118,7 +118,7 @@ describe('executeTransaction', () => {
 });
 
 describe('executeRange', () => {
-  it('counts everything, whatever is cut or filtered', () => {
+  it('counts all keys of the range, regardless of limit and filters', () => {
     const store = new KvStore();
     for (const key of ['a', 'b', 'c']) executePut(store, hasNoLease, putRequest(key));
     const all = { rangeEnd: Buffer.from('z') };

@@ -57,7 +57,7 @@ describe('KvStore', () => {
     });
   });
 
-  it('shows the writes of one revision to each other, and to nobody before it is committed', () => {
+  it('shows the writes of one revision to each other, and to readers only after the commit', () => {
     const store = new KvStore();
     const revisions: number[] = [];
     store.subscribe((revision) => revisions.push(revision));
@@ -75,7 +75,7 @@ describe('KvStore', () => {
     expect(store.revision).toBe(2);
   });
 
-  it('tells its listeners each change in order, with what was before', () => {
+  it('passes each change to its listeners in order, with the version before', () => {
     const store = new KvStore();
     const told: string[] = [];
     store.subscribe((revision, changes: readonly KeyChange[]) => {
@@ -95,7 +95,7 @@ describe('KvStore', () => {
     ]);
   });
 
-  it('reads the past as it was, and refuses one that is compacted or to come', () => {
+  it('reads a past revision, and refuses a compacted or future one', () => {
     const store = new KvStore();
     put(store, 'a', '1');
     put(store, 'b', '1');
@@ -135,7 +135,7 @@ describe('KvStore', () => {
     expect(store.before('kept', 4)).toBeUndefined();
   });
 
-  it('comes back from its content', () => {
+  it('can be restored from its content', () => {
     const store = new KvStore();
     put(store, 'a', '1');
     put(store, 'b', '1');
@@ -154,7 +154,7 @@ describe('KvStore', () => {
     const random = seededRandom(3);
     const pick = (count: number): number => Math.floor(random() * count);
     const store = new KvStore();
-    /** By revision: what was live. */
+    /** The live keys by revision. */
     const snapshots: Map<string, string>[] = [new Map(), new Map()];
     for (let step = 0; step < 2_000; step++) {
       const live = new Map(snapshots[store.revision]);

@@ -3,7 +3,7 @@ import { FakeClock } from '../../../../../lib/testing/fake-clock.js';
 import type { KeyVersion } from '../../../../../lib/testing/embedded-etcd/store/kv-store.js';
 import { LeaseBook } from '../../../../../lib/testing/embedded-etcd/store/lease-book.js';
 
-/** A key as a put under a lease leaves it. */
+/** The change that a put under a lease makes. */
 function version(byteKey: string, lease: string, deleted = false): KeyVersion {
   const key = Buffer.from(byteKey);
   const counts = { createRevision: 1, modRevision: 1, version: 1 };
@@ -27,7 +27,7 @@ describe('LeaseBook', () => {
     );
   });
 
-  it('grants the id asked for or one of its own, and at least 2 seconds', () => {
+  it('grants the requested id or one of its own, and at least 2 seconds', () => {
     expect(book.grant(10, '7')).toMatchObject({ id: '7', ttlSeconds: 10 });
     expect(book.grant(1, '0')).toMatchObject({ id: '100', ttlSeconds: 2 });
     expect(() => book.grant(10, '7')).toThrow('lease already exists');
@@ -52,7 +52,7 @@ describe('LeaseBook', () => {
     expect(book.has('1')).toBe(false);
   });
 
-  it('starts the time anew at a keepalive, and answers 0 for a lease that is gone', () => {
+  it('restarts the time to live at a keepalive, and returns 0 for a lease that is gone', () => {
     book.grant(5, '1');
     clock.advance(4_000);
     expect(book.keepAlive('1')).toBe(5);
@@ -87,7 +87,7 @@ describe('LeaseBook', () => {
     expect(() => book.revoke('2')).toThrow('requested lease not found');
   });
 
-  it('ends nothing while suspended, and what is over when it goes on', () => {
+  it('expires no lease while suspended, and the leases that are due on resume', () => {
     book.grant(2, '1');
     book.grant(10, '2');
     book.suspend();
@@ -101,7 +101,7 @@ describe('LeaseBook', () => {
     expect(book.all().map(({ id }) => id)).toEqual(['2']);
   });
 
-  it('can renew all, expire all, or forget all', () => {
+  it('can renew, expire or remove all leases', () => {
     book.grant(2, '1');
     book.grant(3, '2');
     clock.advance(1_500);

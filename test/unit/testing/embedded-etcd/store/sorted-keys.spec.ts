@@ -11,7 +11,7 @@ import {
 } from '../../../../../lib/testing/embedded-etcd/store/sorted-keys.js';
 import { seededRandom } from '../../../../support/seeded-random.js';
 
-/** Which of a few keys a range holds. */
+/** The keys in a range, out of a few. */
 function within(key: string, end: string): string {
   const range = toByteRange(Buffer.from(key), Buffer.from(end));
   const held = ['a', 'a\0', 'ab', 'b', 'c'].filter((name) => contains(range, name));
@@ -19,7 +19,7 @@ function within(key: string, end: string): string {
 }
 
 describe('byte keys', () => {
-  it('hold any bytes and order as they do', () => {
+  it('hold any bytes, and sort like them', () => {
     const all = Array.from({ length: 256 }, (_, byte) => Buffer.from([byte, 1]));
     for (const bytes of all) expect(fromByteKey(toByteKey(bytes))).toEqual(bytes);
     const keys = all.map(toByteKey);

@@ -67,7 +67,7 @@ describe('WatchHub', () => {
     sink = new TestSink();
   });
 
-  it('delivers each revision at once, to those who watch its keys', () => {
+  it('delivers each revision at once to the watchers of its keys', () => {
     const single = new TestSink();
     const other = new TestSink();
     hub.add(options({}), sink);
@@ -99,7 +99,7 @@ describe('WatchHub', () => {
     expect(sink.deliveries.at(-1)).toEqual(['@3', '3 put b', '3 put a', '3 delete c']);
   });
 
-  it('brings a late watcher the history first, and nothing twice', () => {
+  it('delivers the history to a late watcher first, and each event once', () => {
     put('a');
     put('b');
     put('c');
@@ -115,13 +115,13 @@ describe('WatchHub', () => {
     ]);
   });
 
-  it('makes a watcher of a revision to come wait for it', () => {
+  it('delivers nothing to a watcher before its start revision', () => {
     hub.add(options({ startRevision: 4 }), sink);
     for (const key of ['a', 'b', 'c', 'd']) put(key);
     expect(sink.deliveries.flat()).toEqual(['@4', '4 put c', '@5', '5 put d']);
   });
 
-  it('holds nothing for a sink that is full, and catches up in one go', () => {
+  it('queues nothing for a full sink, and delivers the missed events together', () => {
     const watcher = hub.add(options({}), sink);
     put('a');
     sink.isReady = false;
@@ -140,7 +140,7 @@ describe('WatchHub', () => {
     expect(watcher.behind).toBe(false);
   });
 
-  it('brings a long history in deliveries of at most 1,000 revisions, as far as the sink takes it', () => {
+  it('delivers a long history in parts of at most 1,000 revisions, while the sink is ready', () => {
     for (let i = 0; i < 2_500; i++) put('k');
     const watcher = hub.add(options({ startRevision: 2 }), sink);
     sink.room = 2;
@@ -155,7 +155,7 @@ describe('WatchHub', () => {
     expect(revisions).toEqual(Array.from({ length: 2_500 }, (_, index) => index + 2));
   });
 
-  it('tells a watcher whose history is compacted, and removes it', () => {
+  it('reports the compaction to a watcher that starts before it, and removes the watcher', () => {
     for (const key of ['a', 'b', 'c', 'd']) put(key);
     store.compact(4);
     const watcher = hub.add(options({ startRevision: 3 }), sink);
@@ -164,7 +164,7 @@ describe('WatchHub', () => {
     expect([sink.compactedAt, sink.deliveries]).toEqual([4, []]);
   });
 
-  it('tells a watcher that fell behind a compaction', () => {
+  it('reports the compaction to a watcher that fell behind it', () => {
     const watcher = hub.add(options({}), sink);
     sink.isReady = false;
     for (const key of ['a', 'b', 'c']) put(key);
@@ -174,7 +174,7 @@ describe('WatchHub', () => {
     expect([sink.compactedAt, sink.deliveries]).toEqual([4, []]);
   });
 
-  it('leaves out what is filtered, and adds what was before', () => {
+  it('leaves out filtered events, and adds the previous versions', () => {
     const deletions = new TestSink();
     const puts = new TestSink();
     hub.add(options({ withoutPuts: true, previous: true }), deletions);
@@ -194,7 +194,7 @@ describe('WatchHub', () => {
     expect(late.deliveries).toEqual([['@5', '4 delete a']]);
   });
 
-  it('delivers nothing to a watcher that was removed, and everything to its siblings', () => {
+  it('delivers nothing to a removed watcher, and everything to the other watchers of the range', () => {
     const sibling = new TestSink();
     const range = singleKey('a');
     const watcher = hub.add(options({ range }), sink);
