@@ -1,8 +1,8 @@
 /**
- * Nest's hooks in the order this library needs. Nest calls bootstrap hooks from the modules farthest from the root to the
- * nearest, and shutdown hooks the other way round; a global module counts as farthest. So a module of its own, nearer than
- * the root itself, gets the bootstrap hook last and the shutdown hook first: records are registered when everything is up,
- * and removed before anything goes down.
+ * Nest's hooks in the order this library needs. Nest calls bootstrap hooks from the modules farthest from the
+ * root to the nearest, and shutdown hooks the other way round; a global module counts as farthest. So a
+ * module of its own, nearer than the root itself, gets the bootstrap hook last and the shutdown hook first:
+ * records are registered when everything is up, and removed before anything goes down.
  */
 import {
   Inject,
@@ -39,13 +39,17 @@ export class DiscoveryLifecycleModule
     for (const module of all) {
       if (module.metatype !== DiscoveryLifecycleModule) continue;
       module.distance = NEAREST;
-      // Only one registrar would get the bootstrap hook: the services of the others would never be registered.
+      // Only one registrar would get the bootstrap hook: the services of the others would never be
+      // registered.
       const roots = all.filter(({ imports }) => imports.has(module)).length;
       if (roots > 1) optionReader.reject('forRoot', `imported ${roots} times`, ONCE);
     }
   }
 
-  /** Nest asks for middleware, and there is none: it does so in `init()`, before any hook of an HTTP application. */
+  /**
+   * Nest asks for middleware, and there is none: it does so in `init()`, before any hook of an HTTP
+   * application.
+   */
   configure(): void {
     this.registrar.onInitializing();
   }

@@ -1,4 +1,7 @@
-/** Logs what happens in registration and discovery: one line per change of state, with its meaning and the next step. */
+/**
+ * Logs what happens in registration and discovery: one line per change of state, with its meaning and the
+ * next step.
+ */
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import type { DiscoveryEvent } from '../core/discovery-event.js';

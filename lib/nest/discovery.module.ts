@@ -34,8 +34,8 @@ import { validateClients } from './options/validate-clients.js';
 import { type ResolvedOptions, validateOptions } from './options/validate-options.js';
 
 /**
- * gRPC service registration, discovery and client-side load balancing. Import `forRoot` (or `forRootAsync`) once, in the
- * root module; `forFeature` wherever clients are injected.
+ * gRPC service registration, discovery and client-side load balancing. Import `forRoot` (or `forRootAsync`)
+ * once, in the root module; `forFeature` wherever clients are injected.
  */
 @Module({})
 export class DiscoveryModule implements OnApplicationShutdown {
@@ -59,8 +59,8 @@ export class DiscoveryModule implements OnApplicationShutdown {
   }
 
   /**
-   * The global module with options that are made at start. `clients` cannot come this way, because Nest wants to know what
-   * can be injected before they are made: use `forFeature`.
+   * The global module with options that are made at start. `clients` cannot come this way, because Nest wants
+   * to know what can be injected before they are made: use `forFeature`.
    */
   static forRootAsync(options: DiscoveryModuleAsyncOptions): DynamicModule {
     const module = rootModule(asyncOptions(options), []);

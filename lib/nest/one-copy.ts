@@ -1,7 +1,7 @@
 /**
- * Packages that may be loaded only once in a process. A linked library (`npm link`, `file:`) and some workspaces bring second copies,
- * and what one copy of grpc-js made, or has in its tables of resolvers and balancers, does not exist for the other. etcd3's copy is
- * private to it, and does not count.
+ * Packages that may be loaded only once in a process. A linked library (`npm link`, `file:`) and some
+ * workspaces bring second copies, and what one copy of grpc-js made, or has in its tables of resolvers and
+ * balancers, does not exist for the other. etcd3's copy is private to it, and does not count.
  */
 import { createRequire } from 'node:module';
 import { DiscoveryError } from '../core/discovery-error.js';

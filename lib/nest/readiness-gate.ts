@@ -2,8 +2,8 @@
 import type { CancelTimer, Clock } from '../core/clock.js';
 
 /**
- * Whether the application can serve. Ready is anything but: `false`; an object whose `status` is another than `ok`, as
- * Terminus's `HealthCheckService.check` returns it; an error, thrown or rejected.
+ * Whether the application can serve. Ready is anything but: `false`; an object whose `status` is another than
+ * `ok`, as Terminus's `HealthCheckService.check` returns it; an error, thrown or rejected.
  */
 export type ReadinessCheck = () => unknown;
 

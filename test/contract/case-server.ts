@@ -8,8 +8,8 @@ import type { RunningTarget } from './targets.js';
 type Comparison = '=' | '>' | '<' | '!=';
 
 /**
- * A server as one case sees it. Keys get a prefix of the case; in replies it is taken off again, revisions read `+n` from
- * the revision at the start, leases read by their order, default values are left out.
+ * A server as one case sees it. Keys get a prefix of the case; in replies it is taken off again, revisions
+ * read `+n` from the revision at the start, leases read by their order, default values are left out.
  */
 export class CaseServer {
   private readonly streams: RawStream[] = [];

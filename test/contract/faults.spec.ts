@@ -1,4 +1,7 @@
-/** What a client sees when a server freezes, dies or loses everything: the embedded faults beside the real thing. */
+/**
+ * What a client sees when a server freezes, dies or loses everything: the embedded faults beside the real
+ * thing.
+ */
 import { Metadata } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Message, type Outcome, RawClient } from './raw-client.js';

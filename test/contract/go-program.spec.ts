@@ -1,4 +1,7 @@
-/** Go's own naming package on the embedded server: the program of the interoperability tests, where there is a Go. */
+/**
+ * Go's own naming package on the embedded server: the program of the interoperability tests, where there is a
+ * Go.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedEtcd } from '../../lib/testing/index.js';
 import { buildGoProgram, goAvailable, runGo, startGo } from '../interop/go-program.js';

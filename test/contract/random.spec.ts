@@ -139,7 +139,10 @@ function withoutTtl(answer: unknown): unknown {
   return TTL === undefined || TTL === -1 ? answer : rest;
 }
 
-/** Of two reasons to refuse a transaction, etcd 3.4 may give another one: it looks at all puts before it looks at reads. */
+/**
+ * Of two reasons to refuse a transaction, etcd 3.4 may give another one: it looks at all puts before it looks
+ * at reads.
+ */
 function withoutReason(line: string): string {
   return line.replace(/(KV\/Txn) \{"code".*/, '$1 refused');
 }

@@ -1,4 +1,7 @@
-/** A client of etcd's API without any cleverness: grpc-js and the proto files of the etcd3 package, nothing between. */
+/**
+ * A client of etcd's API without any cleverness: grpc-js and the proto files of the etcd3 package, nothing
+ * between.
+ */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import {

@@ -64,7 +64,10 @@ function real(binary: EtcdBinary): Target {
   };
 }
 
-/** The embedded server, then every real etcd. With REQUIRE_ETCD=1 in the environment a machine without one is a failure. */
+/**
+ * The embedded server, then every real etcd. With REQUIRE_ETCD=1 in the environment a machine without one is
+ * a failure.
+ */
 export function contractTargets(): Target[] {
   const binaries = findEtcdBinaries();
   if (binaries.length === 0 && process.env['REQUIRE_ETCD'] === '1') {

@@ -1,4 +1,7 @@
-/** Watches: what comes, from when, in which order; filters, previous values, progress, cancellation, compaction, fragments. */
+/**
+ * Watches: what comes, from when, in which order; filters, previous values, progress, cancellation,
+ * compaction, fragments.
+ */
 import type { CaseServer } from './case-server.js';
 import { type ContractCase, contract } from './contract-case.js';
 import { header } from './expectations.js';

@@ -23,7 +23,10 @@ export const ROOMS: readonly string[] = [
   'testing',
 ];
 
-/** The share of its branches that unit tests must cover in a room, in percent. The other rooms are tested by processes. */
+/**
+ * The share of its branches that unit tests must cover in a room, in percent. The other rooms are tested by
+ * processes.
+ */
 export const BRANCH_THRESHOLDS: Readonly<Record<string, number>> = {
   core: 90,
   balance: 90,

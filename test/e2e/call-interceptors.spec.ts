@@ -1,4 +1,7 @@
-/** What a client definition promises holds for calls with interceptors of their own too, whichever way they are made. */
+/**
+ * What a client definition promises holds for calls with interceptors of their own too, whichever way they
+ * are made.
+ */
 import {
   type CallOptions,
   InterceptingCall,

@@ -1,4 +1,7 @@
-/** Addresses that answer nothing, in a list or as etcd, do not keep a process that has closed its applications. */
+/**
+ * Addresses that answer nothing, in a list or as etcd, do not keep a process that has closed its
+ * applications.
+ */
 import { MemoryRegistry } from 'nestjs-grpc-discovery';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileApps, startApp } from '../support/child-app.js';
@@ -6,9 +9,15 @@ import { type DeadAddress, startBlackHole, startSilence } from '../support/dead-
 import { stopEventProcesses } from '../support/event-process.js';
 import { startUserServer } from '../support/user-apps.js';
 
-/** How long a process may take to end after it has closed its applications, in milliseconds; the system alone takes 127,000. */
+/**
+ * How long a process may take to end after it has closed its applications, in milliseconds; the system alone
+ * takes 127,000.
+ */
 const END_MS = 20_000;
-/** How long it may take until then, and a test as a whole, in milliseconds: a slow machine takes ten times what ours does. */
+/**
+ * How long it may take until then, and a test as a whole, in milliseconds: a slow machine takes ten times
+ * what ours does.
+ */
 const CLOSED_MS = 60_000;
 const TEST_MS = 90_000;
 

@@ -1,4 +1,7 @@
-/** What the connections to etcd do while nothing happens: stay. Silence has no event to wait for, so it waits on time. */
+/**
+ * What the connections to etcd do while nothing happens: stay. Silence has no event to wait for, so it waits
+ * on time.
+ */
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EtcdRegistry } from '../../lib/etcd/etcd-registry.js';

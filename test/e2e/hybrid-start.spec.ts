@@ -1,4 +1,7 @@
-/** A hybrid application whose microservices are started is told what is missing, unless it is about to do that. */
+/**
+ * A hybrid application whose microservices are started is told what is missing, unless it is about to do
+ * that.
+ */
 import { Global, type INestApplication, Logger, Module, type OnModuleInit } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MemoryRegistry } from 'nestjs-grpc-discovery';

@@ -1,4 +1,7 @@
-/** Many applications in one process, and many servers in one application: nothing is taken for a leak, and nothing leaks. */
+/**
+ * Many applications in one process, and many servers in one application: nothing is taken for a leak, and
+ * nothing leaks.
+ */
 import { getEventListeners } from 'node:events';
 import { MemoryRegistry } from 'nestjs-grpc-discovery';
 import { afterEach, beforeEach, expect, it } from 'vitest';

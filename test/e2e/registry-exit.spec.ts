@@ -1,4 +1,7 @@
-/** What a registry leaves in etcd when it is closed: nothing, however much there is, and however far away etcd is. */
+/**
+ * What a registry leaves in etcd when it is closed: nothing, however much there is, and however far away etcd
+ * is.
+ */
 import { Etcd3 } from 'etcd3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EtcdRegistry } from '../../lib/etcd/etcd-registry.js';

@@ -54,7 +54,8 @@ describeEachEtcd('secured', (binary) => {
       await works({ hosts: etcd.hosts, auth });
 
       const outside = await startUserServer({
-        // The default time for a request: etcd's check of a password alone takes a good part of a second on a busy machine.
+        // The default time for a request: etcd's check of a password alone takes a good part of a second on a
+        // busy machine.
         discovery: { etcd: { hosts: etcd.hosts, auth }, service: { name: 'forbidden' } },
       });
       const { state, registrations } = outside.get(ServiceRegistrar, { strict: false }).status;

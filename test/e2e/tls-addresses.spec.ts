@@ -1,4 +1,7 @@
-/** TLS to what is named by an IP address, which Node 26 does not take for a server name: etcd's members, and endpoints. */
+/**
+ * TLS to what is named by an IP address, which Node 26 does not take for a server name: etcd's members, and
+ * endpoints.
+ */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';

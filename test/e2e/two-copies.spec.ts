@@ -1,4 +1,7 @@
-/** A workspace in which this library has a copy of grpc-js of its own beside the application's: the start says so. */
+/**
+ * A workspace in which this library has a copy of grpc-js of its own beside the application's: the start says
+ * so.
+ */
 import {
   cpSync,
   mkdirSync,

@@ -40,7 +40,8 @@ it('a watch that fails on an old connection leaves the one of the others alone',
   const request = connection.request('list', ({ kv }) => kv.range({ key: Buffer.of(1) }, late));
   await expect(request).rejects.toThrow('DEADLINE_EXCEEDED');
   await open('second/');
-  // Requests have a connection of their own, which is opened with the next one, be it the look whether etcd is back.
+  // Requests have a connection of their own, which is opened with the next one, be it the look whether etcd
+  // is back.
   const key = Buffer.of(1);
   await connection.request('list', ({ kv }, options) => kv.range({ key }, options), 'always');
   const before = proxy.accepted;

@@ -1,4 +1,6 @@
-/** Where the interoperability suites run: with Go, against the etcds of this machine; else they say why not. */
+/**
+ * Where the interoperability suites run: with Go, against the etcds of this machine; else they say why not.
+ */
 import { describeBinaries, type Needs } from '../support/describe-etcd.js';
 import { findEtcdBinaries, type EtcdBinary } from '../support/etcd-process.js';
 import { goAvailable } from './go-program.js';

@@ -166,8 +166,8 @@ export async function tickWhere(
 }
 
 /**
- * Waits until a client has done `calls` more calls since now, and returns who answered those. Call it when the client
- * is known to have followed a change, or in a loop that ends when it has.
+ * Waits until a client has done `calls` more calls since now, and returns who answered those. Call it when
+ * the client is known to have followed a change, or in a loop that ends when it has.
  */
 export async function answersOfNext(client: EventProcess, calls: number): Promise<string[]> {
   const before = await tickWhere(client, () => true);

@@ -1,4 +1,6 @@
-/** Go clients of every age beside Nest servers that come and go: what this library writes ends none of them. */
+/**
+ * Go clients of every age beside Nest servers that come and go: what this library writes ends none of them.
+ */
 import type { INestMicroservice } from '@nestjs/common';
 import { Etcd3 } from 'etcd3';
 import { ServiceRegistrar } from 'nestjs-grpc-discovery';

@@ -1,6 +1,6 @@
 /**
- * Go clients as there are in the field: one small program (`test/interop/go-clients`) with each grpc-go that its `versions` pin.
- * `.ci/build-go-clients` builds them, once per content and user.
+ * Go clients as there are in the field: one small program (`test/interop/go-clients`) with each grpc-go that
+ * its `versions` pin. `.ci/build-go-clients` builds them, once per content and user.
  */
 import { join } from 'node:path';
 import { EventProcess } from '../support/event-process.js';
@@ -31,7 +31,10 @@ export function buildGoClients(): Promise<ReadonlyMap<string, string>> {
   return built;
 }
 
-/** Starts a client that calls until it is stopped, with a `tick` event every 100 ms. Its messages have its kind in them. */
+/**
+ * Starts a client that calls until it is stopped, with a `tick` event every 100 ms. Its messages have its
+ * kind in them.
+ */
 export async function startGoClient(
   { version, policy }: GoClientKind,
   etcd: string,

@@ -1,6 +1,6 @@
 /**
- * The Go program of the interoperability tests (`test/interop/go`): is there a Go, build it once, start a subcommand as
- * a process. The program prints JSON events as our child apps do.
+ * The Go program of the interoperability tests (`test/interop/go`): is there a Go, build it once, start a
+ * subcommand as a process. The program prints JSON events as our child apps do.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The records themselves: Go lists and watches what Nest writes, byte for byte as Go would, and the other way round. */
+/**
+ * The records themselves: Go lists and watches what Nest writes, byte for byte as Go would, and the other way
+ * round.
+ */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Etcd3 } from 'etcd3';
 import { decodeEndpoint } from '../../lib/core/records/endpoint-codec.js';
@@ -83,7 +86,8 @@ describeInteropOnEach('records', (binary) => {
     killed.kill('SIGKILL');
     await update(watch, ({ op, key }) => op === 'delete' && key === second.key);
 
-    // A record is written once, and nothing rewrites it while all is well; one that leaves in order says so first.
+    // A record is written once, and nothing rewrites it while all is well; one that leaves in order says so
+    // first.
     const [, leaving] = updates(watch);
     expect(leaving).toEqual(added);
     expect(updates(watch).map(({ op }) => op)).toEqual(['add', 'add', 'delete', 'add', 'delete']);

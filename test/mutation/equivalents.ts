@@ -1,4 +1,7 @@
-/** Edits that no test can notice, or that change only what is a matter of taste; they are not taken into a sample. */
+/**
+ * Edits that no test can notice, or that change only what is a matter of taste; they are not taken into a
+ * sample.
+ */
 import type { Edit } from './find-edits.js';
 
 /** One such edit, or several of one line. */

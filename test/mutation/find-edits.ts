@@ -108,7 +108,10 @@ export function findEdits(file: string, text: string): Edit[] {
     if (DROPPED_METHODS.includes(name.text)) replace(node, `(${textOf(expression)})`);
   };
 
-  /** A function that returns nothing does nothing at all; of one with a single statement that statement is removed anyway. */
+  /**
+   * A function that returns nothing does nothing at all; of one with a single statement that statement is
+   * removed anyway.
+   */
   const editBody = (body: ts.Block): void => {
     const [first] = body.statements;
     if (first === undefined || body.statements.length < 2 || returnsValue(body)) return;
@@ -155,7 +158,8 @@ export function applyEdit(text: string, { start, end, after }: Edit): string {
 }
 
 /**
- * The text of a file that behaves as before, and calls `reached(INDEX)` just before what an edit would change.
+ * The text of a file that behaves as before, and calls `reached(INDEX)` just before what an edit would
+ * change.
  *
  * @param probes the edits of this file, by index
  */

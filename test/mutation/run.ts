@@ -1,7 +1,7 @@
 /**
- * `npm run mutation -- [EDITS] [SEED] [PREFIX]` makes small edits of the library at random, one at a time, and runs the unit tests of the
- * edited file's room that reach it. An edit that no test notices is a survivor: a test is missing there, or the edit belongs on the list
- * of equivalents.
+ * `npm run mutation -- [EDITS] [SEED] [PREFIX]` makes small edits of the library at random, one at a time,
+ * and runs the unit tests of the edited file's room that reach it. An edit that no test notices is a
+ * survivor: a test is missing there, or the edit belongs on the list of equivalents.
  *
  * 60 edits, seed 1 and `lib/` by default. Ends with code 1 where a room is below its mark beyond chance.
  */

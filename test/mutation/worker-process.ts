@@ -15,7 +15,10 @@ export class WorkerProcess {
     private readonly env: Readonly<Record<string, string>> = {},
   ) {}
 
-  /** Resolves with `undefined` where there was no answer in time: the worker is gone then, and the next request starts another. */
+  /**
+   * Resolves with `undefined` where there was no answer in time: the worker is gone then, and the next
+   * request starts another.
+   */
   async ask(request: WorkerRequest, limitMs: number): Promise<WorkerAnswer | undefined> {
     this.child ??= await this.start();
     const { child } = this;

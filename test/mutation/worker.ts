@@ -1,4 +1,6 @@
-/** The process that runs vitest on the copy of the tree, so that it can be killed: an edit may loop for ever. */
+/**
+ * The process that runs vitest on the copy of the tree, so that it can be killed: an edit may loop for ever.
+ */
 import { inspect } from 'node:util';
 import { createVitest, type Vitest } from 'vitest/node';
 

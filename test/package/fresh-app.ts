@@ -17,7 +17,8 @@ export interface Tarball {
 /** Builds and packs the package into a folder. */
 export async function packPackage(folder: string): Promise<Tarball> {
   const output = await runCommand('npm', ['pack', '--json', '--pack-destination', folder], root);
-  // What the build prints goes before the JSON; npm names packages in an array, or in an object since its version 12.
+  // What the build prints goes before the JSON; npm names packages in an array, or in an object since its
+  // version 12.
   const listed = JSON.parse(output.slice(output.search(/^[[{]$/m))) as object;
   const [packed] = Object.values(listed) as {
     filename: string;
@@ -74,7 +75,9 @@ export class FreshApp {
     return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
   }
 
-  /** Compiles the application and checks its types, with its own compiler, against the packed declarations. */
+  /**
+   * Compiles the application and checks its types, with its own compiler, against the packed declarations.
+   */
   async compile(flags: readonly string[] = []): Promise<void> {
     await this.run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.', ...flags]);
   }

@@ -1,4 +1,7 @@
-/** The packed package in applications that know nothing of the checkout: every module system and Nest that it promises. */
+/**
+ * The packed package in applications that know nothing of the checkout: every module system and Nest that it
+ * promises.
+ */
 import { rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EventProcess, stopEventProcesses } from '../support/event-process.js';

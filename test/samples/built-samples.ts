@@ -1,4 +1,7 @@
-/** The samples as a user builds them: a copy of the checkout, built by its own script, once per content of the sources. */
+/**
+ * The samples as a user builds them: a copy of the checkout, built by its own script, once per content of the
+ * sources.
+ */
 import { cpSync, readdirSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { buildOnce } from '../support/build-once.js';

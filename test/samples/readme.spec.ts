@@ -1,4 +1,7 @@
-/** The README says what the code says: its examples are files that are type-checked, its tables name every option. */
+/**
+ * The README says what the code says: its examples are files that are type-checked, its tables name every
+ * option.
+ */
 import { readFileSync } from 'node:fs';
 import { loadSync } from '@grpc/proto-loader';
 import {

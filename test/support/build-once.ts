@@ -20,8 +20,9 @@ const KEEP_MS = 60 * 60 * 1000;
 const LOOK_MS = 50;
 
 /**
- * The folder of a build, built now if it is not there. Of test workers that ask at the same time the first one builds, and the others
- * wait for it: a folder appears under its name only when it is whole, and never changes after that.
+ * The folder of a build, built now if it is not there. Of test workers that ask at the same time the first
+ * one builds, and the others wait for it: a folder appears under its name only when it is whole, and never
+ * changes after that.
  *
  * @param parent where the builds of this kind are
  * @param hash what names this one, from `contentHash`
@@ -68,7 +69,10 @@ async function buildInto(
   }
 }
 
-/** Takes the lock if it is free, or if the process that had it has died. Returns whether this process has it now. */
+/**
+ * Takes the lock if it is free, or if the process that had it has died. Returns whether this process has it
+ * now.
+ */
 function takeLock(lock: string): boolean {
   try {
     writeFileSync(lock, String(process.pid), { flag: 'wx' });

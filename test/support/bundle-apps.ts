@@ -1,6 +1,7 @@
 /**
- * Compiled apps as bundles: Nest alone is hundreds of modules, and to load them one by one is more than half of what the start of a
- * process costs. What a user's process loads otherwise than from its own source stays outside, above all gRPC and etcd's client.
+ * Compiled apps as bundles: Nest alone is hundreds of modules, and to load them one by one is more than half
+ * of what the start of a process costs. What a user's process loads otherwise than from its own source stays
+ * outside, above all gRPC and etcd's client.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,20 +1,21 @@
 /**
- * Nest applications of the tests as processes of their own, for what one process cannot show: signals, `kill -9`, exit
- * codes, handles that keep a process alive, real ports.
+ * Nest applications of the tests as processes of their own, for what one process cannot show: signals, `kill
+ * -9`, exit codes, handles that keep a process alive, real ports.
  *
- * How a child process runs TypeScript with decorators: `lib/` and `test/support/apps/` are compiled by the compiler that
- * also builds the package, with the options of the package (legacy decorators, emitted metadata), and plain `node` runs
- * the result. No loader runs in the child: what it does at start, at a signal and at exit is what an installed package
- * does. The compiler does not check types here (`noCheck`; `npm run typecheck` does), which makes it a matter of one or
- * two seconds, once per content of the sources: the output folder is named by their hash (see `build-once.ts`), so no
- * process can meet a half-written build, and nothing has to be set up before the tests. Beside the output stands a
- * package.json of the package's own name with its `exports` pointed at the compiled `lib/`: by Node's self-reference an
- * app imports `nestjs-grpc-discovery` as any user does.
+ * How a child process runs TypeScript with decorators: `lib/` and `test/support/apps/` are compiled by the
+ * compiler that also builds the package, with the options of the package (legacy decorators, emitted
+ * metadata), and plain `node` runs the result. No loader runs in the child: what it does at start, at a
+ * signal and at exit is what an installed package does. The compiler does not check types here (`noCheck`;
+ * `npm run typecheck` does), which makes it a matter of one or two seconds, once per content of the sources:
+ * the output folder is named by their hash (see `build-once.ts`), so no process can meet a half-written
+ * build, and nothing has to be set up before the tests. Beside the output stands a package.json of the
+ * package's own name with its `exports` pointed at the compiled `lib/`: by Node's self-reference an app
+ * imports `nestjs-grpc-discovery` as any user does.
  *
  * Beside them stand bundles of the apps (`bundle-apps.ts`), which is what most tests start.
  *
- * An app is `test/support/apps/NAME.ts`. It prints one JSON event per line (`support/apps/app-events.ts`), has its
- * settings in environment variables, and ends when its standard input closes.
+ * An app is `test/support/apps/NAME.ts`. It prints one JSON event per line (`support/apps/app-events.ts`),
+ * has its settings in environment variables, and ends when its standard input closes.
  */
 import { cpSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +32,10 @@ const root = projectRoot(import.meta.url);
 export const userProtoPath = join(root, 'test/support/proto/user.proto');
 
 export interface StartAppOptions {
-  /** `false`: module by module, as from an installed package; by default as a bundle, which starts in half of the time. */
+  /**
+   * `false`: module by module, as from an installed package; by default as a bundle, which starts in half of
+   * the time.
+   */
   readonly isBundled?: boolean;
   /** Flags for node itself, such as `--expose-gc`. */
   readonly nodeFlags?: readonly string[];

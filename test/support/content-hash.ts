@@ -1,10 +1,14 @@
-/** Names a build by what went into it, so that a build is done once, and no process ever sees one half written. */
+/**
+ * Names a build by what went into it, so that a build is done once, and no process ever sees one half
+ * written.
+ */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A short hash over the names and contents of files and of all files in folders; what does not exist counts as empty.
+ * A short hash over the names and contents of files and of all files in folders; what does not exist counts
+ * as empty.
  *
  * @param root what the names are relative to, so that the hash does not depend on where the checkout lies
  */

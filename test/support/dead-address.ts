@@ -15,7 +15,10 @@ const LISTENER = `require('node:net').createServer().listen({ port: 0, host: '12
 /** A connection that is not made within this time is taken for one that never will, in milliseconds. */
 const CONNECT_MS = 500;
 
-/** One whose packets are dropped, as that of a machine that is gone: a listener that never accepts, its backlog full. */
+/**
+ * One whose packets are dropped, as that of a machine that is gone: a listener that never accepts, its
+ * backlog full.
+ */
 export async function startBlackHole(): Promise<DeadAddress> {
   const listener = new EventProcess(process.execPath, ['-e', LISTENER], { name: 'black hole' });
   const port = Number((await listener.waitForEvent('port'))['port']);

@@ -1,6 +1,6 @@
 /**
- * A fleet of servers that is deployed, and clients that call it all the while: what the tests of deploys and their bench have
- * in common, for Nest and for Go.
+ * A fleet of servers that is deployed, and clients that call it all the while: what the tests of deploys and
+ * their bench have in common, for Nest and for Go.
  */
 import {
   asTally,
@@ -17,7 +17,9 @@ import type { EventProcess } from './event-process.js';
 /** How a server is ended: a signal, or `app.close()` from inside (Nest only). */
 export type Ending = NodeJS.Signals | 'close';
 
-/** Many calls at a time, as fast as they are answered: for measurements, because it takes all of the machine. */
+/**
+ * Many calls at a time, as fast as they are answered: for measurements, because it takes all of the machine.
+ */
 export const FULL_SPEED: ClientOptions = { forever: true, concurrency: 32, intervalMs: 0 };
 /** As many, with a pause after each. */
 const STEADY: ClientOptions = { ...FULL_SPEED, intervalMs: 100 };

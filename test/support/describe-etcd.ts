@@ -1,4 +1,6 @@
-/** Where suites run that need an etcd as a process: on the real ones of this machine, else they say why not. */
+/**
+ * Where suites run that need an etcd as a process: on the real ones of this machine, else they say why not.
+ */
 import { describe, it } from 'vitest';
 import { type EtcdBinary, findEtcdBinaries } from './etcd-process.js';
 
@@ -27,7 +29,10 @@ export function describeEachEtcd(name: string, suite: (binary: EtcdBinary) => vo
 
 const ETCD: Needs = { missing: [], requiredBy: 'REQUIRE_ETCD' };
 
-/** A suite once for each of these etcds. Without them, or something else that it needs, it is skipped with the reason, or fails. */
+/**
+ * A suite once for each of these etcds. Without them, or something else that it needs, it is skipped with the
+ * reason, or fails.
+ */
 export function describeBinaries(
   name: string,
   binaries: readonly EtcdBinary[],

@@ -1,4 +1,7 @@
-/** A real etcd cluster of several members on loopback, for what one node cannot show. Whoever starts one stops it. */
+/**
+ * A real etcd cluster of several members on loopback, for what one node cannot show. Whoever starts one stops
+ * it.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
 import { type EtcdBinary, EtcdProcess, freePort } from './etcd-process.js';
@@ -21,7 +24,8 @@ export class EtcdCluster {
     try {
       return await EtcdCluster.tryStart(options);
     } catch {
-      // Nine ports have to be free from when they are chosen until they are used; another test may have taken one.
+      // Nine ports have to be free from when they are chosen until they are used; another test may have taken
+      // one.
       return EtcdCluster.tryStart(options);
     }
   }

@@ -1,6 +1,7 @@
 /**
- * Real etcd servers for tests and benches: finds the binaries of this machine, starts one in a temporary folder on free
- * loopback ports, and can kill, stop, continue, restart and wipe it. Whoever starts one stops it.
+ * Real etcd servers for tests and benches: finds the binaries of this machine, starts one in a temporary
+ * folder on free loopback ports, and can kill, stop, continue, restart and wipe it. Whoever starts one stops
+ * it.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -36,8 +37,8 @@ export interface EtcdProcessOptions {
 const cachedBinary = join(projectRoot(import.meta.url), '.cache/etcd/etcd');
 
 /**
- * Every etcd server of this machine: the one on the PATH, and the 3.6 that `.ci/run` builds with Go. With `WITHOUT_ETCD=1`
- * in the environment none, as on a machine that has Node alone.
+ * Every etcd server of this machine: the one on the PATH, and the 3.6 that `.ci/run` builds with Go. With
+ * `WITHOUT_ETCD=1` in the environment none, as on a machine that has Node alone.
  */
 export function findEtcdBinaries(): EtcdBinary[] {
   if (process.env['WITHOUT_ETCD'] === '1') return [];

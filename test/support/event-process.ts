@@ -1,7 +1,8 @@
 /**
- * A child process that prints one JSON event per line on its standard output, as our Node child apps and the Go
- * program of `test/interop` do. Tests wait on its events and on its exit, never on time; whoever starts one stops it,
- * by its own process id. A child gets a standard input that closes with the test process, and ends then too.
+ * A child process that prints one JSON event per line on its standard output, as our Node child apps and the
+ * Go program of `test/interop` do. Tests wait on its events and on its exit, never on time; whoever starts
+ * one stops it, by its own process id. A child gets a standard input that closes with the test process, and
+ * ends then too.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 
@@ -109,7 +110,8 @@ export class EventProcess {
 
   /**
    * The first event that matches, of the past or to come.
-   * @throws when the process ends without it, or `timeoutMs` (60 s) pass: the error holds the output of the process
+   * @throws when the process ends without it, or `timeoutMs` (60 s) pass: the error holds the output of the
+   *   process
    */
   async waitForEvent(match: EventMatch, options: WaitOptions = {}): Promise<ProcessEvent> {
     const { from = 0, timeoutMs = 60_000 } = options;

@@ -1,4 +1,6 @@
-/** A fleet of servers and one client under constant load, each in a process of its own, and an eye on etcd. */
+/**
+ * A fleet of servers and one client under constant load, each in a process of its own, and an eye on etcd.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
 import { startGo } from '../interop/go-program.js';
@@ -180,7 +182,10 @@ export class FaultFleet {
     }
   }
 
-  /** How many records there are that live under a lease, as those of servers do; `undefined` while etcd does not say. */
+  /**
+   * How many records there are that live under a lease, as those of servers do; `undefined` while etcd does
+   * not say.
+   */
   async records(): Promise<number | undefined> {
     const key = Buffer.from(`${this.service}/`);
     const range_end = Buffer.from(`${this.service}0`);
@@ -192,7 +197,9 @@ export class FaultFleet {
     }
   }
 
-  /** How long from now until so many records are there, in milliseconds; `undefined` if not within the time. */
+  /**
+   * How long from now until so many records are there, in milliseconds; `undefined` if not within the time.
+   */
   async untilRecords(count: number, timeoutMs = 60_000): Promise<number | undefined> {
     return this.until(async () => (await this.records()) === count, timeoutMs);
   }
@@ -202,7 +209,10 @@ export class FaultFleet {
     while (!this.servers.every(isRegistered)) await delay(20);
   }
 
-  /** How long from now until the client's list is that of the registry again, with so many endpoints; Nest only. */
+  /**
+   * How long from now until the client's list is that of the registry again, with so many endpoints; Nest
+   * only.
+   */
   async untilList(count: number, timeoutMs = 60_000): Promise<number | undefined> {
     const started = performance.now();
     const isRight = ({ list = [], held = [], away, savedAt }: FaultTick): boolean =>

@@ -1,13 +1,19 @@
 /**
- * One connection through the fault proxy: two lanes, each of which passes on the bytes and the end of one direction, or
- * holds them in order.
+ * One connection through the fault proxy: two lanes, each of which passes on the bytes and the end of one
+ * direction, or holds them in order.
  */
 import { connect, type Socket } from 'node:net';
 
-/** Which bytes are held back: those from the client to the server, those from the server to the client, or all. */
+/**
+ * Which bytes are held back: those from the client to the server, those from the server to the client, or
+ * all.
+ */
 export type StallDirection = 'both' | 'to-server' | 'to-client';
 
-/** Bytes held for one direction of one connection before the sender is slowed down, as a full network path would. */
+/**
+ * Bytes held for one direction of one connection before the sender is slowed down, as a full network path
+ * would.
+ */
 const HELD_BYTES_LIMIT = 1024 * 1024;
 
 /** One direction of one connection: passes bytes and the end of the stream on, or holds them in order. */
@@ -93,7 +99,10 @@ export class Link {
     return !this.client.closed;
   }
 
-  /** Nothing left to pass on. A server side may outlive its client while a stall hides from it that the client left. */
+  /**
+   * Nothing left to pass on. A server side may outlive its client while a stall hides from it that the client
+   * left.
+   */
   get over(): boolean {
     return !this.clientOpen && (this.server === undefined || this.server.closed);
   }
@@ -126,7 +135,10 @@ export class Link {
   }
 }
 
-/** While a socket is being shut down Node cannot reset it, and never closes it then: the process would hang at its end. */
+/**
+ * While a socket is being shut down Node cannot reset it, and never closes it then: the process would hang at
+ * its end.
+ */
 function reset(socket: Socket): void {
   if (socket.writableEnded && !socket.writableFinished) socket.destroy();
   else socket.resetAndDestroy();

@@ -1,6 +1,7 @@
 /**
- * A TCP proxy on loopback for fault tests: it stands in front of a server's port and can cut the network, hold the
- * bytes of one or both directions, or accept connections that never get an answer. One fault at a time.
+ * A TCP proxy on loopback for fault tests: it stands in front of a server's port and can cut the network,
+ * hold the bytes of one or both directions, or accept connections that never get an answer. One fault at a
+ * time.
  */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -16,15 +17,13 @@ export interface FaultProxyOptions {
 /**
  * A running proxy. What it can do to the network between a client and `targetPort`:
  *
- * | call | new connections | open connections |
- * |---|---|---|
- * | `cut()` | refused | reset |
- * | `stall(direction)` | accepted and passed on, bytes held | stay open, bytes held |
- * | `acceptOnly()` | accepted, not passed on | untouched (`disconnect()` resets them) |
- * | `restore()`, `resume()` | passed on | go on: what was held is delivered in order |
+ * | call | new connections | open connections | |---|---|---| | `cut()` | refused | reset | |
+ * `stall(direction)` | accepted and passed on, bytes held | stay open, bytes held | | `acceptOnly()` |
+ * accepted, not passed on | untouched (`disconnect()` resets them) | | `restore()`, `resume()` | passed on |
+ * go on: what was held is delivered in order |
  *
- * Held bytes include the end of a stream: while a direction is stalled its receiver does not learn that the sender has
- * left. A target that is not listening shows to the client as a connection that is reset.
+ * Held bytes include the end of a stream: while a direction is stalled its receiver does not learn that the
+ * sender has left. A target that is not listening shows to the client as a connection that is reset.
  */
 export class FaultProxy {
   private readonly links = new Set<Link>();
@@ -68,7 +67,9 @@ export class FaultProxy {
     return this.until(() => this.connections >= count);
   }
 
-  /** Resolves as soon as `count` connections have been made since the start: also sees one that came and went. */
+  /**
+   * Resolves as soon as `count` connections have been made since the start: also sees one that came and went.
+   */
   acceptedAtLeast(count: number): Promise<void> {
     return this.until(() => this.acceptedCount >= count);
   }
@@ -78,7 +79,10 @@ export class FaultProxy {
     return this.until(() => this.connections === 0);
   }
 
-  /** Resets every connection and refuses new ones, as a dead machine with a living router does, until `restore()`. */
+  /**
+   * Resets every connection and refuses new ones, as a dead machine with a living router does, until
+   * `restore()`.
+   */
   async cut(): Promise<void> {
     this.stalled = undefined;
     this.acceptingOnly = false;
@@ -117,7 +121,10 @@ export class FaultProxy {
     this.acceptingOnly = true;
   }
 
-  /** Ends a stall or `acceptOnly()`: delivers what was held and passes on the connections that were only accepted. */
+  /**
+   * Ends a stall or `acceptOnly()`: delivers what was held and passes on the connections that were only
+   * accepted.
+   */
   resume(): void {
     this.mustListen('resume');
     this.stalled = undefined;

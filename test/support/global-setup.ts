@@ -1,4 +1,7 @@
-/** Runs once before all tests: says which etcd they run on, and fails at once where a real one is required and missing. */
+/**
+ * Runs once before all tests: says which etcd they run on, and fails at once where a real one is required and
+ * missing.
+ */
 import { requiresEtcd } from './describe-etcd.js';
 import { findEtcdBinaries } from './etcd-process.js';
 

@@ -1,6 +1,7 @@
 /**
- * What a herd of processes does to an etcd that was away, in virtual time: the library's own machines of leases and watches and its own
- * reachability, against an etcd that is modelled as cores with queues and costs as measured on etcd 3.6.
+ * What a herd of processes does to an etcd that was away, in virtual time: the library's own machines of
+ * leases and watches and its own reachability, against an etcd that is modelled as cores with queues and
+ * costs as measured on etcd 3.6.
  */
 import { stepLease } from '../../lib/core/lease/lease-machine.js';
 import { INITIAL_LEASE_MACHINE, type LeaseEvent } from '../../lib/core/lease/lease-types.js';
@@ -16,7 +17,10 @@ import { Reachability } from '../../lib/etcd/connection/reachability.js';
 import { seededRandom } from './seeded-random.js';
 import { VirtualTime } from './virtual-time.js';
 
-/** How etcd goes away: the process is killed and started again; the same with empty data; it answers nothing for a while. */
+/**
+ * How etcd goes away: the process is killed and started again; the same with empty data; it answers nothing
+ * for a while.
+ */
 export type HerdFault = 'killed' | 'wiped' | 'stalled';
 
 export interface HerdOptions {
@@ -34,7 +38,10 @@ export interface HerdOptions {
 
 /** What became of the herd. */
 export interface HerdOutcome {
-  /** When every record and every watch was in place for good, in milliseconds since etcd was back; `undefined`: not within two minutes. */
+  /**
+   * When every record and every watch was in place for good, in milliseconds since etcd was back;
+   * `undefined`: not within two minutes.
+   */
   readonly backMs: number | undefined;
   /** Requests that reached etcd until then. */
   readonly requests: number;

@@ -1,4 +1,7 @@
-/** A server that speaks etcd's API and answers as a test says: what no etcd does, and a proxy, a fault or another version might. */
+/**
+ * A server that speaks etcd's API and answers as a test says: what no etcd does, and a proxy, a fault or
+ * another version might.
+ */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import {
@@ -18,7 +21,10 @@ const proto = join(dirname(createRequire(import.meta.url).resolve('etcd3')), '..
 
 /** Messages of etcd's API, by the names of its proto files. */
 export type Message = object;
-/** An answer: messages, none for a stream that stays silent, or a status; bytes are sent as they are, whatever they mean. */
+/**
+ * An answer: messages, none for a stream that stays silent, or a status; bytes are sent as they are, whatever
+ * they mean.
+ */
 export type Answer = readonly (Message | Buffer)[] | Partial<StatusObject>;
 
 /** The methods of etcd that can be answered. */

@@ -1,6 +1,6 @@
 /**
- * What every registry adapter promises, as one suite of tests to run over each of them. Waits on what the registry says,
- * never on time.
+ * What every registry adapter promises, as one suite of tests to run over each of them. Waits on what the
+ * registry says, never on time.
  */
 import {
   BehaviorSubject,
@@ -64,7 +64,10 @@ export async function untilRegistered({ status$ }: Registration): Promise<void> 
   await firstValueFrom(status$.pipe(filter(({ state }) => state === 'registered')));
 }
 
-/** How long a follower waits for a list, in milliseconds; shorter than the limit of a test, so that a failure says what it saw. */
+/**
+ * How long a follower waits for a list, in milliseconds; shorter than the limit of a test, so that a failure
+ * says what it saw.
+ */
 const LONGEST_MS = 60_000;
 
 /** Follows one service and keeps what the registry said. */
@@ -149,7 +152,8 @@ export class Follower {
 }
 
 /**
- * The suite. `readOnly` leaves out what a registry that cannot register does not promise, and tests that it says so.
+ * The suite. `readOnly` leaves out what a registry that cannot register does not promise, and tests that it
+ * says so.
  */
 export function describeRegistryContract(
   name: string,

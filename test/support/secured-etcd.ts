@@ -1,4 +1,7 @@
-/** What an etcd with users or with TLS needs: users, a certificate authority of its own, and certificates that can be renewed. */
+/**
+ * What an etcd with users or with TLS needs: users, a certificate authority of its own, and certificates that
+ * can be renewed.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,6 @@
-/** A TCP proxy on loopback with a long way behind it: it delivers every byte, and the end, a fixed time later. */
+/**
+ * A TCP proxy on loopback with a long way behind it: it delivers every byte, and the end, a fixed time later.
+ */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
@@ -9,7 +11,9 @@ export interface SlowProxy {
   stop(): Promise<void>;
 }
 
-/** @param delayMs how long each byte is under way in either direction, in milliseconds: half of a round trip */
+/**
+ * @param delayMs how long each byte is under way in either direction, in milliseconds: half of a round trip
+ */
 export async function startSlowProxy(targetPort: number, delayMs: number): Promise<SlowProxy> {
   const open = new Set<Socket>();
   const server = createServer((client) => {

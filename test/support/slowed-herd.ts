@@ -1,4 +1,7 @@
-/** Registries on a real etcd that is stopped most of the time, as one that has far more to do than it can: are they back after that? */
+/**
+ * Registries on a real etcd that is stopped most of the time, as one that has far more to do than it can: are
+ * they back after that?
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Subscription } from 'rxjs';
 import { EtcdRegistry, type RegistryUpdate } from '../../lib/index.js';
@@ -38,7 +41,9 @@ export class SlowedHerd {
     }
   }
 
-  /** When the last record or watch came into place, by `performance.now()`; `undefined` while one is missing. */
+  /**
+   * When the last record or watch came into place, by `performance.now()`; `undefined` while one is missing.
+   */
   get wholeSince(): number | undefined {
     return this.wholeAt;
   }

@@ -9,7 +9,10 @@ import { optionReader } from '../options/option-reader.js';
 /** Nest's own options, and how errors name the client. */
 export type DiscoveredClientOptions = GrpcOptions['options'] & { readonly place: string };
 
-/** Nest's client, with access to its loaded proto and its open channels. Its endpoint list is followed while it is open. */
+/**
+ * Nest's client, with access to its loaded proto and its open channels. Its endpoint list is followed while
+ * it is open.
+ */
 export class DiscoveredClient extends ClientGrpcProxy {
   /** Set by Nest's constructor before it looks packages up. */
   declare protected readonly options: DiscoveredClientOptions;

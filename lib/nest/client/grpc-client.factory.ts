@@ -41,7 +41,10 @@ import { validateClient } from '../options/validate-clients.js';
 import { validateLoadBalancing } from '../options/validate-load-balancing.js';
 import type { ResolvedOptions } from '../options/validate-options.js';
 
-/** gRPC's own defaults would let a dead connection go unnoticed, or send calls to a proxy instead of the endpoint. */
+/**
+ * gRPC's own defaults would let a dead connection go unnoticed, or send calls to a proxy instead of the
+ * endpoint.
+ */
 const CHANNEL_DEFAULTS: ChannelOptions = {
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 5_000,
@@ -69,8 +72,8 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
   }
 
   /**
-   * A client for a service. Its list of endpoints is followed from now on; connections are made at
-   * bootstrap if it is in use by then, else by the first call. It is closed with the application, unless `close()` was
+   * A client for a service. Its list of endpoints is followed from now on; connections are made at bootstrap
+   * if it is in use by then, else by the first call. It is closed with the application, unless `close()` was
    * called before.
    *
    * @throws DiscoveryError `INVALID_OPTION`, `CLOSED`, `UNSUPPORTED_VERSION`
@@ -96,7 +99,8 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     const methods = catalogMethods(proxy.packages);
     this.retriedMethods.check(own, methods);
     this.warn(`Client "${own.name}"`, idleOptions(own));
-    // The methods are known once the proto is loaded, and Nest reads these options when it makes the first channel.
+    // The methods are known once the proto is loaded, and Nest reads these options when it makes the first
+    // channel.
     options.channelOptions = this.channelOptions(place, client, methods);
     proxy.hold(this.pool.acquire(service));
     this.clients.add(proxy);

@@ -1,4 +1,7 @@
-/** Checks the names in `retry.methods` against the protos of clients: a misspelt name would leave a method without retries. */
+/**
+ * Checks the names in `retry.methods` against the protos of clients: a misspelt name would leave a method
+ * without retries.
+ */
 import {
   describeMethods,
   isNameOf,
@@ -10,7 +13,10 @@ import type { ClientDefaults, ClientDefinition } from '../options/discovery-opti
 import { optionReader } from '../options/option-reader.js';
 import { clientPlace } from '../options/option-value.js';
 
-/** Every name in a definition's own `retry` must match a method of its proto; a name in the defaults must match in at least one client. */
+/**
+ * Every name in a definition's own `retry` must match a method of its proto; a name in the defaults must
+ * match in at least one client.
+ */
 export class RetriedMethods {
   /** Names of the defaults that match no method of any client so far. */
   private readonly open: Set<string>;

@@ -20,8 +20,8 @@ export function nestClientOptions(url: string, client: ClientDefinition): GrpcOp
 }
 
 /**
- * The channel options of a client. A definition wins over the defaults; this holds too where one of them gives a size as a channel
- * option, and the other as an option of its own.
+ * The channel options of a client. A definition wins over the defaults; this holds too where one of them
+ * gives a size as a channel option, and the other as an option of its own.
  */
 export function givenChannelOptions(
   defaults: ClientDefaults,

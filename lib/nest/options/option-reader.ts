@@ -1,4 +1,7 @@
-/** Reads the options of the module. An error names the option, its value and what is allowed, and shows no secret. */
+/**
+ * Reads the options of the module. An error names the option, its value and what is allowed, and shows no
+ * secret.
+ */
 import { DiscoveryError } from '../../core/discovery-error.js';
 import { ValueReader } from '../../core/values/value-reader.js';
 import { describeUnknown, describeValue } from './option-value.js';

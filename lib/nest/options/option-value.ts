@@ -1,6 +1,7 @@
 /**
- * How errors show a wrong option's value: the value itself if the option is known and cannot hold a secret, else only its kind. A
- * password may stand in the place of any other value, so a list of names of secrets is never complete.
+ * How errors show a wrong option's value: the value itself if the option is known and cannot hold a secret,
+ * else only its kind. A password may stand in the place of any other value, so a list of names of secrets is
+ * never complete.
  */
 import { printableBeginning } from '../../core/printable-text.js';
 

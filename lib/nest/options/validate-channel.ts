@@ -1,4 +1,6 @@
-/** Checks the channel options of Nest and grpc-js, both of which ignore a wrong name or type without an error. */
+/**
+ * Checks the channel options of Nest and grpc-js, both of which ignore a wrong name or type without an error.
+ */
 import { closestName } from '../../core/closest-name.js';
 import {
   arrayOf,
@@ -95,10 +97,16 @@ const FUNCTIONS: ValueRule<readonly unknown[]> = ruleOf(
 /** The channel option by which plain grpc-js clients balance and retry. */
 const SERVICE_CONFIG = 'grpc.service_config';
 
-/** An option of gRPC that grpc-js does not have. It is spelt nearly like another option, and is not taken for a misspelling of that. */
+/**
+ * An option of gRPC that grpc-js does not have. It is spelt nearly like another option, and is not taken for
+ * a misspelling of that.
+ */
 const OTHER_OPTION = 'grpc.min_reconnect_backoff_ms';
 
-/** The most wrong letters in a misspelling: option names of gRPC in other languages differ by little more, and are not misspelt. */
+/**
+ * The most wrong letters in a misspelling: option names of gRPC in other languages differ by little more, and
+ * are not misspelt.
+ */
 const MOST_MISSPELT = 2;
 
 /** Names of channel options that mean something here. */

@@ -1,4 +1,7 @@
-/** Checks the `etcd.tls` option, down to what is in its certificates: OpenSSL ignores a CA that it cannot read. */
+/**
+ * Checks the `etcd.tls` option, down to what is in its certificates: OpenSSL ignores a CA that it cannot
+ * read.
+ */
 import { X509Certificate } from 'node:crypto';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import type { EtcdTls } from '../../etcd/etcd-options.js';

@@ -1,4 +1,7 @@
-/** From what users wrote to options that are complete, checked and frozen. Nothing is dialled before this has passed. */
+/**
+ * From what users wrote to options that are complete, checked and frozen. Nothing is dialled before this has
+ * passed.
+ */
 import {
   DEFAULT_REMOVAL_GUARD,
   type RemovalGuardPolicy,

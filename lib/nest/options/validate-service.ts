@@ -77,13 +77,16 @@ const SERVICE_RULES = {
   maxConnectionAgeGraceMs: wholeNumber(0, 86_400_000),
 };
 /**
- * Names that metadata must not have. Clients read the first three there if a record has no `Discovery`, and ignore them if it has one;
- * older clients take the others for fields of `Discovery`.
+ * Names that metadata must not have. Clients read the first three there if a record has no `Discovery`, and
+ * ignore them if it has one; older clients take the others for fields of `Discovery`.
  */
 const OPTIONS_OF_THEIR_OWN = ['weight', 'version', 'zone', 'maxConnectionAgeMs'] as const;
 const DRAINING = 'draining';
 const DEFAULT_TTL_SECONDS = 10;
-/** Clients learn of a removal within milliseconds, coalesced for 50 ms at most; the rest is margin for slow networks. */
+/**
+ * Clients learn of a removal within milliseconds, coalesced for 50 ms at most; the rest is margin for slow
+ * networks.
+ */
 const DEFAULT_DRAIN_DELAY_MS = 200;
 /** Well below the 30 s after which orchestrators kill. */
 export const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
@@ -156,7 +159,8 @@ function validateMetadata(option: string, given: Fields, parent: string): Metada
 }
 
 /**
- * What the records of a service say after a live change: given metadata is added to what is there, field by field.
+ * What the records of a service say after a live change: given metadata is added to what is there, field by
+ * field.
  *
  * @throws DiscoveryError `INVALID_OPTION`
  */

@@ -1,6 +1,6 @@
 /**
- * The demonstration behind `npm start`: servers come and go, as processes, and a client follows. It waits on what it
- * sees in etcd and in the client's answers, never on time.
+ * The demonstration behind `npm start`: servers come and go, as processes, and a client follows. It waits on
+ * what it sees in etcd and in the client's answers, never on time.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type FoundEtcd, findEtcd } from './find-etcd.js';
@@ -93,7 +93,8 @@ async function stopServer(stage: Stage, server: RunningServer, rest: string[]): 
 async function killServer(stage: Stage, server: RunningServer, rest: string[]): Promise<void> {
   const { calls, records } = stage;
   const failedBefore = calls.failures.length;
-  // Between two calls: one in flight would fail, and the client could not know whether the server had acted on it.
+  // Between two calls: one in flight would fail, and the client could not know whether the server had acted
+  // on it.
   await calls.untilNextAnswerOf(server.address);
   const sent = performance.now();
   server.process.kill('SIGKILL');
@@ -111,7 +112,10 @@ async function killServer(stage: Stage, server: RunningServer, rest: string[]): 
   );
 }
 
-/** Servers of the same name that are not ours would take part; those an earlier run left run out by themselves. */
+/**
+ * Servers of the same name that are not ours would take part; those an earlier run left run out by
+ * themselves.
+ */
 async function refuseStrangers({ records }: Stage): Promise<void> {
   if (records.addresses?.length === 0) return;
   console.log(`"api" has records already: ${records.addresses?.join(', ')}; waiting for their end`);

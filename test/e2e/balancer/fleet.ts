@@ -1,4 +1,7 @@
-/** Servers over real sockets whose behaviour a test sets, in a registry in memory, and clients that balance over them. */
+/**
+ * Servers over real sockets whose behaviour a test sets, in a registry in memory, and clients that balance
+ * over them.
+ */
 import {
   loadPackageDefinition,
   Metadata,

@@ -1,4 +1,7 @@
-/** Streams that servers refuse before anything has run, as a server that stops does with what it gets after its GOAWAY. */
+/**
+ * Streams that servers refuse before anything has run, as a server that stops does with what it gets after
+ * its GOAWAY.
+ */
 import { constants, createServer, type Http2Server } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Servers that die or freeze while they answer: the headers are there, perhaps the message too, and the status never comes. */
+/**
+ * Servers that die or freeze while they answer: the headers are there, perhaps the message too, and the
+ * status never comes.
+ */
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { InterceptingCall, type Interceptor, Metadata, status } from '@grpc/grpc-js';

@@ -164,7 +164,8 @@ describeEtcd('the end of a server', (binary) => {
         else own.pause();
         const { exit, elapsedMs } = await endOf(app, 'SIGTERM');
         expect(exit).toEqual({ code: null, signal: 'SIGTERM' });
-        // An etcd that is gone is known to be; one that is frozen is asked for 0.8 s, and once more for 0.2 s.
+        // An etcd that is gone is known to be; one that is frozen is asked for 0.8 s, and once more for
+        // 0.2 s.
         expect(elapsedMs).toBeLessThan(200 + (how === 'frozen' ? 1_000 : 0) + MARGIN_MS);
       } finally {
         own.resume();

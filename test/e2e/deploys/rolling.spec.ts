@@ -6,7 +6,10 @@ import { describeEtcd } from '../../support/describe-etcd.js';
 import { EtcdProcess, freePort } from '../../support/etcd-process.js';
 import { stopEventProcesses } from '../../support/event-process.js';
 
-/** `Login` and `Watch` are not declared idempotent: nothing retries them but gRPC itself, before a server has begun. */
+/**
+ * `Login` and `Watch` are not declared idempotent: nothing retries them but gRPC itself, before a server has
+ * begun.
+ */
 const UNARY_5 = { holdMs: 5 };
 const UNARY_500 = { holdMs: 500 };
 const STREAM_1500 = { method: 'watch', holdMs: 1_500 } as const;

@@ -1,15 +1,16 @@
 /**
- * A Nest gateway that calls `User` through an injected client, for tests that need it in a process of its own. Its events
- * are those of `interop client`, the Go one, so that a test can hold both to the same.
+ * A Nest gateway that calls `User` through an injected client, for tests that need it in a process of its
+ * own. Its events are those of `interop client`, the Go one, so that a test can hold both to the same.
  *
- * Settings: `ETCD_HOSTS`; `SERVICE` (api); `METHOD` (login, find or watch); `HOLD_MS` (how long a call takes at the server);
- * `CALLS` (1); `CONCURRENCY` (1); `FOREVER` (1: call until SIGTERM); `INTERVAL_MS` (5: pause between two calls with
- * FOREVER; 0: none); `POLICY` (round_robin); `CLIENT_OPTIONS`, JSON with further fields of the client's definition; `WARM`
- * (0: before the counting starts, call login until so many servers have answered); `TIMEOUT_MS` (5000).
- * Events: `ready` after the bootstrap, `warm`, with FOREVER `tick` every 100 ms, `done`. All but the first with `calls`,
- * `failed`, `byServer`, `byCode`, `messages` (of the first failures), and when, by the clock on the wall: `lastFailureMs`,
- * and `recoveredMs`, the last answer that followed a failure; and `lateFailures`, how many of the failed were begun after the first of
- * them had failed: where a server dies, those were not on their way to it when that was noticed.
+ * Settings: `ETCD_HOSTS`; `SERVICE` (api); `METHOD` (login, find or watch); `HOLD_MS` (how long a call takes
+ * at the server); `CALLS` (1); `CONCURRENCY` (1); `FOREVER` (1: call until SIGTERM); `INTERVAL_MS` (5: pause
+ * between two calls with FOREVER; 0: none); `POLICY` (round_robin); `CLIENT_OPTIONS`, JSON with further
+ * fields of the client's definition; `WARM` (0: before the counting starts, call login until so many servers
+ * have answered); `TIMEOUT_MS` (5000). Events: `ready` after the bootstrap, `warm`, with FOREVER `tick` every
+ * 100 ms, `done`. All but the first with `calls`, `failed`, `byServer`, `byCode`, `messages` (of the first
+ * failures), and when, by the clock on the wall: `lastFailureMs`, and `recoveredMs`, the last answer that
+ * followed a failure; and `lateFailures`, how many of the failed were begun after the first of them had
+ * failed: where a server dies, those were not on their way to it when that was noticed.
  */
 import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';

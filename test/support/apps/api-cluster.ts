@@ -1,9 +1,9 @@
 /**
  * api-server in several workers of node:cluster, which share one port, as in PM2's cluster mode.
  *
- * Settings: those of api-server, with a `URL` whose port is not 0; `WORKERS` (4).
- * Events: those of the workers; `up` once all of them are registered; `rolled` when SIGUSR2 has replaced each worker by a new one: the
- * new one is registered first, then the old one ends by SIGTERM, as `pm2 reload` does it.
+ * Settings: those of api-server, with a `URL` whose port is not 0; `WORKERS` (4). Events: those of the
+ * workers; `up` once all of them are registered; `rolled` when SIGUSR2 has replaced each worker by a new one:
+ * the new one is registered first, then the old one ends by SIGTERM, as `pm2 reload` does it.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';

@@ -1,13 +1,13 @@
 /**
  * A Nest gRPC server that registers itself, for tests that need it in a process of its own.
  *
- * Settings: `ETCD_HOSTS`; `SERVICE` (api); `SERVER_ID`; `URL` (127.0.0.1:0); `TTL_SECONDS` (10); `REQUEST_TIMEOUT_MS`;
- * `DELAY_MS` (0); `STREAM_EVERY_MS`; `SERVICE_OPTIONS`, JSON with further fields of `service`, such as weight or
- * drainDelayMs; `EMIT_CALLS` (1: an event `call` for each, with its holdMs); `SERVERS` (1: a microservice; 2: a hybrid with two gRPC servers); `HYBRID` (1: HTTP and gRPC).
- * Events: `listening` once `listen()` has resolved, so the record is in etcd; `drained` after SIGHUP; `closed` after an
- * `app.close()`.
- * SIGTERM and SIGINT end it through Nest's shutdown hooks, SIGUSR2 calls `app.close()` and leaves the rest to Node, SIGHUP
- * calls `drain()`.
+ * Settings: `ETCD_HOSTS`; `SERVICE` (api); `SERVER_ID`; `URL` (127.0.0.1:0); `TTL_SECONDS` (10);
+ * `REQUEST_TIMEOUT_MS`; `DELAY_MS` (0); `STREAM_EVERY_MS`; `SERVICE_OPTIONS`, JSON with further fields of
+ * `service`, such as weight or drainDelayMs; `EMIT_CALLS` (1: an event `call` for each, with its holdMs);
+ * `SERVERS` (1: a microservice; 2: a hybrid with two gRPC servers); `HYBRID` (1: HTTP and gRPC). Events:
+ * `listening` once `listen()` has resolved, so the record is in etcd; `drained` after SIGHUP; `closed` after
+ * an `app.close()`. SIGTERM and SIGINT end it through Nest's shutdown hooks, SIGUSR2 calls `app.close()` and
+ * leaves the rest to Node, SIGHUP calls `drain()`.
  */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';

@@ -1,4 +1,7 @@
-/** What every child app has: events as lines of JSON on standard output, and an end when the test process is gone. */
+/**
+ * What every child app has: events as lines of JSON on standard output, and an end when the test process is
+ * gone.
+ */
 
 /** Prints one event for the test that started this process. */
 export function emit(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
@@ -25,8 +28,8 @@ export function numberSetting(name: string): number | undefined {
 }
 
 /**
- * Ends this process by SIGTERM once standard input closes, which happens when the test process ends in whatever way.
- * Does not keep the process alive by itself, so that a test can see whether the app does.
+ * Ends this process by SIGTERM once standard input closes, which happens when the test process ends in
+ * whatever way. Does not keep the process alive by itself, so that a test can see whether the app does.
  */
 export function endWithTestProcess(): void {
   process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM'));

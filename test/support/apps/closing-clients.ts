@@ -1,6 +1,6 @@
 /**
- * Client applications that make a call each, close, and leave a process that has to end by itself. `CLIENTS` says in JSON
- * where the service of each is.
+ * Client applications that make a call each, close, and leave a process that has to end by itself. `CLIENTS`
+ * says in JSON where the service of each is.
  */
 import 'reflect-metadata';
 import { credentials } from '@grpc/grpc-js';

@@ -1,13 +1,14 @@
 /**
- * A Nest client under constant load, for the fault matrix: unary calls at a fixed rate, whatever becomes of them, and one long stream
- * that is opened again when it ends.
+ * A Nest client under constant load, for the fault matrix: unary calls at a fixed rate, whatever becomes of
+ * them, and one long stream that is opened again when it ends.
  *
- * Settings: `ETCD_HOSTS`; `ETCD_OPTIONS`, JSON with further fields of `etcd`; `ROOT_OPTIONS`, JSON with further options of `forRoot`;
- * `SERVICE` (api); `RATE` (200 calls/s); `TIMEOUT_MS` (5000).
- * Events: `tick` every 100 ms: `calls`, `failed`, `byServer`, `byCode` since the start, `lastError`; `lateFailures`, how many of the failed
- * were begun after the first of them had failed; `stream` (who serves it, how often it broke and why); `list`, `held`, `away`, `savedAt`
- * as the directory has them; `heapMb`, `handles`, `sockets`. SIGHUP asks for a garbage collection, where node was started with
- * `--expose-gc`. `done` at SIGTERM.
+ * Settings: `ETCD_HOSTS`; `ETCD_OPTIONS`, JSON with further fields of `etcd`; `ROOT_OPTIONS`, JSON with
+ * further options of `forRoot`; `SERVICE` (api); `RATE` (200 calls/s); `TIMEOUT_MS` (5000). Events: `tick`
+ * every 100 ms: `calls`, `failed`, `byServer`, `byCode` since the start, `lastError`; `lateFailures`, how
+ * many of the failed were begun after the first of them had failed; `stream` (who serves it, how often it
+ * broke and why); `list`, `held`, `away`, `savedAt` as the directory has them; `heapMb`, `handles`,
+ * `sockets`. SIGHUP asks for a garbage collection, where node was started with `--expose-gc`. `done` at
+ * SIGTERM.
  */
 import 'reflect-metadata';
 import { Metadata, status } from '@grpc/grpc-js';

@@ -17,7 +17,9 @@ import {
 export interface UserRequest {
   readonly name: string;
   readonly password: string;
-  /** How long the answer takes, or the stream stays open, in milliseconds; 0 or none: as the server is set. */
+  /**
+   * How long the answer takes, or the stream stays open, in milliseconds; 0 or none: as the server is set.
+   */
   readonly holdMs?: number;
 }
 
@@ -60,7 +62,10 @@ export class UserController implements OnApplicationShutdown {
     return this.login(request);
   }
 
-  /** Answers once and then keeps the stream open for `holdMs`, or until the client leaves or the application ends. */
+  /**
+   * Answers once and then keeps the stream open for `holdMs`, or until the client leaves or the application
+   * ends.
+   */
   @GrpcMethod('User', 'Watch')
   watch(request: UserRequest): Observable<UserResponse> {
     const { streamEveryMs, onCall } = this.options;

@@ -1,4 +1,7 @@
-/** Holds the documents to the code: the folders, files and headings that they name, and the words of the log that they quote. */
+/**
+ * Holds the documents to the code: the folders, files and headings that they name, and the words of the log
+ * that they quote.
+ */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Holds the library to the order of the rooms inside its rooms, and to folders that a reader can take in at a glance. */
+/**
+ * Holds the library to the order of the rooms inside its rooms, and to folders that a reader can take in at a
+ * glance.
+ */
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseModule, readModules, type SourceModule } from './import-graph.js';
@@ -7,8 +10,9 @@ import { parseModule, readModules, type SourceModule } from './import-graph.js';
 const MOST_FILES = 12;
 
 /**
- * The folders of each room from the bottom up: a file may import from its own folder and from those before it. Files at the top of a
- * room are its entrance, or what all of its folders share; the check of cycles covers them.
+ * The folders of each room from the bottom up: a file may import from its own folder and from those before
+ * it. Files at the top of a room are its entrance, or what all of its folders share; the check of cycles
+ * covers them.
  */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
   core: ['values', 'records', 'lease', 'snapshot'],
@@ -29,7 +33,10 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   'testing/embedded-etcd': ['wire', 'store', 'services'],
 };
 
-/** Folders that stand above one another and have no files of each other: the server's half of gRPC knows nothing of the client's. */
+/**
+ * Folders that stand above one another and have no files of each other: the server's half of gRPC knows
+ * nothing of the client's.
+ */
 const APART: readonly (readonly [string, string])[] = [
   ...['interceptors', 'connection', 'balancer', 'service-config', 'resolver'].map(
     (folder) => ['grpc/server', `grpc/${folder}`] as const,

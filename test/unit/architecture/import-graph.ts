@@ -7,7 +7,10 @@ import ts from 'typescript';
 export interface ImportEdge {
   /** As it stands in the source: `../core/endpoint.js`, `rxjs`. */
   readonly specifier: string;
-  /** The file it names, relative to the library's folder, e.g. `core/records/endpoint.ts`; `undefined` for a package. */
+  /**
+   * The file it names, relative to the library's folder, e.g. `core/records/endpoint.ts`; `undefined` for a
+   * package.
+   */
   readonly file: string | undefined;
   /** Whether the compiled file has nothing left of it. */
   readonly typeOnly: boolean;

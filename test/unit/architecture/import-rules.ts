@@ -1,6 +1,7 @@
 /**
- * The import rules of the library: which room may use which rooms and packages, what is pure, where the two delicate
- * imports are, no cycles, no barrels inside, nothing that happens on import. One table, and a function that checks it.
+ * The import rules of the library: which room may use which rooms and packages, what is pure, where the two
+ * delicate imports are, no cycles, no barrels inside, nothing that happens on import. One table, and a
+ * function that checks it.
  */
 import ts from 'typescript';
 import { type ImportEdge, lineOf, type SourceModule } from './import-graph.js';
@@ -26,8 +27,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   grpc: {
     rooms: ['core', 'balance', 'registry'],
-    // Of node:http2 the types alone: connections of grpc-js's server are sessions of it. Of node:module what finds
-    // files of grpc-js, of node:net only what tells an address from a name.
+    // Of node:http2 the types alone: connections of grpc-js's server are sessions of it. Of node:module what
+    // finds files of grpc-js, of node:net only what tells an address from a name.
     packages: ['@grpc/grpc-js', 'rxjs', 'node:http2', 'node:module', 'node:net'],
   },
   nest: {
@@ -248,7 +249,10 @@ function roomOf(path: string): string {
   return slash === -1 ? '' : path.slice(0, slash);
 }
 
-/** `@grpc/grpc-js/build/x` is `@grpc/grpc-js`; a module of Node's is written out: `fs/promises` is `node:fs/promises`. */
+/**
+ * `@grpc/grpc-js/build/x` is `@grpc/grpc-js`; a module of Node's is written out: `fs/promises` is
+ * `node:fs/promises`.
+ */
 function packageOf(specifier: string): string {
   if (specifier.startsWith('node:')) return specifier;
   const parts = specifier.split('/');

@@ -1,4 +1,7 @@
-/** Random secrets at random places in options of random shapes: no error, no log line and nothing that is inspected holds one. */
+/**
+ * Random secrets at random places in options of random shapes: no error, no log line and nothing that is
+ * inspected holds one.
+ */
 import { inspect } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';

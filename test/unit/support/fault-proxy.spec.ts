@@ -1,10 +1,16 @@
-/** The fault proxy, over real sockets on loopback: each fault does what its table row says, and ends without loss. */
+/**
+ * The fault proxy, over real sockets on loopback: each fault does what its table row says, and ends without
+ * loss.
+ */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FaultProxy } from '../../support/fault-proxy.js';
 
-/** How long a peer waits for anything, in milliseconds; shorter than the limit of a test, so that a failure says what is missing. */
+/**
+ * How long a peer waits for anything, in milliseconds; shorter than the limit of a test, so that a failure
+ * says what is missing.
+ */
 const LONGEST_MS = 60_000;
 
 /** A peer that collects what it receives, and whose reader can wait for an amount or for the end. */
@@ -55,7 +61,9 @@ class Peer {
     for (const watcher of this.watchers) watcher();
   }
 
-  /** Resolves once the condition holds, or after {@link LONGEST_MS}: the caller asserts what it waited for. */
+  /**
+   * Resolves once the condition holds, or after {@link LONGEST_MS}: the caller asserts what it waited for.
+   */
   private until(condition: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => {

@@ -25,7 +25,9 @@ export class UserController {
     return { message: `welcome ${name}, says ${server}`, server };
   }
 
-  /** The address in the record. It is kept, because calls are still answered while the record is taken out. */
+  /**
+   * The address in the record. It is kept, because calls are still answered while the record is taken out.
+   */
   private server(): string {
     this.address ??= this.registrar.status.registrations[0]?.address;
     return this.address ?? 'a server that is not registered';

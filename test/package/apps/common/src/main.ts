@@ -1,6 +1,7 @@
 /**
- * An application of somebody who has installed the package: a server that registers itself and a client that finds it, in one
- * process, which ends by itself when both are closed. Prints one JSON event per line. `ETCD_HOSTS` says where etcd is.
+ * An application of somebody who has installed the package: a server that registers itself and a client that
+ * finds it, in one process, which ends by itself when both are closed. Prints one JSON event per line.
+ * `ETCD_HOSTS` says where etcd is.
  */
 import 'reflect-metadata';
 import { join } from 'node:path';
