@@ -1,8 +1,9 @@
 import { Server } from '@grpc/grpc-js';
 import type { ModulesContainer } from '@nestjs/core';
 import { Transport } from '@nestjs/microservices';
-import { of } from 'rxjs';
-import { expect, it } from 'vitest';
+import { of, Subject } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import type { BoundServer } from '../../../../lib/nest/server/grpc-servers.service.js';
 import { GrpcServers } from '../../../../lib/nest/server/grpc-servers.service.js';
 
 const listener = {
@@ -53,4 +54,112 @@ it('the error of a server that was closed before it was bound says so', async ()
   const { target } = oneServer();
   await target.close();
   await expect(target.createClient()).rejects.toThrow('was closed before it was bound');
+});
+
+/** Servers that a test adds, and what their listener hears. */
+function following() {
+  const targets = new Subject<unknown>();
+  const modules = { getRpcTargetRegistry: () => targets } as unknown as ModulesContainer;
+  const servers = new GrpcServers(modules);
+  const heard: string[] = [];
+  const bound: BoundServer[] = [];
+  let failure: Error | undefined;
+  servers.follow({
+    onCreating: async () => void heard.push('creating'),
+    onCreated: () => void heard.push('created'),
+    onBound: async (server) => {
+      heard.push(`bound ${server.url}`);
+      bound.push(server);
+      if (failure !== undefined) throw failure;
+    },
+    onClosing: async ({ url }) => void heard.push(`closing ${url}`),
+  });
+  const target = {
+    transportId: Transport.GRPC as unknown,
+    url: 'a:1',
+    options: { package: ['user', 'admin'] as string | string[], channelOptions: {} },
+    createClient: () => Promise.resolve(new Server()),
+    listen: (callback: (error?: unknown) => void) => callback(),
+    close: async () => void heard.push('closed'),
+  };
+  const fail = (error: Error): Error => (failure = error);
+  return { servers, targets, target, heard, bound, fail };
+}
+
+const own = (): void => {};
+
+describe('a gRPC server of the application', () => {
+  it('is followed from its making to its close', async () => {
+    const { servers, targets, target, heard, bound } = following();
+    targets.next(target);
+    expect(servers.all).toEqual([{ url: 'a:1', packages: ['user', 'admin'] }]);
+    await target.createClient();
+    const listening: unknown[] = [];
+    target.listen((...results) => listening.push(results));
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(listening).toHaveLength(1);
+    await target.close();
+    await target.close();
+    expect(heard).toEqual(['creating', 'created', 'bound a:1', 'closing a:1', 'closed', 'closed']);
+    expect(bound).toMatchObject([{ url: 'a:1', packages: ['user', 'admin'], addresses: [] }]);
+  });
+
+  it('has the tracker of its calls before all interceptors of the user, in options of its own', async () => {
+    const { targets, target, bound } = following();
+    const options = { package: 'user', channelOptions: { interceptors: [own] } };
+    target.options = options;
+    targets.next(target);
+    await target.createClient();
+    target.listen(() => {});
+    await Promise.resolve();
+    expect(target.options.channelOptions).toEqual({
+      interceptors: [bound[0]?.calls.interceptor, own],
+    });
+    expect(options.channelOptions.interceptors).toEqual([own]);
+    expect(bound[0]?.packages).toEqual(['user']);
+  });
+
+  it('is adopted once, and only where it is one', async () => {
+    const { servers, targets, target } = following();
+    for (let time = 0; time < 2; time++) targets.next(target);
+    targets.next({ ...target, transportId: Transport.TCP });
+    targets.next({ ...target, close: undefined });
+    for (const odd of [null, 'text', {}]) targets.next(odd);
+    expect(servers.all).toHaveLength(1);
+    servers.unfollow();
+    targets.next({ ...target });
+    expect(servers.all).toHaveLength(1);
+  });
+
+  it('that fails to listen is not reported as bound', async () => {
+    const { targets, target, heard } = following();
+    target.listen = (callback) => callback(new Error('in use'));
+    targets.next(target);
+    await target.createClient();
+    const results: unknown[] = [];
+    target.listen((error) => results.push(error));
+    await Promise.resolve();
+    expect(results).toMatchObject([{ message: 'in use' }]);
+    expect(heard).toEqual(['creating', 'created']);
+  });
+
+  it('that was not made before it listens is not reported as bound', async () => {
+    const { targets, target, heard } = following();
+    targets.next(target);
+    let listening = 0;
+    target.listen(() => listening++);
+    expect([listening, heard]).toEqual([1, []]);
+  });
+
+  it('does not listen where its listener fails', async () => {
+    const { targets, target, fail } = following();
+    const failure = fail(new Error('failFast is set'));
+    targets.next(target);
+    await target.createClient();
+    const results: unknown[] = [];
+    target.listen((error) => results.push(error));
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    expect(results).toEqual([failure]);
+  });
 });
