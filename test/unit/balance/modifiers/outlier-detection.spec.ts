@@ -142,6 +142,19 @@ describe('stepOutliers: share of failures', () => {
     expect(windows(12_000)).toEqual([12_000, 10_000, 0]);
   });
 
+  it('counts the calls of the new window alone', () => {
+    const fleet = new OutlierFleet(2, { consecutiveFailures: 1_000 });
+    fleet.fail(0, 5);
+    fleet.succeed(0, 15);
+    fleet.step(10_000);
+    fleet.succeed(0, 19);
+    fleet.step(20_000);
+    expect(fleet.state.get(fleet.tallies[0]!)).toMatchObject({ sinceMs: 10_000, failures: 5 });
+    fleet.succeed(0);
+    fleet.step(20_001);
+    expect(fleet.state.get(fleet.tallies[0]!)).toMatchObject({ sinceMs: 20_001, successes: 35 });
+  });
+
   it('notices within 2 s of traffic, however long the server was well before', () => {
     const fleet = new OutlierFleet(10, { consecutiveFailures: 1_000 });
     const second = (nowMs: number, fails: boolean): OutlierStep => {

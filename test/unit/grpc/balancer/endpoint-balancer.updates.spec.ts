@@ -56,6 +56,39 @@ describe('one update', () => {
   });
 });
 
+const open = (channel: FakeChannel): number =>
+  channel.subchannels.filter(({ refs }) => refs > 0).length;
+
+describe('the connections that calls ask for', () => {
+  it('are never more than the list has endpoints, so that a longer list begins as small', async () => {
+    const channel = new FakeChannel();
+    channel.list(addresses(65));
+    await connectAll(channel);
+    channel.pick();
+    await connectAll(channel);
+    expect(open(channel)).toBe(65);
+    channel.subchannels[0]?.become(IDLE);
+    for (let call = 0; call < 5; call++) channel.pick();
+    await settled();
+    await connectAll(channel);
+    channel.list(addresses(200));
+    await connectAll(channel);
+    expect(open(channel)).toBe(65);
+  });
+
+  it('leave no entry behind for endpoints that joined and left without a connection', async () => {
+    const channel = new FakeChannel();
+    channel.list(addresses(100));
+    await connectAll(channel);
+    const connected = channel.subchannels.map(({ address }) => address);
+    for (let step = 1; step <= 50; step++)
+      channel.list([...connected, ...addresses(36, 100 * step)]);
+    const plan = Reflect.get(channel.balancer, 'plan') as { queue: object[]; urgent: object[] };
+    expect(plan.queue.length + plan.urgent.length).toBeLessThanOrEqual(2 * 100 + 64);
+    expect(open(channel)).toBe(64);
+  });
+});
+
 describe('the share of endpoints that may be ejected', () => {
   it('is one of the connected endpoints, not of those that are not connected', async () => {
     const channel = new FakeChannel();

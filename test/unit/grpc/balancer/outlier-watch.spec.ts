@@ -108,6 +108,20 @@ it('a failure that waits does not put off a return', () => {
   expect(ejected(watch)).toEqual([1]);
 });
 
+it('a failure that waits longer than until the next return does not put it off, however short its own wait', () => {
+  const watch = watchWith({ baseEjectionMs: 90 });
+  fail(watch, 0);
+  clock.advance(50);
+  fail(watch, 1);
+  clock.advance(20);
+  // The return is due in 20 ms, the failures in 30; at its beginning the wait for the return was 40.
+  fail(watch, 1);
+  clock.advance(19);
+  expect(ejected(watch)).toEqual([0, 1]);
+  clock.advance(1);
+  expect(ejected(watch)).toEqual([1]);
+});
+
 it('an ejected endpoint stays ejected under other options, which hold from then on', () => {
   const watch = watchWith();
   fail(watch, 0);

@@ -2,31 +2,42 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { abortableDelay } from '../../../../lib/nest/shutdown/abortable-delay.js';
 import { ForceSignal } from '../../../../lib/nest/shutdown/force-signal.js';
 
+/** A part of a shutdown; it ends with its test at the latest. */
+interface Part {
+  readonly end: () => void;
+  readonly done: Promise<void>;
+}
+
 let forced: string[];
 let force: ForceSignal;
 let before: number;
+let parts: Part[];
 const shutdownHook = (): void => {};
 
 beforeEach(() => {
   vi.useFakeTimers();
   forced = [];
+  parts = [];
   force = new ForceSignal((signal) => forced.push(signal));
   // As with shutdown hooks: otherwise the signal would end this process.
   process.on('SIGTERM', shutdownHook);
   before = process.listenerCount('SIGTERM');
 });
-afterEach(() => {
+afterEach(async () => {
+  for (const { end } of parts) end();
+  await Promise.all(parts.map(({ done }) => done));
   process.off('SIGTERM', shutdownHook);
   vi.useRealTimers();
 });
 
 const listens = (): boolean => process.listenerCount('SIGTERM') > before;
 
-/** A part of a shutdown that a test ends. */
-function part(): { readonly end: () => void; readonly done: Promise<void> } {
+function part(): Part {
   const ends: (() => void)[] = [];
   const done = force.during(new Promise<void>((resolve) => ends.push(resolve)));
-  return { end: () => ends[0]?.(), done };
+  const made = { end: () => ends[0]?.(), done };
+  parts.push(made);
+  return made;
 }
 
 describe('a signal during a shutdown', () => {
