@@ -37,9 +37,16 @@ const vitest: Vitest = await createVitest('test', {
 });
 await vitest.standalone();
 
+/** The files that were changed for the request before. */
+let edited: readonly string[] = [];
+
 async function answer({ changed, specs, bail }: WorkerRequest): Promise<WorkerAnswer> {
-  for (const file of changed) vitest.invalidateFile(file);
+  // Those of the request before are restored by now.
+  for (const file of [...edited, ...changed]) vitest.invalidateFile(file);
+  edited = changed;
   const project = vitest.getRootProject();
+  // A spec that this run does not come to would keep the result of an earlier one.
+  vitest.state.clearFiles(project, [...specs]);
   project.config.bail = vitest.config.bail = bail ? 1 : 0;
   const found = specs.map((spec) => project.createSpecification(spec));
   const result = await vitest.runTestSpecifications(found);
@@ -47,8 +54,6 @@ async function answer({ changed, specs, bail }: WorkerRequest): Promise<WorkerAn
   // The result has the modules of earlier runs too.
   const testModules = result.testModules.filter(({ moduleId }) => specs.includes(moduleId));
   vitest.state.clearErrors();
-  // The next request may find these files restored.
-  for (const file of changed) vitest.invalidateFile(file);
   return {
     failures: [
       ...testModules.filter((module) => !module.ok()).map(({ moduleId }) => moduleId),
