@@ -34,6 +34,12 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     after: 'false',
     why: 'the parsed address is kept for its cost only',
   },
+  {
+    file: 'lib/registry/directory/guarded-list.ts',
+    line: 'if (atMs === this.lookAtMs) return;',
+    after: 'false',
+    why: 'a timer that is set anew for the same time changes nothing but the cost of a step',
+  },
 ];
 
 /** Whether an edit is on the list. */

@@ -121,6 +121,8 @@ describe('a directory whose registry forgot everything', () => {
     expect(directory.state).toMatchObject({ error: undefined });
     expect(directory.state.held).toBeUndefined();
     expect(told()).toEqual(['removals-released']);
+    clock.advance(50);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   it('stops its timers', () => {
@@ -173,6 +175,13 @@ describe('a kept list', () => {
     expect(directory.state).toMatchObject({ savedAt: 77, error: { code: 'REGISTRY_UNAVAILABLE' } });
     expect(used()).toEqual(['h:1']);
     expect(told()).toEqual(['snapshot-used']);
+  });
+
+  it('stays in use while the registry has sent only the beginning of its list', () => {
+    clock.advance(SNAPSHOT_WAIT_MS);
+    registry.begin('api', 'h:2');
+    expect(used()).toEqual(['h:1']);
+    expect(directory.state).toMatchObject({ savedAt: 77 });
   });
 
   it('is guarded as after an outage even if the registry never failed: connected endpoints are held', () => {

@@ -65,7 +65,7 @@ it('each change is reported and logged once', async () => {
   await vi.advanceTimersByTimeAsync(3_000);
   expect(heard).toEqual([false, true]);
   expect(logged).toEqual([
-    'Not ready to serve (the check says so); taken out until it is.',
+    'Not ready to serve (the check says so); the records are removed until the application is ready.',
     'Ready to serve.',
   ]);
   application.end();
