@@ -18,7 +18,7 @@ export const MOST_SPECS = 16;
 /** A room may be below its mark by what a sample of its size is, at this probability, by chance. */
 const CHANCE = 0.01;
 
-/** What became of an edit. `time limit` counts as killed: tests that never end notice it too. The report names it. */
+/** What became of an edit. `time limit` counts as killed: tests that never end notice the edit as well. */
 export type Outcome = 'killed' | 'time limit' | 'survived' | 'not reached';
 
 /** The room of a file: `core` of `lib/core/backoff.ts`. */

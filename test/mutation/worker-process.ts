@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { WorkerAnswer, WorkerRequest } from './worker.js';
 
-/** How long a worker may take to start, in milliseconds: much, because other work may keep the machine busy. */
+/** How long a worker may take to start, in milliseconds. Other work may keep the machine busy. */
 const START_MS = 300_000;
 
 /** One worker after another, over one copy of the tree. */
