@@ -1,5 +1,5 @@
 /** KeptWatch over registries that break the contract of the port. */
-import { concat, EMPTY, NEVER, Observable, of, throwError } from 'rxjs';
+import { concat, EMPTY, NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import { beforeEach, expect, it } from 'vitest';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';
 import type { RegistryUpdate } from '../../../lib/core/snapshot/registry-update.js';
@@ -137,4 +137,17 @@ it('a stopped watch passes on nothing and does not watch again', () => {
   watch.stop();
   clock.advance(60_000);
   expect([registry.watches, told.length, clock.pendingTimers]).toEqual([1, 1, 0]);
+});
+
+it('a watch that an update stops does not watch again, though that update fails', () => {
+  const updates = new Subject<RegistryUpdate>();
+  const registry = new OddRegistry([() => updates]);
+  const watch: KeptWatch = new KeptWatch(registry, 'api', clock, () => {
+    watch.stop();
+    throw new Error('too late');
+  });
+  updates.next(LIST);
+  expect([clock.pendingTimers, updates.observed]).toEqual([0, false]);
+  clock.advance(60_000);
+  expect(registry.watches).toBe(1);
 });

@@ -83,6 +83,7 @@ describe('pickSubset', () => {
     [200, 1, 10],
     [30, 30, 2],
     [4, 26, 6],
+    [19, 1, 2],
   ])(
     'of %i endpoints of the own zone and %i others keeps both zones in proportion, at size %i, and always another one',
     (own, foreign, size) => {

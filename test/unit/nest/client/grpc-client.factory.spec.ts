@@ -56,6 +56,48 @@ it('the application closes the clients that are still open', () => {
   expect(() => create('late')).toThrow(/\[CLOSED\]/);
 });
 
+/** What the channel of a client gets from its options, for the service config that its service publishes. */
+function choicesOf(client: object): Record<string, unknown> | undefined {
+  const { channelOptions } = Reflect.get(client, 'options') as { channelOptions: object };
+  const found = Object.values(channelOptions).find(
+    (value: unknown) => typeof value === 'object' && value !== null && 'choices' in value,
+  ) as { choices: Record<string, unknown> } | undefined;
+  return found?.choices;
+}
+
+it('a channel knows which methods are unary, and what its client left to the service', () => {
+  const { create } = createFactory();
+  expect(choicesOf(create('api'))).toMatchObject({
+    unaries: new Set(['/user.User/Login', '/user.User/Find']),
+    streams: new Set(['/user.User/Watch']),
+    retries: true,
+    timeouts: true,
+    waitForReady: true,
+    chosen: {},
+  });
+});
+
+it('a channel knows what its client chose itself, and which part of the fleet it uses', () => {
+  const { create } = createFactory({ timeoutMs: 500 });
+  const client = create('api', {
+    loadBalancing: 'random',
+    retry: false,
+    waitForReady: false,
+    subsetSize: 7,
+    zone: 'a',
+  });
+  const choices = choicesOf(client);
+  expect(choices).toMatchObject({
+    retries: false,
+    timeouts: false,
+    waitForReady: false,
+    chosen: { policy: 'random' },
+    balancing: { subsetSize: 7, zone: 'a' },
+  });
+  const { balancing } = choices as { balancing: { clientId: string } };
+  expect(balancing.clientId).toMatch(/^[\da-f-]{36}$/);
+});
+
 const unknownPackage = (name: string) =>
   `option client "api".package is "${name}"; allowed: a package of the proto, which has "user"`;
 
