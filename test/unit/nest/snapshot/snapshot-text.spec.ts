@@ -46,8 +46,8 @@ it('the document has its head, and each service with its age and records', () =>
 });
 
 it('a record has the incarnation of its endpoint as its lease', () => {
-  const list = () => new Map([['api/h:1', endpointAt(1, { incarnation: '77' })]]);
-  const { document } = written(new Map([['api', { savedAt: 1, current: list }]]));
+  const list = new Map([['api/h:1', endpointAt(1, { incarnation: '77' })]]);
+  const { document } = written(new Map([['api', { savedAt: 1, current: () => list }]]));
   expect(document['services']).toMatchObject({ api: { records: { 'api/h:1': { lease: '77' } } } });
 });
 
