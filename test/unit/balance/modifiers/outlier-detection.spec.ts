@@ -142,7 +142,7 @@ describe('stepOutliers: share of failures', () => {
     expect(windows(12_000)).toEqual([12_000, 10_000, 0]);
   });
 
-  it('notices within 2 s of traffic, however long the server was well before', () => {
+  it('ejects a server within 2 s of its first failures, however long it was well before', () => {
     const fleet = new OutlierFleet(10, { consecutiveFailures: 1_000 });
     const second = (nowMs: number, fails: boolean): OutlierStep => {
       for (let at = 0; at < 10; at++) {
