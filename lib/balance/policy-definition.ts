@@ -14,7 +14,10 @@ export interface PickerContext {
   readonly fleet: FleetLoad;
 }
 
-/** Makes the picker of a policy of the user's own; called anew whenever endpoints or weights change. */
+/**
+ * Makes the picker of a configured policy, or of one that a user registered; called anew whenever endpoints or
+ * weights change.
+ */
 export type PickerFactory = <C extends Candidate>(
   pool: Pool<C>,
   context: PickerContext,

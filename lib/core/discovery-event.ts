@@ -12,7 +12,10 @@ export type RegistrationEvent =
       readonly leaseId: string;
       readonly ttlMs: number;
     }
-  /** The registry does not know the lease any more; the keeper requests a new one at once. */
+  /**
+   * The registry does not know the lease any more. The keeper requests a new one: at once, or after a backoff
+   * if the lease had just been granted or renewed, or was the second that was lost without a renewal between.
+   */
   | { readonly type: 'lease-lost'; readonly leaseId: string }
   /** The record is in the registry under our lease. */
   | {

@@ -130,7 +130,7 @@ export class EndpointLoad {
 
   private refuse(nowMs: number, refusedMs: number): void {
     this.refused ??= new RefusedCalls();
-    // Those that are over go here, because not every policy asks for them.
+    // Drops expired refusals too: under a policy that never asks for `refusedCalls` they would pile up.
     this.refusedCalls(nowMs);
     this.refused.add(nowMs + refusedMs);
     if (this.pool !== undefined) this.pool.refused++;

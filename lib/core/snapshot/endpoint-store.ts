@@ -123,7 +123,7 @@ export class EndpointStore {
   }
 
   private buildList(): readonly Endpoint[] {
-    // The usual case: every key counts, and no look-up is needed.
+    // The usual case: no address has two keys and all can be dialled, so the list is all values.
     if (this.shared === 0 && this.undialable.size === 0) return [...this.byKey.values()];
     const seen = new Set<string>();
     const list: Endpoint[] = [];

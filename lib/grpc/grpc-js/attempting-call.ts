@@ -60,13 +60,13 @@ export interface AttemptingCall {
   getDeadlineInfo(): string[];
 }
 
-/** What a call is until it has been answered, while it may be retried. */
+/** grpc-js's state of a call that is not answered yet and may be retried. */
 export const RETRY = 'RETRY';
-/** What a call is until it has been answered, while it may be hedged. */
+/** grpc-js's state of a call that is not answered yet and may be hedged. */
 export const HEDGING = 'HEDGING';
-/** What a call is that has been cancelled, or may have one attempt only. */
+/** grpc-js's state of a call that was cancelled, or whose channel has switched retries off. */
 export const NO_RETRY = 'NO_RETRY';
-/** What an attempt is until it has ended. */
+/** grpc-js's state of an attempt that has not ended. */
 export const ACTIVE = 'ACTIVE';
 
 /** A release without one of these does not fit. */

@@ -172,7 +172,10 @@ export interface DiscoveryModuleOptions {
 
 /** When a removal is held. Every field has a default. */
 export interface RemovalGuardOptions {
-  /** How long at most while the registry answers, in milliseconds, 0–86,400,000. Default 300,000. */
+  /**
+   * How long a removal is held at most, in milliseconds, 0–86,400,000. The time starts anew when the registry
+   * returns, and no hold expires while it is away. Default 300,000.
+   */
   readonly maxHoldMs?: number;
   /**
    * The share of a list, 0–1, that is suspicious when it goes at once; two endpoints at least. Default 0.5.

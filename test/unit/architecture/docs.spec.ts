@@ -42,6 +42,12 @@ const foldersIn = (folder: string): string[] =>
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
 
+/** The folders inside the rooms, as `lib/core/lease`. */
+const foldersInRooms = (): string[] =>
+  readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' })
+    .map((path) => `lib/${path.replaceAll('\\', '/')}`)
+    .filter((path) => path.split('/').length > 2 && statSync(join(root, path)).isDirectory());
+
 /** Of two tables the first has a room in each row, the second the folders of a room. */
 const isFolders = ([, folders]: string[]): boolean => folders?.startsWith('`') === true;
 
@@ -59,10 +65,7 @@ describe('docs/architecture.md', () => {
     const named = table
       .filter(isFolders)
       .flatMap(([room, folders]) => codeOf(folders).map((name) => `${codeOf(room)[0]}/${name}`));
-    const deep = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' })
-      .map((path) => `lib/${path.replaceAll('\\', '/')}`)
-      .filter((path) => path.split('/').length > 2 && statSync(join(root, path)).isDirectory());
-    expect(named.sort()).toEqual(deep.sort());
+    expect(named.sort()).toEqual(foldersInRooms().sort());
   });
 });
 
@@ -102,6 +105,78 @@ describe('a document', () => {
     expect(broken).toEqual([]);
   });
 });
+
+/** Files whose names are known without the file: error codes, and the options that a user sets. */
+const KNOWN_WITHOUT_FILE = [
+  'lib/core/discovery-error.ts',
+  'lib/etcd/etcd-options.ts',
+  'lib/grpc/balancer/policies.ts',
+  'lib/nest/options/discovery-options.ts',
+];
+
+/** Names that stand in no file of ours, and why a document needs them. */
+const FOREIGN: Readonly<Record<string, string>> = {
+  'grpc.internal.no_subchannel': 'the prefix of options that grpc-js keeps from subchannels',
+  'app.listen()': "Nest's",
+};
+
+describe('a row, list item or paragraph that names files', () => {
+  const folders = ['lib', ...foldersInRooms().map((path) => path.slice(path.lastIndexOf('/') + 1))];
+  const isKnown = (name: string): boolean =>
+    folders.includes(name) ||
+    Object.hasOwn(FOREIGN, name) ||
+    KNOWN_WITHOUT_FILE.some((file) => hasName(read(file), name));
+  const sources = ['lib', 'test'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
+      .filter((path) => path.endsWith('.ts')),
+  );
+
+  /** The text of the files that a path in a document means: the end of a path is enough, `*` is any text. */
+  const textOf = (path: string): string => {
+    const pattern = path.split('*').map((part) => part.replaceAll(/[^\w/-]/g, '\\$&'));
+    const isMeant = new RegExp(`(^|/)${pattern.join('[^/]*')}$`);
+    return sources
+      .filter((file) => isMeant.test(file))
+      .map(read)
+      .join('\n');
+  };
+
+  const NAMED = ['docs/maintaining.md', 'docs/architecture.md'].flatMap((document) =>
+    items(read(document))
+      .map((item) => ({ document, item, code: codeOf(item) }))
+      .filter(({ code }) => code.some(isSource)),
+  );
+
+  it.each(NAMED)('$document: its names in code occur in one of them: $item', ({ code }) => {
+    const text = code.filter(isSource).map(textOf).join('\n');
+    const missing = code.filter(isName).filter((name) => !hasName(text, name) && !isKnown(name));
+    expect(missing).toEqual([]);
+  });
+});
+
+/** The table rows, list items and paragraphs of a document, each on one line; no code blocks. */
+function items(document: string): string[] {
+  return document
+    .replaceAll(/^```[\s\S]*?^```/gm, '')
+    .replaceAll(/\n(?=\||- |\d+\. |#)/g, '\n\n')
+    .split(/\n{2,}/)
+    .map((item) => item.replaceAll(/\s+/g, ' ').trim());
+}
+
+const isSource = (code: string): boolean => /^[\w./*-]+\.ts$/.test(code) && !code.includes('NAME');
+
+/** An identifier, a member of one, the name of an event or an option of a channel. */
+const isName = (code: string): boolean =>
+  /^…?[A-Za-z_.][\w.-]*(\(\))?$/.test(code) && !isSource(code);
+
+/** Whether the whole name is in the text, or each identifier in it. */
+function hasName(text: string, name: string): boolean {
+  const plain = name.replace(/^….|\(\)$/g, '');
+  const has = (word: string) =>
+    new RegExp(`(?<![\\w-])${word.replaceAll('.', '\\.')}(?![\\w-])`).test(text);
+  return has(plain) || plain.split('.').every(has);
+}
 
 /** The anchors of a document's headings, as GitHub makes them. */
 function anchors(text: string): string[] {

@@ -7,7 +7,7 @@ it.each([
   ['abandoned', [1]],
   ['timeout', [4]],
   ['failure', [2, 8, 12, 13, 14, 15, 99]],
-] as const)('status codes that mean %s', (outcome, codes) => {
+] as const)('a call counts as %s by its status code', (outcome, codes) => {
   for (const code of codes) expect(callOutcome(code)).toBe(outcome);
 });
 

@@ -47,7 +47,7 @@ describe('PeakEwma', () => {
     expect(slow.estimate(60_000)).toBeCloseTo(2, 3);
   });
 
-  it('that floor does not raise the estimate where answers were faster', () => {
+  it('the estimate of an idle endpoint stays as it is if it is below half of what is typical', () => {
     const fleet = new FleetLoad();
     const fast = new PeakEwma(fleet);
     fleet.observe(100);

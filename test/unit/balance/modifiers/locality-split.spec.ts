@@ -66,7 +66,7 @@ describe('splitByLocality', () => {
     expect(ownShare(members)).toBeCloseTo(share, 9);
   });
 
-  it('a given traffic share and factor replace even clients and 1.4', () => {
+  it('trafficShare replaces the assumption of evenly spread clients, and overprovisioning the default 1.4', () => {
     const members = fleet({ a: [1, 1], b: [9, 9] });
     expect(ownShare(members, { trafficShare: 0.1 })).toBe(1);
     expect(ownShare(members, { overprovisioning: 1 })).toBeCloseTo(0.2, 9);

@@ -155,7 +155,7 @@ describe('stepOutliers: share of failures', () => {
     expect(fleet.state.get(fleet.tallies[0]!)).toMatchObject({ sinceMs: 20_001, successes: 35 });
   });
 
-  it('notices within 2 s of traffic, however long the server was well before', () => {
+  it('ejects a server within 2 s of its first failures, however long it was well before', () => {
     const fleet = new OutlierFleet(10, { consecutiveFailures: 1_000 });
     const second = (nowMs: number, fails: boolean): OutlierStep => {
       for (let at = 0; at < 10; at++) {

@@ -28,11 +28,11 @@ describe('matchesEndpoint', () => {
     [{ metadata: { none: 'null' } }, false],
     [{ metadata: { tags: 'x' } }, false],
     [{ metadata: { constructor: 'x' } }, false],
-  ])('%j: %s', (match, matches) => {
+  ])('whether %j matches an endpoint with version 2 in zone eu: %s', (match, matches) => {
     expect(matchesEndpoint(endpoint, match)).toBe(matches);
   });
 
-  it('never matches a record without metadata unless nothing is asked', () => {
+  it('an endpoint without metadata matches only if nothing is asked', () => {
     const bare = candidate('a:1', {});
     expect(matchesEndpoint(bare, { version: '2' })).toBe(false);
     expect(matchesEndpoint(bare, {})).toBe(true);

@@ -65,7 +65,8 @@ it('the plan tries the next of the other endpoints when one of them fails, and n
   expect(tried).toHaveLength(2);
 });
 
-it('the plan keeps its connection when the list grows, and when an earlier endpoint comes back', async () => {
+/** A channel whose first attempt failed, and which is connected to its second choice. */
+async function connectedToSecond() {
   const channel = new FakeChannel();
   const settings = settingsOf({ policy: 'pick_first' });
   channel.list(addresses(3), settings);
@@ -74,8 +75,34 @@ it('the plan keeps its connection when the list grows, and when an earlier endpo
   await settled();
   const second = inUse(channel).find((address) => address !== first) ?? '';
   await channel.connect(second);
+  return { channel, settings, first, second };
+}
+
+it('the plan keeps its connection when the list grows', async () => {
+  const { channel, settings, second } = await connectedToSecond();
   expect(inUse(channel)).toEqual([second]);
   channel.list(addresses(9), settings);
+  await settled();
+  expect(channel.spread(10)).toEqual({ [second]: 10 });
+  expect(inUse(channel)).toEqual([second]);
+});
+
+it('the plan keeps its connection when the endpoint that failed before can be reached again', async () => {
+  const { channel, settings, first, second } = await connectedToSecond();
+  // Another channel of the process may share the connection, and connect it.
+  channel.to(first).become(READY);
+  await settled();
+  channel.list(addresses(3), settings);
+  await settled();
+  expect(channel.spread(10)).toEqual({ [second]: 10 });
+  expect(inUse(channel)).toEqual([second]);
+});
+
+it('the plan keeps its connection when the endpoint that failed is removed and added again', async () => {
+  const { channel, settings, first, second } = await connectedToSecond();
+  const others = addresses(3).filter((address) => address !== first);
+  channel.list(others, settings);
+  channel.list([first, ...others], settings);
   await settled();
   expect(channel.spread(10)).toEqual({ [second]: 10 });
   expect(inUse(channel)).toEqual([second]);
