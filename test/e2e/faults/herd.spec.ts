@@ -40,9 +40,10 @@ describeEtcd('a herd', (binary) => {
     await all('registered');
     // Accepted and reset at once: every attempt is seen.
     const returned: number[] = [];
+    const unreachable = all('unreachable');
     await etcd.kill();
     proxy.disconnect();
-    await all('unreachable');
+    await unreachable;
     const from = proxy.accepted;
     const started = performance.now();
     // The wait is for attempts, not for time: the first ones come fast, then one a second.

@@ -76,8 +76,9 @@ describeEachEtcd('an etcd with users', (binary) => {
 
     await admin.auth.authDisable();
     // Where nothing but a new token shows it.
+    const unreachable = until(registration, 'unreachable');
     await etcd.kill();
-    await until(registration, 'unreachable');
+    await unreachable;
     await etcd.launch();
     await until(registration, 'registered');
     expect(count('record-refused')).toBe(0);
