@@ -41,9 +41,7 @@ class Calls {
   /** Waits until so many calls more have been answered, or one has failed. */
   async more(calls: number): Promise<void> {
     const from = this.answered;
-    await expect
-      .poll(() => this.failures.length > 0 || this.answered >= from + calls, { timeout: 20_000 })
-      .toBe(true);
+    await expect.poll(() => this.failures.length > 0 || this.answered >= from + calls).toBe(true);
   }
 
   /** Ends the calls; returns why calls failed. */
@@ -143,7 +141,7 @@ describeEtcd('servers whose records are lost', (binary) => {
     await Promise.all(ids.map((id) => startServer(id)));
     const client = await startClient();
     const calls = new Calls(client);
-    await expect.poll(() => calls.answers.size, { timeout: 20_000 }).toBe(count);
+    await expect.poll(() => calls.answers.size).toBe(count);
     await calls.more(50);
 
     const isShort = ({ endpoints = [], held = [] }: DirectoryState): boolean =>

@@ -72,7 +72,7 @@ describeEachEtcd('an etcd with users', (binary) => {
     admin.close();
     admin = new Etcd3({ hosts: etcd.hosts, auth: ROOT });
     registration.update({ ...endpoint, metadata: { weight: 2 } });
-    await expect.poll(stored, { timeout: 20_000 }).toContain('"weight":2');
+    await expect.poll(stored).toContain('"weight":2');
 
     await admin.auth.authDisable();
     // Where nothing but a new token shows it.
