@@ -1,4 +1,6 @@
-/** Hundreds of registrations that lose their etcd together: they neither hammer it nor come back in one moment. Row 13. */
+/**
+ * Registrations that lose their etcd together: they neither hammer it nor come back in one moment. Row 13; the bench `herd` has 500.
+ */
 import { EtcdRegistry } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -6,7 +8,8 @@ import { describeEtcd } from '../../support/describe-etcd.js';
 import { EtcdProcess } from '../../support/etcd-process.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 
-const REGISTRIES = 100;
+/** As many as one process can serve beside other work. */
+const REGISTRIES = 40;
 
 describeEtcd('a herd', (binary) => {
   let etcd: EtcdProcess;
