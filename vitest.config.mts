@@ -17,6 +17,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 90_000,
     hookTimeout: 120_000,
+    // Finds a state that never comes; the default of a second is short for a busy machine.
+    expect: { poll: { timeout: 60_000 } },
     // More than there are cores on a small machine: most suites wait for processes of their own.
     maxWorkers: 3,
   },

@@ -41,10 +41,12 @@ const closing = <App extends { close(): Promise<unknown> }>(app: App): App => {
 
 /** Waits until the first record says this, from its metadata on. */
 const untilRecordSays = (text: string) =>
-  vi.waitFor(async () => {
-    const [[, value = ''] = []] = await records();
-    expect(value.slice(value.indexOf('"Metadata"'))).toBe(text);
-  });
+  expect
+    .poll(async () => {
+      const [[, value = ''] = []] = await records();
+      return value.slice(value.indexOf('"Metadata"'));
+    })
+    .toBe(text);
 
 /** A provider of the user's whose hooks look into etcd. */
 function hookSpy() {

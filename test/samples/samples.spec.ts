@@ -8,7 +8,7 @@ import { EventProcess, stopEventProcesses } from '../support/event-process.js';
 import { startTestEtcd, type TestEtcd } from '../support/test-etcd.js';
 import { buildSamples } from './built-samples.js';
 
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 let folder: string;
 
 beforeAll(async () => {

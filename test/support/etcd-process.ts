@@ -87,22 +87,24 @@ export class EtcdProcess {
   static async start(options: EtcdProcessOptions = {}): Promise<EtcdProcess> {
     const binary = options.binary ?? findEtcdBinaries()[0];
     if (binary === undefined) throw new Error('no etcd binary on the PATH or in .cache/etcd');
-    const folder = mkdtempSync(join(tmpdir(), 'etcd-test-'));
-    const process = new EtcdProcess(
-      binary,
-      options.port ?? (await freePort()),
-      options.peerPort ?? (await freePort()),
-      await freePort(),
-      folder,
-      options,
-    );
-    try {
-      await process.launch();
-    } catch (error) {
-      await process.stop();
-      throw error;
+    for (let attempt = 1; ; attempt += 1) {
+      const process = new EtcdProcess(
+        binary,
+        options.port ?? (await freePort()),
+        options.peerPort ?? (await freePort()),
+        await freePort(),
+        mkdtempSync(join(tmpdir(), 'etcd-test-')),
+        options,
+      );
+      try {
+        await process.launch();
+        return process;
+      } catch (error) {
+        await process.stop();
+        // Another process may have taken a port that was free a moment ago.
+        if (attempt === 5 || !process.log.includes('address already in use')) throw error;
+      }
     }
-    return process;
   }
 
   /** What goes into `etcd: { hosts }`. */

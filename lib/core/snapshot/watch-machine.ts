@@ -112,7 +112,10 @@ const PROVEN_AFTER_MS = 10_000;
 /** Mean length of a pause, ±50 %, in milliseconds, so that thousands of processes do not return at one moment. */
 const PAUSE_MS = 200;
 
-/** How many failed attempts count at most after an outage: with the default backoff the next delay is 3.2 s at most. */
+/**
+ * How many failed attempts count at most once the registry answers again or confirms the watch: with the default backoff the next
+ * delay is 3.2 s at most. How long an outage took says little about the next failure.
+ */
 const ATTEMPTS_AFTER_RETURN = 4;
 
 /** A confirmed watch lists again within this time after an outage, in milliseconds. */
@@ -298,7 +301,8 @@ function onCreated(
       event: { type: 'watch-synced', prefix, revision },
     });
   }
-  const watching: WatchPhase = { name: 'watching', attempt: phase.attempt, since, relistAt };
+  const attempt = soon(phase.attempt);
+  const watching: WatchPhase = { name: 'watching', attempt, since, relistAt };
   return { machine: { ...machine, phase: watching, synced: true }, effects };
 }
 

@@ -53,7 +53,7 @@ it('a peer that accepts and says nothing fails calls after the connect timeout, 
     details: expect.stringMatching(/no HTTP\/2 answer from 127\.0\.0\.1:\d+ within 5000 ms/),
   });
   // Tried again by itself, and calls do not wait for that.
-  await expect.poll(peer.accepted, { timeout: 20_000 }).toBeGreaterThan(1);
+  await expect.poll(peer.accepted).toBeGreaterThan(1);
   expect(await client.spread(1)).toEqual({ UNAVAILABLE: 1 });
   expect(peer.open()).toBeLessThanOrEqual(1);
 });
@@ -156,7 +156,7 @@ it('500 replacements under load fail no call, and leave no connection behind', a
   // grpc-js itself lets go of unused connections every ten seconds.
   const open = () => servers.reduce((sum, { connections }) => sum + connections.size, 0);
   expect(open()).toBeGreaterThan(1);
-  await expect.poll(open, { timeout: 25_000, interval: 200 }).toBe(1);
+  await expect.poll(open, { interval: 200 }).toBe(1);
   expect(await firstValueFrom(client.users.login({ name: 'x', password: '' }))).toMatchObject({
     server: 's0',
   });

@@ -57,7 +57,7 @@ it('of two applications with one address, the second has the record until it end
   await second.close();
   // Whichever of the two wrote last: the first one sees at its next keepalive whether its record is still
   // there.
-  await expect.poll(keys, { timeout: 10_000 }).toEqual([`${namespace}api/10.0.0.1:50051`]);
+  await expect.poll(keys).toEqual([`${namespace}api/10.0.0.1:50051`]);
   await firstValueFrom(registrar.status$.pipe(filter(({ state }) => state === 'registered')));
 });
 

@@ -90,9 +90,7 @@ describeEachEtcd('hosts', (binary) => {
       await alone;
       registration.update({ ...endpoint, metadata: { weight: 2 } });
       const reader = new Etcd3({ hosts: cluster.hosts });
-      await expect
-        .poll(() => reader.get('api/127.0.0.1:1').string(), { timeout: 20_000 })
-        .toContain('weight');
+      await expect.poll(() => reader.get('api/127.0.0.1:1').string()).toContain('weight');
       reader.close();
       expect(events.map(({ type }) => type)).not.toContain('lease-lost');
       const changes = events.filter(({ type }) => type === 'members-changed');

@@ -75,12 +75,13 @@ describeEachEtcd('an etcd with users', (binary) => {
     admin.close();
     admin = new Etcd3({ hosts: etcd.hosts, auth: ROOT });
     registration.update({ ...endpoint, metadata: { weight: 2 } });
-    await expect.poll(stored, { timeout: 20_000 }).toContain('"weight":2');
+    await expect.poll(stored).toContain('"weight":2');
 
     await admin.auth.authDisable();
     // The registry notices that when it needs a new token, after the restart.
+    const unreachable = until(registration, 'unreachable');
     await etcd.kill();
-    await until(registration, 'unreachable');
+    await unreachable;
     await etcd.launch();
     await until(registration, 'registered');
     expect(count('record-refused')).toBe(0);

@@ -396,8 +396,16 @@ describe('the watch machine', () => {
   });
 
   it('waits no longer after a watch that lived as long as the longest delay before it', () => {
-    expect(delayAfterLife(3_200)).toBe(1_600);
-    expect(delayAfterLife(3_199)).toBe(3_200);
+    expect(delayAfterLife(1_600)).toBe(800);
+    expect(delayAfterLife(1_599)).toBe(1_600);
+  });
+
+  it('retries within 3.2 s after a watch that was confirmed at the end of a long outage', () => {
+    const driver = Driver.watching();
+    driver.random = () => 1;
+    for (let attempt = 0; attempt < 20; attempt++) driver.failed().due();
+    driver.listed(at(9)).created(at(9));
+    expect(driver.failed().delayMs).toBe(3_200);
   });
 
   it('retries within 3.2 s while every watch ends after 4 s', () => {
