@@ -1,14 +1,15 @@
 /** Parses and formats `host:port` addresses. */
 import { ruleOf } from './values/value-rule.js';
 
-/** An address a client can dial. */
+/** An address that a client can dial. */
 export type DialAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
- * Reads `host:port`, `[ipv6]:port`, `unix:path` or `unix:///path`. Returns `undefined` for anything else: a missing
- * port, a port outside 1–65535, an empty host, or brackets around anything but an IPv6 address.
+ * Parses an address: `host:port`, `[ipv6]:port`, `unix:path` or `unix:///path`. Returns `undefined` for
+ * anything else: a missing port, a port outside 1–65535, an empty host, or brackets around anything but an
+ * IPv6 address.
  */
 export function parseAddress(address: string): DialAddress | undefined {
   if (address.startsWith('unix:')) {
@@ -23,7 +24,7 @@ export function parseAddress(address: string): DialAddress | undefined {
   return { kind: 'tcp', host, port };
 }
 
-/** `host:port`, with brackets around an IPv6 host. */
+/** Formats an address as `host:port`, with brackets around an IPv6 host. */
 export function formatAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
@@ -35,7 +36,7 @@ export function isWildcardHost(host: string): boolean {
     bare === '' ||
     bare === '*' ||
     /^0+(\.0+){0,3}$/.test(bare) ||
-    // An IPv6 address of zeros; its end may be written as an IPv4 address.
+    // An IPv6 address of zeros, also one whose last two groups are written as an IPv4 address.
     /^[0:]*:(ffff:)?([0:]*|0+(\.0+){3})$/i.test(bare)
   );
 }
@@ -56,7 +57,7 @@ function isIpv6(text: string): boolean {
   const halves = address.split('::');
   if (halves.length > 2) return false;
   const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')));
-  // The last two groups may be written as an IPv4 address.
+  // The last two groups of an IPv6 address may be written as an IPv4 address.
   const isMapped = IPV4.test(groups.at(-1) ?? '');
   const hexadecimal = isMapped ? groups.slice(0, -1) : groups;
   if (!hexadecimal.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return false;

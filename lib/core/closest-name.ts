@@ -1,13 +1,14 @@
-/** Finds the known name that a user meant with a misspelt one. */
+/** Finds the known name that a user most likely meant with a misspelt name. */
 
-/** The share of the longer name's letters that may differ. */
+/** The share of the longer name's letters in which a misspelt and a known name may differ. */
 const MOST_DIFFERENT = 0.34;
 
 /**
- * The known name that is most similar to a given one. Case and separators do not count; up to a third of the letters of
- * the longer name may differ (Levenshtein distance).
+ * The known name that is most similar to a given name. Case and separators do not count; up to a third of the
+ * letters of the longer name may differ (Levenshtein distance).
  *
- * @param most how many letters may differ at most, 1 or more, if that is less than a third. Default: no such bound
+ * @param most how many letters may differ at most, 1 or more, where that is less than a third. Default: no
+ *   such bound
  * @returns `undefined` if no known name is similar
  */
 export function closestName(
@@ -31,7 +32,7 @@ export function closestName(
   return closest;
 }
 
-/** The question that ends an error's text, `; did you mean …?`; empty if no known name is similar. */
+/** The question at the end of an error's text, `; did you mean …?`; empty if no known name is similar. */
 export function didYouMean(given: unknown, known: readonly string[]): string {
   const name = typeof given === 'string' ? closestName(given, known) : undefined;
   return name === undefined ? '' : `; did you mean ${name}?`;
@@ -44,7 +45,7 @@ function lettersOf(name: string): string {
     .replace(/[^a-z0-9]/g, '');
 }
 
-/** Levenshtein distance, row by row. */
+/** The Levenshtein distance of two texts, computed row by row. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let at = 0; at < from.length; at++) {

@@ -2,10 +2,10 @@
 import type { DiscoveryError } from './discovery-error.js';
 import type { IgnoredKind } from './records/ignored-records.js';
 
-/** A change of state. Never emitted per call or per keepalive. */
+/** An event: one change of state. No event is emitted per call or per keepalive. */
 export type DiscoveryEvent = RegistrationEvent | WatchEvent | ConnectionEvent | DirectoryEvent;
 
-/** Events of the lease and the records held under it. */
+/** Events of a lease and the records under it. */
 export type RegistrationEvent =
   | {
       readonly type: 'lease-granted';
@@ -13,41 +13,45 @@ export type RegistrationEvent =
       readonly ttlMs: number;
     }
   /**
-   * The registry does not know the lease any more. The keeper requests a new one: at once, or after a backoff
-   * if the lease had just been granted or renewed, or was the second that was lost without a renewal between.
+   * The registry does not know the lease any more. The lease keeper requests a new lease: at once, or after a
+   * backoff if the lost lease had just been granted or renewed, or was the second to be lost without a
+   * renewal between.
    */
   | { readonly type: 'lease-lost'; readonly leaseId: string }
-  /** The record is in the registry under our lease. */
+  /** Our record is in the registry, under our lease. */
   | {
       readonly type: 'registered';
       readonly key: string;
       readonly leaseId: string;
     }
-  /** A record that an earlier process left under our key was replaced. */
+  /** Our record replaced the record that an earlier process left under our key. */
   | {
       readonly type: 'record-taken-over';
       readonly key: string;
       readonly previousValue: string;
     }
-  /** The record was deleted while the lease lived, and was written again. */
+  /** Our record was deleted while our lease lived; the lease keeper has written it again. */
   | { readonly type: 'record-restored'; readonly key: string }
-  /** Another process wrote our key while we held it; our record is written again, with backoff. */
+  /** Another process wrote our key while we held it. The lease keeper overwrites it again, with backoff. */
   | {
       readonly type: 'conflict';
       readonly key: string;
       readonly foreignValue: string;
     }
-  /** The registry does not answer; the lease may still live. Retries do not end before the registry is closed. */
+  /** The registry does not answer; the lease may still live. Retries go on until the registry is closed. */
   | {
       readonly type: 'lease-unreachable';
       readonly error: DiscoveryError;
       readonly retryInMs: number;
-      /** Present if the records were to be removed: if no retry succeeds, they end with their lease, so many milliseconds after a renewal. */
+      /**
+       * Present if the failed request was to remove the records. If no retry succeeds, they expire with their
+       * lease: this many milliseconds after its last renewal.
+       */
       readonly removalTtlMs?: number;
     }
   /**
-   * The registry was closed and did not revoke the lease: what is registered under it ends `ttlMs` milliseconds after
-   * the last renewal. There is no retry.
+   * The registry was closed, but its lease could not be revoked: the records under the lease expire `ttlMs`
+   * milliseconds after its last renewal. There is no retry.
    */
   | {
       readonly type: 'lease-left';
@@ -56,73 +60,84 @@ export type RegistrationEvent =
       readonly error: DiscoveryError;
     }
   /**
-   * The registry answers and refuses this record: quota, permission, size. Retries do not end before the registry is
-   * closed; emitted once until the record is in place.
+   * The registry answers and refuses our record: quota, permission, size. The lease keeper retries until the
+   * registry is closed. The event is not repeated before the record was accepted or the registry was
+   * unreachable.
    */
   | {
       readonly type: 'record-refused';
       readonly key: string;
       readonly error: DiscoveryError;
       readonly retryInMs: number;
-      /** Present if the record was to be removed; as in `lease-unreachable`. */
+      /**
+       * Present if the refused request was to remove the record. If no retry succeeds, it expires with its
+       * lease: this many milliseconds after the last renewal of the lease.
+       */
       readonly removalTtlMs?: number;
     }
-  /** The registry did not answer for longer than the time to live: it has deleted the records, or will once it is back. */
+  /**
+   * The registry did not answer for longer than the lease's time to live: it has deleted the records under
+   * the lease, or will do so once it runs again.
+   */
   | { readonly type: 'lease-expired'; readonly leaseId: string }
-  /** The registry answers again, after `lease-unreachable` and once a lease is held and renewed. */
+  /** The registry answers again after `lease-unreachable`, and a renewed lease is held. */
   | { readonly type: 'lease-recovered'; readonly leaseId: string }
-  /** The record was removed on purpose. Not emitted if another process's record is under its key. */
+  /** Our record was removed on purpose. Not emitted if the key holds the record of another process. */
   | { readonly type: 'deregistered'; readonly key: string };
 
 /** Events of the watch on one service's prefix. */
 export type WatchEvent =
-  /** List and watch agree with the registry. */
+  /** The list is complete and the watch is confirmed: clients have what the registry has. */
   | {
       readonly type: 'watch-synced';
       readonly prefix: string;
       readonly revision: string;
     }
-  /** The watch broke; it lists again after `retryInMs`. Clients keep the last list, if there is one. */
+  /**
+   * The watch failed; the registry is listed again in `retryInMs` milliseconds. Clients keep the last list,
+   * if there is one.
+   */
   | {
       readonly type: 'watch-interrupted';
       readonly prefix: string;
       readonly error: DiscoveryError;
       readonly retryInMs: number;
-      /** Present if no whole list has come since the start. */
+      /** Present if no complete list has arrived since the watch started. */
       readonly beforeFirstList?: true;
     }
-  /** The registry's revision went back, or its cluster id changed: it was wiped or restored. */
+  /** The registry was wiped or restored: its revision went back, or its cluster id changed. */
   | { readonly type: 'registry-reset'; readonly prefix: string }
   /**
-   * Some values under the prefix are not endpoints that a client can dial; lists leave them out. Emitted once per kind
-   * and prefix, again when their number has grown tenfold, and when they return, an hour later at the earliest.
+   * Some values under the prefix are not endpoints that a client can dial; lists leave these values out.
+   * Emitted once per kind and prefix; again when their number has grown tenfold, and when such values return
+   * after there were none, an hour later at the earliest.
    */
   | {
       readonly type: 'record-ignored';
       readonly prefix: string;
-      /** What is wrong with them, or which framework wrote them. */
+      /** What is wrong with the values, or which framework wrote them. */
       readonly kind: IgnoredKind;
-      /** How many there are. */
+      /** How many values of this kind there are. */
       readonly count: number;
-      /** The key of one of them. */
+      /** The key of one of the values, as an example. */
       readonly key: string;
-      /** What is wrong with that one. */
+      /** What is wrong with the value under `key`. */
       readonly reason: string;
     };
 
 /** Events of the connection to the registry. */
 export type ConnectionEvent =
-  /** The options have user and password, but the registry's authentication is off: requests go without a token. */
+  /** The options have user and password, but the registry's authentication is off: no request has a token. */
   | { readonly type: 'auth-unused' }
   /** The member list of the registry changed. */
   | {
       readonly type: 'members-changed';
-      /** URLs of the members in use from now on; if empty, the members of the options stay in use. */
+      /** URLs of the members that are used from now on; if empty, the members of the options stay in use. */
       readonly members: readonly string[];
-      /** URLs that are not used: the options have TLS and the URL does not, or the other way round. */
+      /** URLs of members that are not used: only the options have TLS, or only the URL. */
       readonly ignored: readonly string[];
     }
-  /** The registry refuses to list its members; the known ones stay in use. */
+  /** The registry refuses to list its members; the known members stay in use. */
   | { readonly type: 'members-unknown'; readonly error: DiscoveryError };
 
 /** Events of the list that clients use. */
@@ -134,23 +149,30 @@ export type DirectoryEvent =
       readonly removed: readonly string[];
       readonly total: number;
     }
-  /** The registry removed these, perhaps by its own fault: clients use them while their connections are ready. */
+  /** The registry removed endpoints, perhaps by its own fault: clients use them while they are connected. */
   | {
       readonly type: 'removals-held';
       readonly service: string;
       readonly addresses: readonly string[];
-      /** The registry had been away; many were removed at once; the last one was removed without `draining`. */
+      /**
+       * `registry-returned`: the registry had been away. `many-at-once`: it removed many endpoints at once.
+       * `list-emptied`: it removed the last endpoint, whose server had not announced its shutdown
+       * (`draining`).
+       */
       readonly reason: 'registry-returned' | 'many-at-once' | 'list-emptied';
     }
-  /** Holds of endpoints ended. */
+  /** The holds of removed endpoints ended: each is listed again, or clients stop using it. */
   | {
       readonly type: 'removals-released';
       readonly service: string;
       readonly addresses: readonly string[];
-      /** The registry lists them again; their connection ended; the longest allowed hold is over. */
+      /**
+       * `listed`: the registry lists the endpoints again. `disconnected`: their connections ended. `expired`:
+       * the longest allowed hold is over.
+       */
       readonly reason: 'listed' | 'disconnected' | 'expired';
     }
-  /** The registry has not answered since the start: clients use a list from disk. */
+  /** The registry has not answered since the start: clients use a list that was saved on disk. */
   | {
       readonly type: 'snapshot-used';
       readonly service: string;
@@ -158,15 +180,18 @@ export type DirectoryEvent =
       /** When the list came from the registry, in milliseconds since 1970. */
       readonly savedAt: number;
     }
-  /** The published value is not a valid gRPC service config; the previous one stays in use, if there is one. */
+  /**
+   * The service config that the registry has is not a valid gRPC service config; the previous one stays in
+   * use, if there is one.
+   */
   | {
       readonly type: 'service-config-ignored';
       readonly service: string;
       readonly reason: string;
-      /** Present if no published config was in use: the options of the clients apply. */
+      /** Present if no service config from the registry was in use: the options of the clients apply. */
       readonly isFirst?: true;
     }
-  /** The service config names methods or services that the client's proto does not have; the rest is used. */
+  /** The service config names methods or services that the client's proto lacks; its other parts are used. */
   | {
       readonly type: 'service-config-names-unknown';
       readonly service: string;

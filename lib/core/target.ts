@@ -1,25 +1,30 @@
-/** Dial targets such as `etcd:///api`, in the forms that Go's etcd resolver accepts, and the gRPC authority for them. */
+/**
+ * Dial targets such as `etcd:///api`, in all forms that Go's etcd resolver accepts, and their gRPC authority.
+ */
 import { DiscoveryError } from './discovery-error.js';
 
-/** A dial target split as a gRPC channel splits it. The scheme may be in lower case, upper case or capitalised. */
+/**
+ * A dial target, split as a gRPC channel splits it. Its scheme may be in lower or upper case, or capitalised.
+ */
 export interface TargetUri {
   readonly scheme?: string;
-  /** `undefined` if the target has no `//`. Ignored, as in Go. */
+  /** The part between `//` and the next `/`; `undefined` if the target has no `//`. Ignored, as in Go. */
   readonly authority?: string;
   readonly path: string;
 }
 
 /**
- * The service a target names: its path without query and fragment, percent-decoded, without one leading slash.
- * `etcd:///api`, `etcd:/api`, `etcd:api` and `etcd://any/api?x#f` all name `api`; `etcd:////api` names `/api`.
+ * The service that a target names: its path without query and fragment, percent-decoded, without one leading
+ * slash. `etcd:///api`, `etcd:/api`, `etcd:api` and `etcd://any/api?x#f` all name `api`; `etcd:////api` names
+ * `/api`.
  *
  * @throws DiscoveryError `INVALID_TARGET` for an empty service or a malformed percent escape
  */
 export function parseTarget(target: TargetUri): string {
   const whole = `${target.scheme ?? ''}:${target.authority === undefined ? '' : `//${target.authority}/`}${target.path}`;
   const path = target.path.replace(/[?#].*$/s, '');
-  // With an authority the channel has already removed the slash after it. A path that still begins with two slashes is
-  // an authority without a path (`etcd://api`, `etcd:///`), which a channel does not split off.
+  // A channel that splits off an authority also removes the slash after it. It does not split off an
+  // authority that has no path (`etcd://api`, `etcd:///`): then the path still begins with two slashes.
   const encoded = target.authority === undefined ? path.replace(/^\/\/.*$|^\//s, '') : path;
   let service: string;
   try {
@@ -40,15 +45,15 @@ export function parseTarget(target: TargetUri): string {
   return service;
 }
 
-/** The target that `parseTarget` reads back as this service: `formatTarget('etcd', 'a b/c')` is `etcd:///a%20b/c`. */
+/** The target that `parseTarget` reads as a service: `formatTarget('etcd', 'a b/c')` is `etcd:///a%20b/c`. */
 export function formatTarget(scheme: string, service: string): string {
   return `${scheme}:///${service.split('/').map(encodeURIComponent).join('/')}`;
 }
 
 /**
- * A host name for a service: the `:authority` of calls and, with TLS, the name to verify. Characters that are not
- * allowed in a host name become `-`. A last label that a URL parser reads as a number loses its dot. `xn--`, which a
- * parser would decode, becomes `xn-`.
+ * The host name of a service: the `:authority` of its calls and, with TLS, the name to verify. Characters
+ * that are not allowed in a host name become `-`. If a URL parser would read the last label as a number, the
+ * dots become `-` too. `xn--`, which a parser would decode, becomes `xn-`.
  */
 export function serviceAuthority(service: string): string {
   const labels = service

@@ -1,7 +1,8 @@
 /**
- * Lease and records as one state machine: grant → write → keep alive and verify, for ever. It never gives up: whatever
- * the registry answers, the next state leads back to "every wanted record is there, with our value, under our lease".
- * Pure: a step takes a state and an event and returns the next state and the effects as data; one runner performs them.
+ * A lease and its records as one state machine: grant → write → keep alive and verify, for ever. It never
+ * gives up: after any answer the next states lead to "every wanted record is there, with our value, under our
+ * lease".
+ * Pure: a step takes state and event, and returns the next state and the effects as data, for one runner.
  */
 import {
   forgetRefusals,
@@ -46,7 +47,7 @@ import {
 type Syncing = Extract<LeasePhase, { name: 'syncing' }>;
 type Answer<Type extends LeaseEvent['type']> = Extract<LeaseEvent, { type: Type }>;
 
-/** One step. An answer is ignored if no request of its kind is in flight. */
+/** One step of the lease machine. An answer is ignored if no request of its kind is in flight. */
 export function stepLease(
   machine: LeaseMachine,
   event: LeaseEvent,
@@ -81,7 +82,7 @@ export function stepLease(
     case 'registry-was-away': {
       if (phase.name === 'resting') return sync(machine, phase.lease, 0, true, context);
       if (!('attempt' in phase)) return stay(machine);
-      // A long outage says nothing about the next attempt: its backoff begins anew, after one failure.
+      // A long outage says nothing about the next attempt: the backoff begins anew, after one failure.
       const soon = { ...phase, attempt: Math.min(phase.attempt, 1) };
       return soon.name === 'backing-off'
         ? retry(machine, soon.lease, soon.attempt, context)
@@ -107,7 +108,7 @@ export function stepLease(
   }
 }
 
-/** A wish changed: acts now, or once the request in flight is answered, or with the next attempt. */
+/** Acts on a changed wish of the caller: now, after the request in flight, or with the next attempt. */
 function onWish(machine: LeaseMachine, context: LeaseContext): LeaseStep {
   const { phase } = machine;
   if (phase.name === 'stopped') return stay(machine);
@@ -127,7 +128,7 @@ function onGranted(
   const lease = { id: leaseId, ttlMs, renewedAt: at };
   const after = { ...machine, expired: false };
   const isUseless = isFinal || !hasWanted(machine);
-  // No record was written under the lease yet, so a revocation announces none.
+  // No record was written under the lease yet, so its revocation announces no removal.
   return prepend(
     effects,
     isUseless ? revoke(after, lease, 0, isFinal, []) : proceed(after, lease, context),
@@ -144,7 +145,7 @@ function onSynced(
   return prepend(effects, proceed(after, lease, context));
 }
 
-/** Retries the refused records with backoff; the renewal of the lease, which the other records need, is in time. */
+/** Retries the refused records with backoff. The lease is still renewed in time for its other records. */
 function onRefused(
   machine: LeaseMachine,
   phase: Syncing,
@@ -159,7 +160,7 @@ function onRefused(
   return { machine: step.machine, effects: [...step.effects, ...effects, ...events.map(emit)] };
 }
 
-/** What an answered sync changes, whether or not the registry refused some of its records. */
+/** What an answered sync changes, whether the registry accepted all of its records or refused some. */
 function onAnswered(
   machine: LeaseMachine,
   phase: Syncing,
@@ -221,7 +222,7 @@ function onFailed(
   const lease = held !== undefined && isRenewed ? { ...held, renewedAt } : held;
   const delayMs = retryDelayMs(phase.attempt, isRenewed ? lease : undefined, context);
   const effects: LeaseEffect[] = [];
-  // With neither a record to write nor a lease to revoke, no attempt follows.
+  // With neither a record to write nor a lease to revoke no attempt follows, so no outage is reported.
   if (!machine.interrupted && (hasWanted(machine) || lease !== undefined)) {
     const removal = hasWanted(machine) ? {} : { removalTtlMs: lease?.ttlMs };
     effects.push(emit({ type: 'lease-unreachable', error, retryInMs: delayMs, ...removal }));
@@ -237,7 +238,8 @@ function onFailed(
   }
   if (lease !== undefined && !expired && context.now - lease.renewedAt > lease.ttlMs) {
     expired = true;
-    // The registry may have kept the lease, as etcd does over a restart: `registered` is emitted if it has the records.
+    // The registry may have kept the lease, as etcd does over a restart: if it still has the records,
+    // `registered` is emitted.
     records = recordsPresumedGone(records);
     effects.push(emit({ type: 'lease-expired', leaseId: lease.id }));
   }

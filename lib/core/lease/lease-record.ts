@@ -1,16 +1,16 @@
 /**
- * One record held under a lease: its standing, and what to ask the registry about it.
- * Pure; the lease machine steps all records of a lease together.
+ * One record under a lease: its standing, and the requests about it. Pure; the lease machine steps all
+ * records of a lease together.
  */
 import type { DiscoveryError } from '../discovery-error.js';
 import type { RegistrationEvent } from '../discovery-event.js';
 
 /**
- * The standing of a record:
- * - `unwritten`: we never wrote it; a record found under its key is taken over.
- * - `held`: the last request found it with our value and our lease.
- * - `missing`: it was ours, and is known or presumed to be gone, or to have another value than the wanted one.
- * - `contested`: another process wrote it; we write it again at `contestAt` at the earliest.
+ * The standing of a record in the registry:
+ * - `unwritten`: we never wrote the record; another record found under its key is taken over.
+ * - `held`: the last request found the record with our value, under our lease.
+ * - `missing`: the record was ours, and is known or presumed to be gone or to have an outdated value.
+ * - `contested`: another process wrote the key; we write the record again at `contestAt` at the earliest.
  */
 export type RecordStanding =
   | { readonly name: 'unwritten' }
@@ -34,13 +34,13 @@ export interface Rival {
   readonly value: string;
 }
 
-/** A record as the machine knows it. */
+/** A record as the lease machine knows it. */
 export interface LeaseRecord {
   readonly value: string;
-  /** False: the caller wants it removed. */
+  /** False: the caller wants the record removed. */
   readonly wanted: boolean;
   readonly standing: RecordStanding;
-  /** `record-refused` was emitted, and the record was not accepted since. */
+  /** Present: `record-refused` was emitted, and the registry has not accepted the record since. */
   readonly refused?: true;
 }
 
@@ -48,31 +48,32 @@ export interface LeaseRecord {
 export type LeaseRecords = ReadonlyMap<string, LeaseRecord>;
 
 /**
- * Records by key that our lease gave up because another process had written them. That process may leave in its turn
- * and give the record back to our lease, which other records keep alive; each keepalive removes such a record.
- * `value`: what we wrote last. `until`: when it can no longer come back, in milliseconds of the machine's clock.
+ * Records by key that our lease gave up because another process had written them. When that process leaves,
+ * it may give such a record back to our lease, which lives on for other records; each keepalive removes it
+ * then. `value`: what we wrote last. `until`: when the record can no longer come back, in milliseconds of the
+ * machine's clock.
  */
 export type SparedRecords = ReadonlyMap<string, { readonly value: string; readonly until: number }>;
 
-/** What to do about one key in a sync. */
+/** What a sync is to do about one key. */
 export interface RecordRequest {
   readonly key: string;
   readonly value: string;
   /**
-   * - `verify`: keep it if it is ours and right; write it if it is missing, or ours with another value; report it if
-   *   it is another process's.
-   * - `claim`: as `verify`, but also overwrite another process's record.
-   * - `remove`: delete it if it is ours.
+   * - `verify`: keep the record if it is ours and right; write it if it is missing, or ours with another
+   *   value; report it if another process wrote it.
+   * - `claim`: as `verify`, but also overwrite the record of another process.
+   * - `remove`: delete the record if it is ours.
    */
   readonly mode: 'verify' | 'claim' | 'remove';
-  /** In mode `remove`: the process that gets the record instead of a deletion, because it claims the key too. */
+  /** In mode `remove`: another process that claims the key. It gets the record, which is then not deleted. */
   readonly heir?: Rival;
 }
 
-/** A request that keeps the record in the registry. */
+/** A request that keeps a record in the registry. */
 export type HoldRequest = RecordRequest & { readonly mode: 'verify' | 'claim' };
 
-/** What a sync asks about each record. */
+/** The requests of a sync, one for each record. */
 export function recordRequests(records: LeaseRecords, now: number): RecordRequest[] {
   return [...records].map(([key, record]) => {
     const { value, wanted, standing } = record;
@@ -82,8 +83,8 @@ export function recordRequests(records: LeaseRecords, now: number): RecordReques
 }
 
 /**
- * The removal of every record. It includes records that count as unwritten: their first write may be in flight, and a
- * removal spares records of other processes.
+ * Requests that remove every record, also records that count as unwritten: their first write may be in
+ * flight. A removal does not touch records of other processes.
  */
 export function removalRequests(records: LeaseRecords): RecordRequest[] {
   return [...records].map(([key, record]) => removalRequest(key, record));
@@ -94,19 +95,19 @@ function removalRequest(key: string, { value, standing }: LeaseRecord): RecordRe
   return { key, value, mode: 'remove', ...(heir === undefined ? {} : { heir }) };
 }
 
-/** The removals of spared records that may have come back. A key that is among `records` again is not removed. */
+/** Requests that remove spared records which may have come back, except those whose key is wanted again. */
 export function sparedRequests(spared: SparedRecords, records: LeaseRecords): RecordRequest[] {
   return [...spared]
     .filter(([key]) => !records.has(key))
     .map(([key, { value }]) => ({ key, value, mode: 'remove' }));
 }
 
-/** The other process that claims the key, if one is known. */
+/** The other process that claims the key of a record, if such a process is known. */
 export function rivalOf(standing: RecordStanding): Rival | undefined {
   return standing.name === 'unwritten' ? undefined : standing.rival;
 }
 
-/** Whether a record needs a request before the next keepalive. */
+/** Whether a record needs a request before the next keepalive of its lease. */
 export function isRecordDue({ wanted, standing }: LeaseRecord, now: number): boolean {
   if (!wanted || standing.name === 'missing') return true;
   return isClaimDue(standing, now);
@@ -118,7 +119,10 @@ function isClaimDue(standing: RecordStanding, now: number): boolean {
   );
 }
 
-/** The records under a lease of `ttlMs` after the registry refused some of them, by key, and the events to emit. */
+/**
+ * Marks the records that the registry refused; `refusals` has the errors by key, `ttlMs` is of the lease.
+ * Returns all records, and the events to emit.
+ */
 export function refuseRecords(
   records: LeaseRecords,
   refusals: ReadonlyMap<string, DiscoveryError>,
@@ -130,7 +134,7 @@ export function refuseRecords(
   for (const [key, error] of refusals) {
     const record = records.get(key);
     if (record === undefined) continue;
-    // The registry may still have an older value: `registered` is emitted once it has the wanted one.
+    // The registry may still have an older value: `registered` is emitted once it has the wanted value.
     after.set(key, { ...record, standing: missing(record), refused: true });
     const removal = record.wanted ? {} : { removalTtlMs: ttlMs };
     if (record.refused !== true) {
@@ -140,14 +144,14 @@ export function refuseRecords(
   return { records: after, events };
 }
 
-/** The records during an outage of the registry: the next refusal of each is reported again. */
+/** Forgets which records were refused, as an outage began: the next refusal of each is reported again. */
 export function forgetRefusals(records: LeaseRecords): LeaseRecords {
   return new Map(
     [...records].map(([key, { value, wanted, standing }]) => [key, { value, wanted, standing }]),
   );
 }
 
-/** The records after their lease should have expired, while the registry does not answer. */
+/** Marks the records as missing: in a long outage of the registry their lease should have expired. */
 export function recordsPresumedGone(records: LeaseRecords): LeaseRecords {
   return new Map(
     [...records].map(([key, record]) => [key, { ...record, standing: missing(record) }]),
@@ -155,15 +159,16 @@ export function recordsPresumedGone(records: LeaseRecords): LeaseRecords {
 }
 
 /**
- * A record that the caller wants from now on, with this value. After an unfinished removal the record may be deleted or
- * marked as draining: it counts as missing, so that `registered` is emitted once it is in place again.
+ * A record that the caller wants from now on, with this value. After an unfinished removal the record may be
+ * deleted or marked as draining: it counts as missing, so that `registered` is emitted once it is in place
+ * again.
  */
 export function wantedRecord(known: LeaseRecord | undefined, value: string): LeaseRecord {
   if (known === undefined) return { value, wanted: true, standing: { name: 'unwritten' } };
   return { value, wanted: true, standing: known.wanted ? known.standing : missing(known) };
 }
 
-/** The records after the caller asked to remove some of them, by key. */
+/** Marks the records that the caller asked to remove, by key. */
 export function unwantedRecords(records: LeaseRecords, keys: readonly string[]): LeaseRecords {
   const after = new Map(records);
   for (const key of keys) {
@@ -179,7 +184,10 @@ function missing({ standing }: LeaseRecord): RecordStanding {
   return { name: 'missing', contests, ...(rival === undefined ? {} : { rival }) };
 }
 
-/** The records after their lease ended: the registry deleted them, so only the wanted ones remain, as missing. */
+/**
+ * The records after the end of their lease. The registry has deleted them all: the wanted ones are missing,
+ * the others are done.
+ */
 export function recordsAfterLease(records: LeaseRecords): LeaseRecords {
   const remaining = new Map<string, LeaseRecord>();
   for (const [key, record] of records) {

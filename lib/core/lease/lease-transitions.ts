@@ -1,4 +1,4 @@
-/** The transitions of the lease machine (`lease-machine.ts`): what it does next, and the request or timer of each phase. */
+/** The transitions of the lease machine (`lease-machine.ts`), each with its request or timer. */
 import { backoffDelayMs } from '../backoff.js';
 import type { DiscoveryError } from '../discovery-error.js';
 import type { RegistrationEvent } from '../discovery-event.js';
@@ -22,7 +22,7 @@ import {
 
 type BackingOff = Extract<LeasePhase, { name: 'backing-off' }>;
 
-/** The next step when no attempt has failed: grant, sync, rest, revoke, or return to the initial state. */
+/** The next step after a success: grant, sync, rest, revoke, or return to the initial state. */
 export function proceed(
   machine: LeaseMachine,
   lease: HeldLease | undefined,
@@ -38,7 +38,7 @@ export function proceed(
     : rest(machine, lease, context);
 }
 
-/** Retries what failed. `attempt`: how many attempts have failed so far. */
+/** Makes the next attempt after a failed one. `attempt`: how many attempts have failed so far. */
 export function retry(
   machine: LeaseMachine,
   lease: HeldLease | undefined,
@@ -54,8 +54,8 @@ export function retry(
 }
 
 /**
- * Tries a removal now, during a backoff: its caller waits, and the registry may answer again. Without a lease none of
- * our records is in the registry, and they are forgotten.
+ * Tries a removal now, although the machine backs off: the caller waits for it, and the registry may answer
+ * again. Without a lease none of our records is in the registry, and those to remove are dropped.
  */
 export function withdraw(
   machine: LeaseMachine,
@@ -68,8 +68,8 @@ export function withdraw(
 }
 
 /**
- * Waits `delayMs` milliseconds before the next attempt. A removal that was wished for during the failed attempt does
- * not wait: that attempt did not contain it.
+ * Waits `delayMs` milliseconds before the next attempt. A removal that the caller asked for during the failed
+ * attempt does not wait: that attempt did not contain it.
  */
 export function backOff(
   machine: LeaseMachine,
@@ -86,7 +86,10 @@ export function backOff(
   return isWaiting ? { machine: step.machine, effects: [timer] } : step;
 }
 
-/** Backs off after a lease was lost before its first renewal, to avoid a hot loop. Each such loss doubles the delay. */
+/**
+ * Backs off before the next grant, to avoid a hot loop, when leases are lost right after their grant or
+ * renewal, or several times without a renewal between. Each such loss doubles the delay.
+ */
 export function pause(machine: LeaseMachine, context: LeaseContext): LeaseStep {
   const { losses } = machine;
   const delayMs = backoffDelayMs(context.backoff, losses - 1, context.random);
@@ -95,8 +98,9 @@ export function pause(machine: LeaseMachine, context: LeaseContext): LeaseStep {
 }
 
 /**
- * The delay in milliseconds before the next attempt. With a `lease` that the registry still renews, the delay ends no
- * later than the next keepalive is due: a record that the registry refuses must not let the lease expire.
+ * The delay in milliseconds before the next attempt. With a `lease` that the registry still renews, the delay
+ * ends no later than the next keepalive is due: a record that the registry refuses must not let the lease
+ * expire.
  */
 export function retryDelayMs(
   attempt: number,
@@ -109,7 +113,7 @@ export function retryDelayMs(
   return Math.min(delayMs, Math.max(backoff.floorMs, nextRenewalAt(lease, context) - now));
 }
 
-/** Whether the caller wants any record in the registry. */
+/** Whether the caller wants any record to be in the registry. */
 export function hasWanted(machine: LeaseMachine): boolean {
   return [...machine.records.values()].some((record) => record.wanted);
 }
@@ -117,13 +121,14 @@ export function hasWanted(machine: LeaseMachine): boolean {
 function grant(machine: LeaseMachine, attempt: number): LeaseStep {
   const phase: LeasePhase = { name: 'granting', attempt };
   return {
-    // Other processes give spared records back to the old lease, which is gone.
+    // Another process gives a spared record back to the old lease, which is gone: none can come back to the
+    // new one.
     machine: { ...machine, phase, dirty: false, spared: new Map() },
     effects: [{ type: 'grant' }],
   };
 }
 
-/** Sends a request for every record, with a renewal of the lease if `renew` is true. */
+/** Sends a request for every record and, if `renew` is true, a renewal of the lease. */
 export function sync(
   machine: LeaseMachine,
   lease: HeldLease,
@@ -152,14 +157,14 @@ function rest(machine: LeaseMachine, lease: HeldLease, context: LeaseContext): L
   };
 }
 
-/** When the next keepalive is due. It counts from the last renewal, so a sync without renewal does not delay it. */
+/** When the next keepalive is due. The interval begins at the last renewal: a mere sync does not delay it. */
 function nextRenewalAt({ renewedAt, ttlMs }: HeldLease, context: LeaseContext): number {
   const { keepalivesPerTtl, keepaliveJitter, random } = context;
   const jitter = 1 - keepaliveJitter + 2 * keepaliveJitter * random();
   return renewedAt + (ttlMs / keepalivesPerTtl) * jitter;
 }
 
-/** Revokes the lease. `records`: the removals to announce before. */
+/** Revokes the lease. `records`: the removals that are announced first. */
 export function revoke(
   machine: LeaseMachine,
   lease: HeldLease,
@@ -182,7 +187,7 @@ export function stopped(machine: LeaseMachine): LeaseMachine {
   return { ...machine, phase: { name: 'stopped' } };
 }
 
-/** Stops with a lease that the registry did not revoke; `undefined`: it granted none. */
+/** Stops although the registry has not revoked the lease. `lease`: `undefined` if none was granted. */
 export function leave(
   machine: LeaseMachine,
   lease: HeldLease | undefined,
@@ -204,7 +209,7 @@ export function emit(event: RegistrationEvent): LeaseEffect {
   return { type: 'emit', event };
 }
 
-/** A step with these effects before its own. */
+/** The same step, with these effects before its own effects. */
 export function prepend(effects: readonly LeaseEffect[], step: LeaseStep): LeaseStep {
   return { machine: step.machine, effects: [...effects, ...step.effects] };
 }

@@ -6,22 +6,25 @@ import type { RegistrationEvent } from '../discovery-event.js';
 import type { LeaseRecords, RecordRequest, SparedRecords } from './lease-record.js';
 import type { RecordObservation } from './record-observation.js';
 
-/** A lease the registry granted. */
+/** A lease that the registry granted. */
 export interface HeldLease {
   readonly id: string;
-  /** What the registry granted, in milliseconds; may be more than was asked for. */
+  /** The time to live that the registry granted, in milliseconds. It may be more than was asked for. */
   readonly ttlMs: number;
-  /** When the last request that renewed it was sent. */
+  /** When the last request that renewed the lease was sent, in milliseconds of the machine's clock. */
   readonly renewedAt: number;
 }
 
-/** Where the machine is. At most one request is in flight; only the revocation at `stop` may overtake a sync. */
+/**
+ * The phase of the machine. At most one request is in flight; only the revocation at `stop` may overtake a
+ * sync.
+ */
 export type LeasePhase =
-  /** No record wanted and no lease held. */
+  /** The caller wants no record, and no lease is held. */
   | { readonly name: 'idle' }
-  /** `final`: the machine was stopped; it revokes the lease as soon as it is granted. */
+  /** A lease was requested. `final`: the machine was stopped, and revokes the lease once it is granted. */
   | { readonly name: 'granting'; readonly attempt: number; readonly final?: true }
-  /** Renewing the lease (`renew`), and verifying, writing or removing records. */
+  /** A request verifies, writes or removes records and, if `renew` is true, renews the lease. */
   | {
       readonly name: 'syncing';
       readonly lease: HeldLease;
@@ -35,7 +38,7 @@ export type LeasePhase =
       readonly lease: HeldLease | undefined;
       readonly attempt: number;
     }
-  /** `final`: the machine was stopped. */
+  /** The lease is being revoked. `final`: the machine was stopped. */
   | {
       readonly name: 'revoking';
       readonly lease: HeldLease;
@@ -44,35 +47,38 @@ export type LeasePhase =
     }
   | { readonly name: 'stopped' };
 
-/** The whole state. */
+/** The whole state of the lease machine. */
 export interface LeaseMachine {
   readonly phase: LeasePhase;
   readonly records: LeaseRecords;
   /** Records that other processes may give back to our lease. */
   readonly spared: SparedRecords;
-  /** Wishes changed after the last request was built: the machine acts on them once it is answered. */
+  /** The caller's wishes changed after the last request was built: the machine acts on them afterwards. */
   readonly dirty: boolean;
-  /** `lease-expired` was emitted, and the lease was not renewed since. */
+  /** `lease-expired` was emitted, and the lease has not been renewed since. */
   readonly expired: boolean;
-  /** `lease-unreachable` was emitted, and `lease-recovered` was not yet. */
+  /** `lease-unreachable` was emitted, and `lease-recovered` has not been since. */
   readonly interrupted: boolean;
-  /** How many leases in a row were lost before their first renewal. */
+  /** How many leases in a row were lost since a lease was last renewed. */
   readonly losses: number;
 }
 
-/** What can happen to the machine. `at` is when the request that is answered was sent. */
+/** An event of the lease machine. `at`: when the request was sent that is answered. */
 export type LeaseEvent =
   /** The caller wants this record in the registry, with this value. */
   | { readonly type: 'want'; readonly key: string; readonly value: string }
   /** The caller wants these records removed. */
   | { readonly type: 'unwant'; readonly keys: readonly string[] }
   /**
-   * Remove every record, revoke the lease, and do nothing after that. A second `stop` ends the wait for a lease
-   * that is being granted.
+   * Removes every record, revokes the lease, and does nothing after that. A second `stop` ends the wait for a
+   * lease that is being granted.
    */
   | { readonly type: 'stop' }
   | { readonly type: 'timer' }
-  /** The registry was unreachable for the whole process and answers again: retry, or verify the records, at once. */
+  /**
+   * The registry was unreachable for the whole process and answers again: the machine retries, or verifies
+   * the records, at once.
+   */
   | { readonly type: 'registry-was-away' }
   | {
       readonly type: 'granted';
@@ -80,13 +86,13 @@ export type LeaseEvent =
       readonly ttlMs: number;
       readonly at: number;
     }
-  /** The registry accepted the whole sync. */
+  /** The registry accepted all requests of a sync. */
   | {
       readonly type: 'synced';
       readonly observations: ReadonlyMap<string, RecordObservation>;
       readonly at: number;
     }
-  /** The registry answered the whole sync, and refused some records. */
+  /** The registry answered all requests of a sync, and refused some records. */
   | {
       readonly type: 'refused';
       readonly refusals: ReadonlyMap<string, DiscoveryError>;
@@ -95,11 +101,14 @@ export type LeaseEvent =
     }
   /** The registry does not know the lease. */
   | { readonly type: 'lease-gone' }
-  /** `observations`: what the request found about the records before the registry deleted them with the lease. */
+  /**
+   * The lease was revoked. `observations`: what the request found about the records before the registry
+   * deleted them with the lease.
+   */
   | { readonly type: 'revoked'; readonly observations?: ReadonlyMap<string, RecordObservation> }
   /**
-   * The request failed, or the registry refused the lease itself. `renewedAt` is set if the request had renewed the
-   * lease before it failed, `observations` if it had found out about some records.
+   * A request failed, or the registry refused the lease itself. `renewedAt` is set if the request had renewed
+   * the lease before it failed, `observations` if it had found out about some records.
    */
   | {
       readonly type: 'failed';
@@ -108,7 +117,7 @@ export type LeaseEvent =
       readonly observations?: ReadonlyMap<string, RecordObservation>;
     };
 
-/** What the runner is to do. */
+/** An effect of a step: what the runner of the lease machine is to do. */
 export type LeaseEffect =
   | { readonly type: 'grant' }
   | {
@@ -117,35 +126,35 @@ export type LeaseEffect =
       readonly renew: boolean;
       readonly records: readonly RecordRequest[];
     }
-  /** Announces the removal of the records, then revokes the lease; the registry deletes the records with it. */
+  /** Announces the removal of the records, then revokes the lease, with which the registry deletes them. */
   | {
       readonly type: 'revoke';
       readonly leaseId: string;
       readonly records: readonly RecordRequest[];
     }
-  /** Replaces any earlier timer. */
+  /** Starts a timer, which replaces any earlier timer. */
   | { readonly type: 'timer'; readonly delayMs: number }
   | { readonly type: 'emit'; readonly event: RegistrationEvent };
 
-/** What a step may look at besides state and event. */
+/** What a step of the lease machine may read besides state and event. */
 export interface LeaseContext {
-  /** Milliseconds. */
+  /** The time in milliseconds of the machine's clock. */
   readonly now: number;
   readonly random: Random;
   readonly backoff: BackoffPolicy;
-  /** Keepalives per time to live. */
+  /** How many keepalives are sent per time to live of the lease. */
   readonly keepalivesPerTtl: number;
-  /** Spread of the keepalive interval as a share of it, so that leases granted together drift apart. */
+  /** The random part of the keepalive interval, as a share of it: leases granted together drift apart. */
   readonly keepaliveJitter: number;
 }
 
-/** A next state and what to do on the way into it. */
+/** The result of a step: the next state, and what to do on the way into it. */
 export interface LeaseStep {
   readonly machine: LeaseMachine;
   readonly effects: readonly LeaseEffect[];
 }
 
-/** The machine before anything happened. */
+/** The state of the lease machine before its first event. */
 export const INITIAL_LEASE_MACHINE: LeaseMachine = {
   phase: { name: 'idle' },
   records: new Map(),

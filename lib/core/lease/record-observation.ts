@@ -13,30 +13,30 @@ import {
   type SparedRecords,
 } from './lease-record.js';
 
-/** What a request found for one key. */
+/** What a request found under the key of one record. */
 export type RecordObservation =
   | { readonly name: 'held' }
   | {
       readonly name: 'written';
-      /** The other process's record that was replaced. */
+      /** The record of another process that ours replaced. */
       readonly displaced: Rival | undefined;
-      /** Our own record was replaced: it was under our lease, with an older value. */
+      /** True: our record replaced an older value of its own, under our lease. */
       readonly updated: boolean;
     }
   | {
       readonly name: 'foreign';
       readonly value: string;
-      /** The lease of the record; absent if the record was deleted meanwhile. */
+      /** The lease of the other process's record; absent if that record was deleted meanwhile. */
       readonly leaseId?: string;
-      /** True: we tried to write the key, and lost. False: we only read it. */
+      /** True: we tried to write the key, and lost. False: we only read the key. */
       readonly contested: boolean;
     }
-  /** The record was deleted. */
+  /** Our record was deleted. */
   | { readonly name: 'removed' }
-  /** We wanted to remove it, and found another process's record, which we kept. */
+  /** We wanted to remove our record, found the record of another process, and kept it. */
   | { readonly name: 'spared' };
 
-/** What the meaning of an observation depends on. */
+/** What the meaning of an observation depends on, besides the record. */
 interface RecordContext {
   readonly now: number;
   readonly random: Random;
@@ -45,7 +45,7 @@ interface RecordContext {
   readonly ttlMs: number;
 }
 
-/** The record after an observation (`undefined`: it was removed), and the events to emit. */
+/** The record after an observation (`undefined`: the record was removed), and the events to emit. */
 function observeRecord(
   key: string,
   record: LeaseRecord,
@@ -57,7 +57,7 @@ function observeRecord(
 } {
   const { value, wanted } = record;
   if (observation.name === 'removed' || observation.name === 'spared') {
-    // The caller wants it again since the removal was sent: it starts anew.
+    // The caller wants the record again since the removal was sent: the record starts anew.
     const again: LeaseRecord = { value, wanted, standing: { name: 'unwritten' } };
     return {
       record: wanted ? again : undefined,
@@ -89,7 +89,7 @@ function observeRecord(
       return become(standing, before.name === 'held' ? [] : [registered]);
     }
     case 'foreign': {
-      // A keepalive reads a known conflict again: that must not delay the next attempt.
+      // A keepalive reads a known conflict again: that must not delay our next attempt to write the record.
       if (before.name === 'contested' && !observation.contested) return become(before, []);
       const delayMs =
         contests === 0 ? 0 : backoffDelayMs(context.backoff, contests, context.random);
@@ -104,7 +104,7 @@ function observeRecord(
     }
     case 'written': {
       const { displaced } = observation;
-      // The process that wrote it may be alive and may not have noticed yet.
+      // The process whose record was replaced may be alive, and may not have noticed yet.
       const rival = (displaced && rivalFrom(displaced)) ?? known;
       const standing: RecordStanding = {
         name: 'held',
@@ -130,7 +130,10 @@ function withRival(rival: Rival | undefined): { readonly rival?: Rival } {
   return rival === undefined ? {} : { rival };
 }
 
-/** The process that wrote a foreign record; `undefined` if the record has no lease, is no endpoint, or is draining. */
+/**
+ * The process that wrote a foreign record; `undefined`: the record has no lease, is no endpoint, or is
+ * draining.
+ */
 function rivalFrom({
   value,
   leaseId = NO_LEASE,
@@ -147,14 +150,15 @@ function rivalFrom({
 const NO_LEASE = '0';
 
 /**
- * How long a record has to be held until an old conflict is over, in milliseconds. It is longer than a rival needs to
- * notice that it lost and to back off; with a shorter time both processes would restart the conflict without backoff.
+ * How long our record has to be held until an old conflict is over, in milliseconds. It is longer than a
+ * rival needs to notice that it lost and to back off; with a shorter time both processes would restart the
+ * conflict without backoff.
  */
 function conflictMemoryMs({ backoff, ttlMs }: Pick<RecordContext, 'backoff' | 'ttlMs'>): number {
   return 2 * backoff.capMs + ttlMs;
 }
 
-/** All records after observations of some of them, and the events to emit. */
+/** All records after a request observed some of them, and the events to emit. */
 export function observeRecords(
   records: LeaseRecords,
   observations: ReadonlyMap<string, RecordObservation>,
@@ -180,8 +184,9 @@ export function observeRecords(
 }
 
 /**
- * The spared records after a request. A record that another process holds at its removal stays among them until that
- * process has forgotten our claim, which its own keepalive does at the latest one time to live later.
+ * The spared records after a request. A record that another process held when we removed ours stays spared
+ * until that process has forgotten our claim: its own keepalive forgets it one time to live later at the
+ * latest.
  */
 export function spareRecords(
   { spared, records }: { readonly spared: SparedRecords; readonly records: LeaseRecords },
@@ -197,7 +202,7 @@ export function spareRecords(
   return after;
 }
 
-/** Whether the end of the lease removes this record. `seen`: what the request found before it revoked the lease. */
+/** Whether the end of the lease removes a record. `seen`: what the request found before the revocation. */
 export function endsWithLease(
   { standing }: LeaseRecord,
   seen: RecordObservation | undefined,

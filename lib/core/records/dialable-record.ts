@@ -1,4 +1,4 @@
-/** Reads a registry's values for clients: an endpoint that can be dialled, or why lists leave the value out. */
+/** Reads a registry's values for clients: an endpoint that can be dialled, or why lists omit the value. */
 import { parseAddress } from '../address.js';
 import { decodeEndpoint } from './endpoint-codec.js';
 import { endpointAddress } from './endpoint-address.js';
@@ -8,13 +8,13 @@ import type { IgnoredRecord } from './ignored-records.js';
 import { decodeGoUtf8 } from './go-utf8.js';
 import { printableBeginning } from '../printable-text.js';
 
-/** An endpoint, or why the value is left out. */
+/** An endpoint, or why lists leave the value out. */
 type DialableRecord =
   { readonly ok: true; readonly endpoint: Endpoint } | ({ readonly ok: false } & IgnoredRecord);
 
 /**
- * Reads a value as `decodeEndpoint` does, and refuses endpoints that no client can dial. It recognises the formats of
- * other frameworks, so that the reason names the writer.
+ * Reads a value as `decodeEndpoint` does, and refuses endpoints that no client can dial. It recognises the
+ * formats of other frameworks, so that the reason names the framework.
  */
 export function decodeDialableRecord(value: Uint8Array | string): DialableRecord {
   const decoded = decodeEndpoint(value);
@@ -26,7 +26,7 @@ export function decodeDialableRecord(value: Uint8Array | string): DialableRecord
     : { ok: false, kind: 'no-record', reason: decoded.reason };
 }
 
-/** Why an address cannot be dialled: `Addr "127.0.0.1" has no port`. Precondition: it cannot be dialled. */
+/** Why an address cannot be dialled: `Addr "127.0.0.1" has no port`. Precondition: no client can dial it. */
 function whyUndialable(address: string): string {
   if (address === '') return 'Addr is missing or empty';
   const shown = `Addr "${printableBeginning(address, 100)}"`;

@@ -1,6 +1,6 @@
 /**
- * The field `Discovery` that this library adds to a record, beside `Metadata`. Go's decoder ignores unknown fields, while
- * a map in `Metadata` crashes processes with several versions of grpc-go.
+ * The field `Discovery` that this library adds to a record, beside `Metadata`. Go's decoder ignores unknown
+ * fields, while a map in `Metadata` crashes processes with several versions of grpc-go.
  */
 import type { ValueReader } from '../values/value-reader.js';
 import {
@@ -12,7 +12,7 @@ import {
   type ValueRule,
 } from '../values/value-rule.js';
 
-/** The fields of `Discovery`. All are optional. */
+/** The fields of a record's `Discovery`. All are optional. */
 export interface DiscoveryFields {
   /** Share of calls relative to the other endpoints, above 0, up to 1,000,000. */
   readonly weight?: number;
@@ -26,7 +26,7 @@ export interface DiscoveryFields {
   readonly draining?: boolean;
 }
 
-/** A weight, the option's and a record's alike. */
+/** The rule of a weight, in the options and in records. */
 export const WEIGHT = numberAbove0(1_000_000);
 
 const CONNECTION_AGE = numberWithin(100, 86_400_000, 'milliseconds');
@@ -42,8 +42,8 @@ const RULES: {
 };
 
 /**
- * The `Discovery` of a record, which any program may have written. Fields with a wrong type or value, and unknown
- * fields, are ignored. Returns `undefined` if the value is not an object, so not from this library.
+ * The `Discovery` of a record, which any program may have written. Fields with a wrong type or value, and
+ * unknown fields, are ignored. Returns `undefined` if the value is not an object, so not from this library.
  */
 export function readDiscovery(value: unknown): DiscoveryFields | undefined {
   const given = FIELDS.read(value);
@@ -61,12 +61,12 @@ export function readDiscovery(value: unknown): DiscoveryFields | undefined {
   };
 }
 
-/** Checks fields that a user wrote. Names that no version knows are refused; a field that is `undefined` is not set. */
+/** Checks `Discovery` fields that a user wrote, and refuses unknown names. A field `undefined` is not set. */
 export function checkDiscovery(reader: ValueReader, name: string, value: unknown): void {
   reader.record(name, value, RULES);
 }
 
-/** Whether two records have the same `Discovery`. An absent one differs from an empty one. */
+/** Whether two records have the same `Discovery`. An absent `Discovery` differs from an empty one. */
 export function sameDiscovery(
   left: DiscoveryFields | undefined,
   right: DiscoveryFields | undefined,

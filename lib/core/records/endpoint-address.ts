@@ -1,11 +1,11 @@
-/** Parses the address of an endpoint once: every update of a list needs it, and it never changes. */
+/** Parses the address of each endpoint only once: every update of a list needs it, and it never changes. */
 import { type DialAddress, parseAddress } from '../address.js';
 import type { Endpoint } from './endpoint.js';
 
-/** `null`: a client cannot dial the address. */
+/** The parsed addresses of endpoints. `null`: no client can dial the address. */
 const parsed = new WeakMap<Endpoint, DialAddress | null>();
 
-/** The address that a client dials; `undefined` if it cannot. */
+/** The address at which a client dials an endpoint; `undefined` if no client can dial it. */
 export function endpointAddress(endpoint: Endpoint): DialAddress | undefined {
   const known = parsed.get(endpoint);
   if (known !== undefined) return known ?? undefined;

@@ -1,7 +1,7 @@
 /**
- * The record format of Go's `go.etcd.io/etcd/client/v3/naming/endpoints`: `{"Op":0,"Addr":"host:port","Metadata":null}`.
- * We read what Go writes and reject what Go rejects, and Go reads what we write. This library adds one field,
- * `Discovery`, which Go ignores.
+ * The record format of Go's `go.etcd.io/etcd/client/v3/naming/endpoints`:
+ * `{"Op":0,"Addr":"host:port","Metadata":null}`. This library reads what Go writes and rejects what Go
+ * rejects, and Go reads what this library writes. It adds one field, `Discovery`, which Go ignores.
  */
 import { type DiscoveryFields, readDiscovery } from './discovery-fields.js';
 import type { Endpoint, JsonValue } from './endpoint.js';
@@ -15,8 +15,8 @@ export type DecodedEndpoint =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * The value that Go's `endpoints.Manager` writes for this endpoint, byte for byte; `discovery`, if there is one, follows
- * as one more field. Invalid fields of `discovery` are left out.
+ * The value that Go's `endpoints.Manager` writes for this endpoint, byte for byte; `discovery`, if there is
+ * any, follows as one more field. Invalid fields of `discovery` are left out.
  *
  * @throws DiscoveryError `INVALID_RECORD` when the metadata has no JSON form
  */
@@ -34,9 +34,9 @@ function encodeDiscovery(discovery: DiscoveryFields): string {
 }
 
 /**
- * Reads a value as Go's `json.Unmarshal` into `endpoints.Endpoint` does: `Op` is checked and ignored, unknown fields are
- * ignored, names match in any case and the last one wins, a missing `Addr` is `""`. Each byte of invalid UTF-8 and each
- * lone surrogate becomes U+FFFD.
+ * Reads a value as Go's `json.Unmarshal` into `endpoints.Endpoint` does: `Op` is checked and ignored, unknown
+ * fields are ignored, names match in any case and the last of several wins, a missing `Addr` is `""`. Each
+ * byte of invalid UTF-8 and each lone surrogate becomes U+FFFD.
  * `Discovery` never makes a record invalid, as in Go: if it is not an object, it counts as absent.
  */
 export function decodeEndpoint(value: Uint8Array | string): DecodedEndpoint {
@@ -47,10 +47,10 @@ export function decodeEndpoint(value: Uint8Array | string): DecodedEndpoint {
 /** The text between metadata and `Discovery` in the records that `encodeEndpoint` writes. */
 const DISCOVERY = ',"Discovery":';
 
-/** The usual form up to the metadata, as `encodeEndpoint` and Go's `endpoints.Manager` write it, without escapes. */
+/** The usual form of a record up to its metadata, as `encodeEndpoint` and Go write it, without escapes. */
 const PLAIN = /^\{"Op":[01],"Addr":"([^"\\\p{Cc}\p{Cs}]*)","Metadata":/u;
 
-/** Reads a record in the usual form, many times faster. Returns `undefined` for all others, valid or not. */
+/** Reads a record in the usual form, many times faster than `decodeAny`. Returns `undefined` for others. */
 function decodePlain(text: string): DecodedEndpoint | undefined {
   const [head, address] = PLAIN.exec(text) ?? [];
   if (head === undefined || address === undefined || !text.endsWith('}')) return undefined;
@@ -58,7 +58,8 @@ function decodePlain(text: string): DecodedEndpoint | undefined {
   if (source === 'null') return { ok: true, endpoint: { address, metadata: null } };
   const split = source.lastIndexOf(DISCOVERY);
   try {
-    // If each part parses as one value, no other member follows, and the name is not inside a value.
+    // If each part parses as one JSON value, no member follows it, and the name `Discovery` is not inside a
+    // value.
     const metadataSource = split < 0 ? source : source.slice(0, split);
     const metadata = JSON.parse(metadataSource) as JsonValue;
     const added: unknown =
@@ -95,7 +96,7 @@ function decodeAny(text: string): DecodedEndpoint {
         if (typeof parsed !== 'string' && parsed !== null) {
           return invalid(`Addr is ${clip(source)}; allowed: a string`);
         }
-        // As in Go, null does not change the field.
+        // As in Go, a `null` leaves the address as it was.
         if (parsed !== null) address = parsed;
         break;
       }
@@ -126,7 +127,7 @@ function invalid(reason: string): DecodedEndpoint {
   return { ok: false, reason };
 }
 
-/** The beginning of a value, for a reason: reasons are logged and kept in memory. */
+/** The beginning of a value, for a reason, which is logged and kept in memory. */
 function clip(source: string): string {
   return source.length > MAX_QUOTED_CHARACTERS
     ? `${source.slice(0, MAX_QUOTED_CHARACTERS)}…`
@@ -140,8 +141,8 @@ function isGoUint8(source: string): boolean {
 }
 
 /**
- * Names and source texts of the members of a JSON object, in order and with duplicates, which `JSON.parse` does not
- * report. Precondition: `text` is a valid JSON object.
+ * Names and source texts of the members of a JSON object, in order and with duplicates, which `JSON.parse`
+ * does not report. Precondition: `text` is a valid JSON object.
  */
 function* topLevelMembers(text: string): Generator<[name: string, source: string]> {
   let depth = 0;

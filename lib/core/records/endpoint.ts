@@ -16,15 +16,17 @@ export interface Endpoint {
   /** `host:port`, `[ipv6]:port` or `unix:path`, as a client dials it. */
   readonly address: string;
   /**
-   * The `Metadata` of the record, as Go wrote or will read it: `null`, or the user's value, usually a flat object. Without a
-   * `discovery`, its `weight`, `version` and `zone` are read (`endpointWeight` and so on).
+   * The `Metadata` of the record, as Go wrote or will read it: `null`, or the user's value, usually a flat
+   * object. In a record without `discovery`, `weight`, `version` and `zone` are read from here
+   * (`endpointWeight` and so on).
    */
   readonly metadata: JsonValue;
-  /** The `Discovery` of the record, which this library adds. If present, it replaces the fields in `metadata`. */
+  /** The `Discovery` of the record, which this library adds. If present, it counts instead of `metadata`. */
   readonly discovery?: DiscoveryFields;
   /**
-   * Identifies the process at the address: it changes when another process, or the same one after it lost its
-   * registration, registers the address. `undefined` if the registry cannot tell. On etcd it is the record's lease.
+   * Identifies the process at the address: it changes when another process registers the address, or the same
+   * process does after it lost its registration. `undefined` if the registry cannot tell. On etcd it is the
+   * record's lease.
    */
   readonly incarnation?: string;
 }
@@ -33,8 +35,9 @@ export interface Endpoint {
 export const DEFAULT_WEIGHT = 1;
 
 /**
- * An endpoint's share of calls relative to the others, above 0, up to 1,000,000; {@link DEFAULT_WEIGHT} if its record has
- * none or an invalid one. In `metadata` a number in a string counts too, for Go servers with a `map[string]string`.
+ * An endpoint's share of calls relative to the others, above 0, up to 1,000,000; {@link DEFAULT_WEIGHT} if
+ * its record has no valid weight. In `metadata` a number in a string counts too, for Go servers with a
+ * `map[string]string`.
  */
 export function endpointWeight(endpoint: Endpoint): number {
   return WEIGHT.read(fieldOf(endpoint, 'weight', numberOf)) ?? DEFAULT_WEIGHT;
@@ -51,22 +54,22 @@ export function endpointVersion(endpoint: Endpoint): string | undefined {
 }
 
 /**
- * The age at which an endpoint's server closes a connection, in milliseconds, 100–86,400,000, if its `discovery` has one.
- * A client that replaces its connections earlier loses no call.
+ * The age at which an endpoint's server closes a connection, in milliseconds, 100–86,400,000, if its
+ * `discovery` has one. A client that replaces its connections earlier loses no call.
  */
 export function endpointConnectionAgeMs({ discovery }: Endpoint): number | undefined {
   return discovery?.maxConnectionAgeMs;
 }
 
 /**
- * Whether the server of an endpoint has announced its shutdown in `discovery`. Its record will be deleted next, and counts
- * as removed already. A field `draining` in `metadata` is the user's own and has no effect.
+ * Whether the server of an endpoint has announced its shutdown in `discovery`. Its record will be deleted
+ * next, and counts as removed already. A field `draining` in `metadata` is the user's own and has no effect.
  */
 export function isDraining({ discovery }: Endpoint): boolean {
   return discovery?.draining === true;
 }
 
-/** The endpoint with the announcement that its server is shutting down. */
+/** A copy of an endpoint with the announcement that its server is shutting down. */
 export function drainingEndpoint(endpoint: Endpoint): Endpoint {
   return { ...endpoint, discovery: { ...endpoint.discovery, draining: true } };
 }
@@ -81,7 +84,7 @@ export function metadataField(endpoint: Endpoint, name: string): JsonValue | und
     : undefined;
 }
 
-/** A field of the record: from `discovery` if the record has one, else from `metadata`. */
+/** A field of an endpoint's record: from `discovery` if the record has one, else from `metadata`. */
 function fieldOf<Field extends 'weight' | 'version' | 'zone'>(
   endpoint: Endpoint,
   name: Field,

@@ -1,6 +1,6 @@
 /**
- * Recognises records of other frameworks under our prefix by their fields, so that the operator learns which framework
- * wrote them. Clients do not dial them, because their fields have other meanings.
+ * Recognises records of other frameworks under our prefix by their fields, so that the operator learns which
+ * framework wrote them. Clients do not dial them, because their fields have other meanings.
  */
 import { parseAddress } from '../address.js';
 import type { IgnoredKind, IgnoredRecord } from './ignored-records.js';
@@ -14,13 +14,13 @@ const FORMATS: readonly {
   readonly place: string;
   readonly fits: (fields: Fields) => boolean;
 }[] = [
-  // ServiceInstance: {"id","name","version","metadata","endpoints":["grpc://…"]}
+  // Kratos, ServiceInstance: {"id","name","version","metadata","endpoints":["grpc://…"]}
   { kind: 'kratos', place: 'endpoints', fits: ({ endpoints }) => Array.isArray(endpoints) },
-  // instanceInfo: {"network","address","weight","tags"}
+  // Kitex, instanceInfo: {"network","address","weight","tags"}
   { kind: 'kitex', place: 'address', fits: (fields) => isText(fields, 'network', 'address') },
-  // Service: {"name","version","nodes":[{"id","address"}]}
+  // go-micro, Service: {"name","version","nodes":[{"id","address"}]}
   { kind: 'go-micro', place: 'nodes', fits: ({ nodes }) => Array.isArray(nodes) },
-  // A registration with the agent, and the catalog's own form.
+  // Consul has two forms: a registration with the agent, and an entry of the catalog.
   {
     kind: 'consul',
     place: 'Address',
@@ -34,11 +34,11 @@ const FORMATS: readonly {
 ];
 
 /**
- * Which framework wrote a value, and its address field. `undefined` if none is recognised. Precondition: the value is not
- * a record of ours.
+ * The framework that wrote a value, and the value's address field; `undefined` if none is recognised.
+ * Precondition: the value is not a record of ours.
  */
 export function foreignRecord(text: string): IgnoredRecord | undefined {
-  // go-zero writes the bare address.
+  // go-zero writes the address alone, without JSON.
   if (parseAddress(text.trim()) !== undefined) {
     return { kind: 'go-zero', reason: `the value is "${printableBeginning(text.trim(), 100)}"` };
   }
@@ -51,10 +51,10 @@ export function foreignRecord(text: string): IgnoredRecord | undefined {
   return { kind, reason: `its ${place} is ${shown}` };
 }
 
-/** How many elements of a list a reason shows at most. */
+/** How many elements of a list are shown at most, in the reason why a record is ignored. */
 const MOST_SHOWN = 5;
 
-/** A value of another program as text. It reads two levels, because the value may be nested deeper than the call stack. */
+/** A value of another program as text, two levels deep: its nesting may be deeper than the call stack. */
 function describe(value: unknown): string {
   if (!Array.isArray(value)) return describeShallow(value);
   const shown = value.slice(0, MOST_SHOWN).map((element: unknown) => {

@@ -15,7 +15,7 @@ export function isTooDeep(text: string): boolean {
   return false;
 }
 
-/** The index of the closing quote of the string literal that begins at `start`. */
+/** The index of the closing quote of the string literal that begins at index `start`. */
 export function endOfString(text: string, start: number): number {
   let index = start + 1;
   for (; text[index] !== '"'; index++) if (text[index] === '\\') index++;
@@ -23,8 +23,8 @@ export function endOfString(text: string, start: number): number {
 }
 
 /**
- * The text with every lone surrogate, raw or escaped, replaced by U+FFFD. Working on the source treats names and values
- * alike, at any depth.
+ * The JSON text with every lone surrogate, raw or escaped, replaced by U+FFFD. A replacement in the source
+ * treats names and values alike, at any depth.
  */
 export function wellFormedJson(text: string): string {
   const raw = text.toWellFormed();
@@ -35,13 +35,13 @@ export function wellFormedJson(text: string): string {
 }
 
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
-/** Pairs, lone surrogates (captured), and all other escapes, so that no match begins in the middle of an escape. */
+/** Pairs, lone surrogates (captured), and all other escapes: no match begins within an escape. */
 const ESCAPES =
   /\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(\\u[dD][89a-fA-F][\da-fA-F]{2})|\\[^]/g;
 
 /**
- * Whether every number of a JSON text is in the range of a float64. Members that a later one of the same name replaces
- * count too, because Go converts them all. Precondition: `source` is valid JSON.
+ * Whether every number of a JSON text is in the range of a float64. A member that a later member of the same
+ * name replaces counts too, because Go converts all numbers. Precondition: `source` is valid JSON.
  */
 export function hasFiniteNumbers(source: string): boolean {
   if (!LARGE_NUMBER.test(source)) return true;
@@ -59,6 +59,6 @@ export function hasFiniteNumbers(source: string): boolean {
   return true;
 }
 
-/** A number is too large only if it has an exponent or 309 digits. */
+/** Matches an exponent or 309 digits: without either no number is too large for a float64. */
 const LARGE_NUMBER = /\d[eE]\+?\d|\d{309}/;
 const NUMBER = /-?\d[\d.eE+-]*/y;

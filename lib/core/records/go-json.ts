@@ -1,24 +1,28 @@
 /**
- * JSON text as Go's `encoding/json` writes it, byte for byte where Go's releases agree among themselves (Go 1.22 and
- * later; <https://pkg.go.dev/encoding/json#Marshal>). Differs from `JSON.stringify` in HTML escaping, key order and -0.
+ * JSON text as Go's `encoding/json` writes it, byte for byte where Go's releases agree among themselves (Go
+ * 1.22 and later; <https://pkg.go.dev/encoding/json#Marshal>). Differs from `JSON.stringify` in HTML
+ * escaping, key order and -0.
  */
 import { DiscoveryError } from '../discovery-error.js';
 import type { JsonValue } from './endpoint.js';
 
 const HTML_AND_LINE_SEPARATORS = /[<>&\u2028\u2029]/g;
 
-/** Levels of nesting that Go's decoder reads (`maxNestingDepth` in encoding/json), the outermost value included. */
+/** How many levels of nesting Go's decoder reads (`maxNestingDepth`), the outermost included. */
 export const MAX_JSON_NESTING = 10_000;
 
 /**
- * Encodes a value the way Go encodes the same value held in an `interface{}`: object keys sorted by their UTF-8 bytes,
- * `<`, `>`, `&`, U+2028 and U+2029 escaped, lone surrogates replaced by U+FFFD, `bigint` as an integer.
+ * Encodes a value the way Go encodes the same value held in an `interface{}`: object keys sorted by their
+ * UTF-8 bytes, `<`, `>`, `&`, U+2028 and U+2029 escaped, lone surrogates replaced by U+FFFD, `bigint` as an
+ * integer.
  *
- * @throws DiscoveryError `INVALID_RECORD` for NaN, infinities, anything that is not JSON (functions, symbols, dates, maps,
- *   ...), and values that Go could not read in a record because they are nested too deeply or contain themselves
+ * @throws DiscoveryError `INVALID_RECORD` for NaN, infinities, anything that is not JSON (functions, symbols,
+ *   dates, maps, ...), and values that Go could not read in a record because they are nested too deeply or
+ *   contain themselves
  */
 export function encodeGoJson(value: JsonValue): string {
-  // An explicit stack, because the allowed nesting is deeper than the call stack. A string on it is finished text.
+  // The stack is explicit, because the allowed nesting is deeper than the call stack. A string on it is
+  // finished text.
   const pending: (Nested | string)[] = [{ value, depth: 1 }];
   let text = '';
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -62,7 +66,7 @@ function containerParts(
   return typeof first === 'string' ? [`{${first.slice(1)}`, ...others, '}'] : ['{}'];
 }
 
-/** Refuses dates, maps and other classes: their content is not in their fields, so `{}` would be written. */
+/** Refuses dates, maps and other classes: JSON has only their fields, so they would be written as `{}`. */
 function requirePlain(value: object): void {
   const prototype: unknown = Object.getPrototypeOf(value);
   // Not compared with `Object.prototype`: test runners give each file an `Object` of its own.
@@ -126,7 +130,7 @@ function compareCodePoints(left: string, right: string): number {
   return left.length - right.length;
 }
 
-// `Array.isArray` does not narrow readonly arrays.
+// `Array.isArray` does not narrow the type of readonly arrays.
 function isArray(value: object): value is readonly JsonValue[] {
   return Array.isArray(value);
 }

@@ -1,6 +1,6 @@
-/** Decodes UTF-8 as Go does: one U+FFFD for each invalid byte; `TextDecoder` writes one for several. */
+/** Decodes UTF-8 as Go does: one U+FFFD for each invalid byte. `TextDecoder` writes one for several bytes. */
 
-// The BOM stays in the text, because Go rejects it.
+// The byte order mark stays in the text, because Go rejects it.
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const REPLACEMENT = '\ufffd';
 
@@ -25,7 +25,9 @@ export function decodeGoUtf8(bytes: Uint8Array): string {
   return parts.join('');
 }
 
-/** Length of the sequence at `index`, 0 if it is invalid. Source: RFC 3629; Unicode standard, table 3-7. */
+/**
+ * Length of the UTF-8 sequence at `index`, 0 if it is invalid. Source: RFC 3629; Unicode standard, table 3-7.
+ */
 function sequenceLength(bytes: Uint8Array, index: number): number {
   const lead = bytes[index] ?? 0;
   if (lead < 0x80) return 1;
@@ -40,8 +42,8 @@ function sequenceLength(bytes: Uint8Array, index: number): number {
 }
 
 /**
- * The length of a sequence by its first byte, and the bounds of the second byte, which exclude overlong forms, surrogates
- * and code points above U+10FFFF.
+ * The length of a UTF-8 sequence by its first byte, and the bounds of its second byte, which exclude overlong
+ * forms, surrogates and code points above U+10FFFF.
  */
 function secondByte(lead: number): readonly [length: number, low: number, high: number] {
   if (lead < 0xc2 || lead > 0xf4) return [0, 0, 0];

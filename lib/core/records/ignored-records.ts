@@ -1,52 +1,53 @@
 /**
- * The values that a registry leaves out of the list of one service, grouped by reason: an operator sees a few groups with
- * their counts, not ten thousand keys. The cost of a change does not depend on the number of records.
+ * The values that a registry leaves out of the list of one service, grouped by reason: an operator sees a few
+ * groups with their counts, not ten thousand keys. The cost of a change does not depend on the number of
+ * records.
  */
 import { printableBeginning } from '../printable-text.js';
 
-/** Why a value is left out. The set is closed, so that one service has few groups. */
+/** Why a value is left out of lists. The set of reasons is closed, so that one service has few groups. */
 export type IgnoredKind =
   'no-record' | 'no-dialable-address' | 'kratos' | 'go-zero' | 'kitex' | 'go-micro' | 'consul';
 
-/** One value that is left out. */
+/** One value that is left out of lists. */
 export interface IgnoredRecord {
   readonly kind: IgnoredKind;
   /** What is wrong with this value, in a short text that quotes it. */
   readonly reason: string;
 }
 
-/** All values that are left out for one reason, with the oldest one as an example. */
+/** All values that are left out of lists for one reason, with the oldest value as an example. */
 export interface IgnoredGroup extends IgnoredRecord {
   readonly count: number;
-  /** The example's key. */
+  /** The key of the value that is the example. */
   readonly key: string;
 }
 
-/** A group is reported again once its count is this many times that of the last report. */
+/** A group is reported again once it has this many times the values of its last report. */
 const GROWTH = 10;
-/** A group that was empty in between is reported again after this time at the earliest, in milliseconds. */
+/** The least time between two reports of a group that was empty in between, in milliseconds. */
 const FORGOTTEN_AFTER_MS = 3_600_000;
 
 interface Report {
   readonly count: number;
   readonly at: number;
-  /** The group has been empty since the report. */
+  /** True: the group has been empty since this report. */
   ended: boolean;
 }
 
-/** The values that are left out now, by key, and the last report of each group. */
+/** The values that lists leave out now, by key, and the last report of each group. */
 export class IgnoredRecords {
   private records = new Map<string, IgnoredRecord>();
   private readonly groups = new Map<IgnoredKind, Map<string, string>>();
   private readonly reports = new Map<IgnoredKind, Report>();
   private cached: readonly IgnoredGroup[] | undefined = [];
 
-  /** Why the value under a key is left out; `undefined` if it is not. */
+  /** Why lists leave out the value under a key; `undefined` if they do not. */
   get(key: string): IgnoredRecord | undefined {
     return this.records.get(key);
   }
 
-  /** Adds the value under a key, or replaces its reason. */
+  /** Adds the value under a key, or replaces the reason why it is left out. */
   set(key: string, { kind, reason }: IgnoredRecord): void {
     const known = this.records.get(key);
     if (known?.kind === kind && known.reason === reason) return;
@@ -68,13 +69,13 @@ export class IgnoredRecords {
     this.cached = undefined;
   }
 
-  /** Replaces all values, after a whole list was read. */
+  /** Replaces all values, after a complete list was read. */
   replace(records: ReadonlyMap<string, IgnoredRecord>): void {
     for (const key of this.records.keys()) if (!records.has(key)) this.delete(key);
     for (const [key, record] of records) this.set(key, record);
   }
 
-  /** The current groups. Returns the same array until something changes. */
+  /** The current groups. Returns the same array until a value is added, changed or removed. */
   get summary(): readonly IgnoredGroup[] {
     this.cached ??= [...this.groups].flatMap(([kind, group]) => {
       const [first] = group;
@@ -86,8 +87,8 @@ export class IgnoredRecords {
   }
 
   /**
-   * Returns the groups to report now, and marks them as reported: new groups, groups that have grown tenfold, and groups
-   * that are back after they were empty, an hour after their last report at the earliest.
+   * Returns the groups to report now, and marks them as reported: new groups, groups that have grown tenfold,
+   * and groups that are back after they were empty, an hour after their last report at the earliest.
    *
    * @param now the time in milliseconds
    */
@@ -108,12 +109,15 @@ export class IgnoredRecords {
   }
 }
 
-/** How many values are left out, for all reasons together. */
+/** How many values lists leave out, for all reasons together. */
 export function countIgnored(groups: readonly IgnoredGroup[]): number {
   return groups.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** One group as the end of a sentence that begins with its count: `have no dialable address, e.g. api/x: Addr is missing`. */
+/**
+ * A group as a sentence without its subject, the count:
+ * `have no dialable address, e.g. api/x: Addr is missing`.
+ */
 export function describeIgnored({ kind, count, key, reason }: IgnoredGroup): string {
   const [one, many] = PHRASES[kind];
   const example = `${printableBeginning(key, 100)}: ${printableBeginning(reason, 200)}`;

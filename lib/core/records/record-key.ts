@@ -6,26 +6,26 @@ export function servicePrefix(namespace: string, service: string): string {
 }
 
 /**
- * The key of a service's gRPC service config in JSON. It is outside the service's prefix, because Go would read it as an
- * endpoint there.
+ * The key of a service's gRPC service config in JSON. It is outside the service's prefix, where Go would read
+ * it as an endpoint.
  */
 export function serviceConfigKey(namespace: string, service: string): string {
   return `${serviceConfigPrefix(namespace)}${service}`;
 }
 
-/** The prefix of all service configs. */
+/** The prefix of the service configs of all services. */
 export function serviceConfigPrefix(namespace: string): string {
   return `${namespace}grpc.service_config/`;
 }
 
-/** The key of one record. The part after the service is free text, by convention the address. */
+/** The key of one record of a service. `suffix`: any text, by convention the address. */
 export function recordKey(namespace: string, service: string, suffix: string): string {
   return servicePrefix(namespace, service) + suffix;
 }
 
 /**
- * The part of a record's key after the service, for one of several processes that serve the same address. Clients read the
- * address from the record and count it once.
+ * The last part of a record's key, for one of several processes that serve the same address. Clients read the
+ * address from the record, and use it once.
  */
 export function workerKey(address: string, workerId: number): string {
   return `${address}#${workerId}`;

@@ -1,15 +1,15 @@
-/** Compares JSON values without encoding them: large values that differ mostly differ early. */
+/** Compares JSON values without encoding them: the first difference ends the comparison of large values. */
 import type { JsonValue } from './endpoint.js';
 import { MAX_JSON_NESTING } from './go-json.js';
 
 /**
- * Whether two values have the same JSON text in Go's form (`encodeGoJson`): the order of object keys does not matter, -0
- * differs from 0, and a `bigint` equals the same integer. Values nested deeper than Go reads, for example values that
- * contain themselves, are the same only if identical.
+ * Whether two values have the same JSON text in Go's form (`encodeGoJson`): the order of object keys does not
+ * matter, -0 differs from 0, and a `bigint` equals the same integer. Values nested deeper than Go reads, for
+ * example values that contain themselves, are the same only if identical.
  */
 export function sameJson(one: JsonValue, other: JsonValue): boolean {
   if (one === other) return typeof one !== 'number' || Object.is(one, other);
-  // An explicit stack, because the allowed nesting is deeper than the call stack.
+  // The stack is explicit, because the allowed nesting is deeper than the call stack.
   const pending: Pair[] = [{ one, other, depth: 1 }];
   for (let pair = pending.pop(); pair !== undefined; pair = pending.pop()) {
     if (!isContainer(pair.one) || !isContainer(pair.other)) {
@@ -30,7 +30,11 @@ interface Pair {
 
 type Container = Extract<JsonValue, object>;
 
-/** @returns false if the two have different members */
+/**
+ * Puts the pairs of members of two containers on the stack.
+ *
+ * @returns false if the containers have different members
+ */
 function pushMembers(one: Container, other: Container, depth: number, pending: Pair[]): boolean {
   if (depth >= MAX_JSON_NESTING || Array.isArray(one) !== Array.isArray(other)) return false;
   const left = one as Readonly<Record<string, JsonValue | undefined>>;

@@ -1,13 +1,13 @@
-/** Detects a flood of changes: too many to be processed one by one. */
+/** Detects a flood of changes: too many changes to be processed one by one. */
 
-/** The allowed steady rate, in changes per millisecond. */
+/** The rate at which changes may arrive all the time, in changes per millisecond. */
 const STEADY_PER_MS = 0.2;
 /** How many changes may arrive at once, on top of the steady rate. */
 const BURST = 50;
-/** The level stops here, so that a flood ends soon after its last change. */
+/** Upper bound of the counted level, so that a flood ends soon after its last change. */
 const MOST = 2 * BURST;
 
-/** Counts the changes of one watch in a leaky bucket: a level above the burst is a flood. */
+/** Counts the changes of one watch in a leaky bucket: a level above `BURST` is a flood. */
 export class ChangeFlood {
   private level = 0;
   private countedAt = 0;

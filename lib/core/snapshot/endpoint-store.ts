@@ -1,18 +1,18 @@
 /**
- * The endpoints of one service by key, changed in place: the cost of a change does not depend on their number. Only the
- * owner of a store changes it; all others get immutable lists.
+ * The endpoints of one service by key, changed in place: the cost of a change does not depend on their
+ * number. Only the owner of a store changes it; all others get immutable lists.
  */
 import { endpointAddress } from '../records/endpoint-address.js';
 import type { Endpoint } from '../records/endpoint.js';
 import { sameEndpoint, type Snapshot } from './snapshot.js';
 
 /**
- * Endpoints by key, indexed by address. Iterates in the order in which keys were added; a key that is put again keeps its
- * place.
+ * Endpoints by key, indexed by address. Iterates in the order in which keys were added; a key whose endpoint
+ * is replaced keeps its place.
  */
 export class EndpointStore {
   private readonly byKey = new Map<string, Endpoint>();
-  /** Keys by address. Nearly every address has one key and needs no set. */
+  /** Keys by address. Nearly every address has one key, and needs no set. */
   private readonly byAddress = new Map<string, string | Set<string>>();
   /** How many addresses have more than one key. */
   private shared = 0;
@@ -25,7 +25,7 @@ export class EndpointStore {
     for (const [key, endpoint] of snapshot ?? []) this.put(key, endpoint);
   }
 
-  /** How many keys there are. */
+  /** How many keys, and so endpoints, the store has. */
   get size(): number {
     return this.byKey.size;
   }
@@ -36,8 +36,8 @@ export class EndpointStore {
   }
 
   /**
-   * The endpoints that a client can dial, one per address: the first of several keys counts. Built on demand, O(n); the
-   * same array until something changes.
+   * The endpoints that a client can dial, one per address: of several keys with one address the first counts.
+   * Built on demand, O(n); the same array until the store changes.
    */
   get usable(): readonly Endpoint[] {
     this.list ??= this.buildList();
@@ -48,12 +48,12 @@ export class EndpointStore {
     return this.byKey.get(key);
   }
 
-  /** Whether any key has this address. */
+  /** Whether any endpoint has this address. */
   hasAddress(address: string): boolean {
     return this.byAddress.has(address);
   }
 
-  /** The keys that have this address. */
+  /** The keys whose endpoints have this address. */
   keysOf(address: string): readonly string[] {
     const keys = this.byAddress.get(address);
     if (keys === undefined) return [];
@@ -72,7 +72,7 @@ export class EndpointStore {
     return this.byKey.entries();
   }
 
-  /** Adds or replaces an endpoint. One with the same value changes nothing: the known object stays. */
+  /** Adds or replaces an endpoint. If the known endpoint has the same value, it stays, as the same object. */
   put(key: string, endpoint: Endpoint): void {
     const known = this.byKey.get(key);
     if (known !== undefined) {
@@ -84,7 +84,7 @@ export class EndpointStore {
     if (known?.address !== endpoint.address) this.index(key, endpoint);
   }
 
-  /** @returns the removed endpoint */
+  /** @returns the removed endpoint; `undefined` if the key is unknown */
   delete(key: string): Endpoint | undefined {
     const known = this.byKey.get(key);
     if (known === undefined) return undefined;

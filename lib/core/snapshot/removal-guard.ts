@@ -1,12 +1,14 @@
 /**
  * The state machine between the registry's list and the list that clients use.
- * 1. A removal that may be the registry's fault is held while the connection to the endpoint is ready, for a bounded time.
- *    So an empty list does not cut clients off from servers that are alive.
+ * 1. A removal that may be the registry's fault is held while the connection to the endpoint is ready, for a
+ *    bounded time. So an empty list does not cut clients off from servers that are alive.
  * 2. A dead server is not held, because it has no ready connection.
- * 3. A server that announced its shutdown (`draining`) is never held: it may close the connection during a call.
+ * 3. A server that announced its shutdown (`draining`) is never held: it may close the connection during a
+ *    call.
  *
- * Pure: a step depends only on the state, its input and its context. It changes the state in place, because a copy of a
- * list of thousands per changed record would cost more than everything else; so a guard has one owner, its directory.
+ * Pure: a step depends only on the state, its input and its context. It changes the state in place, because a
+ * copy of a list of thousands per changed record would cost more than everything else; so a guard has one
+ * owner, its directory.
  */
 import { EndpointStore } from './endpoint-store.js';
 import type { Endpoint } from '../records/endpoint.js';
@@ -18,19 +20,19 @@ import type { Snapshot, SnapshotChange } from './snapshot.js';
 /** When removals are held, and how long. */
 export interface RemovalGuardPolicy {
   /**
-   * How long a removal is held at most while the registry answers, in milliseconds. The time of an outage does not count,
-   * because the registry could not confirm the removal then.
+   * How long a removal is held at most while the registry answers, in milliseconds. The time of an outage
+   * does not count, because the registry could not confirm the removal then.
    */
   readonly maxHoldMs: number;
-  /** Removals of this share of a list, 0–1, within `windowMs` are suspicious; at least two endpoints. */
+  /** The share of a list, 0–1, whose removal within `windowMs` is suspicious, from two endpoints on. */
   readonly minShare: number;
-  /** Removals within this time, in milliseconds, count together. */
+  /** How long removals count together, in milliseconds. */
   readonly windowMs: number;
-  /** For this long after an outage every removal is suspicious, in milliseconds: leases expire late. */
+  /** How long after an outage every removal is suspicious, in milliseconds: leases expire late then. */
   readonly recoveryMs: number;
 }
 
-/** The defaults: five minutes at most; half of the list within 10 s; 30 s after an outage. */
+/** The defaults: a hold of five minutes at most; half of the list within 10 s; 30 s after an outage. */
 export const DEFAULT_REMOVAL_GUARD: RemovalGuardPolicy = {
   maxHoldMs: 300_000,
   minShare: 0.5,
@@ -38,19 +40,19 @@ export const DEFAULT_REMOVAL_GUARD: RemovalGuardPolicy = {
   recoveryMs: 30_000,
 };
 
-/** What can happen. */
+/** The input of a step of the guard. */
 export type RemovalGuardInput =
   | { readonly type: 'update'; readonly update: RegistryUpdate }
-  /** Connections were lost, or the longest time of a hold is over. */
+  /** A request to look at all holds: connections were lost, or the longest time of a hold is over. */
   | { readonly type: 'look' };
 
 /**
- * Why removals may be the registry's fault: it had been away; many endpoints were removed at once; the last one was
- * removed without an announcement, and every call would fail without it.
+ * Why removals may be the registry's fault: it had been away; many endpoints were removed at once; the last
+ * endpoint was removed without an announcement, and without it every call would fail.
  */
 type HoldReason = 'registry-returned' | 'many-at-once' | 'list-emptied';
 
-/** What the guard reports. */
+/** What the guard reports to its owner. */
 export type RemovalGuardEvent =
   | {
       readonly type: 'held';
@@ -60,31 +62,31 @@ export type RemovalGuardEvent =
   | {
       readonly type: 'released';
       readonly addresses: readonly string[];
-      /** `listed`: the registry has it again. Otherwise clients stop using it. */
+      /** `listed`: the registry lists the endpoints again. Otherwise clients stop using them. */
       readonly reason: 'listed' | 'disconnected' | 'expired';
     };
 
-/** What a step may look at besides state and input. */
+/** What a step of the guard may read besides state and input. */
 export interface RemovalGuardContext {
   readonly now: number;
-  /** `undefined`: the guard holds nothing. */
+  /** The settings of the guard. `undefined`: the guard holds nothing. */
   readonly policy: RemovalGuardPolicy | undefined;
   /** Whether any channel has a ready connection to an address. */
   isReady(address: string): boolean;
 }
 
-/** The result of a step. */
+/** The result of a step of the guard. */
 export interface RemovalGuardStep {
   readonly events: readonly RemovalGuardEvent[];
-  /** In how many milliseconds the first hold reaches its longest time; `undefined` if there is none. */
+  /** In how many milliseconds the oldest hold reaches its longest time; `undefined`: no hold can expire. */
   readonly lookInMs: number | undefined;
 }
 
 /** The guard of one service's list. */
 export class RemovalGuard {
-  /** The registry's list. */
+  /** The list of the registry. */
   private readonly listed: EndpointStore;
-  /** What clients use besides: none of its keys and addresses is listed. */
+  /** The endpoints that clients use besides the listed ones. None of their keys and addresses is listed. */
   private readonly held = new HeldEndpoints();
   private readonly sizes = new SizeHistory();
   /** True from a failure of the registry to its next answer. */
@@ -123,7 +125,7 @@ export class RemovalGuard {
     return this.held.has(address);
   }
 
-  /** One step. The cost is that of the changed endpoints; of a whole list it is O(n). */
+  /** One step of the guard. A change costs O(changed endpoints), a complete list O(n). */
   step(input: RemovalGuardInput, context: RemovalGuardContext): RemovalGuardStep {
     const events = input.type === 'look' ? this.release(context) : this.take(input.update, context);
     const { firstSince } = this.held;
@@ -156,7 +158,10 @@ export class RemovalGuard {
     return [...events, ...this.judge(gone, sizeBefore, context)];
   }
 
-  /** Removes endpoints that announced their shutdown, as if never listed: they make no other removal suspicious. */
+  /**
+   * Removes endpoints that announced their shutdown, without a trace in the history of removals: they must
+   * not make other removals suspicious.
+   */
   private forget(left: readonly string[]): void {
     for (const key of left) {
       if (this.listed.delete(key) !== undefined) this.sizes.discount(1);
@@ -164,7 +169,10 @@ export class RemovalGuard {
     }
   }
 
-  /** The difference to a whole list. Usually every endpoint is the known object, and nothing else is compared. */
+  /**
+   * The difference of a complete list to the known one. Usually every endpoint is the known object, and its
+   * fields are not compared.
+   */
   private changeTo(snapshot: Snapshot): SnapshotChange {
     const known = this.listed;
     const put = new Map<string, Endpoint>();
@@ -174,13 +182,13 @@ export class RemovalGuard {
       if (before !== undefined) stay++;
       if (before !== endpoint) put.set(key, endpoint);
     }
-    // Usually no key was removed.
+    // Usually no key was removed, and the search for removed keys is skipped.
     const removed =
       stay === known.size ? [] : [...known.keys()].filter((key) => !snapshot.has(key));
     return { put, removed };
   }
 
-  /** The registry answered: holds the removed endpoints whose removal is suspicious and whose connection is ready. */
+  /** The registry answered: holds the endpoints whose removal is suspicious and whose connection is ready. */
   private judge(
     gone: ReadonlyMap<string, Endpoint>,
     sizeBefore: number,
@@ -208,20 +216,20 @@ export class RemovalGuard {
     return addresses.length === 0 ? [] : [{ type: 'held', addresses, reason }];
   }
 
-  /** Why removals look like the registry's fault, if they do. */
+  /** Why removals look like the registry's fault; `undefined`: they do not. */
   private suspicion(policy: RemovalGuardPolicy, now: number): HoldReason | undefined {
     const { returnedAt, sizes } = this;
     if (returnedAt !== undefined && now - returnedAt <= policy.recoveryMs) {
       return 'registry-returned';
     }
-    // A single removed server is a normal deploy, whatever its share of the list.
+    // The removal of a single server is a normal deploy, whatever its share of the list.
     const { lost, peak } = sizes;
     if (lost >= 2 && lost >= peak * policy.minShare) return 'many-at-once';
-    // Except for the last usable one: a hold does no harm, because every call would fail without it.
+    // But the last usable server is held: its hold does no harm, because without it every call would fail.
     return this.listed.isUnusable ? 'list-emptied' : undefined;
   }
 
-  /** Ends the holds of endpoints without a ready connection, and those that reached their longest time. */
+  /** Ends the holds of endpoints without a ready connection, and holds that reached their longest time. */
   private release(context: RemovalGuardContext): readonly RemovalGuardEvent[] {
     const { held } = this;
     const { now, policy } = context;

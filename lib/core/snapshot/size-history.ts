@@ -1,20 +1,20 @@
-/** The sizes of a list within a window of time; the removal guard compares removals with the largest. */
+/** The sizes of a list within a window of time; the removal guard compares removals with the largest size. */
 
 /**
- * The sizes of a list within a window of time, changed in place. It keeps only sizes that no later size has reached (the
- * sliding window maximum), so that a step costs O(1) on average.
+ * The sizes of a list within a window of time, changed in place. It keeps only sizes that no later size has
+ * reached (the sliding window maximum), so that a step costs O(1) on average.
  */
 export class SizeHistory {
-  /** Ordered by time, with falling sizes: the first is the largest within the window, the last the current one. */
+  /** Sizes in the order of time, and falling: first the largest within the window, last the current size. */
   private readonly entries: { readonly size: number; untilMs: number }[] = [];
-  /** The sum of all discounts. The entries are larger by it, so that a discount need not change each entry. */
+  /** The sum of all discounts. Each entry is a size plus this sum: no discount changes the entries. */
   private discounted = 0;
 
   /**
-   * Records the size at this time.
+   * Records the size of the list at this time.
    *
    * @param now milliseconds, never less than before
-   * @param windowMs how long a size counts after it was replaced, in milliseconds
+   * @param windowMs how long a size counts after another size has replaced it, in milliseconds
    */
   record(size: number, now: number, windowMs: number): void {
     const { entries } = this;
@@ -28,7 +28,7 @@ export class SizeHistory {
     while (now - entries[0]!.untilMs > windowMs) entries.shift();
   }
 
-  /** Subtracts `count` from all sizes, as if these endpoints had never been listed. */
+  /** Subtracts `count` from all sizes: the endpoints that announced their shutdown count as never listed. */
   discount(count: number): void {
     this.discounted += count;
   }

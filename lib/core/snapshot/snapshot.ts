@@ -6,7 +6,7 @@ import { sameJson } from '../records/same-json.js';
 /** Every endpoint of a service (or every value of another type, `Value`) by its key in the registry. */
 export type Snapshot<Value = Endpoint> = ReadonlyMap<string, Value>;
 
-/** The difference between two snapshots. */
+/** Added and changed values by key. */
 export interface SnapshotChange<Value = Endpoint> {
   /** Added and changed endpoints by key. */
   readonly put: Snapshot<Value>;
@@ -27,7 +27,7 @@ export function diffSnapshots(before: Snapshot, after: Snapshot): SnapshotChange
   return { put, removed: [...before.keys()].filter((key) => !after.has(key)) };
 }
 
-/** Whether a change changes nothing. */
+/** Whether a change is empty. */
 export function isEmptyChange(change: SnapshotChange): boolean {
   return change.put.size === 0 && change.removed.length === 0;
 }
@@ -58,12 +58,13 @@ export interface AddressDiff {
   readonly removed: readonly string[];
 }
 
-/** The difference between two lists. Equal ends of the lists cost only a comparison. */
+/** The difference between two lists of endpoints by address. Equal ends of the lists cost one comparison. */
 export function diffAddresses(
   before: readonly Endpoint[],
   after: readonly Endpoint[],
 ): AddressDiff {
-  // The lists usually have nearly everything in common at both ends: sets are built only for the part between.
+  // The lists usually have nearly everything in common at both ends: sets are built only for the part
+  // between.
   const shorter = Math.min(before.length, after.length);
   let head = 0;
   while (head < shorter && sameAddress(before[head], after[head])) head++;
@@ -81,7 +82,10 @@ export function diffAddresses(
   };
 }
 
-/** Unchanged endpoints are usually the same objects, which saves reading thousands of addresses. */
+/**
+ * Whether two endpoints have the same address. Usually an unchanged endpoint is the same object, which saves
+ * reading thousands of addresses.
+ */
 function sameAddress(left: Endpoint | undefined, right: Endpoint | undefined): boolean {
   return left === right || left?.address === right?.address;
 }

@@ -4,6 +4,6 @@ import type { Snapshot } from './snapshot.js';
 /** The list of one service, and when it came from the registry. */
 export interface StoredSnapshot {
   readonly snapshot: Snapshot;
-  /** Milliseconds since 1970. */
+  /** When the list came from the registry, in milliseconds since 1970. */
   readonly savedAt: number;
 }

@@ -1,19 +1,20 @@
 /**
- * The watch on one prefix as a state machine: list at revision R, watch from R + 1. After any fault it lists again, and
- * the runner passes on the difference. It never gives up. It resumes by revision only after a pause of its own during a
- * flood of changes: the registry then sends the changes in one reply.
- * Pure: a step takes a state and an event and returns the next state and the effects as data; one runner performs them.
+ * The watch on one prefix as a state machine: list at revision R, watch from R + 1. After any fault it lists
+ * again, and the runner passes on the difference. It never gives up. It resumes by revision, without a list,
+ * only after a pause of its own during a flood of changes: the registry then sends the changes in one reply.
+ * Pure: a step takes a state and an event and returns the next state and the effects as data; one runner
+ * performs them.
  */
 import { type BackoffPolicy, backoffDelayMs, longestDelayMs } from '../backoff.js';
 import type { Random } from '../clock.js';
 import type { DiscoveryError } from '../discovery-error.js';
 import type { WatchEvent } from '../discovery-event.js';
 
-/** Where the machine is. */
+/** The phase of the watch machine. */
 export type WatchPhase =
   | { readonly name: 'idle' }
   | { readonly name: 'listing'; readonly attempt: number }
-  /** The watch was requested and is not confirmed yet. */
+  /** The watch was requested, and the registry has not confirmed it yet. */
   | {
       readonly name: 'opening';
       readonly attempt: number;
@@ -27,9 +28,9 @@ export type WatchPhase =
   | { readonly name: 'backing-off'; readonly attempt: number }
   | { readonly name: 'stopped' };
 
-/** What a watch keeps over its pauses. */
+/** What a confirmed watch keeps over its pauses. */
 export interface WatchCourse {
-  /** When it was first confirmed. */
+  /** When the watch was first confirmed. */
   readonly since: number;
   /** When the next periodic list is due. */
   readonly relistAt: number;
@@ -41,87 +42,92 @@ export interface RegistryPosition {
   readonly clusterId: string;
 }
 
-/** The whole state. */
+/** The whole state of the watch machine. */
 export interface WatchMachine {
   readonly phase: WatchPhase;
-  /** The position of the last list, or of the last processed change before a pause; `undefined` before the first list. */
+  /**
+   * The position of the last list, or of the last change before a pause; `undefined`: there was no list yet.
+   */
   readonly position: RegistryPosition | undefined;
-  /** True: the last event was `watch-synced`; false: `watch-interrupted`; `undefined`: neither was emitted. */
+  /** True: the last event was `watch-synced`; false: `watch-interrupted`; `undefined`: none was emitted. */
   readonly synced: boolean | undefined;
 }
 
-/** What can happen to the machine. */
+/** What can happen to the watch machine. */
 export type WatchInput =
   | { readonly type: 'start' }
   | { readonly type: 'stop' }
   | { readonly type: 'listed'; readonly position: RegistryPosition }
   | { readonly type: 'created'; readonly position: RegistryPosition }
-  /** The request or the stream failed, ended, or was cancelled by the registry. */
+  /** A request or the stream failed or ended, or the registry cancelled the watch. */
   | { readonly type: 'failed'; readonly error: DiscoveryError }
-  /** Changes arrive too fast to be processed one by one; `revision` is that of the last processed one. */
+  /** Changes arrive too fast to be processed one by one; `revision`: of the last processed change. */
   | { readonly type: 'flooded'; readonly revision: bigint }
-  /** The time of the last `timer` effect is over: a retry, the deadline of a confirmation, or the periodic list. */
+  /** The time of the last `timer` effect is over: a retry, an overdue confirmation, or the periodic list. */
   | { readonly type: 'timer' }
-  /** The registry answers again: retry at once. */
+  /** The registry answers again: the machine ends its backoff and retries at once. */
   | { readonly type: 'registry-back' }
-  /** The registry was unreachable for the whole process and answers again: a confirmed watch may have missed events. */
+  /**
+   * The registry was unreachable for the whole process and is back: a confirmed watch may have missed events.
+   */
   | { readonly type: 'registry-was-away' };
 
-/** What the runner is to do. */
+/** An effect of a step: what the runner of the watch machine is to do. */
 export type WatchEffect =
   | { readonly type: 'list' }
-  /** Open a stream with every event from this revision on. The machine has closed any earlier stream. */
+  /** Opens a stream with every event from this revision on. The machine has closed any earlier stream. */
   | { readonly type: 'open'; readonly fromRevision: bigint }
   | { readonly type: 'close' }
-  /** Replaces any earlier timer. */
+  /** Starts a timer, which replaces any earlier timer. */
   | { readonly type: 'timer'; readonly delayMs: number }
   | { readonly type: 'emit'; readonly event: WatchEvent };
 
-/** What a step may look at besides state and input. */
+/** What a step of the watch machine may read besides state and input. */
 export interface WatchContext {
   readonly now: number;
   readonly prefix: string;
   readonly random: Random;
   readonly backoff: BackoffPolicy;
-  /** How long a watch may take to be confirmed, in milliseconds. */
+  /** How long the registry may take to confirm a watch, in milliseconds. */
   readonly createTimeoutMs: number;
-  /** Mean time between two full lists, in milliseconds; each is drawn from ±50 % around it. */
+  /** Mean time between two periodic lists, in milliseconds; each interval is drawn from ±50 % around it. */
   readonly relistIntervalMs: number;
-  /** Creates the error for a confirmation that is overdue. */
+  /** Creates the error for a watch that was not confirmed in time. */
   readonly createTimedOut: () => DiscoveryError;
   /** Creates the error for a watch on another history than that of the list. */
   readonly disagreed: (listed: RegistryPosition, watched: RegistryPosition) => DiscoveryError;
 }
 
-/** A next state and what to do on the way into it. */
+/** The result of a step: the next state, and what to do on the way into it. */
 export interface WatchStep {
   readonly machine: WatchMachine;
   readonly effects: readonly WatchEffect[];
 }
 
-/** The machine before `start`. */
+/** The state of the watch machine before `start`. */
 export const INITIAL_WATCH_MACHINE: WatchMachine = {
   phase: { name: 'idle' },
   position: undefined,
   synced: undefined,
 };
 
-/** After a watch lived this long, in milliseconds, the next backoff starts anew. */
+/** How long a watch must live, in milliseconds, so that the next backoff counts no earlier failure. */
 const PROVEN_AFTER_MS = 10_000;
 
-/** Mean length of a pause, ±50 %, in milliseconds, so that thousands of processes do not return at one moment. */
+/** Mean length of a pause, in milliseconds, ±50 %: thousands of processes must not return at one moment. */
 const PAUSE_MS = 200;
 
 /**
- * How many failed attempts count at most once the registry answers again or confirms the watch: with the default backoff the next
- * delay is 3.2 s at most. How long an outage took says little about the next failure.
+ * How many failed attempts count at most once the registry answers again or confirms the watch: with the
+ * default backoff the next delay is 3.2 s at most. How long an outage took says little about the next
+ * failure.
  */
 const ATTEMPTS_AFTER_RETURN = 4;
 
-/** A confirmed watch lists again within this time after an outage, in milliseconds. */
+/** Within which time after an outage a confirmed watch lists again, in milliseconds. */
 const CHECK_SPREAD_MS = 30_000;
 
-/** One step. An answer is ignored if no request of its kind is in flight. */
+/** One step of the watch machine. An answer is ignored if no request of its kind is in flight. */
 export function stepWatch(
   machine: WatchMachine,
   input: WatchInput,
@@ -169,7 +175,8 @@ export function stepWatch(
         const resumes = checked(phase.resumes, context);
         return stay({ ...machine, phase: { ...phase, attempt: soon(phase.attempt), resumes } });
       }
-      // A long outage says little about the next attempt; yet the load of all clients may end the recovery again.
+      // A long outage says little about the next attempt; yet the load of all returning clients may end the
+      // recovery.
       if (phase.name === 'backing-off') return list(machine, soon(phase.attempt));
       return 'attempt' in phase
         ? stay({ ...machine, phase: { ...phase, attempt: soon(phase.attempt) } })
@@ -182,8 +189,9 @@ function soon(attempt: number): number {
 }
 
 /**
- * Schedules a list at a random moment within 30 s, to check a confirmed watch. The watch most likely works, and thousands of
- * processes that list at the same moment would overload etcd. Further outages within that time add no list.
+ * Schedules a list at a random moment within 30 s, to check a confirmed watch. The watch most likely works,
+ * and thousands of processes that list at the same moment would overload etcd. Further outages within that
+ * time add no list.
  */
 function check(
   machine: WatchMachine,
@@ -198,13 +206,19 @@ function check(
   };
 }
 
-/** Does the same for a watch that pauses or resumes: its revision alone does not show that another history has overtaken it. */
+/**
+ * As `check`, for a watch that pauses or resumes: its revision does not show whether the registry was
+ * restored to another history, which may have reached a higher revision.
+ */
 function checked({ since, relistAt }: WatchCourse, { now, random }: WatchContext): WatchCourse {
   if (relistAt - now <= CHECK_SPREAD_MS) return { since, relistAt };
   return { since, relistAt: now + random() * CHECK_SPREAD_MS };
 }
 
-/** Closes the running watch before it lists: the list would undo an event that arrives earlier but is newer. */
+/**
+ * Closes the running watch and lists: an event that arrived before the list may be newer than the list, which
+ * would undo it.
+ */
 function list(machine: WatchMachine, attempt: number): WatchStep {
   return {
     machine: { ...machine, phase: { name: 'listing', attempt } },
@@ -212,7 +226,10 @@ function list(machine: WatchMachine, attempt: number): WatchStep {
   };
 }
 
-/** What changes in a pause, the registry tells in one reply after it: that costs either side a small part of one reply each. */
+/**
+ * Closes the stream for a moment. Then the registry sends all changes since in one reply, which is far less
+ * work for both sides.
+ */
 function pause(
   machine: WatchMachine,
   watching: Extract<WatchPhase, { name: 'watching' }>,
@@ -306,13 +323,16 @@ function onCreated(
   return { machine: { ...machine, phase: watching, synced: true }, effects };
 }
 
-/** Whether `before` and `after` come from different histories: the registry was wiped or restored in between. */
+/** Whether two positions are from different histories: the registry was wiped or restored in between. */
 function isReset(before: RegistryPosition, after: RegistryPosition): boolean {
   if (after.revision < before.revision) return true;
   return after.clusterId !== before.clusterId && isNamed(before) && isNamed(after);
 }
 
-/** False in some confirmations of etcd's own proxy: it sends cluster id 0 for all but the first watch on a prefix. */
+/**
+ * Whether a position names its cluster. etcd's own proxy sends cluster id 0 when it confirms a watch, except
+ * for the first watch on a prefix.
+ */
 function isNamed({ clusterId }: RegistryPosition): boolean {
   return clusterId !== '0';
 }
@@ -334,8 +354,9 @@ function backOff(machine: WatchMachine, error: DiscoveryError, context: WatchCon
 }
 
 /**
- * How many failed attempts the next backoff counts. A watch that lived as long as the delay before it could be does not make the
- * next delay longer: otherwise a registry whose members restart one after the other is asked every 30 s in the end.
+ * How many failed attempts the next backoff counts. A watch that lived for as long as the delay before it
+ * could be does not make the next delay longer: otherwise a registry whose members restart one after the
+ * other would in the end be asked only every 30 s.
  */
 function failedAttempts(phase: WatchPhase, { now, backoff }: WatchContext): number {
   if (phase.name !== 'watching') return 'attempt' in phase ? phase.attempt : 0;

@@ -4,15 +4,15 @@ import { DiscoveryError } from '../discovery-error.js';
 import { printableBeginning } from '../printable-text.js';
 import { FIELDS, type ValueRule } from './value-rule.js';
 
-/** Where values come from: how the error shows a refused value, and which error is thrown. */
+/** The source of values: how an error shows a refused value, and which error is thrown. */
 export interface ValueSource {
-  /** The error for a text. */
+  /** Creates the error that has a text as its message. */
   readonly toError: (text: string) => Error;
-  /** A refused value, for the error's text. Default: {@link showValue}. */
+  /** Shows a refused value in the error's text. Default: {@link showValue}. */
   readonly show?: (name: string, value: unknown) => string;
   /**
-   * As `show`, for a value under a name that does not exist, or in place of an object or an array: it may be anything, and so a
-   * secret. Default: as `show`.
+   * As `show`, for a value under an unknown name, or in place of an object or an array: it may be anything,
+   * also a secret. Default: as `show`.
    */
   readonly showMisplaced?: (name: string, value: unknown) => string;
 }
@@ -20,19 +20,19 @@ export interface ValueSource {
 /** The rules of an object's fields, by name. */
 export type FieldRules = Readonly<Record<string, ValueRule<unknown>>>;
 
-/** What {@link ValueReader.record} reads by such rules. */
+/** The fields that {@link ValueReader.record} returns for such rules. */
 export type ReadFields<Rules extends FieldRules> = {
   readonly [Field in keyof Rules]?: Rules[Field] extends ValueRule<infer T> ? T : never;
 };
 
-/** The most characters of a refused value that an error shows. */
+/** How many characters of a refused value an error shows at most. */
 const MOST_CHARACTERS = 100;
 
-/** Reads the values of one source. Every method throws that source's error for what is not allowed. */
+/** Reads the values of one source. Every method throws that source's error for a refused value. */
 export class ValueReader {
   constructor(private readonly source: ValueSource) {}
 
-  /** A value that must be there. */
+  /** Reads a value that must be present. */
   required<T>(name: string, value: unknown, rule: ValueRule<T>): T {
     const read = rule.read(value);
     if (read !== undefined) return read;
@@ -44,12 +44,12 @@ export class ValueReader {
     return this.reject(name, value, rule.allowed(value));
   }
 
-  /** A value that may be left out. */
+  /** Reads a value that may be left out. */
   optional<T>(name: string, value: unknown, rule: ValueRule<T>): T | undefined {
     return value === undefined ? undefined : this.required(name, value, rule);
   }
 
-  /** The fields of an object. Names that are not known are refused: a misspelt name must not be ignored. */
+  /** Reads the fields of an object. Unknown names are refused: a misspelt name must not be ignored. */
   fields<Field extends string>(
     name: string,
     value: unknown,
@@ -65,7 +65,7 @@ export class ValueReader {
     return this.misplaced(`${name}.${unknown}`, given[unknown], allowed);
   }
 
-  /** As {@link fields}, with a rule for every field. What it returns has no fields that are not set. */
+  /** As {@link fields}, with a rule for every field. The result has only the fields that are set. */
   record<Rules extends FieldRules>(name: string, value: unknown, rules: Rules): ReadFields<Rules> {
     const given = this.fields(name, value, Object.keys(rules));
     const read = Object.entries(rules)
@@ -74,18 +74,18 @@ export class ValueReader {
     return Object.fromEntries(read) as ReadFields<Rules>;
   }
 
-  /** Refuses a value. */
+  /** Throws the error for a value that is not allowed. */
   reject(name: string, value: unknown, allowed: string): never {
     return this.refuse(name, (this.source.show ?? showNamed)(name, value), allowed);
   }
 
-  /** Refuses a value that may be a secret, because it is not known what it was meant to be. */
+  /** As {@link reject}, for a value that may be a secret: the user may have meant it for another option. */
   misplaced(name: string, value: unknown, allowed: string): never {
     const { show = showNamed, showMisplaced = show } = this.source;
     return this.refuse(name, showMisplaced(name, value), allowed);
   }
 
-  /** As {@link reject}, with the value in words of the caller's own, which must not hold what may be a secret. */
+  /** As {@link reject}, with `shown` in place of the value. The caller makes sure that it holds no secret. */
   refuse(name: string, shown: string, allowed: string): never {
     throw this.source.toError(`${name} is ${shown}; allowed: ${allowed}`);
   }
@@ -96,7 +96,7 @@ export const argumentReader: ValueReader = new ValueReader({
   toError: (text) => new DiscoveryError('INVALID_OPTION', text),
 });
 
-/** A value as JSON, 100 characters at most; as JavaScript writes it where JSON has no form for it (`NaN`, `undefined`). */
+/** A value as JSON, or as JavaScript writes it if JSON has no form for it (`NaN`); 100 characters at most. */
 export function showValue(value: unknown): string {
   const isPlain = typeof value === 'string' || (typeof value === 'object' && value !== null);
   return printableBeginning(isPlain ? toJson(value) : String(value), MOST_CHARACTERS);
@@ -106,7 +106,7 @@ function showNamed(_name: string, value: unknown): string {
   return showValue(value);
 }
 
-/** A cyclic object, or one with a `bigint`, has no JSON. */
+/** The JSON of a value, or a text instead: a cyclic object, or one with a `bigint`, has no JSON form. */
 function toJson(value: string | object): string {
   try {
     return JSON.stringify(value) ?? String(value);

@@ -1,23 +1,24 @@
-/** Rules for values that a user writes: each rule reads one value, and says in words which values it allows. */
+/** Rules for values that a user writes: each rule reads one value, and names the values it allows. */
 import { didYouMean } from '../closest-name.js';
 
-/** Which values are allowed. The bounds of an option stand in its rule. */
+/** A rule: which values are allowed. The bounds of an option stand in its rule. */
 export interface ValueRule<T> {
-  /** The value in the form in which it is used; `undefined` if it is not allowed. */
+  /** Returns the value in the form in which the library uses it; `undefined` if the value is not allowed. */
   readonly read: (value: unknown) => T | undefined;
-  /** The allowed values in words. The refused value is passed, so that the text can suggest the name that was meant. */
+  /** The allowed values in words. The refused value is passed, so that the text can suggest a name. */
   readonly allowed: (value: unknown) => string;
   /**
-   * What the rule asks for, where that decides how a refused value is shown. `number`: a number in its place is shown, because it can be
-   * no secret. `container`: a value in its place may be something that belongs inside.
+   * The kind of value that the rule asks for, if an error's text depends on it. `number`: a refused number is
+   * shown, because it cannot be a secret. `container`, an object or array: a refused value may be one that
+   * belongs inside, so it may be a secret.
    */
   readonly asksFor?: 'number' | 'container';
 }
 
-/** A JSON object, or one of its kind. */
+/** The fields of an object, by name. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** A rule that takes values as they are. */
+/** A rule that returns an allowed value unchanged. */
 export function ruleOf<T>(
   allowed: string,
   fits: (value: unknown) => value is T,
@@ -30,7 +31,7 @@ export function ruleOf<T>(
   };
 }
 
-/** The same rule in other words. */
+/** The same rule with another text for the allowed values. */
 export function inWords<T>(allowed: string, rule: ValueRule<T>): ValueRule<T> {
   return { ...rule, allowed: () => allowed };
 }
@@ -59,12 +60,12 @@ export const FIELDS = ruleOf(
   'container',
 );
 
-/** An array of anything. `of`: what its elements are, in words. */
+/** An array of anything. `of`: what its elements are, in words, for the error's text. */
 export function arrayOf(of?: string): ValueRule<readonly unknown[]> {
   return ruleOf(of === undefined ? 'an array' : `an array of ${of}`, isArray, 'container');
 }
 
-/** One of some names; the error suggests the one that a misspelt name is most like. */
+/** One of several names; for a misspelt name the error suggests the most similar one. */
 export function nameAmong(names: readonly string[]): ValueRule<string> {
   return {
     read: (value) => names.find((name) => name === value),
@@ -75,8 +76,8 @@ export function nameAmong(names: readonly string[]): ValueRule<string> {
 /**
  * A number within bounds, both included.
  *
- * @param maximum `Number.MAX_VALUE`: any finite number from the minimum on. `Infinity`: that too
- * @param unit for the error's text, in the plural: `seconds`
+ * @param maximum `Number.MAX_VALUE`: any finite number from the minimum on. `Infinity`: infinity too
+ * @param unit the unit in the error's text, in the plural: `seconds`
  */
 export function numberWithin(minimum: number, maximum: number, unit?: string): ValueRule<number> {
   const fits = (value: unknown): value is number =>
@@ -101,7 +102,7 @@ export function numberAbove0(maximum = Number.MAX_VALUE): ValueRule<number> {
 
 function bounds(minimum: number, maximum: number, unit: string | undefined): string {
   const of = unit === undefined ? '' : ` of ${unit}`;
-  // A bound that excludes nothing is not worth reading.
+  // A maximum that no sensible value exceeds is left out of the text.
   const isOpen = maximum >= Number.MAX_SAFE_INTEGER;
   return isOpen ? `${of}, ${minimum} or more` : `${of} from ${minimum} to ${maximum}`;
 }
