@@ -12,51 +12,52 @@ import {
   type SlowStartOptions,
 } from './modifiers/slow-start.js';
 
-/** The modifiers of a client; each may be left out. */
+/** The modifiers that a client uses; each may be left out. */
 export interface PipelineOptions {
   readonly routing?: RoutingOptions;
   readonly locality?: LocalityOptions;
   readonly slowStart?: SlowStartOptions;
 }
 
-/** What the balancer knows of its endpoints at one moment. */
+/** What the balancer knows about its endpoints at one moment. */
 export interface PipelineInput<C extends Candidate> {
-  /** All endpoints of the list (of the subset, if there is one), connected or not. */
+  /** All endpoints of the list, or of the subset if there is one, connected or not. */
   readonly candidates: readonly C[];
   /** Whether a candidate's connection is ready. */
   readonly isReady: (candidate: C) => boolean;
-  /** Whether a candidate is known not to serve: one that is neither this nor ready has not been tried yet. */
+  /** Whether a candidate is known not to serve; one that is neither missing nor ready was not tried yet. */
   readonly isMissing: (candidate: C) => boolean;
   /** Whether outlier detection has ejected a candidate. */
   readonly isEjected: (candidate: C) => boolean;
-  /** Whether the policy goes by the weight in the record; otherwise all weigh 1 before modifiers. */
+  /** Whether the policy picks by the weights in the records; otherwise all weigh 1 before the modifiers. */
   readonly isWeighted: boolean;
 }
 
-/** The candidates a policy may choose from. */
+/** The candidates from which a policy may choose. */
 export interface PipelineResult<C extends Candidate> {
-  /** For ordinary calls; `undefined` if no candidate can take them. */
+  /** The candidates for ordinary calls; `undefined` if no candidate can take them. */
   readonly stable: Pool<C> | undefined;
-  /** For calls the canary rule selects; `undefined` without a rule or without canaries. */
+  /** The candidates for calls that the canary rule selects; `undefined` without such a rule or canaries. */
   readonly canary: Pool<C> | undefined;
-  /** Run the pipeline again after this many milliseconds at the latest; `undefined`: only when something changes. */
+  /** In how many milliseconds the pipeline must run again at the latest; `undefined`: at the next change. */
   readonly recomputeMs: number | undefined;
 }
 
 /**
- * Applies the modifiers in the order in which each needs the result of the one before:
+ * Applies the modifiers, each to the result of the one before:
  *
- * 1. **routing** leaves the endpoints that may be called at all, and sets the canaries apart;
- * 2. **readiness** and **outlier ejection** leave those that can be called, unless that leaves none: then ejected ones
- *    are used after all, because a call that may fail is better than a call that certainly fails;
- * 3. **locality** compares them with all that step 1 left, and moves weight to other zones as far as the own is short;
- *    an endpoint that has not been tried yet is not missing;
- * 4. **slow start** takes weight from those that have just joined.
+ * 1. **routing** keeps the endpoints that may be called at all, and sets the canaries apart;
+ * 2. **readiness** and **outlier ejection** keep the endpoints that can be called. If all ready endpoints are
+ *    ejected, they are used after all: a call that may fail is better than a call that certainly fails;
+ * 3. **locality** compares the result with all endpoints that step 1 kept, and moves weight to other zones as
+ *    far as the own zone is short of capacity; an endpoint that was not tried yet is not missing;
+ * 4. **slow start** takes weight from endpoints that have just joined.
  *
- * If only canaries are left they take all calls, as the others do when there are no canaries. The subset comes before all
- * of this (`pickSubset`), because it decides which endpoints are connected to.
+ * If only canaries are left, they take all calls; if there are no canaries, the others take all calls. The
+ * subset is chosen before all of this (`pickSubset`), because it decides to which endpoints the client
+ * connects.
  *
- * O(n). For every policy the result is a list and a weight for each, so each policy combines with each modifier.
+ * O(n). The result is a list with a weight for each entry, so every policy combines with every modifier.
  */
 export function composePools<C extends Candidate>(
   input: PipelineInput<C>,
@@ -87,7 +88,8 @@ function composePool<C extends Candidate>(
   options: PipelineOptions,
   nowMs: number,
 ): Pool<C> | undefined {
-  // This runs over all connections at each change of one: it allocates nothing for connections that are not ready.
+  // This runs over all connections when one of them changes: it allocates nothing for connections that are
+  // not ready.
   const ready = candidates.filter(input.isReady);
   const healthy = ready.filter((candidate) => !input.isEjected(candidate));
   const usable = healthy.length > 0 ? healthy : ready;
@@ -109,7 +111,10 @@ function composePool<C extends Candidate>(
     : { candidates: chosen, weights: Float64Array.from(weights) };
 }
 
-/** What locality makes of each candidate's weight; those that are not usable say how short a zone is. */
+/**
+ * The factor by which locality multiplies each candidate's weight. Candidates that are not usable count too:
+ * they show how short of capacity a zone is.
+ */
 function localityFactors<C extends Candidate>(
   candidates: readonly C[],
   usable: ReadonlySet<C>,
@@ -117,7 +122,7 @@ function localityFactors<C extends Candidate>(
   locality: LocalityOptions,
 ): Map<C, number> {
   const members = candidates.map((candidate): LocalityMember => {
-    // A candidate that is ready and not usable is ejected.
+    // A candidate that is ready and not usable was ejected.
     const isAway = isReady(candidate) || isMissing(candidate);
     return {
       zone: candidate.zone,

@@ -7,34 +7,34 @@ import {
 import type { EndpointLoad } from './load/endpoint-load.js';
 import { murmurHash } from './policies/murmur-hash.js';
 
-/** An endpoint as policies and modifiers see it. The balancer's own object per endpoint can be one. */
+/** An endpoint as policies and modifiers see it. The balancer's own object of an endpoint may be one. */
 export interface Candidate {
   /** The endpoint, whose address identifies the candidate. */
   readonly endpoint: Endpoint;
-  /** Its share of calls relative to the others, from its record. */
+  /** The endpoint's share of calls relative to the others, from its record. */
   readonly weight: number;
-  /** Its zone, from its record. */
+  /** The zone of the endpoint, from its record. */
   readonly zone: string | undefined;
-  /** Its version, from its record. */
+  /** The version that the endpoint runs, from its record. */
   readonly version: string | undefined;
-  /** Hash of its address: where it stands on a ring. Unsigned 32 bits. */
+  /** Hash of the endpoint's address, unsigned 32 bits: the endpoint's place on a ring. */
   readonly hash: number;
-  /** When it joined, as this client saw it: first seen, or registered anew. Monotonic milliseconds. */
+  /** When this client first saw the endpoint, or saw it registered anew, in monotonic milliseconds. */
   readonly joinedMs: number;
-  /** Its statistics: the same object as long as the endpoint is known. */
+  /** The statistics of the endpoint: the same object as long as the endpoint is known. */
   readonly load: EndpointLoad;
 }
 
-/** What a record says about its endpoint, read once so that neither a pick nor a list has to. */
+/** What a record says about its endpoint, read once, so that neither a pick nor a list reads it again. */
 export interface EndpointFacts extends Pick<
   Candidate,
   'endpoint' | 'weight' | 'zone' | 'version' | 'hash'
 > {
-  /** Hash of its address with this seed, unsigned 32 bits; that of the seed which was asked for last is remembered. */
+  /** Hash of the address with a seed, unsigned 32 bits. The hash of the last seed is remembered. */
   seededHash(seed: number): number;
 }
 
-/** An endpoint's facts: its record is read when they are made, each hash when it is asked for first. */
+/** The facts of an endpoint. The record is read by the constructor, each hash when it is first needed. */
 export class ReadEndpointFacts implements EndpointFacts {
   readonly weight: number;
   readonly zone: string | undefined;
@@ -49,14 +49,15 @@ export class ReadEndpointFacts implements EndpointFacts {
     this.version = endpointVersion(endpoint);
   }
 
-  /** Most policies never ask. */
+  /** Computed on demand, because most policies never use this hash. */
   get hash(): number {
     this.knownHash ??= murmurHash(this.endpoint.address);
     return this.knownHash;
   }
 
   seededHash(seed: number): number {
-    // Both signed: V8 keeps numbers of 32 bits in the object itself, and thousands of these are read for every list.
+    // Both are signed: V8 stores numbers of 32 bits in the object itself, and each list reads thousands of
+    // them.
     const signed = seed | 0;
     if (signed !== this.seed) {
       this.knownSeededHash = murmurHash(this.endpoint.address, seed) | 0;

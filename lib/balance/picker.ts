@@ -3,31 +3,34 @@ import type { Candidate } from './candidate.js';
 
 /** What a policy may know about a call. The caller may reuse one object for all calls. */
 export interface PickRequest {
-  /** The first value of a metadata key, lower case; `undefined` where there is none. */
+  /** The first value of a metadata key in lower case; `undefined` if the call has no such key. */
   header(name: string): string | undefined;
   /**
-   * The call's lot, in [0, 1): drawn when it is first asked for, and the same for each further attempt of the call. Where there is
-   * none every pick draws anew.
+   * The random number of the call, in [0, 1): drawn when it is first needed, and the same for every attempt
+   * of the call. Without this method every pick draws a number of its own.
    */
   lot?(random: Random): number;
 }
 
 /**
- * Chooses an endpoint for each call. Frozen but for its cursor and its candidates' counters: whatever changes the list
- * or the weights makes a new one. Picking neither allocates nor depends on the number of endpoints.
+ * Chooses an endpoint for each call. A picker changes only its cursor and the counters of its candidates: a
+ * change of the list or the weights makes a new picker. The cost of a pick does not depend on the number of
+ * endpoints, and a pick allocates nothing.
  */
 export interface Picker<C extends Candidate> {
   /**
    * @param request the call
-   * @param nowMs monotonic milliseconds; 0 for policies that are not measured (rotations, `random`, `pick_first`)
+   * @param nowMs monotonic milliseconds; 0 for policies that do not use load (rotations, `random`,
+   *   `pick_first`)
    */
   pick(request: PickRequest, nowMs: number): C;
   /**
-   * An endpoint for a further attempt of a call, where {@link pick} names only those that the call had already. May go through all
-   * candidates. For policies that repeat themselves; one without it chooses anew by chance or in turn.
+   * An endpoint for a further attempt of a call, after {@link pick} chose only endpoints that already had the
+   * call. It may look at all candidates. A policy that chooses at random or in turn needs no such method: its
+   * `pick` chooses another endpoint soon.
    *
-   * @param isFree whether the call may go there
-   * @returns `undefined` where it may go to none
+   * @param isFree whether the call may go to a candidate
+   * @returns `undefined` if the call may go to no candidate
    */
   pickOther?(request: PickRequest, nowMs: number, isFree: (candidate: C) => boolean): C | undefined;
 }

@@ -1,4 +1,4 @@
-/** The table of policies: the built-in ones, and those that a user registers. */
+/** The table of policies: the built-in policies, and the policies that a user registers. */
 import { consistentHash } from './policies/consistent-hash.js';
 import { pickFirst } from './policies/first-choice.js';
 import { leastRequest } from './policies/least-request.js';
@@ -18,7 +18,7 @@ export const BUILT_IN_POLICIES = [
   pickFirst,
 ] as const;
 
-/** Policies by name. Everything that takes a policy's name or options reads one table. */
+/** Policies by name. All code that takes a policy's name or options reads one such table. */
 export class PolicyTable {
   private readonly definitions = new Map<string, PolicyDefinition>();
 
@@ -26,7 +26,7 @@ export class PolicyTable {
     for (const definition of definitions) this.add(definition);
   }
 
-  /** Adds a policy, or replaces the one of that name. */
+  /** Adds a policy, or replaces the policy that has the same name. */
   add(definition: PolicyDefinition): void {
     this.definitions.set(definition.name, definition);
   }
@@ -36,7 +36,7 @@ export class PolicyTable {
     return [...this.definitions.keys()];
   }
 
-  /** The names of all options, each once. */
+  /** The names of the options of all policies, each once. */
   get optionNames(): readonly string[] {
     return [...new Set([...this.definitions.values()].flatMap((one) => Object.keys(one.options)))];
   }
@@ -45,13 +45,13 @@ export class PolicyTable {
     return this.definitions.get(name);
   }
 
-  /** The names of the policies that have an option. */
+  /** The names of the policies that have a certain option. */
   ownersOf(option: string): readonly string[] {
     return this.names.filter((name) => Object.hasOwn(this.find(name)?.options ?? {}, option));
   }
 }
 
-/** The options that have no default: a client that asks for the policy has to give them. */
+/** The options of a policy that have no default: a client that uses the policy must set them. */
 export function neededOptions({ options }: PolicyDefinition): readonly string[] {
   return Object.keys(options).filter((name) => options[name]?.default === undefined);
 }

@@ -1,4 +1,4 @@
-/** A policy as one client has it, with its options, and its picker over what the modifiers left. */
+/** A policy as one client has configured it, and its picker for the endpoints that the modifiers left. */
 import type { PipelineResult } from './candidate-pipeline.js';
 import type { Candidate } from './candidate.js';
 import type { PeakEwmaOptions } from './load/peak-ewma.js';
@@ -14,15 +14,16 @@ import type {
 /** A policy with a value for each of its options. */
 export interface Policy extends PolicyFacts {
   readonly options: object;
-  /** `undefined`: the policy says nothing about the estimate of latency. */
+  /** How the latency of an endpoint is estimated; `undefined`: the policy does not say. */
   readonly latency: PeakEwmaOptions | undefined;
   readonly createPicker: PickerFactory;
 }
 
 /**
- * The policy of a definition.
+ * The policy that a definition and the options of a client make.
  *
- * @param given checked values by the names of options; other fields are ignored, and a missing value is the option's default
+ * @param given checked values by the names of options; other fields are ignored, and a missing value is the
+ *   option's default
  */
 export function configurePolicy(
   definition: PolicyDefinition,
@@ -49,9 +50,9 @@ export function configurePolicy(
 }
 
 /**
- * The picker of a policy over what the modifiers left.
+ * The picker of a policy for the endpoints that the modifiers left.
  *
- * @param previous the picker that this one replaces
+ * @param previous the picker that the new picker replaces
  * @returns `undefined` if the modifiers left no endpoint
  */
 export function createPipelinePicker<C extends Candidate>(

@@ -1,5 +1,5 @@
 /**
- * What the end of a call says about the endpoint that had it.
+ * What the end of a call says about the endpoint that received the call.
  *
  * | outcome | meaning |
  * |---|---|
@@ -11,15 +11,16 @@
 export type CallOutcome = 'success' | 'failure' | 'timeout' | 'abandoned';
 
 /**
- * The outcome a gRPC status code stands for.
+ * The outcome that a gRPC status code stands for.
  *
  * The line between caller and server is Envoy's, which counts the codes that map to HTTP 5xx
- * (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md), plus `RESOURCE_EXHAUSTED`: an overloaded
- * server should get less. `UNKNOWN` counts because it is what a handler's uncaught error becomes; a fault that all
- * servers share ejects none of them, see `stepOutliers`.
+ * (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md), plus `RESOURCE_EXHAUSTED`: an
+ * overloaded server should get fewer calls. `UNKNOWN` is a failure because a handler's uncaught error becomes
+ * `UNKNOWN`; a fault that all servers share ejects none of them, see `stepOutliers`.
  *
- * @param code a gRPC status code, 0 to 16; any other counts as a failure
- * @param details its text: a message over a size limit, of the client or the server, is `RESOURCE_EXHAUSTED`, too, and no sign of load
+ * @param code a gRPC status code, 0 to 16; any other code counts as a failure
+ * @param details the status text. It tells whether `RESOURCE_EXHAUSTED` means a message over a size limit of
+ *   client or server, which is no sign of load
  */
 export function callOutcome(code: number, details = ''): CallOutcome {
   switch (code) {
@@ -44,28 +45,33 @@ export function callOutcome(code: number, details = ''): CallOutcome {
   }
 }
 
-/** gRPC's `RESOURCE_EXHAUSTED`. */
+/** The status code `RESOURCE_EXHAUSTED` of gRPC. */
 const RESOURCE_EXHAUSTED = 8;
 
-/** A size limit in the words of grpc-js, grpc-go and gRPC core, then of grpc-java. It has no status code of its own. */
+/**
+ * The text of an error about a size limit, in grpc-js, grpc-go and gRPC core, then in grpc-java. This error
+ * has no status code of its own.
+ */
 const TOO_LARGE = /message (?:[\w-]+ ){0,6}larger than|message exceeds maximum size/i;
 
-/** The duration of a refusal that names none, in milliseconds. */
+/** How long a refusal lasts that names no duration, in milliseconds. */
 const DEFAULT_REFUSAL_MS = 5_000;
-/** The longest duration of a refusal, in milliseconds. */
+/** How long a refusal lasts at most, in milliseconds. */
 const LONGEST_REFUSAL_MS = 300_000;
 
 /**
- * For how long a server asks for no calls, by how it ended a call: balancing adds this to the latency of that call.
+ * How long a server wants no calls, by the way in which it ended a call. Balancing adds this time to the
+ * latency of that call.
  *
- * A server refuses with `RESOURCE_EXHAUSTED`, or with another failure of its own that says when to try again
- * (`grpc-retry-pushback-ms`, gRFC A6). A pushback that forbids to try again, or that cannot be read, gives no time.
+ * A server refuses a call with `RESOURCE_EXHAUSTED`, or with another failure of its own that says when to try
+ * again (`grpc-retry-pushback-ms`, gRFC A6). A pushback that forbids a retry, or that cannot be read, gives
+ * no time.
  *
  * Source: Linkerd (2026-06) adds the pushback to the latency, else 5 s, and 300 s at most.
  *
  * @param code a gRPC status code
- * @param pushback the value of the trailer, as it was sent; `undefined`: there was none
- * @returns milliseconds, 0 where the server did not refuse
+ * @param pushback the value of the trailer, as it was sent; `undefined`: the call had no such trailer
+ * @returns milliseconds, 0 if the server did not refuse
  */
 export function refusalMs(code: number, pushback: string | undefined): number {
   const refuses =

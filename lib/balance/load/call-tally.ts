@@ -1,15 +1,15 @@
 import type { CallOutcome } from './call-outcome.js';
 
 /**
- * How the calls of one endpoint ended. The totals only grow, so that a reader can keep its own marks
- * (`stepOutliers` does) and no reset is needed.
+ * Counts how the calls of one endpoint ended. The totals only grow, so each reader can remember the values
+ * that it saw last (`stepOutliers` does), and no reset is needed.
  */
 export class CallTally {
-  /** Calls the endpoint answered, since it is known. */
+  /** Calls that the endpoint answered, since it is known. */
   successes = 0;
-  /** Calls that failed or timed out, since it is known. */
+  /** Calls to the endpoint that failed or timed out, since it is known. */
   failures = 0;
-  /** Failures since the last success. */
+  /** Failures of the endpoint since its last success. */
   consecutiveFailures = 0;
 
   /** Counts one finished call. An abandoned call is not counted. */

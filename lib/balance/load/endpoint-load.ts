@@ -6,38 +6,39 @@ import { PeakEwma, type PeakEwmaOptions } from './peak-ewma.js';
 import { RefusedCalls } from './refused-calls.js';
 
 /**
- * What the balancer knows about the load of one endpoint. Kept as long as the endpoint is known, across list updates,
- * reconnects and new pickers; replaced when another process takes over the address.
+ * What the balancer knows about the load of one endpoint. The object stays as long as the endpoint is known,
+ * across list updates, reconnects and new pickers; it is replaced when another process takes over the
+ * address.
  */
 export class EndpointLoad {
-  /** Calls in flight, open streams included. */
+  /** Calls to the endpoint that are in flight, open streams included. */
   inFlight = 0;
-  /** The estimate of its latency. */
+  /** The estimate of the endpoint's latency. */
   readonly latency: PeakEwma;
-  /** How its calls ended. */
+  /** How calls to the endpoint ended. */
   readonly tally = new CallTally();
-  /** For calls that are counted as in flight, and not measured: made once, so that a call costs no closure. */
+  /** Counts a call as in flight, without measuring it. A field, so that a call costs no closure. */
   readonly enter = (): void => {
     this.inFlight++;
     this.fleet.inFlight++;
     if (this.pool !== undefined) this.pool.inFlight++;
   };
-  /** As {@link enter}, at the end of the call. */
+  /** Ends the count of a call that {@link enter} began. */
   readonly leave = (): void => {
     this.inFlight--;
     this.fleet.inFlight--;
     if (this.pool !== undefined) this.pool.inFlight--;
   };
-  /** What its calls in flight count for beside the fleet. */
+  /** The sum, besides that of the fleet, which counts the endpoint's calls in flight. */
   private pool: InFlightSum | undefined;
-  /** Most endpoints never refuse. */
+  /** Created at the first refusal, because most endpoints never refuse. */
   private refused: RefusedCalls | undefined;
   private timedInFlight = 0;
   private quietSinceMs = 0;
 
   /**
-   * @param fleet the sums of the balancer this endpoint belongs to
-   * @param options how the latency estimate follows
+   * @param fleet the sums of the balancer to which this endpoint belongs
+   * @param options how the estimate of the latency follows the calls
    */
   constructor(
     private readonly fleet: FleetLoad,
@@ -47,9 +48,10 @@ export class EndpointLoad {
   }
 
   /**
-   * Its calls in flight, now and from now on, are part of this sum and of none it was in before.
+   * Makes a sum count the endpoint's calls in flight, those under way too. An earlier sum no longer counts
+   * them.
    *
-   * @param pool the sum over the endpoints it is chosen among
+   * @param pool the sum over the endpoints among which a picker chooses
    */
   countIn(pool: InFlightSum): void {
     this.pool = pool;
@@ -58,11 +60,11 @@ export class EndpointLoad {
   }
 
   /**
-   * A call was sent. To be followed by exactly one {@link ended} with the same `timed`.
+   * Records that a call was sent. Exactly one {@link ended} with the same `timed` must follow.
    *
    * @param nowMs monotonic milliseconds
-   * @param timed false for a call whose duration says nothing about the server, such as a stream: it counts as in
-   *   flight and in the tally, not as latency nor as silence
+   * @param timed false for a call whose duration says nothing about the server, such as a stream: it counts
+   *   as in flight and in the tally, but neither as latency nor as silence
    */
   started(nowMs: number, timed = true): void {
     this.enter();
@@ -70,14 +72,15 @@ export class EndpointLoad {
   }
 
   /**
-   * A call ended.
+   * Records that a call ended.
    *
    * @param nowMs monotonic milliseconds
-   * @param startedMs what was `nowMs` at {@link started}
-   * @param outcome how it ended
-   * @param timed as at {@link started}
-   * @param refusedMs for how long the endpoint wants to be left alone (`refusalMs`), in milliseconds: a refusal is fast, and would make
-   *   it look idle. It counts as latency, and as a call in flight for that long.
+   * @param startedMs the `nowMs` that {@link started} got
+   * @param outcome how the call ended
+   * @param timed the `timed` that {@link started} got
+   * @param refusedMs how long the endpoint wants no calls (`refusalMs`), in milliseconds. A refusal is fast,
+   *   and would make the endpoint look idle; so this time counts as latency, and the call counts as in flight
+   *   for that long
    */
   ended(nowMs: number, startedMs: number, outcome: CallOutcome, timed = true, refusedMs = 0): void {
     this.leave();
@@ -92,11 +95,11 @@ export class EndpointLoad {
     if (outcome === 'success') this.latency.succeeded(elapsedMs, nowMs);
     else if (outcome === 'abandoned') this.latency.tookAtLeast(elapsedMs, nowMs);
     else this.latency.failed(elapsedMs, nowMs);
-    // Neither a deadline that passed nor a call given up is a sign of life.
+    // Neither a deadline that passed nor a call that the client gave up is a sign of life of the server.
     if (outcome === 'success' || outcome === 'failure') this.quietSinceMs = nowMs;
   }
 
-  /** Calls it refused that count as in flight still. */
+  /** How many calls that the endpoint refused still count as in flight. */
   refusedCalls(nowMs: number): number {
     const { refused, pool } = this;
     if (refused === undefined || refused.size === 0) return 0;
@@ -109,8 +112,9 @@ export class EndpointLoad {
   /**
    * The latency to expect of a call that is sent now, in milliseconds; above 0.
    *
-   * An estimate sinks only while the endpoint has nothing to answer. With a call in flight that is to show whether it is
-   * still slow, the next one waits for that: one call per trial, where at thousands of calls per second it would be dozens.
+   * The estimate sinks with time only while the endpoint has nothing to answer. A call in flight will show
+   * whether the endpoint is still slow, so further calls wait for its result: each trial costs one call;
+   * otherwise, at thousands of calls per second, it would cost dozens.
    */
   expectedMs(nowMs: number): number {
     return this.timedInFlight > 0
@@ -119,10 +123,10 @@ export class EndpointLoad {
   }
 
   /**
-   * For how long the endpoint has had calls to answer and answered none, in milliseconds; 0 while it has none.
+   * How long the endpoint has had calls to answer and has answered none, in milliseconds; 0 if it has none.
    *
-   * Time since the last answer, not the age of the oldest call: it costs two numbers, and one handler that hangs does
-   * not condemn a server that goes on answering everything else.
+   * It is the time since the last answer, not the age of the oldest call: that costs two numbers, and one
+   * handler that hangs does not condemn a server that still answers all other calls.
    */
   silenceMs(nowMs: number): number {
     return this.timedInFlight > 0 ? nowMs - this.quietSinceMs : 0;
@@ -130,7 +134,7 @@ export class EndpointLoad {
 
   private refuse(nowMs: number, refusedMs: number): void {
     this.refused ??= new RefusedCalls();
-    // Drops expired refusals too: under a policy that never asks for `refusedCalls` they would pile up.
+    // Drops expired refusals too: they would pile up under a policy that never asks for `refusedCalls`.
     this.refusedCalls(nowMs);
     this.refused.add(nowMs + refusedMs);
     if (this.pool !== undefined) this.pool.refused++;

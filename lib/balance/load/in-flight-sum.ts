@@ -1,21 +1,25 @@
-/** The calls in flight on several endpoints together, open streams included. Kept by their loads as calls start and end. */
+/**
+ * The calls in flight on several endpoints together, open streams included. The loads of these endpoints
+ * update it when calls start and end.
+ */
 export interface InFlightSum {
   inFlight: number;
-  /** Refused calls that still count as in flight, as of the last question about each endpoint. */
+  /** Refused calls that still count as in flight, as of the last time that each endpoint was asked. */
   refused: number;
 }
 
-/** A candidate, whose calls a sum can count. */
+/** A candidate whose calls a sum can count. */
 interface Counted {
   readonly load: { countIn(sum: InFlightSum): void };
 }
 
 /**
- * Counts the calls in flight of a pool from now on, and those that are under way. O(n) once, no cost per pick.
+ * Creates a sum that counts the calls in flight of a pool, those under way too. O(n) once, no cost per pick.
  *
- * An endpoint's calls count for one pool at a time, the one it was counted in last: a new picker over the same endpoints
- * takes them from the one it replaces. The sum over a balancer is no substitute: it includes canaries, which have a
- * picker of their own, and endpoints that have left and still have calls to finish.
+ * An endpoint's calls count in one sum at a time, the sum that was created last: a new picker over the same
+ * endpoints takes them from the picker that it replaces. The sum over the whole balancer is no substitute: it
+ * also includes canaries, which have a picker of their own, and removed endpoints that still have calls to
+ * finish.
  */
 export function countInFlight(members: readonly Counted[]): InFlightSum {
   const sum: InFlightSum = { inFlight: 0, refused: 0 };

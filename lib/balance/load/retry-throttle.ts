@@ -1,20 +1,21 @@
-/** When many calls fail, further attempts stop: the token bucket of gRFC A6. One for each channel. */
+/** When many calls of a channel fail, further attempts stop: the token bucket of gRFC A6, one per channel. */
 export interface ThrottleOptions {
-  /** The tokens in a full bucket, above 0. */
+  /** The number of tokens in a full bucket, above 0. */
   readonly maxTokens: number;
-  /** The tokens that each call which a server answered gives back, above 0. */
+  /** How many tokens each call that a server answered gives back, above 0. */
   readonly tokenRatio: number;
 }
 
-/** The throttle where neither the client nor the service names one. */
+/** The throttle that applies if neither the client nor the service sets one. */
 export const DEFAULT_THROTTLE: ThrottleOptions = { maxTokens: 100, tokenRatio: 0.1 };
 
 /**
- * How many further attempts a client may make. Each attempt that failed in a way that is tried again takes a token; each call that a
- * server answered, if only with an error that blames the caller (`NOT_FOUND`), gives a share of one back. With half of the tokens or
- * less there are no retries and no hedges.
+ * Decides whether a channel may make further attempts. Each attempt that failed in a way that is retried
+ * takes a token; each call that a server answered gives back `tokenRatio` tokens, even if the answer is an
+ * error that blames the caller (`NOT_FOUND`). With half of the tokens or fewer there are no retries and no
+ * hedges.
  *
- * Source: gRFC A6, "Throttling Retry Attempts and Hedged RPCs". The methods have the names that grpc-js calls.
+ * Source: gRFC A6, "Throttling Retry Attempts and Hedged RPCs". grpc-js calls the methods by these names.
  */
 export class RetryThrottle {
   private tokens: number;
@@ -23,7 +24,7 @@ export class RetryThrottle {
     this.tokens = options.maxTokens;
   }
 
-  /** Uses other options from now on. The bucket is as full as before, in proportion. */
+  /** Uses other options from now on. The bucket stays as full as before, in proportion. */
   configure(options: ThrottleOptions): void {
     this.tokens *= options.maxTokens / this.options.maxTokens;
     this.options = options;

@@ -1,52 +1,59 @@
 /** How calls prefer the client's own zone. */
 export interface LocalityOptions {
-  /** The zone this client runs in. */
+  /** The zone in which this client runs. */
   readonly zone: string;
   /**
-   * The own zone keeps all calls as long as its healthy capacity times this is what it needs, at least 1. Default 1.4,
-   * as Envoy's overprovisioning factor: 29 % of a zone may be missing before calls leave it.
+   * The own zone keeps all calls while its healthy capacity times this factor covers its need; at least 1.
+   * Default 1.4, which is Envoy's overprovisioning factor: 29 % of a zone may be missing before calls leave
+   * it.
    */
   readonly overprovisioning?: number;
   /**
-   * The share of all clients' calls that come from this zone, in (0, 1]. Default: 1 / the number of zones the
-   * endpoints are in, that is, clients spread evenly.
+   * The share of all clients' calls that come from this zone, in (0, 1]. Default: 1 / the number of zones
+   * that have endpoints, as if clients were spread evenly over the zones.
    */
   readonly trafficShare?: number;
 }
 
 /**
+ * What the balancer knows about an endpoint:
  * - `usable`: it can be called now.
- * - `untried`: its state is not known yet; the balancer connects to a large fleet step by step, as calls come.
+ * - `untried`: its state is not known yet; the balancer connects to a large fleet step by step, as calls
+ *   come.
  * - `missing`: it cannot be called: not reachable, not healthy, or ejected.
  */
 export type LocalityStanding = 'usable' | 'untried' | 'missing';
 
-/** One endpoint as the split sees it. */
+/** One endpoint, as far as the split by zones needs it. */
 export interface LocalityMember {
-  /** Its zone; all endpoints without a zone count as one zone, which is no client's own. */
+  /** The zone of the endpoint; endpoints without a zone count as one zone, which is no client's own zone. */
   readonly zone: string | undefined;
-  /** Its capacity relative to the others: its weight, above 0. */
+  /** The capacity of the endpoint relative to the others: its weight, above 0. */
   readonly weight: number;
   readonly standing: LocalityStanding;
 }
 
 /**
- * What to multiply each endpoint's weight by, so that calls stay in the own zone as far as it can take them:
+ * The factor for each endpoint's weight, so that calls stay in the own zone as far as that zone can take
+ * them:
  *
- *     own share  = min(1, overprovisioning × weight of own zone that is not missing / (trafficShare × weight of all endpoints))
- *     rest       = goes to the usable endpoints of the other zones, in proportion to their weight
+ *     own share  = min(1, overprovisioning × present weight / (trafficShare × weight of all endpoints))
+ * rest       = goes to the usable endpoints of the other zones, in proportion to their weight
  *
- * The denominator is the own zone's fair part of the whole fleet. So calls spill when endpoints of the zone are
- * unhealthy, and equally when the zone is too small for its clients, which a rule that asks only "which share of the
- * zone is healthy" misses. An untried endpoint is capacity: a client that is connected to 64 of a zone's 1,000 connects
- * to more when it calls more, and has no reason to leave.
+ * The present weight is that of the own zone's endpoints that are not missing. The denominator is that zone's
+ * fair part of the whole fleet. So calls go to other zones when endpoints of the zone are unhealthy, and also
+ * when the zone is too small for its clients; a rule that looks only at the healthy share of the zone would
+ * miss that. An untried endpoint counts as capacity: a client that is connected to 64 of a zone's 1,000
+ * endpoints connects to more when it calls more, and has no reason to leave the zone.
  *
- * Source: Envoy's priority load (`min(1, 1.4 × healthy)`, "Priority levels") with the comparison of zone percentages of
- * its zone aware routing; here the clients' part is assumed or given, since clients are not registered.
+ * Source: Envoy's priority load (`min(1, 1.4 × healthy)`, "Priority levels") with the comparison of zone
+ * percentages of its zone aware routing; here the clients' part is assumed or given, since clients are not
+ * registered.
  *
- * @param members all endpoints known, whatever their standing
- * @returns a factor for each member, in [0, 1]: 0 where it gets nothing, and exactly 1 where it gets the most, so that
- *   while no call spills, weights stay as they are when endpoints come and go. All 0 if none is usable
+ * @param members all known endpoints, whatever their standing
+ * @returns a factor in [0, 1] for each member: 0 for a member that gets no calls, and exactly 1 for those
+ *   that get the most. So weights stay as they are when endpoints come and go, as long as no call leaves the
+ *   zone. All factors are 0 if no member is usable
  */
 export function splitByLocality(
   members: readonly LocalityMember[],

@@ -1,12 +1,12 @@
 import type { CallTally } from '../load/call-tally.js';
 
-/** When an endpoint is left out for failing more than the others. */
+/** When an endpoint gets no calls because it fails more than the others. */
 export interface OutlierOptions {
-  /** Failures in a row that eject, at least 1. Default 5 (Envoy's `consecutive_5xx`). */
+  /** How many failures in a row eject an endpoint, at least 1. Default 5 (Envoy's `consecutive_5xx`). */
   readonly consecutiveFailures?: number;
-  /** By how much the share of failed calls must exceed that of the others, in (0, 1]. Default 0.2. */
+  /** By how much an endpoint's share of failures must exceed that of the others, in (0, 1]. Default 0.2. */
   readonly failureMargin?: number;
-  /** The calls within the window that the share of failures needs to count, at least 1. Default 20. */
+  /** How many calls within the window make the share of failures count, at least 1. Default 20. */
   readonly minRequests?: number;
   /** How far back the share of failures looks, in milliseconds. Default 10,000. */
   readonly windowMs?: number;
@@ -14,54 +14,55 @@ export interface OutlierOptions {
   readonly intervalMs?: number;
   /** How long the first ejection lasts, in milliseconds; the n-th lasts n times as long. Default 10,000. */
   readonly baseEjectionMs?: number;
-  /** No ejection lasts longer than this, in milliseconds. Default 300,000. */
+  /** How long an ejection lasts at most, in milliseconds. Default 300,000. */
   readonly maxEjectionMs?: number;
   /**
-   * The share of the usable endpoints that may be ejected at a time, in [0, 1]. One always may, the last never. Default
-   * 0.5: when more than half of a fleet fail, leaving them out only crushes the rest (Envoy's panic threshold).
+   * The share of the usable endpoints that may be ejected at one time, in [0, 1]. One endpoint may always be
+   * ejected, the last one never. Default 0.5: when more than half of a fleet fails, ejecting the failing
+   * endpoints only overloads the rest (Envoy's panic threshold).
    */
   readonly maxEjectedShare?: number;
 }
 
 /** One endpoint to be judged. */
 export interface OutlierMember {
-  /** How its calls ended; its identity as well. */
+  /** Counts how the endpoint's calls ended; also identifies the endpoint. */
   readonly tally: CallTally;
-  /** Whether it could be called now, ejected or not. */
+  /** Whether the endpoint could be called now, ejected or not. */
   readonly usable: boolean;
 }
 
-/** What the machine keeps of one endpoint. */
+/** What outlier detection remembers about one endpoint. */
 export interface OutlierStanding {
-  /** Until when it is ejected, in milliseconds; `undefined` while it is not. */
+  /** Until when the endpoint is ejected, in milliseconds; `undefined` while it is not ejected. */
   readonly ejectedUntilMs: number | undefined;
-  /** How many times in a row it was ejected; one less for each `baseEjectionMs` without. */
+  /** How many times in a row the endpoint was ejected; one less for each `baseEjectionMs` without. */
   readonly ejections: number;
-  /** Since when the counts below hold, in milliseconds. */
+  /** The beginning of the current window, in milliseconds. */
   readonly sinceMs: number;
-  /** When it was last ejected, returned, or had an ejection forgiven, in milliseconds. */
+  /** When the endpoint was last ejected, returned, or had an ejection forgiven, in milliseconds. */
   readonly forgivenMs: number;
-  /** What the tally said at `sinceMs`. */
+  /** The successes in the tally at `sinceMs`. */
   readonly successes: number;
-  /** What the tally said at `sinceMs`. */
+  /** The failures in the tally at `sinceMs`. */
   readonly failures: number;
 }
 
-/** The state of the machine: begin with an empty map. */
+/** The state of outlier detection, which begins as an empty map. */
 export type OutlierState = ReadonlyMap<CallTally, OutlierStanding>;
 
-/** The result of one step. */
+/** The result of one step of outlier detection. */
 export interface OutlierStep {
   readonly state: OutlierState;
   /** The endpoints to eject now, the worst first. */
   readonly ejected: readonly CallTally[];
   /** The endpoints whose ejection has ended. */
   readonly returned: readonly CallTally[];
-  /** Step again after this many milliseconds at the latest. */
+  /** In how many milliseconds the next step is due at the latest. */
   readonly nextStepMs: number;
 }
 
-/** Standard errors of the difference by which shares of failures must differ: chance does so once in 740 times. */
+/** By how many standard errors two shares of failures must differ: chance does so once in 740 times. */
 const SIGNIFICANCE = 3;
 
 /** Whether an endpoint is ejected. */
@@ -69,9 +70,10 @@ export function isEjected(state: OutlierState, tally: CallTally): boolean {
   return state.get(tally)?.ejectedUntilMs !== undefined;
 }
 
-/** Whether a failure that was just recorded needs a step at once and not at the next interval. O(1), for every call. */
+/** Whether a failure that was just recorded needs a step at once. O(1), for every call. */
 export function wantsOutlierStep(tally: CallTally, options: OutlierOptions): boolean {
-  // Each multiple, not each failure after the first: where a step did not eject, the next one comes after as many failures again.
+  // True for each multiple, not for each failure after the first: if a step did not eject the endpoint, the
+  // next step comes after as many failures again.
   return (
     tally.consecutiveFailures > 0 &&
     tally.consecutiveFailures % (options.consecutiveFailures ?? 5) === 0
@@ -82,11 +84,11 @@ export function wantsOutlierStep(tally: CallTally, options: OutlierOptions): boo
  * Judges all endpoints.
  *
  * Source: Envoy's outlier detection and gRFC A50 (ejection time with multiplier, cap). Different here:
- * - A50 compares with the mean minus 1.9 standard deviations, which no endpoint of a fleet below five can fall under. This
- *   compares each endpoint's share of failures with that of all others by the test of two proportions, which works from
- *   two endpoints on.
- * - Failures in a row do not eject while the last call failed on at least half of the others too: a fault all share (a
- *   database, a caller's bad request) is no outlier.
+ * - A50 ejects endpoints below the mean minus 1.9 standard deviations; in a fleet of fewer than five no
+ *   endpoint can be that low. This step compares each endpoint's share of failures with that of all others,
+ *   by the test of two proportions, which works from two endpoints on.
+ * - Failures in a row do not eject an endpoint while the last call failed on at least half of the others too:
+ *   a fault that all share (a database, a caller's bad request) is no outlier.
  *
  * @param state what the previous step returned
  * @param members all known endpoints; the state of others is removed
@@ -115,7 +117,8 @@ export function stepOutliers(
     usable.length - 1,
     Math.max(1, Math.floor(usable.length * (options.maxEjectedShare ?? 0.5))),
   );
-  // The fleet has shrunk below the allowed share of ejected endpoints: those that would return first return now.
+  // If the fleet has shrunk, more endpoints may be ejected than allowed: those that would return first return
+  // now.
   out.sort(
     (one, other) => standings.get(other)!.ejectedUntilMs! - standings.get(one)!.ejectedUntilMs!,
   );
@@ -197,7 +200,7 @@ interface Counts {
   readonly failures: number;
 }
 
-/** The test of two proportions with pooled variance. */
+/** Whether one share of failures exceeds another, by the test of two proportions with pooled variance. */
 function exceeds(one: Counts, others: Counts, options: OutlierOptions): boolean {
   const calls = one.successes + one.failures;
   const otherCalls = others.successes + others.failures;
@@ -208,7 +211,7 @@ function exceeds(one: Counts, others: Counts, options: OutlierOptions): boolean 
   return excess >= (options.failureMargin ?? 0.2) && excess >= SIGNIFICANCE * standardError;
 }
 
-/** What time alone changes: the end of an ejection, forgiveness, a new window. */
+/** What time alone changes: an ejection ends, an ejection is forgiven, or a new window begins. */
 function advance(
   standing: OutlierStanding,
   tally: CallTally,
@@ -229,7 +232,7 @@ function advance(
   const isOver =
     nowMs - standing.sinceMs >= (options.windowMs ?? 10_000) &&
     calls >= (options.minRequests ?? 20);
-  // A window never cuts a streak in two.
+  // A new window does not begin during failures in a row: they count together.
   if (!isOver || tally.consecutiveFailures > 0) return next;
   return { ...next, sinceMs: nowMs, successes: tally.successes, failures: tally.failures };
 }

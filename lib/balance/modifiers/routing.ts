@@ -3,29 +3,29 @@ import { metadataField } from '../../core/records/endpoint.js';
 import type { Candidate, EndpointFacts } from '../candidate.js';
 import type { Picker, PickRequest } from '../picker.js';
 
-/** The fields that an endpoint's record must have; all given ones must match. Numbers and booleans equal their text. */
+/** What an endpoint's record must have to match: all given fields. Numbers and booleans equal their text. */
 export interface EndpointMatch {
   readonly version?: string;
   readonly zone?: string;
-  /** Fields of its metadata. */
+  /** Fields of the endpoint's `Metadata`. */
   readonly metadata?: { readonly [field: string]: string | number | boolean };
 }
 
-/** Which calls go to the endpoints set apart as canaries. A call goes there if it fits either rule. */
+/** Which calls go to the endpoints that are set apart as canaries: those that `share` or `header` selects. */
 export interface CanaryOptions {
-  /** The canaries: they get these calls and no others. */
+  /** Which endpoints are canaries: they get the selected calls and no others. */
   readonly match: EndpointMatch;
-  /** The share of calls, drawn at random, in [0, 1]. Default 0. */
+  /** The share of calls that go to the canaries, drawn at random, in [0, 1]. Default 0. */
   readonly share?: number;
-  /** Calls whose metadata has this key, with this value if one is given. */
+  /** Calls whose metadata has this key go to the canaries; with `value`, only if the key has this value. */
   readonly header?: { readonly name: string; readonly value?: string };
 }
 
 /** Which endpoints a client calls. */
 export interface RoutingOptions {
-  /** Only endpoints that match are called; none matching fails the call rather than reach a wrong version. */
+  /** Only endpoints that match are called. If none matches, calls fail: no call may reach a wrong version. */
   readonly match?: EndpointMatch;
-  /** Endpoints among them which get only some calls. */
+  /** Endpoints, among those that match, which get only some calls. */
   readonly canary?: CanaryOptions;
 }
 
@@ -44,15 +44,15 @@ export function matchesEndpoint(
   return true;
 }
 
-/** Sends each call to the canaries or to the others, each with a picker of its own. */
+/** Sends each call to the canaries or to the other endpoints; each of the two has a picker of its own. */
 export class CanaryPicker<C extends Candidate> implements Picker<C> {
   private readonly share: number;
 
   /**
-   * @param stable picks among the others
+   * @param stable picks among the endpoints that are no canaries
    * @param canary picks among the canaries
    * @param options which calls are for the canaries
-   * @param random one number per call, if there is a share
+   * @param random draws one number per call, if the canaries get a share
    */
   constructor(
     readonly stable: Picker<C>,
@@ -83,7 +83,8 @@ export class CanaryPicker<C extends Candidate> implements Picker<C> {
         return true;
     }
     if (this.share === 0) return false;
-    // All attempts of a call share one lot: otherwise its retries would draw the canaries sooner or later.
+    // All attempts of a call use the same random number: otherwise its retries would reach the canaries
+    // sooner or later.
     return (request.lot?.(this.random) ?? this.random()) < this.share;
   }
 }

@@ -1,17 +1,17 @@
-/** How an endpoint that has just joined reaches its full share. */
+/** How the share of calls of an endpoint that has just joined grows. */
 export interface SlowStartOptions {
-  /** How long the ramp takes, in milliseconds, above 0. */
+  /** How long the share grows, in milliseconds, above 0. */
   readonly windowMs: number;
   /**
-   * The shape of the ramp, above 0: 1 is a straight line, 2 rises faster at the beginning (square root), 0.5 slower
-   * (square). Default 1.
+   * The shape of the growth, above 0: 1 is a straight line, 2 rises faster at the beginning (square root),
+   * 0.5 slower (square). Default 1.
    */
   readonly aggression?: number;
-  /** The share of its weight an endpoint begins with, in (0, 1]. Default 0.1. */
+  /** The share of its weight with which an endpoint begins, in (0, 1]. Default 0.1. */
   readonly minWeight?: number;
 }
 
-/** The steps of a ramp: the balancer computes weights that often per window. */
+/** In how many steps the share grows: the balancer computes the weights that often per window. */
 const STEPS = 20;
 
 /** The least time between two computations of weights, in milliseconds. */
@@ -22,7 +22,7 @@ const SHORTEST_STEP_MS = 100;
  *
  * Source: Envoy, "Slow start mode": `max(minWeight, (age / window) ^ (1 / aggression))`.
  *
- * @param ageMs milliseconds since it joined
+ * @param ageMs milliseconds since the endpoint joined
  */
 export function slowStartShare(ageMs: number, options: SlowStartOptions): number {
   if (ageMs >= options.windowMs) return 1;
@@ -31,10 +31,10 @@ export function slowStartShare(ageMs: number, options: SlowStartOptions): number
 }
 
 /**
- * The time until the shares have changed enough to compute them again, in milliseconds.
+ * The time until the shares have changed enough to compute the weights again, in milliseconds.
  *
  * @param youngestAgeMs age of the endpoint that joined last
- * @returns `undefined` if no ramp is under way
+ * @returns `undefined` if no endpoint is in its slow start
  */
 export function nextSlowStartStepMs(
   youngestAgeMs: number,

@@ -3,35 +3,45 @@ import { finalMix, murmurHash } from '../policies/murmur-hash.js';
 
 /** Which endpoints of a large fleet this client uses. */
 export interface SubsetOptions {
-  /** How many, at least 1. A fleet that is no larger is used whole. */
+  /** How many endpoints the client uses, at least 1. A fleet that is not larger is used whole. */
   readonly size: number;
-  /** The identity of this client, stable while it runs: clients with the same identity use the same endpoints. */
+  /** The identity of this client, stable while it runs: equal identities use the same endpoints. */
   readonly clientId: string;
-  /** The client's own zone, which gets the part of the subset that it has of the fleet. Default: all zones are alike. */
+  /**
+   * The client's own zone. Its share of the subset is its share of the fleet. Default: zones do not matter.
+   */
   readonly zone?: string;
 }
 
-/** Makes a second hash of the client, beside the one that ranks: 2³² / the golden ratio; any bits would serve. */
+/**
+ * For a second hash of the client's identity, beside the hash that ranks. 2³² / the golden ratio; any bits
+ * would do.
+ */
 const ROUNDING_SALT = 0x9e3779b9;
 
 /**
- * The endpoints with the highest hash of (endpoint, client), those of the own zone and the others each for themselves.
+ * The endpoints with the highest hash of (endpoint, client); those of the own zone and the others are ranked
+ * apart.
  *
- * Source: rendezvous hashing, D. Thaler and C. Ravishankar (1998), as gRFC A68 (random subsetting) uses it. The choice
- * depends on the set of endpoints only, not on their order; an endpoint that comes or goes changes at most one entry.
+ * Source: rendezvous hashing, D. Thaler and C. Ravishankar (1998), as gRFC A68 (random subsetting) uses it.
+ * The choice depends on the set of endpoints only, not on their order; an endpoint that comes or goes changes
+ * at most one entry.
  *
- * With a zone the subset is the fleet on a smaller scale: of l local endpoints among N it has K × l / N, rounded up or
- * down by the client's hash so that this is exact on average over clients, and from size 2 on at least one of another zone. Locality then
- * reads from the subset what it would from the whole fleet, and calls can leave a zone that is down. Local endpoints
- * only would leave nowhere to go, and any fixed part of them would make a small zone look large enough for its clients. Choosing
- * without regard to zones would be exact on average too, but leave one client in a hundred without its own (10 of 60 in
- * three zones). One endpoint more moves l and N by at most one, hence K × l / N by less than one and in the direction of
- * the newcomer: the part of either zone changes by at most one, and with it the subset.
+ * With a zone the subset is the fleet on a smaller scale: of l local endpoints among N it has K × l / N. That
+ * is rounded up or down by the client's hash, so that it is exact on average over clients; from size 2 on, at
+ * least one endpoint of another zone is in the subset. Locality then reads from the subset what it would read
+ * from the whole fleet, and calls can leave a zone that is down. A subset of local endpoints only would leave
+ * calls nowhere to go, and any fixed part of local endpoints would make a small zone look large enough for
+ * its clients. A choice without regard to zones would be exact on average too, but would leave one client in
+ * a hundred without its own zone (10 of 60 in three zones). One endpoint more moves l and N by at most one,
+ * hence K × l / N by less than one and towards the zone of the new endpoint: the part of either zone changes
+ * by at most one, and with it the subset.
  *
- * Clients choose independently, so how many use one endpoint is binomial: with C clients, N endpoints and subsets of K
- * the relative standard deviation is √((1 − K/N) / (C × K/N)). One endpoint is within 15 % of even with 99.7 % certainty
- * if C × K/N ≥ 400 × (1 − K/N), and the worst of 100 endpoints if C × K/N ≥ 550 × (1 − K/N). With locality an endpoint
- * is called by the clients of its zone only: C is their number then.
+ * Clients choose independently, so how many clients use one endpoint is binomial: with C clients, N endpoints
+ * and subsets of K the relative standard deviation is √((1 − K/N) / (C × K/N)). The load of one endpoint is
+ * within 15 % of the mean with 99.7 % certainty if C × K/N ≥ 400 × (1 − K/N), and that of the worst of 100
+ * endpoints if C × K/N ≥ 550 × (1 − K/N). With locality only the clients of its zone call an endpoint: C is
+ * their number then.
  *
  * O(n), and no address is hashed that was hashed for this client before.
  *
@@ -54,7 +64,7 @@ export function pickSubset<E extends Pick<EndpointFacts, 'endpoint' | 'zone' | '
   for (const one of endpoints) {
     const ranking = isOwn(one) ? own : others;
     const score = one.seededHash(seed);
-    // Most endpoints of a long list stop here, without an allocation.
+    // Most endpoints of a long list are rejected here, without an allocation.
     if (ranking.mayTake(score)) ranking.add({ place, score, address: one.endpoint.address });
     place++;
   }
@@ -63,7 +73,7 @@ export function pickSubset<E extends Pick<EndpointFacts, 'endpoint' | 'zone' | '
     .map((place) => endpoints[place]!);
 }
 
-/** How many of `size` entries are for the own zone, with `locals` of the `all` endpoints. */
+/** How many of `size` entries are for the own zone, which has `locals` of `all` endpoints. */
 function ownPart(locals: number, all: number, size: number, seed: number): number {
   if (locals === all) return size;
   const rounding = finalMix(seed ^ ROUNDING_SALT) / 0x1_0000_0000;
@@ -76,13 +86,16 @@ interface Ranked {
   readonly address: string;
 }
 
-/** The best of the added endpoints, the worst of them last. After the first K only about K ln(N / K) of a long list enter. */
+/**
+ * The best of the added endpoints, the worst of them last. Of a long list only about K ln(N / K) endpoints
+ * enter after the first K.
+ */
 class Ranking {
   private readonly best: Ranked[] = [];
 
   constructor(private readonly size: number) {}
 
-  /** Whether a score is among the best, or as good as the worst of them. */
+  /** Whether a score is among the best, or equal to the worst of them. */
   mayTake(score: number): boolean {
     const { best, size } = this;
     return best.length < size || (size > 0 && score >= best[size - 1]!.score);

@@ -25,7 +25,7 @@ export class AliasTable {
     return this.aliases[place]!;
   }
 
-  /** Each column of height 1 holds a place and what another place has too much. */
+  /** Fills the columns, each of height 1: its own place below, and above the excess of another place. */
   private fill(thresholds: Float64Array): Float64Array {
     const small: number[] = [];
     const large: number[] = [];
@@ -37,7 +37,7 @@ export class AliasTable {
       thresholds[rich] = thresholds[rich]! - (1 - thresholds[poor]!);
       if (thresholds[rich] < 1) small.push(large.pop()!);
     }
-    // What is left over on either side is 1 but for rounding.
+    // The places that remain on either side have height 1, except for rounding.
     for (const place of small) thresholds[place] = 1;
     for (const place of large) thresholds[place] = 1;
     return thresholds;

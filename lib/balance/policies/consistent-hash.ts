@@ -7,35 +7,35 @@ import type { PolicyDefinition } from '../policy-definition.js';
 import { relativeWeights, type Pool } from '../pool.js';
 import { Ring } from './ring.js';
 
-/** How calls with the same key come to the same endpoint. */
+/** How calls with the same key reach the same endpoint. */
 export interface ConsistentHashOptions {
-  /** The key of a call; `undefined` for a call that may go anywhere. */
+  /** The key of a call; `undefined` for a call that may go to any endpoint. */
   readonly hashKey: (request: PickRequest) => string | undefined;
   /**
-   * How many times the mean load one endpoint may have before its keys go on to the next one, above 1. At the default
-   * a key passes at most a few endpoints (paper: O(1 / ε²)). `Infinity` turns the bound off.
+   * How many times the mean load one endpoint may have before its keys go to another endpoint, above 1. At
+   * the default, a key passes at most a few endpoints (paper: O(1 / ε²)). `Infinity` turns the bound off.
    */
   readonly loadFactor: number;
   /**
-   * Calls in flight an endpoint may always have, 0 or more: with few calls in flight the mean is below one, and the bound
-   * alone would scatter every second call of a key.
+   * How many calls in flight each endpoint may always have, 0 or more: with few calls in flight the mean is
+   * below one, and the bound alone would scatter every second call of a key.
    */
   readonly freeInFlight: number;
 }
 
-/** Calls with one key go to one endpoint, with bounded load. */
+/** Calls with the same key go to the same endpoint, with bounded load. */
 export const consistentHash = {
   name: 'consistent_hash',
   usesWeight: true,
   usesLoad: true,
-  // On a part of the list a key has another owner.
+  // A key has another owner on a part of the list.
   needsWholeList: true,
   connects: 'all',
   options: {
     /**
-     * `consistent_hash`, which needs it: the metadata key whose value is the key of a call (`a-z`, `0-9`, `_`, `-` and `.`, neither
-     * `grpc-…` nor `…-bin`), or a function of the request message. Calls without a key may go anywhere. A function is applied to calls
-     * with one request message only.
+     * `consistent_hash`, required: the metadata key whose value is the key of a call (`a-z`, `0-9`, `_`, `-`
+     * and `.`, neither `grpc-…` nor `…-bin`), or a function of the request message. Calls without a key may
+     * go to any endpoint. A function applies only to calls with one request message.
      */
     hashKey: { kind: 'hashKey' },
     /** `consistent_hash`: how many times the mean load one endpoint may have, above 1. Default 1.25. */
@@ -46,38 +46,39 @@ export const consistentHash = {
       publishedMaximum: 1_000_000,
       default: 1.25,
     },
-    /** `consistent_hash`: calls in flight an endpoint may always have, 0 or more. Default 4. */
+    /** `consistent_hash`: how many calls in flight each endpoint may always have, 0 or more. Default 4. */
     freeInFlight: { kind: 'integer', minimum: 0, maximum: 1_000_000, default: 4 },
   },
   createPicker: (pool, options, { random }) => new ConsistentHash(pool, options, random),
 } as const satisfies PolicyDefinition<ConsistentHashOptions>;
 
-/** 2³²: how many hashes there are. */
+/** 2³²: how many different hashes there are. */
 const TURN = 0x1_0000_0000;
 
-/** How many endpoints a key tries while they are full: one for each of so many hashes of the key. */
+/** How many endpoints a key tries as long as they are full: one for each of this many hashes of the key. */
 const JUMPS = 8;
 
 /**
- * How many random places a call tries after that. At the default load factor at most four fifths of a pool by weight are full, so 1
- * in 1,000 of these calls finds no room.
+ * How many random places a call tries when all endpoints of its key are full. At the default load factor at
+ * most four fifths of a pool by weight are full, so 1 in 1,000 of these calls finds no room.
  */
 const TRIES = 32;
 
 /**
- * Consistent hashing with bounded load: a call goes to the endpoint its key belongs to on the {@link Ring}, unless that
- * has more than `loadFactor` times its fair share of the calls in flight; then to where the next hash of its key belongs.
- * A key that has filled all of these goes anywhere: it has no affinity by then, and a walk through all full endpoints would take time
- * in proportion to their number.
+ * Consistent hashing with bounded load: a call goes to the endpoint that owns its key on the {@link Ring},
+ * unless that endpoint has more than `loadFactor` times its fair share of the calls in flight; then to the
+ * owner of the key's next hash. A key that has filled all of its endpoints goes to any endpoint: it has no
+ * affinity by then, and a walk through all full endpoints would take time in proportion to their number.
  *
- * Sources: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018), also HAProxy's
- * `hash-balance-factor`; the jumps are of J. Chen, B. Coleman, A. Shrivastava, "Revisiting Consistent Hashing with
- * Bounded Loads" (2021): where a full endpoint's calls all walk on to the same neighbour, that is the next to be full.
- * They also go by weight, which the points of the ring do not. As gRFC A42 does, a call without a key goes to a random
- * place.
+ * Sources: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018), also
+ * HAProxy's `hash-balance-factor`; the jumps are of J. Chen, B. Coleman, A. Shrivastava, "Revisiting
+ * Consistent Hashing with Bounded Loads" (2021): if all calls of a full endpoint walk on to the same
+ * neighbour, that neighbour is the next to be full. Jumps also go by weight, which the points of the ring do
+ * not. As in gRFC A42, a call without a key goes to a random place.
  *
- * Under slow start an endpoint that has just joined gets its keys over the window: as its weight grows relative to the
- * others they come to it one by one, each once and straight from where it was, and its bound grows with them.
+ * Under slow start an endpoint that has just joined gets its keys over the window: as its weight grows
+ * relative to the others, the keys move to it one by one, each once and straight from its old owner, and its
+ * bound grows with them.
  */
 export class ConsistentHash<C extends Candidate> implements Picker<C> {
   private readonly candidates: readonly C[];
@@ -90,7 +91,7 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
   /**
    * @param pool the candidates and their weights
    * @param options see {@link ConsistentHashOptions}
-   * @param random the place of calls without a key, and of those whose key has filled its endpoints
+   * @param random draws the place of calls without a key, and of calls whose key has filled its endpoints
    */
   constructor(
     pool: Pool<C>,
@@ -117,7 +118,10 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     return this.walk(hash, fairShare, nowMs);
   }
 
-  /** Tries the owners of the key's next hashes, then the ring in order. Prefers an endpoint that has room to one that is full. */
+  /**
+   * Tries the owners of the key's next hashes, then the ring in order. An endpoint with room comes before a
+   * full one.
+   */
   pickOther(request: PickRequest, nowMs: number, isFree: (candidate: C) => boolean): C | undefined {
     const hash = this.hashOf(request);
     const home = this.ring.locate(hash);
@@ -146,13 +150,13 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     return (this.loadFactor * (inFlight + refused + 1)) / this.candidates.length;
   }
 
-  /** Where a call looks next, after so many endpoints that were full. */
+  /** The hash at which a call looks for its next endpoint, after `jump` endpoints that were full. */
   private hashAt(hash: number, jump: number): number {
     if (jump === 0) return hash;
     return finalMix(jump < JUMPS ? hash ^ jump : this.random() * TURN);
   }
 
-  /** The next endpoint on the ring that has room: the last resort of a pool that is nearly full. */
+  /** The next endpoint on the ring that has room: the last resort in a pool that is nearly full. */
   private walk(hash: number, fairShare: number, nowMs: number): C {
     const home = this.ring.locate(hash);
     for (let step = 0; step < this.ring.size; step++) {

@@ -3,12 +3,12 @@ import type { Picker, PickRequest } from '../picker.js';
 import type { PolicyDefinition } from '../policy-definition.js';
 import type { Pool } from '../pool.js';
 
-/** All calls to one endpoint while it lives. */
+/** All calls go to one endpoint while it lives. */
 export const pickFirst = {
   name: 'pick_first',
   usesWeight: false,
   usesLoad: false,
-  // It would stay with an endpoint of the first page, and so would every other client.
+  // On a part of the list, all clients would choose an endpoint of the first page, and stay with it.
   needsWholeList: true,
   connects: 'first',
   options: {},
@@ -16,11 +16,12 @@ export const pickFirst = {
 } as const satisfies PolicyDefinition;
 
 /**
- * All calls to one endpoint while it lives: the one that had them so far, else the first of those that weigh most.
+ * All calls go to one endpoint while it lives: to the endpoint that had them so far, else to the first of
+ * those with the greatest weight.
  *
- * Source: gRPC's pick_first (grpc/doc/load-balancing.md); the balancer decides which endpoint is first. Each weight is
- * 1 times what the modifiers make of it. This picker does not divide calls, it takes the greatest weight: the own zone before another
- * zone, and an older endpoint before one that has just joined.
+ * Source: gRPC's pick_first (grpc/doc/load-balancing.md); the balancer decides which endpoint is first. Each
+ * weight is 1 times the factors of the modifiers. This picker does not divide calls by weight, it takes the
+ * greatest: so the own zone comes before another zone, and an older endpoint before one that has just joined.
  */
 export class FirstChoice<C extends Candidate> implements Picker<C> {
   private readonly chosen: C;
@@ -28,7 +29,7 @@ export class FirstChoice<C extends Candidate> implements Picker<C> {
 
   /**
    * @param pool the candidates and their weights
-   * @param previous the picker this one replaces
+   * @param previous the picker that this picker replaces
    */
   constructor(pool: Pool<C>, previous?: Picker<C>) {
     const { candidates, weights } = pool;
@@ -44,7 +45,7 @@ export class FirstChoice<C extends Candidate> implements Picker<C> {
     return this.chosen;
   }
 
-  /** The first of those that weigh most. */
+  /** The first of the free candidates with the greatest weight. */
   pickOther(
     _request: PickRequest,
     _nowMs: number,

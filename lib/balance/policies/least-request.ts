@@ -1,4 +1,4 @@
-/** `least_request`: two choices by calls in flight. */
+/** `least_request`: the better of two random choices, by calls in flight. */
 import type { EndpointLoad } from '../load/endpoint-load.js';
 import type { PolicyDefinition } from '../policy-definition.js';
 import { PickTwo } from './pick-two.js';
@@ -15,12 +15,12 @@ export const leastRequest = {
 } as const satisfies PolicyDefinition;
 
 /**
- * The load `least_request` compares: calls in flight, open streams and refused calls included, per weight.
+ * The load that `least_request` compares: calls in flight, with open streams and refused calls, per weight.
  *
  * Source: gRFC A48 (least_request), with Envoy's division by weight.
  *
- * @param load of the endpoint
- * @param weight its weight relative to the mean of the pool, above 0
+ * @param load the load of the endpoint
+ * @param weight the endpoint's weight relative to the mean of the pool, above 0
  * @param nowMs monotonic milliseconds
  */
 export function leastRequestLoad(load: EndpointLoad, weight: number, nowMs: number): number {

@@ -1,11 +1,11 @@
 /**
  * MurmurHash3_x86_32 over the UTF-8 bytes of a string, without allocating.
  *
- * Source: Austin Appleton, MurmurHash3.cpp (public domain), https://github.com/aappleby/smhasher. Chosen because every
- * language has it, so another client can compute the same placement. A lone surrogate hashes as U+FFFD, as UTF-8
- * encoders write it.
+ * Source: Austin Appleton, MurmurHash3.cpp (public domain), https://github.com/aappleby/smhasher. Chosen
+ * because every language has it, so another client can compute the same placement. A lone surrogate hashes as
+ * U+FFFD, as UTF-8 encoders write it.
  *
- * @param text what to hash
+ * @param text the string to hash
  * @param seed unsigned 32-bit seed; different seeds give independent hashes. Default 0
  * @returns an unsigned 32-bit integer
  */
@@ -20,7 +20,7 @@ export function murmurHash(text: string, seed = 0): number {
       if (point > 0xffff) at++;
       else point = 0xfffd;
     }
-    // The bytes of one code point, the first in the lowest place, and how many there are.
+    // The UTF-8 bytes of one code point, the first in the lowest place, and their number.
     let bytes = point;
     let count = 1;
     if (point >= 0x10000) {
@@ -57,7 +57,8 @@ export function murmurHash(text: string, seed = 0): number {
 
 /**
  * Murmur3's finaliser: a bijection on 32-bit integers in which every input bit flips every output bit with
- * probability 1/2 (within 0.25 %). Turns a counter or an offset hash into a fresh, independent looking one.
+ * probability 1/2 (within 0.25 %). Turns a counter, or a hash plus an offset, into a new hash that looks
+ * independent.
  */
 export function finalMix(value: number): number {
   let hash = value;

@@ -1,4 +1,4 @@
-/** `peak_ewma`: two choices by latency and calls in flight. */
+/** `peak_ewma`: the better of two random choices, by latency and calls in flight. */
 import { countInFlight, type InFlightSum } from '../load/in-flight-sum.js';
 import {
   DEFAULT_DECAY_MS,
@@ -8,7 +8,7 @@ import {
 import type { PolicyDefinition } from '../policy-definition.js';
 import { PickTwo, type LoadFunction } from './pick-two.js';
 
-/** As `least_request`, by expected latency times calls in flight: leaves slow and failing servers alone. */
+/** As `least_request`, by expected latency times calls in flight: slow and failing servers get few calls. */
 export const peakEwma = {
   name: 'peak_ewma',
   usesWeight: true,
@@ -17,13 +17,15 @@ export const peakEwma = {
   connects: 'all',
   options: {
     /**
-     * `peak_ewma`: time constant of the decay in milliseconds, 1 to 600,000: after it, 37 % of an old peak are left. Default 1000:
-     * a server that let a call wait 1 s where 1 ms is usual is tried again after 7 s.
+     * `peak_ewma`: time constant of the decay in milliseconds, 1 to 600,000: after this time, 37 % of an old
+     * peak are left. Default 1000: a server that let a call wait 1 s where 1 ms is usual is tried again after
+     * 7 s.
      */
     decayMs: { kind: 'number', minimum: 1, maximum: 600_000, default: DEFAULT_DECAY_MS },
     /**
-     * `peak_ewma`: how many times slower than itself an endpoint counts when all its recent calls failed, 0 to 1,000,000. Default
-     * 100. Below that the factor grows with the share of failures.
+     * `peak_ewma`: how many times slower than its latency an endpoint counts when all its recent calls
+     * failed, 0 to 1,000,000. Default 100. With fewer failures the factor is smaller, in proportion to their
+     * share.
      */
     failurePenalty: {
       kind: 'number',
@@ -38,20 +40,23 @@ export const peakEwma = {
 } as const satisfies PolicyDefinition<PeakEwmaOptions>;
 
 /**
- * The load `peak_ewma` compares: the latency to expect, times how crowded the endpoint is.
+ * The load that `peak_ewma` compares: the latency to expect, times how crowded the endpoint is.
  *
- *     load = expected latency × (in flight / weight + 1 + m) / (1 + m)      m = mean calls in flight per endpoint
+ *     load = expected latency × (in flight / weight + 1 + m) / (1 + m)      m = mean calls in flight per
+ * endpoint
  *
- * The latency is the greater of the estimate and the present silence (`expectedMs`), so that of a frozen server grows while
- * its calls hang, long before the first of them fails. With weight 2 the same load is reached with twice the calls.
+ * The latency is the greater of the estimate and the present silence (`expectedMs`), so that the load of a
+ * frozen server grows while its calls hang, long before the first of them fails. With weight 2 the same load
+ * is reached with twice the calls.
  *
- * Source: Finagle's Peak EWMA, where m is 0. But a latency measured while m calls share an endpoint has their waiting in it
- * already, and times all of them it counts twice: at 32 calls at a time a server that takes 50 ms looked better idle than
- * one that takes 6 ms with 15 calls in flight, and got 2.4 % of calls instead of 0.1 % (measured). With m what counts is
- * how much more crowded it is than usual. A client with few calls in flight sees no difference.
+ * Source: Finagle's Peak EWMA, where m is 0. But a latency that was measured while m calls share an endpoint
+ * already contains their waiting; multiplied by all of them, it counts twice: at 32 calls at a time a server
+ * that takes 50 ms looked better idle than one that takes 6 ms with 15 calls in flight, and got 2.4 % of
+ * calls instead of 0.1 % (measured). With m, the load counts how much more crowded than usual the endpoint
+ * is. A client with few calls in flight sees no difference.
  *
- * @param pool the calls in flight of those that are compared: their mean is the usual
- * @param size how many endpoints share them, at least 1
+ * @param pool the calls in flight on the endpoints that are compared; their mean is m
+ * @param size how many endpoints share these calls, at least 1
  */
 export function peakEwmaLoad(pool: Pick<InFlightSum, 'inFlight'>, size: number): LoadFunction {
   return (load, weight, nowMs) => {

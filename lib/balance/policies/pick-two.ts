@@ -8,21 +8,21 @@ import { relativeWeights, type Pool } from '../pool.js';
 /**
  * What a call to an endpoint costs now: finite, 0 or more, comparable within one pool.
  *
- * @param load of the endpoint
- * @param weight its weight relative to the mean of the pool, above 0
+ * @param load the load of the endpoint
+ * @param weight the endpoint's weight relative to the mean of the pool, above 0
  * @param nowMs monotonic milliseconds
  */
 export type LoadFunction = (load: EndpointLoad, weight: number, nowMs: number) => number;
 
 /**
- * The power of two choices: draw two different candidates, take the one with less load.
+ * The power of two choices: draws two different candidates and takes the one with less load.
  *
- * Source: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001): the fullest of n is at
- * ln ln n / ln 2 + O(1) above the mean where one choice gives ln n / ln ln n. Two clients with the same stale picture
- * do not run to the same server, as they would with the least loaded of all.
+ * Source: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001): the fullest of n
+ * is at ln ln n / ln 2 + O(1) above the mean, where one choice gives ln n / ln ln n. Two clients with the
+ * same stale statistics do not choose the same server, as they would with the least loaded of all.
  *
- * Both are drawn in proportion to the weights, and a tie goes to the first drawn: so idle candidates share calls by
- * weight as well, although their loads are all alike.
+ * Both candidates are drawn in proportion to the weights, and a tie goes to the first: so idle candidates
+ * share calls by weight as well, although their loads are all alike.
  */
 export class PickTwo<C extends Candidate> implements Picker<C> {
   private readonly candidates: readonly C[];
@@ -32,8 +32,8 @@ export class PickTwo<C extends Candidate> implements Picker<C> {
 
   /**
    * @param pool the candidates and their weights
-   * @param load what to compare
-   * @param random two numbers per pick, a third in the rare case that both draws agree
+   * @param load the load to compare
+   * @param random draws two numbers per pick, and a third in the rare case that both draws agree
    */
   constructor(
     pool: Pool<C>,
@@ -59,7 +59,7 @@ export class PickTwo<C extends Candidate> implements Picker<C> {
     return candidates[other < one ? second : first]!;
   }
 
-  /** The one with the least load: of two, the busier one is never drawn. */
+  /** The free candidate with the least load; of two candidates, `pick` would never draw the busier one. */
   pickOther(
     _request: PickRequest,
     nowMs: number,

@@ -5,7 +5,7 @@ import type { Picker } from '../picker.js';
 import type { PolicyDefinition } from '../policy-definition.js';
 import { relativeWeights, type Pool } from '../pool.js';
 
-/** Any endpoint. */
+/** Any endpoint, drawn at random. */
 export const randomChoice = {
   name: 'random',
   usesWeight: false,
@@ -19,8 +19,8 @@ export const randomChoice = {
 /**
  * Each call goes to a candidate drawn at random, in proportion to the pool's weights.
  *
- * The most even thing to do when there are far more clients than calls per client; with m calls over n candidates the
- * fullest gets about m/n + √(2 (m/n) ln n).
+ * With far more clients than calls per client nothing spreads calls more evenly; with m calls over n
+ * candidates the fullest gets about m/n + √(2 (m/n) ln n).
  */
 export class RandomChoice<C extends Candidate> implements Picker<C> {
   private readonly candidates: readonly C[];

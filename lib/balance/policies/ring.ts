@@ -1,35 +1,40 @@
 import { finalMix } from './murmur-hash.js';
 
-/** Points per endpoint, whatever its weight. More make shares more exact, fewer make building cheaper. */
+/** Points per endpoint, whatever its weight. More points make shares more exact, and building slower. */
 const POINTS = 8;
 
 /**
- * Places looked at per key. With 8 points per endpoint the share of keys of one has a standard deviation of 4 to 6 % of
- * it, with weights of 1 to 10 as with equal ones, and of 8 % where one weighs 40 times the others (measured with 2 to 200
- * endpoints; the paper's 5 % for 21 probes is the limit of many).
+ * How many places of the ring are looked at per key. With 8 points per endpoint, the share of keys of one
+ * endpoint has a standard deviation of 4 to 6 % of that share, with weights of 1 to 10 as with equal weights,
+ * and of 8 % if one endpoint weighs 40 times the others (measured with 2 to 200 endpoints; the paper's 5 %
+ * for 21 probes is the limit for many).
  */
 const PROBES = 21;
 
-/** 2³² / the golden ratio: steps of it spread best, and the finaliser scatters them. */
+/** 2³² / the golden ratio: multiples of this number are spread best, and the finaliser scatters them. */
 const GOLDEN = 0x9e3779b9;
 
 /**
- * A consistent hash ring with several probes and weighted distances: endpoints are points on a circle, a key belongs to
- * the endpoint with the least distance, from any of the key's {@link PROBES} hashes on to a point, per weight.
+ * A consistent hash ring with several probes and weighted distances. Endpoints are points on a circle. A key
+ * has {@link PROBES} hashes, and belongs to the endpoint whose point is the least distance behind any of
+ * them, divided by the endpoint's weight.
  *
- * Sources: B. Appleton and M. O'Reilly, "Multi-probe consistent hashing" (2015): a handful of points per endpoint are as
- * even as hundreds on the usual ring (Karger et al. 1997; gRFC A42). C. Schindelhauer and G. Schomaker, "Weighted
- * Distributed Hash Tables" (2005), the linear method: distances to random points are distributed exponentially, and the
- * least of exponential variables, each divided by its weight, is each one's with a probability in proportion to it.
+ * Sources: B. Appleton and M. O'Reilly, "Multi-probe consistent hashing" (2015): a handful of points per
+ * endpoint are as even as hundreds on the usual ring (Karger et al. 1997; gRFC A42). C. Schindelhauer and G.
+ * Schomaker, "Weighted Distributed Hash Tables" (2005), the linear method: distances to random points are
+ * distributed exponentially; if exponential variables are each divided by a weight, each is the least with a
+ * probability in proportion to its weight.
  *
- * A key's owner is the least of numbers of which each depends on one endpoint only. So an endpoint that comes, or whose
- * weight grows, takes the keys it gets and moves none between others, at any weights; weights count relative to each
- * other, on any scale. Points in proportion to weight need a scale, and one that follows the members moves keys of all
- * whenever it changes; one that does not makes rings of any size.
+ * A key's owner is decided by the least of numbers of which each depends on one endpoint only. So an endpoint
+ * that comes, or whose weight grows, takes the keys that it gets and moves no key between other endpoints, at
+ * any weights; weights count relative to each other, on any scale. A ring with points in proportion to weight
+ * needs a scale: a scale that follows the members moves keys of all endpoints whenever it changes, and a
+ * fixed scale makes rings of any size.
  *
- * A lookup does not depend on how many endpoints there are: a table says where in the sorted points each probe starts. It
- * looks at one point per probe, and with unequal weights at some more: their number grows with the greatest weight in
- * relation to the mean, to 7 times the time of a lookup where one weighs 1,000 times the others.
+ * The time of a lookup does not depend on the number of endpoints: a table says where in the sorted points
+ * each probe starts. A lookup reads one point per probe, and with unequal weights some more: their number
+ * grows with the greatest weight in relation to the mean, to 7 times the time of a lookup if one endpoint
+ * weighs 1,000 times the others.
  */
 export class Ring {
   /** How many points the ring has. */
@@ -40,11 +45,11 @@ export class Ring {
   private readonly shift: number;
   private readonly mostWeight: number;
   private readonly isEven: boolean;
-  /** For each probe of a lookup, its point. Kept between lookups only to be used again. */
+  /** The point of each probe of a lookup. The array is kept between lookups only to save its allocation. */
   private readonly found = new Int32Array(PROBES);
 
   /**
-   * @param hashes where each endpoint stands, unsigned 32 bits
+   * @param hashes the place of each endpoint on the ring, unsigned 32 bits
    * @param weights as many, at least one, all above 0, on any scale
    */
   constructor(
@@ -56,7 +61,7 @@ export class Ring {
     this.size = POINTS * weights.length;
     this.positions = new Uint32Array(this.size);
     this.owners = new Int32Array(this.size);
-    // At least as many buckets as points: half of them are empty, few hold more than two.
+    // At least as many buckets as points: half of them are empty, few hold more than two points.
     const bits = Math.min(24, Math.ceil(Math.log2(this.size + 1)));
     this.shift = 32 - bits;
     this.starts = new Int32Array(2 ** bits);
@@ -64,9 +69,9 @@ export class Ring {
   }
 
   /**
-   * The point a key belongs to.
+   * The point to which a key belongs.
    *
-   * @param hash of the key, unsigned 32 bits
+   * @param hash the hash of the key, unsigned 32 bits
    * @returns a place on the ring, from 0 to `size` - 1, for {@link owner}
    */
   locate(hash: number): number {
@@ -88,12 +93,14 @@ export class Ring {
     return this.isEven ? nearest : this.locateBeyond(hash, nearest, least);
   }
 
-  /** The index of the endpoint that owns a point; points past the last begin again. */
+  /** The index of the endpoint that owns a point; numbers past the last point begin again at the first. */
   owner(point: number): number {
     return this.owners[point % this.size]!;
   }
 
-  /** The best of the points behind the first ones, which a heavier endpoint may have. */
+  /**
+   * The nearest point by weight, also among those behind the first points: a heavier endpoint may have it.
+   */
   private locateBeyond(hash: number, first: number, distanceOfFirst: number): number {
     const { positions, owners, weights, size, found, mostWeight } = this;
     let nearest = first;
@@ -115,7 +122,7 @@ export class Ring {
     return nearest;
   }
 
-  /** Bucket sort, O(points): the points are scattered evenly, and the buckets are needed for lookups anyway. */
+  /** Sorts the points by buckets, O(points): they are scattered evenly, and lookups need the buckets. */
   private sort(hashes: ArrayLike<number>): void {
     const { positions, owners, starts, shift, size } = this;
     const sizes = new Int32Array(starts.length);
@@ -144,12 +151,12 @@ export class Ring {
   }
 }
 
-/** The hash of a number of a row: of a probe of a key, or a point of an endpoint. */
+/** The hash of the probe of a key, or of the point of an endpoint, at a `place` in its row. */
 function probeAt(hash: number, place: number): number {
   return finalMix(hash + Math.imul(place, GOLDEN));
 }
 
-/** How far it is on the circle from one position on to another, less than one turn. */
+/** The distance on the circle from one position forward to another, less than one turn. */
 function gap(from: number, to: number): number {
   return (to - from) >>> 0;
 }

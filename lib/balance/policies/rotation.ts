@@ -1,4 +1,4 @@
-/** `round_robin` and `weighted_round_robin`: one rotation, with or without the weights in the records. */
+/** `round_robin` and `weighted_round_robin`: one rotation, without or with the weights in the records. */
 import type { Candidate } from '../candidate.js';
 import type { Picker } from '../picker.js';
 import type { PickerContext, PolicyDefinition } from '../policy-definition.js';
@@ -6,7 +6,7 @@ import { areEqual, type Pool } from '../pool.js';
 import { RoundRobin } from './round-robin.js';
 import { WeightedSchedule } from './weighted-schedule.js';
 
-/** Exact rotation over all live endpoints. Modifiers may still make their weights differ. */
+/** Exact rotation over all live endpoints. The modifiers may still make their weights differ. */
 export const roundRobin = {
   name: 'round_robin',
   usesWeight: false,
@@ -17,7 +17,7 @@ export const roundRobin = {
   createPicker: createRotation,
 } as const satisfies PolicyDefinition;
 
-/** Smooth rotation in proportion to the weights in the records. */
+/** Smooth rotation over all live endpoints, in proportion to the weights in the records. */
 export const weightedRoundRobin = {
   ...roundRobin,
   name: 'weighted_round_robin',
@@ -30,7 +30,7 @@ function createRotation<C extends Candidate>(
   { random }: PickerContext,
   previous: Picker<C> | undefined,
 ): Picker<C> {
-  // Rotation is the schedule of equal weights, exact and in O(1).
+  // With equal weights the schedule is a plain rotation, exact and in O(1).
   return areEqual(pool.weights)
     ? new RoundRobin(pool.candidates, random, previous)
     : new WeightedSchedule(pool, random, previous);

@@ -5,19 +5,20 @@ import type { Picker } from '../picker.js';
 /**
  * Exact rotation: each candidate once per turn, in the order of the list.
  *
- * Source: gRPC's round_robin (grpc/doc/load-balancing.md), with the random start that keeps many clients from calling
- * the first endpoint first. Different here: the rotation goes on after the endpoint that the previous picker chose last. A burst
- * of updates therefore does not favour the first endpoint, and an endpoint that joins behind the last one is next.
+ * Source: gRPC's round_robin (grpc/doc/load-balancing.md), with the random start that keeps many clients from
+ * calling the first endpoint first. Different here: the rotation goes on after the endpoint that the previous
+ * picker chose last. So many updates in a row do not favour the first endpoint, and an endpoint that joins
+ * behind the last chosen one is next.
  */
 export class RoundRobin<C extends Candidate> implements Picker<C> {
   private cursor: number;
-  /** The candidate that this picker, or the one it replaces, chose last. */
+  /** The candidate that was chosen last, by this picker or by the picker that it replaces. */
   private last: C | undefined;
 
   /**
    * @param candidates at least one
-   * @param random where the rotation starts, if it does not go on
-   * @param previous the picker this one replaces
+   * @param random draws where the rotation starts, if it does not go on from `previous`
+   * @param previous the picker that this picker replaces
    */
   constructor(
     private readonly candidates: readonly C[],
@@ -39,7 +40,8 @@ export class RoundRobin<C extends Candidate> implements Picker<C> {
 
   /** The place in `candidates` where this rotation goes on; -1 if `candidates` has none of its endpoints. */
   private nextOf(candidates: readonly C[]): number {
-    // The usual case, which needs no table.
+    // The usual case, which needs no table: the endpoint that was chosen last, or the next one, is still
+    // there.
     const last = this.last === undefined ? -1 : placeOf(candidates, this.last);
     if (last >= 0) return (last + 1) % candidates.length;
     const soon = placeOf(candidates, this.candidates[this.cursor]!);

@@ -4,15 +4,16 @@ import type { Picker } from '../picker.js';
 import { relativeWeights, type Pool } from '../pool.js';
 
 /**
- * Smooth weighted rotation: each candidate comes up at even intervals of 1 / weight.
+ * Smooth weighted rotation: each candidate is chosen at even intervals of 1 / weight.
  *
- * Source: earliest deadline first over strides, Waldspurger and Weihl, "Stride Scheduling" (1995); Envoy's and grpc-go's
- * `edf` schedulers are the same. gRFC A58's static stride scheduler picks in O(1), but only because it clips weights at
- * ten times their mean; this one is exact for every weight and picks in O(log n) on two flat arrays. A random phase
- * keeps clients from moving in step. After m picks each candidate had m × its share, within 2.
+ * Source: earliest deadline first over strides, Waldspurger and Weihl, "Stride Scheduling" (1995); Envoy's
+ * and grpc-go's `edf` schedulers are the same. gRFC A58's static stride scheduler picks in O(1), but only
+ * because it clips weights at ten times their mean; this schedule is exact for every weight and picks in
+ * O(log n) on two flat arrays. A random phase keeps clients from moving in step. After m picks each candidate
+ * has had m × its share, within 2.
  *
- * Weights change by a new schedule that takes over how far each candidate was on its way to its turn (Waldspurger and
- * Weihl, section 3.2), so that frequent updates distort nothing.
+ * Changed weights make a new schedule, which takes over how far each candidate was on the way to its turn
+ * (Waldspurger and Weihl, section 3.2), so that frequent updates distort nothing.
  */
 export class WeightedSchedule<C extends Candidate> implements Picker<C> {
   private readonly candidates: readonly C[];
@@ -24,8 +25,8 @@ export class WeightedSchedule<C extends Candidate> implements Picker<C> {
 
   /**
    * @param pool the candidates and their weights
-   * @param random the phases of candidates that are new
-   * @param previous the picker this one replaces
+   * @param random draws the phases of candidates that are new
+   * @param previous the picker that this picker replaces
    */
   constructor(pool: Pool<C>, random: Random, previous?: Picker<C>) {
     const phases =
@@ -49,7 +50,7 @@ export class WeightedSchedule<C extends Candidate> implements Picker<C> {
     return this.candidates[place]!;
   }
 
-  /** How much of its stride each candidate still has to wait, in [0, 1], by address. */
+  /** The share of its stride that each candidate still has to wait, in [0, 1], by address. */
   private phases(): Map<string, number> {
     return new Map(
       this.candidates.map((candidate, place) => [
@@ -59,7 +60,7 @@ export class WeightedSchedule<C extends Candidate> implements Picker<C> {
     );
   }
 
-  /** Puts `place` into the heap at `from` or below, where its deadline belongs. */
+  /** Puts `place` into the heap at `from` or below, at the level of its deadline. */
   private sink(from: number, place: number): void {
     const { heap, deadlines } = this;
     const deadline = deadlines[place]!;
