@@ -92,7 +92,7 @@ describe('isWildcardHost', () => {
     '::ffff:0.0.0.0',
     '[::0.0.0.0]',
     '0:0:0:0:0:FFFF:0:0',
-  ])('recognises %j as every interface', (host) => {
+  ])('recognises %j as a host that means every interface', (host) => {
     expect(isWildcardHost(host)).toBe(true);
   });
 
@@ -108,7 +108,7 @@ describe('isWildcardHost', () => {
     '1::',
     '::ffff:10.0.0.0',
     '::ffff:0:1',
-  ])('recognises %j as one host', (host) => {
+  ])('does not recognise %j, which is one host', (host) => {
     expect(isWildcardHost(host)).toBe(false);
   });
 });

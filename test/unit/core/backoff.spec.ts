@@ -19,7 +19,7 @@ describe('backoffDelayMs', () => {
     expect(backoffDelayMs(POLICY, attempt, () => 0.5)).toBe(ceiling / 2);
   });
 
-  it('never returns a delay below the floor, so that a lucky draw makes no hot loop', () => {
+  it('never returns a delay below the floor, so that a small random number makes no hot loop', () => {
     expect(backoffDelayMs(POLICY, 0, () => 0)).toBe(10);
     expect(backoffDelayMs(POLICY, 50, () => 0)).toBe(10);
   });
@@ -32,7 +32,7 @@ describe('backoffDelayMs', () => {
       const tenth = Math.floor(delayMs / 100);
       tenths[tenth] = (tenths[tenth] ?? 0) + 1;
     }
-    // Binomial(10,000, 0.1): 1,000 ± 30; ε is four of these.
+    // The count of each tenth is Binomial(10,000, 0.1): 1,000 ± 30; ε is four of these.
     for (const count of tenths) expect(Math.abs(count - 1_000)).toBeLessThan(120);
   });
 

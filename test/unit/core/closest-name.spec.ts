@@ -19,7 +19,7 @@ describe('closestName', () => {
     expect(closestName(given, KNOWN)).toBeUndefined();
   });
 
-  it('allows at most the given number of different letters', () => {
+  it('allows at most as many different letters as it is given', () => {
     expect(closestName('keepaliveTime', KNOWN, 2)).toBe('keepaliveTimeMs');
     expect(closestName('keepaliveTime', KNOWN, 1)).toBeUndefined();
     expect(closestName('zoom', KNOWN, 9)).toBeUndefined();

@@ -11,33 +11,33 @@ export interface GoldenRecord {
   readonly valueBase64: string;
 }
 
-/** An endpoint as Go's `endpoints.Manager.List` gives it. */
+/** An endpoint as Go's `endpoints.Manager.List` returns it. */
 export interface GoEndpoint {
   readonly Addr: string;
   readonly Metadata: JsonValue;
 }
 
-/** The calls of one Go program, and the content of etcd and of Go's list after them. */
+/** What one Go program wrote: the content of etcd after its calls, and Go's own list of it. */
 export interface GoldenFile {
   readonly name: string;
   readonly kvs: readonly Omit<GoldenRecord, 'name' | 'service'>[];
   readonly goList: Readonly<Record<string, GoEndpoint>>;
 }
 
-/** A value for Go's decoder, and the result. */
+/** A value that Go's decoder was given, and whether it accepted the value. */
 export interface DecodeCase {
   readonly name: string;
   readonly valueBase64: string;
   readonly accepted: boolean;
   readonly Addr?: string;
   readonly Metadata?: JsonValue;
-  /** Go's encoding of what it read, without `Op`. */
+  /** What Go writes for the endpoint that it read, without `Op`. */
   readonly reencoded?: string;
 }
 
 const folder = new URL('../../fixtures/go-endpoints/', import.meta.url);
 
-/** Reads one fixture. */
+/** Reads one fixture of `test/fixtures/go-endpoints`. */
 export function readGolden<T>(file: string): T {
   return JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as T;
 }
@@ -47,7 +47,7 @@ export function goldenRecords(): readonly GoldenRecord[] {
   return readGolden<readonly GoldenRecord[]>('INDEX.json');
 }
 
-/** Every file with keys and Go's own list of them. */
+/** Every file that has keys and Go's own list of them. */
 export function goldenFiles(): readonly GoldenFile[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith('.json') && file !== 'INDEX.json')

@@ -61,12 +61,12 @@ class FakeRegistry {
   }
 }
 
-/** The machine, its one timer and its requests in flight, checked after each step. */
+/** The lease machine with its one timer and its requests in flight, checked after each step. */
 class Walk {
   machine: LeaseMachine = INITIAL_LEASE_MACHINE;
   readonly registry = new FakeRegistry();
   readonly wanted = new Map<string, string>();
-  /** The registrations of the wanted records, as users see them. */
+  /** The `EtcdRegistration` of each wanted record, which users see. */
   readonly registrations = new Map<string, EtcdRegistration>();
   requests: Request[] = [];
   timerAt: number | undefined;
@@ -101,7 +101,7 @@ class Walk {
     }
   }
 
-  // Without `expect`, which would be slow: this runs a million times.
+  // The checks do not use `expect`, which would be slow: they run a million times.
   private check(): void {
     const { name } = this.machine.phase;
     this.visited.add(name);
@@ -122,14 +122,14 @@ class Walk {
     this.feed({ type: 'timer' });
   }
 
-  /** The registry answers the request in flight. */
+  /** Lets the registry answer the request in flight. */
   answer(): void {
     const request = this.requests.shift();
     if (request === undefined) return;
     this.feed(this.reply(request));
   }
 
-  /** The request fails. `performed`: the registry performed it, and only the answer is lost. */
+  /** Lets the request fail. `performed`: the registry performed it, and only the answer is lost. */
   fail(performed: boolean): void {
     const request = this.requests.shift();
     if (request === undefined) return;
@@ -137,7 +137,7 @@ class Walk {
     this.feed({ type: 'failed', error: new DiscoveryError('REGISTRY_UNAVAILABLE', 'away') });
   }
 
-  /** The registry answers a sync, and refuses one of its records. */
+  /** Lets the registry answer a sync and refuse one of its records. */
   refuse(): void {
     const request = this.requests[0];
     if (request?.type !== 'sync' || request.records.length === 0) return;
@@ -194,7 +194,7 @@ class Walk {
     this.feed({ type: 'stop' });
   }
 
-  /** One random incident: a wish, an answer, a fault, time that passes, a write of another process. */
+  /** One random incident: a wish, an answer, a fault, a span of time, or a write of another process. */
   stumble(): void {
     const pick = <T>(list: readonly T[]): T => list[Math.floor(this.random() * list.length)]!;
     const chance = this.random();
@@ -213,7 +213,7 @@ class Walk {
     else this.now += 100;
   }
 
-  /** Time passes, every request is answered, and no other process interferes. */
+  /** Lets time pass; every request is answered, and no other process interferes. */
   settle(steps: number): void {
     for (let step = 0; step < steps; step++) {
       if (this.requests.length > 0) this.answer();
@@ -236,7 +236,7 @@ class Walk {
 
 describe('the lease machine in a random walk', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
-    'always returns to a state with exactly the wanted records registered (seed %i)',
+    'always reaches a state with exactly the wanted records registered (seed %i)',
     (seed) => {
       const walk = new Walk(seededRandom(seed));
       for (let step = 0; step < 10_000; step++) {
@@ -264,13 +264,13 @@ describe('the lease machine in a random walk', () => {
       for (let step = 0; step < steps; step++) walk.stumble();
       stoppedIn.add(walk.machine.phase.name);
       walk.stop();
-      // The answers to a grant and to the revocation of its lease.
+      // Two answers are needed: to a grant, and to the revocation of its lease.
       walk.answer();
       walk.answer();
       expect(walk.machine.phase.name).toBe('stopped');
       expect(walk.requests).toEqual([]);
       const left = [...walk.registry.records.values()].filter(({ value }) => value !== 'theirs');
-      // Records of a lost grant or write expire with their lease.
+      // Records that a lost request wrote expire with their lease.
       walk.registry.expire(walk.now + TTL_MS + 1);
       expect(left.every(({ leaseId }) => !walk.registry.leases.has(leaseId))).toBe(true);
       for (let step = 0; step < 50; step++) walk.stumble();

@@ -1,4 +1,4 @@
-/** Drives one lease machine through events, for the specs of `lib/core/lease`. */
+/** Drives one lease machine through events, for the specs of `test/unit/core/lease`. */
 import type { BackoffPolicy } from '../../../../lib/core/backoff.js';
 import { DiscoveryError } from '../../../../lib/core/discovery-error.js';
 import type { RegistrationEvent } from '../../../../lib/core/discovery-event.js';
@@ -35,7 +35,7 @@ export function contextAt(now: number, random: () => number = () => 0.5): LeaseC
   return { now, random, backoff: BACKOFF, keepalivesPerTtl: 3, keepaliveJitter: 0.1 };
 }
 
-/** An effect in a word or two: `sync! verify a claim b` renews the lease, `sync` does not. */
+/** An effect in one or two words: `sync! verify a claim b` renews the lease, `sync` does not. */
 export function summary(effect: LeaseEffect): string {
   switch (effect.type) {
     case 'emit':
@@ -60,7 +60,7 @@ export class Driver {
   now = 0;
   random: () => number = () => 0.5;
   readonly emitted: RegistrationEvent[] = [];
-  /** Requests of the last step, without timers and events. */
+  /** The requests of the last step; timers and events are left out. */
   asked: string[] = [];
   delayMs: number | undefined;
 
@@ -110,12 +110,12 @@ export class Driver {
     return this.feed({ type: 'timer' });
   }
 
-  /** The types of the events since the last call. */
+  /** The types of the events that were emitted since the last call. */
   newEvents(): string[] {
     return this.emitted.splice(0).map(({ type }) => type);
   }
 
-  /** A driver with one record in place under lease `L`; earlier events are dropped. */
+  /** A driver with one record in place under lease `L`; the events so far are dropped. */
   static registered(): Driver {
     const driver = new Driver();
     driver.want('api/a').granted().synced({ 'api/a': WRITTEN }).newEvents();
@@ -123,13 +123,13 @@ export class Driver {
   }
 }
 
-/** Lets the next keepalive or contest find another process's value. */
+/** Lets the next keepalive, or the next attempt in a conflict, find the value of another process. */
 export function lose(driver: Driver): Driver {
   if (driver.machine.phase.name === 'resting') driver.due();
   return driver.synced({ 'api/a': foreign('theirs') });
 }
 
-/** A driver with two records under one lease; earlier events are dropped. */
+/** A driver with two records in place under one lease; the events so far are dropped. */
 export function two(): Driver {
   const driver = Driver.registered().want('api/b', '2');
   driver.synced({ 'api/a': HELD, 'api/b': WRITTEN }).newEvents();

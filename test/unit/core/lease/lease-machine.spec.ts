@@ -89,7 +89,9 @@ const EVENTS = {
   failed: { type: 'failed', error: AWAY },
 } satisfies Record<string, LeaseEvent>;
 
-/** The phase that follows, then the effects. `=`: the state is as before, without effects. */
+/**
+ * For each phase and event: the phase that follows, then the effects. `=`: the same state, and no effects.
+ */
 const IGNORED = '=';
 const TABLE: Record<keyof typeof PHASES, Record<keyof typeof EVENTS, string>> = {
   idle: {
@@ -238,7 +240,7 @@ describe('one step of the lease machine', () => {
     },
   );
 
-  it('does not change the state it starts from', () => {
+  it('does not change the state from which it starts', () => {
     const before = structuredClone(PHASES.resting);
     for (const event of Object.values(EVENTS)) stepLease(PHASES.resting, event, contextAt(1_000));
     expect(PHASES.resting).toEqual(before);
@@ -255,7 +257,7 @@ function revoking(): Driver {
   return Driver.registered().unwant('api/a').feed({ type: 'stop' });
 }
 
-describe('the lease machine registers: it', () => {
+describe('the lease machine, when it registers records,', () => {
   it('grants a lease, writes the record, then renews and verifies without end', () => {
     const driver = new Driver().want('api/a');
     expect(driver.asked).toEqual(['grant']);
@@ -337,7 +339,7 @@ describe('the lease machine registers: it', () => {
     expect(driver.machine.phase.name).toBe('resting');
   });
 
-  it('writes a value that changed during a request once the request is answered', () => {
+  it('writes a value that changed during a request, after the request is answered', () => {
     const driver = new Driver().want('api/a').granted().want('api/a', '2');
     expect(driver.asked).toEqual([]);
     expect(driver.synced({ 'api/a': WRITTEN }).asked).toEqual(['sync verify api/a=2']);
@@ -346,7 +348,7 @@ describe('the lease machine registers: it', () => {
     expect(driver.machine.phase.name).toBe('resting');
   });
 
-  it('writes a record that is wanted during the grant together with the first one', () => {
+  it('writes a record that the caller wants during the grant together with the first record', () => {
     const driver = new Driver().want('api/a').want('api/b', '2');
     expect(driver.granted().asked).toEqual(['sync claim api/a=1 claim api/b=2']);
   });
@@ -377,7 +379,7 @@ describe('the lease machine registers: it', () => {
   });
 });
 
-describe('the lease machine removes: it', () => {
+describe('the lease machine, when it removes records,', () => {
   it('removes one of two records by its key, and keeps the lease', () => {
     const driver = two().unwant('api/a');
     expect(driver.asked).toEqual(['sync remove api/a=1 verify api/b=2']);
@@ -395,7 +397,7 @@ describe('the lease machine removes: it', () => {
     expect(driver.want('api/c').asked).toEqual(['grant']);
   });
 
-  it('sends the removal after the answer to the request in flight', () => {
+  it('sends a removal only after the answer to the request in flight', () => {
     const driver = two().due().unwant('api/a');
     expect(driver.asked).toEqual([]);
     driver.synced({ 'api/a': HELD, 'api/b': HELD });
@@ -422,7 +424,7 @@ describe('the lease machine removes: it', () => {
     expect(alone.due().asked).toEqual(['sync! verify api/a=1']);
     alone.synced({ 'api/a': HELD });
     expect(alone.newEvents()).toContain('registered');
-    // Only the announcement of its removal was written: the registry has the draining value.
+    // Only the announcement of the record's removal was written: the registry has the draining value.
     const changed = Driver.registered().unwant('api/a').failed().want('api/a').due();
     changed.synced({ 'api/a': { name: 'written', displaced: undefined, updated: true } });
     expect(changed.newEvents()).toContain('registered');
@@ -440,7 +442,7 @@ describe('the lease machine removes: it', () => {
     ]);
   });
 
-  it('also sends the removal of a contested record; the registry spares the other process', () => {
+  it("sends the removal of a contested record too; the registry keeps the other process's record", () => {
     const driver = two().due();
     driver.synced({ 'api/a': foreign('theirs'), 'api/b': HELD });
     driver.unwant('api/a').synced({ 'api/a': foreign('theirs'), 'api/b': HELD });
@@ -448,7 +450,7 @@ describe('the lease machine removes: it', () => {
   });
 });
 
-describe('the lease machine stops: it', () => {
+describe('the lease machine, when it is stopped,', () => {
   it('revokes the lease, emits deregistered for each written record, and stays stopped', () => {
     const driver = Driver.registered().want('api/b', '2').feed({ type: 'stop' });
     expect(driver.asked).toEqual(['revoke L']);
@@ -461,7 +463,7 @@ describe('the lease machine stops: it', () => {
     }
   });
 
-  it('announces records whose first write is not answered yet, because they may be there', () => {
+  it('announces the removal of a record whose first write is unanswered: the registry may have the record', () => {
     const driver = new Driver().want('api/a').granted();
     const step = stepLease(driver.machine, { type: 'stop' }, contextAt(0));
     expect(step.effects).toMatchObject([{ type: 'revoke', records: [{ key: 'api/a' }] }]);
@@ -478,12 +480,12 @@ describe('the lease machine stops: it', () => {
     ]);
   });
 
-  it('emits nothing if a stop without a lease fails, because no record is there', () => {
+  it('emits nothing if a grant fails, because no record is in the registry', () => {
     expect(granting().failed().newEvents()).toEqual([]);
     expect(new Driver().want('api/a').unwant('api/a').failed().newEvents()).toEqual([]);
   });
 
-  it('revokes a lease that is being granted once its id is known, and writes nothing', () => {
+  it('revokes a lease that is being granted, once its id is known, and writes nothing', () => {
     const driver = new Driver().want('api/a').feed({ type: 'stop' }).granted();
     expect(driver.asked).toEqual(['revoke L']);
     driver.feed({ type: 'revoked' });
@@ -503,7 +505,7 @@ describe('the lease machine stops: it', () => {
     expect(revoking().failed().machine.phase.name).toBe('stopped');
   });
 
-  it('treats a lost lease as a revoked one', () => {
+  it('treats a lost lease as a revoked lease', () => {
     const driver = Driver.registered().feed({ type: 'stop' }).feed({ type: 'lease-gone' });
     expect(driver.machine.phase.name).toBe('stopped');
     expect(driver.newEvents()).toEqual(['deregistered']);

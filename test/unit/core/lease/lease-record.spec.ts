@@ -15,7 +15,7 @@ import { Driver, HELD, lose, REFUSED, REMOVED, TTL_MS, two, WRITTEN } from './le
 
 const NOW = 1_000;
 const RIVAL = { leaseId: 'R', value: 'theirs' };
-/** One standing of each kind, all but the first with a rival. */
+/** One standing of each kind, each with a rival except `unwritten`. */
 const STANDINGS = {
   unwritten: { name: 'unwritten' },
   held: { name: 'held', contests: 2, since: 7, rival: RIVAL },
@@ -48,7 +48,7 @@ describe('a wanted record', () => {
     expect(recordsPresumedGone(one(record))).toEqual(after);
   });
 
-  it('keeps its standing with another value', () => {
+  it('keeps its standing when its value changes', () => {
     for (const standing of Object.values(STANDINGS)) {
       const known = { value: '1', wanted: true, standing };
       expect(wantedRecord(known, '2')).toEqual({ value: '2', wanted: true, standing });
@@ -58,26 +58,29 @@ describe('a wanted record', () => {
   });
 });
 
-describe('a record to remove', () => {
-  it.each(Object.keys(STANDINGS) as Name[])('is due and removed when it is %s', (name) => {
-    const records = unwantedRecords(one(recordOf(name)), ['a', 'unknown']);
-    expect(records).toEqual(one(recordOf(name, false)));
-    expect(isRecordDue(recordOf(name, false), NOW)).toBe(true);
-    const heir = name === 'unwritten' ? {} : { heir: RIVAL };
-    const removal = { key: 'a', value: '1', mode: 'remove', ...heir };
-    expect(recordRequests(records, NOW)).toEqual([removal]);
-    expect(removalRequests(one(recordOf(name)))).toEqual([removal]);
-    expect(recordsAfterLease(records)).toEqual(new Map());
-  });
+describe('a record that is to be removed', () => {
+  it.each(Object.keys(STANDINGS) as Name[])(
+    'needs a request, and is removed, when its standing is %s',
+    (name) => {
+      const records = unwantedRecords(one(recordOf(name)), ['a', 'unknown']);
+      expect(records).toEqual(one(recordOf(name, false)));
+      expect(isRecordDue(recordOf(name, false), NOW)).toBe(true);
+      const heir = name === 'unwritten' ? {} : { heir: RIVAL };
+      const removal = { key: 'a', value: '1', mode: 'remove', ...heir };
+      expect(recordRequests(records, NOW)).toEqual([removal]);
+      expect(removalRequests(one(recordOf(name)))).toEqual([removal]);
+      expect(recordsAfterLease(records)).toEqual(new Map());
+    },
+  );
 
-  it('counts as missing, where it was held, once it is wanted again', () => {
+  it('counts as missing, if it was held, once the caller wants it again', () => {
     const { standing } = wantedRecord(recordOf('held', false), '2');
     expect(standing).toEqual(STANDINGS.missing);
   });
 });
 
 describe('a spared record', () => {
-  it('is removed in a sync, unless its key is among the records again', () => {
+  it('is removed in a sync, unless the caller wants a record under its key again', () => {
     const spared = new Map(['a', 'b'].map((key) => [key, { value: '9', until: NOW }]));
     const records = one(recordOf('held'));
     expect(sparedRequests(spared, records)).toEqual([{ key: 'b', value: '9', mode: 'remove' }]);
@@ -106,7 +109,7 @@ describe('for a record that the registry refuses, the lease machine', () => {
     expect(driver.emitted).toEqual([{ type: 'registered', key: 'api/b', leaseId: 'L' }]);
   });
 
-  it('emits registered once the record has the new value, or is wanted with the old one again', () => {
+  it('emits registered once the record has the new value, or the caller wants the old value again', () => {
     const changed = Driver.registered().want('api/a', '2').refused({}, 'api/a');
     changed.due().synced({ 'api/a': { name: 'written', displaced: undefined, updated: true } });
     expect(changed.newEvents()).toEqual(['record-refused', 'registered']);
@@ -125,19 +128,19 @@ describe('for a record that the registry refuses, the lease machine', () => {
     expect(driver.newEvents()).toEqual(['lease-unreachable', 'lease-recovered', 'record-refused']);
   });
 
-  it('sends a removal that was wished for meanwhile at once', () => {
+  it('sends a removal at once that the caller asked for during the request', () => {
     const driver = two().want('api/a', '2').unwant('api/b').refused({ 'api/b': HELD }, 'api/a');
     expect(driver.asked).toEqual(['sync! verify api/a=2 remove api/b=2']);
     driver.refused({ 'api/b': REMOVED }, 'api/a');
     expect(driver.newEvents()).toEqual(['record-refused', 'deregistered']);
   });
 
-  it('reports the time to live where it refuses a removal', () => {
+  it('reports the time to live of the lease if a removal was refused', () => {
     const driver = two().unwant('api/b').refused({}, 'api/b');
     expect(driver.emitted.at(-1)).toMatchObject({ key: 'api/b', removalTtlMs: TTL_MS });
   });
 
-  it('keeps a conflict about it, and emits registered once the conflict is won', () => {
+  it('keeps a conflict about the record, and emits registered once the conflict is won', () => {
     const driver = lose(Driver.registered()).refused({}, 'api/a');
     expect(driver.machine.records.get('api/a')?.standing.name).toBe('contested');
     expect(driver.due().synced({ 'api/a': WRITTEN }).newEvents()).toEqual([

@@ -33,7 +33,7 @@ describe('while the registry does not answer, the lease machine', () => {
     expect(driver.machine.phase).toMatchObject({ lease: { id: 'L' } });
   });
 
-  it('reports the time to live where a removal failed, and only there', () => {
+  it('reports the time to live of the lease if a removal failed, and only then', () => {
     const event = { type: 'lease-unreachable', error: AWAY, retryInMs: 100 };
     const removal = { ...event, removalTtlMs: TTL_MS };
     expect(Driver.registered().due().failed().emitted).toEqual([event]);
@@ -47,7 +47,7 @@ describe('while the registry does not answer, the lease machine', () => {
     for (let attempt = 0; attempt < 20; attempt++) driver.failed().due();
     driver.failed().feed({ type: 'registry-was-away' }).failed();
     expect(driver.delayMs).toBe(400);
-    // The same for an outage that ended during a request.
+    // The delay is as short if the outage ended during a request.
     for (let attempt = 0; attempt < 20; attempt++) driver.due().failed();
     driver.due().feed({ type: 'registry-was-away' }).failed();
     expect(driver.delayMs).toBe(400);
@@ -105,7 +105,7 @@ describe('while the registry does not answer, the lease machine', () => {
       driver.granted().synced({ 'api/a': HELD });
     }
     expect(driver.now - startedAt).toBeGreaterThan(200_000);
-    // A renewed lease shows that leases live: the machine replaces the next lost one at once.
+    // A renewed lease shows that leases live: the machine replaces the next lost lease at once.
     driver.due().synced({ 'api/a': HELD });
     driver.due().feed({ type: 'lease-gone' });
     expect(driver.machine.phase.name).toBe('granting');
@@ -136,7 +136,7 @@ describe('while the registry does not answer, the lease machine', () => {
     expect(driver.newEvents()).toEqual(['lease-expired']);
   });
 
-  it('counts the renewal of a request that failed after it', () => {
+  it('counts a renewal of the lease by a request that failed after it had renewed', () => {
     const driver = Driver.registered();
     driver.now = TTL_MS;
     driver.feed({ type: 'timer' }).failed(TTL_MS);
@@ -220,7 +220,7 @@ describe('while the registry does not answer, the lease machine', () => {
     expect(driver.failed().delayMs).toBe(100);
   });
 
-  it('acts on wishes made during the backoff with the next attempt', () => {
+  it('acts on wishes of the caller during the backoff with the next attempt', () => {
     const driver = Driver.registered().due().failed().want('api/b', '2').want('api/a', '3');
     expect(driver.asked).toEqual([]);
     expect(driver.due().asked).toEqual(['sync! verify api/a=3 claim api/b=2']);
@@ -240,7 +240,7 @@ describe('while the registry does not answer, the lease machine', () => {
     expect(starting.granted().asked).toEqual(['sync claim api/b=2']);
   });
 
-  it('sends a removal at once if it was wished for during the failed attempt', () => {
+  it('sends a removal at once if the caller asked for it during the failed attempt', () => {
     const driver = two().due().failed().unwant('api/a').unwant('api/b');
     expect(driver.failed().asked).toEqual(['revoke L']);
     expect(driver.failed().asked).toEqual([]);
@@ -252,7 +252,7 @@ describe('while the registry does not answer, the lease machine', () => {
     expect(granting.machine).toEqual(INITIAL_LEASE_MACHINE);
   });
 
-  it('keeps a new record for the next attempt, though a removal did not wait', () => {
+  it('sends a new record only with the next attempt, even after a removal that did not wait', () => {
     const driver = two().due().unwant('api/a').failed().failed().want('api/c', '3');
     expect(driver.asked).toEqual([]);
     expect(driver.due().asked).toEqual(['sync! remove api/a=1 verify api/b=2 claim api/c=3']);

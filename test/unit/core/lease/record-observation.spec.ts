@@ -43,7 +43,10 @@ const OBSERVATIONS = {
   spared: SPARED,
 } satisfies Record<string, RecordObservation>;
 
-/** The standing that follows, then the events. At 1,000 ms; a random 0.5 makes the first delay 200 ms, the second 400 ms. */
+/**
+ * The standing that follows, then the events. The time is 1,000 ms; a random 0.5 makes the first delay of a
+ * conflict 200 ms, the second 400 ms.
+ */
 const TABLE: Record<keyof typeof STANDINGS, Record<keyof typeof OBSERVATIONS, string>> = {
   unwritten: {
     held: 'held 0 since 1000: registered',
@@ -115,11 +118,14 @@ describe('one observation of a record', () => {
     expect(`${after && describeStanding(after)}: ${types}`.trim()).toBe(outcome);
   });
 
-  it.each(['removed', 'spared'])('drops a record to remove that was %s', (found) => {
-    for (const standing of Object.keys(STANDINGS)) {
-      expect(observe(standing, found, false).records).toEqual(new Map());
-    }
-  });
+  it.each(['removed', 'spared'])(
+    'drops a record that was to be removed and is observed as %s',
+    (found) => {
+      for (const standing of Object.keys(STANDINGS)) {
+        expect(observe(standing, found, false).records).toEqual(new Map());
+      }
+    },
+  );
 
   it('keeps a record that the request did not contain', () => {
     const records = new Map([['api/a', { value: '1', wanted: true, standing: STANDINGS.held }]]);
@@ -154,13 +160,13 @@ const spare = (wanted: boolean, found: RecordObservation, spared = new Map()) =>
 describe('spareRecords', () => {
   const until = 1_000 + 2 * BACKOFF.capMs + 2 * TTL_MS;
 
-  it('adds a record to remove that another process holds', () => {
+  it('adds a record that was to be removed and that another process holds', () => {
     expect(spare(false, SPARED)).toEqual(new Map([['api/a', { value: '1', until }]]));
     expect(spare(false, REMOVED)).toEqual(new Map());
     expect(spare(true, SPARED)).toEqual(new Map());
   });
 
-  it('drops a record whose time has come, and keeps the others', () => {
+  it('drops a spared record whose time is over, and keeps the others', () => {
     const spared = new Map([
       ['api/b', at(1_000)],
       ['api/c', at(1_001)],
@@ -216,7 +222,7 @@ describe('in a conflict, the lease machine', () => {
     const driver = lose(Driver.registered());
     driver.synced({ 'api/a': WRITTEN });
     lose(driver);
-    // contests = 1: up to 400 ms, half of it drawn here.
+    // After one contest the delay is up to 400 ms; the random 0.5 makes it half of that.
     expect(driver.asked).toEqual([]);
     expect(driver.delayMs).toBe(200);
     expect(driver.due().asked).toEqual(['sync! claim api/a=1']);
@@ -225,7 +231,7 @@ describe('in a conflict, the lease machine', () => {
     expect(driver.delayMs).toBe(400);
   });
 
-  it('forgets the conflict once it held the record for longer than a rival waits', () => {
+  it('forgets the conflict after it has held the record for longer than a rival waits', () => {
     const driver = lose(Driver.registered());
     driver.synced({ 'api/a': WRITTEN });
     const wonAt = driver.now;
@@ -269,7 +275,7 @@ describe('in a conflict, the lease machine', () => {
       dueAt.set(lease, driver.now + driver.delayMs!);
     }
     const inLast = (fromMs: number) => writes.filter((at) => at >= fromMs).length;
-    // Each waits 15 s on average, and notices within a keepalive that it lost.
+    // Each process waits 15 s on average, and notices with a keepalive that it lost the record.
     expect(inLast(3_600_000 - 600_000)).toBeLessThan(60);
     expect(inLast(3_600_000 - 600_000)).toBeGreaterThan(20);
   });
@@ -336,7 +342,7 @@ describe('the removal of a record that another process claims too', () => {
     expect(removal(contested(theirs('no record')))).toEqual([plain]);
   });
 
-  it('names no heir once the rival has not written for longer than it would wait', () => {
+  it('names no heir once the rival has not written for longer than a rival would wait', () => {
     const driver = contested();
     const { now } = driver;
     while (driver.now - now < 2 * BACKOFF.capMs + TTL_MS) {
@@ -369,7 +375,7 @@ describe('for a record that another process holds at its removal, the lease mach
     expect(driver.newEvents()).toEqual([]);
   });
 
-  it('does the same after a partly failed sync, and stops with the next lease', () => {
+  it('sends the removal also after a partly failed sync, but not under the next lease', () => {
     const driver = two().unwant('api/a');
     driver.feed({ type: 'failed', error: AWAY, observations: new Map([['api/a', SPARED]]) });
     expect(driver.due().asked).toEqual(['sync! verify api/b=2 remove api/a=1']);
@@ -383,7 +389,7 @@ describe('for a record that another process holds at its removal, the lease mach
     expect(driver.due().asked).toEqual(['sync! verify api/b=2 verify api/a=1']);
   });
 
-  it('emits no deregistered at the end of the lease, unless the record was ours again', () => {
+  it('emits no deregistered at the end of the lease, unless the rival had given the record back', () => {
     expect(lost().feed({ type: 'stop' }).feed({ type: 'revoked' }).newEvents()).toEqual([
       'conflict',
       'conflict',

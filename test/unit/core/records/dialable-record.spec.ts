@@ -6,7 +6,7 @@ const NO_ADDRESS = 'no-dialable-address';
 
 describe('decodeDialableRecord', () => {
   it.each(['h:1', '[::1]:65535', 'unix:/tmp/x', 'unix:///tmp/x', '0.0.0.0:9'])(
-    'reads a record of %s',
+    'reads a record with the address %s',
     (address) => {
       expect(decodeDialableRecord(record(address))).toEqual({
         ok: true,
@@ -39,7 +39,7 @@ describe('decodeDialableRecord', () => {
     ['no JSON', 'hello', 'no-record', 'it is not JSON'],
     ['nothing', '', 'no-record', 'it is not JSON'],
     ['a wrong type', '{"Addr":7}', 'no-record', 'Addr is 7; allowed: a string'],
-  ])('refuses %s, and gives the reason', (_, value, kind, reason) => {
+  ])('refuses a value with %s, and gives the reason', (_, value, kind, reason) => {
     expect(decodeDialableRecord(value)).toMatchObject({
       ok: false,
       kind,
@@ -49,7 +49,7 @@ describe('decodeDialableRecord', () => {
   });
 
   it.each(['endpoints', 'nodes'])(
-    'describes %s that are nested deeper than the call stack goes',
+    'gives a reason for %s that are nested deeper than the call stack',
     (field) => {
       const deep = `{"${field}":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
       expect(decodeDialableRecord(deep)).toMatchObject({
@@ -97,7 +97,7 @@ describe('decodeDialableRecord', () => {
   });
 
   it.each(['127.0.0.1:9', '[::1]:9', 'host.local:8080\n'])(
-    'recognises the bare address %s as a record of go-zero',
+    'recognises the address %s without JSON as a record of go-zero',
     (value) => {
       expect(decodeDialableRecord(value)).toMatchObject({ ok: false, kind: 'go-zero' });
     },

@@ -22,32 +22,35 @@ function rejection(value: Uint8Array | string): string {
   return outcome.reason;
 }
 
-/** The endpoint, or that the value was rejected; the text of the reason may differ. */
+/** The endpoint that was read, or that the value was rejected, without the text of the reason. */
 function outcome(text: string): unknown {
   const read = decodeEndpoint(text);
   return read.ok ? read.endpoint : 'rejected';
 }
 
-/** A record with this `Discovery`, as JSON. */
+/** The endpoint of a record that has this `Discovery`, given as JSON. */
 const withDiscovery = (source: string): Endpoint =>
   decoded(`{"Op":0,"Addr":"h:1","Metadata":null,"Discovery":${source}}`);
 
-/** A record whose metadata is that many nested arrays. */
+/** A record whose metadata is `levels` nested arrays. */
 const deep = (levels: number): string =>
   `{"Op":0,"Addr":"h:1","Metadata":${'['.repeat(levels)}${']'.repeat(levels)}}`;
 
-/** Go 1.27 writes an invalid character as U+FFFD itself, earlier releases write its escape. */
+/** Go 1.27 writes an invalid character as U+FFFD itself; earlier releases write the escape of U+FFFD. */
 const anyRelease = (value: string): string => value.replaceAll('\\ufffd', '\ufffd');
 
-/** What Go was given, where a decoded number no longer tells: both are beyond the integers of a double. */
+/**
+ * Metadata that the Go program wrote and that a decoded number cannot hold: larger than the integers of a
+ * double.
+ */
 const EXACT_METADATA: Readonly<Record<string, JsonValue>> = {
   'metadata-number-int64-max': 9_223_372_036_854_775_807n,
   'metadata-number-uint64-max': 18_446_744_073_709_551_615n,
 };
 
 /**
- * `json.RawMessage` keeps the order of the Go program's own text, `{"b":1,"a":"<"}`. A record that was read and is written
- * again is a map to Go too, and Go sorts the keys of maps.
+ * `json.RawMessage` keeps the order of keys in the Go program's own text, `{"b":1,"a":"<"}`. If Go reads that
+ * record and writes it again, the metadata is a map, whose keys Go sorts.
  */
 const SORTED_VALUES: Readonly<Record<string, string>> = {
   'metadata-rawmessage': String.raw`{"Op":0,"Addr":"127.0.0.1:9003","Metadata":{"a":"\u003c","b":1}}`,
@@ -59,7 +62,7 @@ describe('golden records of Go', () => {
     kvs.map((record) => ({ name: `${name} ${record.key}`, record, go: goList[record.key] })),
   );
 
-  it('have all listed cases', () => {
+  it('are complete', () => {
     expect(goldenRecords()).toHaveLength(38);
     expect(files.length).toBeGreaterThanOrEqual(40);
   });
@@ -121,7 +124,7 @@ describe('encodings that depend on the release of Go', () => {
     values: lines.map((line) => line.replace(/ <nil>$/, '')),
   }));
 
-  it('are four', () => {
+  it('are of four releases, with six values each', () => {
     expect(releases).toHaveLength(4);
     for (const { values } of releases) expect(values).toHaveLength(6);
   });
@@ -131,7 +134,7 @@ describe('encodings that depend on the release of Go', () => {
     expect(values.map((value) => decoded(value))).toStrictEqual(reference);
   });
 
-  it.each([0, 1, 2, 3, 4, 5])('include our encoding of line %i', (line) => {
+  it.each([0, 1, 2, 3, 4, 5])('include the encoding of this library for line %i', (line) => {
     const forms = releases.map(({ values }) => values[line] ?? '');
     expect(forms).toContain(encodeEndpoint(decoded(forms[0] ?? '')));
   });
@@ -189,7 +192,8 @@ describe('decodeEndpoint accepts and rejects what Go does', () => {
   });
 
   it.each<[string, string, JsonValue]>([
-    // Halves of pairs, in values and names, at any depth; a pair and a backslash before a `u` are none.
+    // Half surrogate pairs, in values and names, at any depth. A pair, and a backslash before a `u`, are no
+    // half.
     [String.raw`{"Metadata":"\ud800"}`, '', '\ufffd'],
     [
       String.raw`{"Addr":"h\udfff:1","Metadata":{"a\uD800":["\udc00\ud800",{"b":"\ud800\ud83d\ude00"}]}}`,
@@ -204,7 +208,8 @@ describe('decodeEndpoint accepts and rejects what Go does', () => {
       JSON.parse('{"__proto__":"\ufffd"}'),
     ],
     ['{"Metadata":"\ud800"}', '', '\ufffd'],
-    // Large, and held by a float64; and what looks like a number and is text, or of no field of Go's.
+    // Large numbers that a float64 holds; texts that look like numbers; a number in a field that Go does not
+    // have.
     ['{"Metadata":[1e308,-1.7E+308,1e-400,"1e400"]}', '', [1e308, -1.7e308, 0, '1e400']],
     [String.raw`{"Metadata":{"\"1e400":"\\"},"Weight":1e400}`, '', { '"1e400': '\\' }],
     ['null', '', null],
@@ -249,7 +254,7 @@ describe('the field Discovery', () => {
     expect(decoded(encodeEndpoint(silent))).toStrictEqual(silent);
   });
 
-  it('is written without invalid fields', () => {
+  it('is written without its invalid fields', () => {
     const discovery = {
       weight: -1,
       version: '',
@@ -288,7 +293,7 @@ describe('the field Discovery', () => {
     },
   );
 
-  it('is read at any position and in any case, and the last one wins, as with the fields of Go', () => {
+  it('is read at any position and in any case, and the last of several counts, as with the fields of Go', () => {
     const texts = [
       '{"Discovery":{"weight":1},"discovery":{"weight":2},"Addr":"h:1"}',
       '{"Op":0,"Addr":"h:1","Metadata":null,"Discovery":{"weight":1},"Discovery":{"weight":2}}',
@@ -315,7 +320,7 @@ describe('the field Discovery', () => {
   });
 });
 
-describe('the fast path for the usual form', () => {
+describe('the fast path for records in the usual form', () => {
   const rest = [
     'null',
     '{}',
@@ -367,7 +372,7 @@ describe('the fast path for the usual form', () => {
 
   it('returns the same as the general path', () => {
     expect(records).toHaveLength(heads.length * addresses.length * rest.length * 2);
-    // A leading space is allowed in JSON and is not the usual form.
+    // A leading space is allowed in JSON, so this text is no usual form and takes the general path.
     for (const text of records) expect([text, outcome(text)]).toEqual([text, outcome(` ${text}`)]);
   });
 });
@@ -377,7 +382,7 @@ describe('nested metadata', () => {
     expect(encodeEndpoint(decoded(deep(9_999)))).toBe(deep(9_999));
   });
 
-  it('is rejected one level deeper, without a stack overflow', () => {
+  it('is rejected one level deeper than Go reads, without a stack overflow', () => {
     expect(rejection(deep(10_000))).toBe('it is nested deeper than 10000 levels');
     expect(rejection(deep(200_000))).toBe('it is nested deeper than 10000 levels');
   });

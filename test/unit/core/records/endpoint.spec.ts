@@ -61,7 +61,7 @@ describe('the fields of an endpoint', () => {
     expect(endpointVersion(withMetadata({ version: ['1'] }))).toBeUndefined();
   });
 
-  it('discovery replaces the fields in metadata', () => {
+  it('the fields of discovery replace those of metadata', () => {
     const endpoint = saying({ weight: 2, version: '1', zone: 'a', maxConnectionAgeMs: 400 });
     expect(endpointWeight(endpoint)).toBe(2);
     expect(endpointVersion(endpoint)).toBe('1');
@@ -80,7 +80,7 @@ describe('the fields of an endpoint', () => {
     },
   );
 
-  it('connection age and draining are read from discovery only', () => {
+  it('connection age and draining are read only from discovery', () => {
     const endpoint = withMetadata({ draining: true, maxConnectionAgeMs: 400 });
     expect(isDraining(endpoint)).toBe(false);
     expect(endpointConnectionAgeMs(endpoint)).toBeUndefined();
@@ -102,7 +102,7 @@ describe('the fields of an endpoint', () => {
     },
   );
 
-  it('inherited fields of metadata are not read', () => {
+  it('fields that metadata inherits are not read', () => {
     expect(metadataField(withMetadata({}), 'toString')).toBeUndefined();
     expect(metadataField(withMetadata({ toString: 'x' }), 'toString')).toBe('x');
   });

@@ -17,7 +17,7 @@ describe('foreignRecord', () => {
     expect(read(value)).toEqual({ kind, reason });
   });
 
-  it('recognises the bare address of go-zero, with space around it', () => {
+  it('recognises an address without JSON, with space around it, as a record of go-zero', () => {
     const found = { kind: 'go-zero', reason: 'the value is "10.0.0.1:80"' };
     expect(foreignRecord('10.0.0.1:80')).toEqual(found);
     expect(foreignRecord(' 10.0.0.1:80\n')).toEqual(found);
@@ -44,7 +44,7 @@ describe('foreignRecord', () => {
     expect(nodes(6)?.reason).toBe('its nodes is [0,1,2,3,4,…]');
   });
 
-  it('shows what is nested as what it is', () => {
+  it('shows a nested value only as "an object" or "a list"', () => {
     const endpoints = [{ address: { deep: 1 } }, [1], { other: 1 }, null, 'x'];
     expect(read({ endpoints })?.reason).toBe(
       'its endpoints is [an object,a list,an object,null,"x"]',

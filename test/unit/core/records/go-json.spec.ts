@@ -70,7 +70,7 @@ describe('encodeGoJson', () => {
     [new (class Point {})(), 'a Point'],
     [{ a: new (class {})() }, 'an object of a class'],
     [Object.assign(new Date(0), { constructor: null }), 'an object of a class'],
-  ])('refuses %o, because its fields are not its whole content', (value, reason) => {
+  ])('refuses %o, because its content is not in its fields', (value, reason) => {
     const encode = (): string => encodeGoJson(value as unknown as JsonValue);
     expect(encode).toThrow('[INVALID_RECORD]');
     expect(encode).toThrow(`metadata holds ${reason}, which has no JSON form`);
@@ -93,7 +93,7 @@ describe('encodeGoJson', () => {
     expect(() => encodeGoJson(nested(MAX_JSON_NESTING))).toThrow('[INVALID_RECORD]');
   });
 
-  it('sorts keys by code point, those with surrogates behind all others', () => {
+  it('sorts keys by code point: keys with surrogates come after all others', () => {
     const keys = [
       'a',
       '\ud7ff',
@@ -129,7 +129,7 @@ describe('encodeGoJson', () => {
     }
   });
 
-  it('agrees with JSON.parse on every value of numbers and strings', () => {
+  it('writes numbers and strings so that JSON.parse reads the same values', () => {
     const random = seededRandom(2);
     for (let round = 0; round < 2_000; round++) {
       const value = (random() - 0.5) * 10 ** Math.floor(random() * 600 - 300);

@@ -10,12 +10,12 @@ const BAD: IgnoredRecord = { kind: 'no-dialable-address', reason: 'Addr is missi
 const FOREIGN: IgnoredRecord = { kind: 'kratos', reason: 'its endpoints is []' };
 const HOUR = 3_600_000;
 
-/** The counts of the groups that are due. */
+/** The counts of the groups to report. */
 const counts = (records: IgnoredRecords, now = 0): number[] =>
   records.takeReports(now).map(({ count }) => count);
 
 describe('the groups of ignored records', () => {
-  it('have a count and their oldest record as an example', () => {
+  it('have a count, and their oldest record as an example', () => {
     const records = new IgnoredRecords();
     expect(records.summary).toEqual([]);
     records.set('a', BAD);
@@ -33,7 +33,7 @@ describe('the groups of ignored records', () => {
     expect([records.get('a'), records.get('c')]).toEqual([undefined, BAD]);
   });
 
-  it('stay the same array until something changes', () => {
+  it('are the same array until a record changes', () => {
     const records = new IgnoredRecords();
     records.set('a', BAD);
     const { summary } = records;
@@ -44,14 +44,14 @@ describe('the groups of ignored records', () => {
     expect(records.summary).toEqual([{ ...BAD, reason: 'another one', count: 1, key: 'a' }]);
   });
 
-  it('move a record to the group of its new kind', () => {
+  it('change when a record changes its kind', () => {
     const records = new IgnoredRecords();
     records.set('a', BAD);
     records.set('a', FOREIGN);
     expect(records.summary).toEqual([{ ...FOREIGN, count: 1, key: 'a' }]);
   });
 
-  it('contain only the records of the last whole list', () => {
+  it('contain only the records of the last complete list', () => {
     const records = new IgnoredRecords();
     records.set('gone', BAD);
     records.set('kept', BAD);
@@ -69,7 +69,7 @@ describe('the groups of ignored records', () => {
 });
 
 describe('IgnoredRecords.takeReports', () => {
-  it('reports a whole list once, with its count', () => {
+  it('reports a complete list once, with its count', () => {
     const records = new IgnoredRecords();
     const list = new Map(Array.from({ length: 10_000 }, (_, index) => [`${index}`, BAD]));
     records.replace(list);
@@ -103,7 +103,7 @@ describe('IgnoredRecords.takeReports', () => {
     expect(reported).toEqual(['no-dialable-address', 'kratos']);
   });
 
-  it('reports a group that returns again, at most once an hour', () => {
+  it('reports a group that comes back again, once an hour at most', () => {
     const records = new IgnoredRecords();
     records.set('a', BAD);
     expect(counts(records, 0)).toEqual([1]);
@@ -131,7 +131,8 @@ it('describeIgnored returns one short line for any value', () => {
 it('the cost of a change does not depend on the number of ignored records', () => {
   const records = new IgnoredRecords();
   for (let index = 0; index < 100_000; index++) records.set(`${index}`, BAD);
-  // Reading or copying all records for each change would take 10^10 steps: many times the limit of a test.
+  // If each change read or copied all records, that would be 10^10 steps: many times the time limit of a
+  // test.
   for (let index = 0; index < 100_000; index++) {
     const key = `flapping ${index % 1_000}`;
     records.set(key, FOREIGN);

@@ -41,7 +41,7 @@ describe('two JSON values', () => {
     expect(sameJson(cycle(), cycle())).toBe(false);
   });
 
-  it('are the same exactly if their texts are', () => {
+  it('are the same exactly if their JSON texts are the same', () => {
     const random = seededRandom(9);
     const pick = (count: number): number => Math.floor(random() * count);
     const scalars: JsonValue[] = [null, true, 0, -0, 1, 1n, 'a', ''];

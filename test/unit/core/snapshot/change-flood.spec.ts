@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeFlood } from '../../../../lib/core/snapshot/change-flood.js';
 
-/** How many of the changes that come at this interval, so many at once, find a flood. */
+/**
+ * How many times `count` reports a flood if every `everyMs` milliseconds `together` changes arrive at once.
+ */
 function floods(everyMs: number, together = 1): number {
   const flood = new ChangeFlood();
   let found = 0;
@@ -10,7 +12,7 @@ function floods(everyMs: number, together = 1): number {
 }
 
 describe('a flood of changes', () => {
-  it('does not begin at 200 changes a second, for any time', () => {
+  it('does not begin at 200 changes a second, however long they arrive', () => {
     expect(floods(5)).toBe(0);
     expect(floods(200, 40)).toBe(0);
   });
@@ -22,7 +24,7 @@ describe('a flood of changes', () => {
     expect(found.slice(70).every(Boolean)).toBe(true);
   });
 
-  it('does not begin with 50 changes at once, and does with 51', () => {
+  it('begins with 51 changes at once, not with 50', () => {
     expect(new ChangeFlood().count(50, 1_000)).toBe(false);
     expect(new ChangeFlood().count(51, 1_000)).toBe(true);
   });
@@ -33,7 +35,7 @@ describe('a flood of changes', () => {
     expect(flood.count(1, 1_300)).toBe(false);
   });
 
-  it('continues if the changes of a pause arrive at once', () => {
+  it('continues if all changes of a pause arrive at once', () => {
     expect(floods(200, 200)).toBe(50);
   });
 });

@@ -29,7 +29,7 @@ describe('the usable endpoints of a store', () => {
     expect(new EndpointStore().usable).toEqual([]);
   });
 
-  it('stay the same array until one of them changes', () => {
+  it('are the same array until an endpoint changes', () => {
     const store = new EndpointStore(new Map([['a', endpoint('h:1', { a: 1 })]]));
     const before = store.usable;
     store.put('a', endpoint('h:1', { a: 1 }));

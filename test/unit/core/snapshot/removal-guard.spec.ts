@@ -19,7 +19,7 @@ function snapshotOf(names: string): Snapshot {
   );
 }
 
-/** A guard with its own clock and connections; endpoints are letters. */
+/** A guard with its own clock and connections; each letter is an endpoint. */
 class Driver {
   now = 1_000_000;
   ready = new Set<string>();
@@ -34,7 +34,7 @@ class Driver {
     this.guard = new RemovalGuard(remembered === undefined ? undefined : snapshotOf(remembered));
   }
 
-  /** The endpoints that clients use. */
+  /** The endpoints that clients use, as letters. */
   get used(): string {
     return this.guard.usable.map(({ address }) => address[0]).join('');
   }
@@ -53,7 +53,7 @@ class Driver {
     return this.feed({ type: 'update', update: { kind: 'change', change } });
   }
 
-  /** A change whose removals the servers had announced. */
+  /** A change whose removals the servers had announced with `draining`. */
   leave(names: string): this {
     const removed = [...names].map((name) => `api/${name}`);
     const change = { put: snapshotOf(''), removed };
@@ -121,13 +121,13 @@ describe('removals while the registry answers', () => {
     expect(driver.told).toEqual(['held ab many-at-once']);
   });
 
-  it('in quick succession are held once they reach the share of the policy', () => {
+  it('in quick succession are held once they reach the share that the policy sets', () => {
     const driver = new Driver().reset('abcdef').connect('abcdef').after(MINUTE);
     for (const name of 'abcdef') driver.after(100).change('', name);
     expect(driver.used).toBe('cdef');
   });
 
-  it('of all endpoints of a list that shrank before are held too', () => {
+  it('of all endpoints are held too if the list had shrunk before', () => {
     expect(new Driver().reset('abc').connect('abc').after(MINUTE).reset('').used).toBe('abc');
   });
 
@@ -141,7 +141,7 @@ describe('removals while the registry answers', () => {
   });
 });
 
-describe('a list that becomes empty', () => {
+describe('the guard of a list that becomes empty', () => {
   it('keeps the last endpoint while its connection is ready, if the server announced nothing', () => {
     const driver = new Driver().reset('a').connect('a').after(MINUTE).change('', 'a');
     expect(driver.used).toBe('a');
@@ -151,7 +151,7 @@ describe('a list that becomes empty', () => {
     expect(driver.told.at(-1)).toBe('released a disconnected');
   });
 
-  it('keeps the last endpoint that a new whole list does not have', () => {
+  it('keeps the last endpoint if a new complete list does not have it', () => {
     expect(new Driver().reset('a').connect('a').after(MINUTE).reset('').used).toBe('a');
   });
 
@@ -203,20 +203,20 @@ describe('servers that announce their shutdown', () => {
     expect(driver.used).toBe('');
   });
 
-  it('leave the protection after an outage to the others', () => {
+  it('do not end the protection of the others after an outage', () => {
     const driver = new Driver().reset('abcd').connect('abcd').fail().after(MINUTE).reset('abcd');
     driver.after(5_000).leave('a').after(5_000).change('', 'b');
     expect(driver.used).toBe('cdb');
     expect(driver.told).toEqual(['held b registry-returned']);
   });
 
-  it("are the registry's answer: an outage is over with them", () => {
+  it('end an outage, because their removal is an answer of the registry', () => {
     const driver = new Driver().reset('abcdef').connect('abcdef').fail().after(MINUTE).leave('a');
     expect(driver.after(30_000).change('', 'b').used).toBe('cdefb');
     expect(driver.after(1).change('', 'c').used).toBe('defb');
   });
 
-  it('are removed at once although they were held', () => {
+  it('are removed at once although they were held before', () => {
     const driver = new Driver().reset('abc').connect('abc').change('', 'abc');
     expect(driver.held).toBe('abc');
     expect(driver.leave('ab').used).toBe('c');
@@ -228,7 +228,7 @@ describe('servers that announce their shutdown', () => {
     expect(driver.change('', 'e').used).toBe('fe');
   });
 
-  it('are not held for the deletion that follows', () => {
+  it('are not held when their records are deleted next', () => {
     const driver = new Driver().reset('abcd').connect('abcd').leave('abc').change('', 'abc');
     expect(driver.used).toBe('d');
   });
@@ -261,7 +261,7 @@ describe('removals after an outage of the registry', () => {
 /** A guard of three connected endpoints whose list is empty after an outage. */
 const wiped = () => new Driver().reset('abc').connect('abc').fail().after(5_000).reset('');
 
-describe('a hold', () => {
+describe('the hold of an endpoint', () => {
   it('ends when the connection ends', () => {
     expect(wiped().connect('bc').look().used).toBe('bc');
   });
@@ -275,7 +275,7 @@ describe('a hold', () => {
     expect(driver.told.slice(1)).toEqual(['released a listed', 'released b listed']);
   });
 
-  it('ends after the longest time, also where the list changes meanwhile', () => {
+  it('ends after the longest time, also if the list changes meanwhile', () => {
     const driver = wiped();
     for (let minute = 1; minute < 5; minute++) {
       driver.after(MINUTE).change(minute % 2 === 1 ? 'x' : '', minute % 2 === 1 ? '' : 'x');
@@ -301,7 +301,10 @@ describe('a hold', () => {
 });
 
 describe('the cost of a step of the guard', () => {
-  /** Counts the reads of endpoints: a copy of the list, a set of its addresses or a comparison would read each. */
+  /**
+   * Counts the reads of endpoints: a copy of the list, a set of its addresses or a comparison reads each
+   * endpoint.
+   */
   let looks = 0;
   const counted = (port: number): Endpoint => ({
     get address() {
@@ -312,7 +315,9 @@ describe('the cost of a step of the guard', () => {
   });
   const context = { now: 0, policy: DEFAULT_REMOVAL_GUARD, isReady: () => true };
 
-  /** The reads for one record that is removed and added, beside `size` others of which some are held. */
+  /**
+   * How many reads one record causes that is added and removed, in a list of `size` of which half is held.
+   */
   function looksPerFlap(size: number): number {
     const all = Array.from({ length: size }, (_, port) => [`api/${port}`, counted(port)] as const);
     const guard = new RemovalGuard();
@@ -329,13 +334,13 @@ describe('the cost of a step of the guard', () => {
     return looks / 100;
   }
 
-  it('is that of the changed endpoints, for any length of the list', () => {
+  it('does not depend on the length of the list, only on the changed endpoints', () => {
     const few = looksPerFlap(10);
     expect(few).toBeGreaterThan(0);
     expect(looksPerFlap(10_000)).toBe(few);
   });
 
-  it('looks at no endpoint of a whole list that has the same ones', () => {
+  it('includes no read of an endpoint if a complete list has the same objects', () => {
     const all = Array.from({ length: 100 }, (_, port) => [`api/${port}`, counted(port)] as const);
     const guard = new RemovalGuard();
     const reset = () =>
@@ -348,7 +353,7 @@ describe('the cost of a step of the guard', () => {
     expect(guard.usable).toBe(usable);
   });
 
-  it('is a few reads per endpoint in a deploy that replaces all of them one by one', () => {
+  it('is a few reads per endpoint in a deploy that replaces all endpoints one by one', () => {
     const size = 2_000;
     const guard = new RemovalGuard();
     const step = (update: RegistryUpdate) =>
@@ -394,20 +399,20 @@ it.each([1, 2, 3, 4, 5])('the guard keeps its invariants on a random walk (seed 
       const left = some();
       driver.leave(left);
       listed = without(listed, left);
-      // An endpoint that announced its shutdown is not used, held or not.
+      // An endpoint that announced its shutdown is not used, whether it was held or not.
       expect([...left].filter((name) => driver.used.includes(name))).toEqual([]);
     } else driver.look();
     if (chance < 0.15) isAway = true;
     else if (chance < 0.5) isAway = false;
     const used = new Set(driver.used);
-    // Clients use every listed endpoint. All others in use are held and were connected at the last look.
+    // Clients use every listed endpoint. All others in use are held, and were connected at the last look.
     expect([...listed].filter((name) => !used.has(name))).toEqual([]);
     expect([...driver.held].filter((name) => listed.includes(name))).toEqual([]);
     if (chance >= 0.5) {
       expect([...driver.held].filter((name) => !driver.ready.has(`${name}:1`))).toEqual([]);
     }
     expect(used.size).toBe(driver.used.length);
-    // While the registry answers, each hold has an end within the longest time.
+    // While the registry answers, each hold ends within the longest time.
     if (driver.held === '' || isAway) expect(driver.lookInMs).toBeUndefined();
     else {
       expect(driver.lookInMs).toBeGreaterThanOrEqual(0);

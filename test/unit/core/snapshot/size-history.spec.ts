@@ -5,7 +5,7 @@ import { seededRandom } from '../../../support/seeded-random.js';
 const WINDOW_MS = 10_000;
 
 describe('a size history', () => {
-  it('compares the current size with the largest within the window', () => {
+  it('compares the current size with the largest size within the window', () => {
     const sizes = new SizeHistory();
     sizes.record(10, 0, WINDOW_MS);
     sizes.record(4, 1_000, WINDOW_MS);
@@ -33,7 +33,7 @@ describe('a size history', () => {
     expect([sizes.peak, sizes.lost]).toEqual([6, 1]);
   });
 
-  it('has no peak and no loss at first', () => {
+  it('has no peak and no loss before the first size', () => {
     const sizes = new SizeHistory();
     expect([sizes.peak, sizes.lost]).toEqual([0, 0]);
   });
@@ -49,7 +49,7 @@ it.each([1, 2, 3])('a size history agrees with a list of all sizes (seed %i)', (
     const size = Math.floor(random() * 20);
     if (all.at(-1)?.size !== size) all.push({ at: now, size });
     sizes.record(size, now, WINDOW_MS);
-    // Each size counts until the next one.
+    // Each size counts until the next size is recorded.
     const recent = all.filter((_, index) => {
       const until = all[index + 1]?.at ?? now;
       return now - until <= WINDOW_MS;

@@ -14,7 +14,7 @@ import { seededRandom } from '../../../support/seeded-random.js';
 
 const endpoint = (address: string, metadata: JsonValue = null): Endpoint => ({ address, metadata });
 
-/** The snapshot after a change. */
+/** The snapshot that a change makes of another snapshot. */
 function applyChange(snapshot: Snapshot, { put, removed }: SnapshotChange): Snapshot {
   return new Map([...[...snapshot].filter(([key]) => !removed.includes(key)), ...put]);
 }
@@ -96,7 +96,7 @@ describe('sameEndpoint', () => {
     expect(sameEndpoint(endpoint('h:1'), endpoint('h:2'))).toBe(false);
   });
 
-  it('compares discovery; an absent one differs from an empty one', () => {
+  it('compares discovery: an absent discovery differs from an empty one', () => {
     const metadata = { a: 1 };
     const all = { weight: 2, version: '1', zone: 'a', maxConnectionAgeMs: 400, draining: true };
     const one = { ...endpoint('h:1', metadata), discovery: all };
@@ -119,7 +119,7 @@ describe('sameEndpoint', () => {
     expect(one && sameEndpoint(one, endpoint('h:1'))).toBe(false);
   });
 
-  it('sameEndpoints requires the same order', () => {
+  it('sameEndpoints returns false for another order', () => {
     const [one, two] = [endpoint('h:1'), endpoint('h:2')];
     expect(sameEndpoints([one, two], [endpoint('h:1'), endpoint('h:2')])).toBe(true);
     expect(sameEndpoints([one, two], [two, one])).toBe(false);
@@ -143,7 +143,7 @@ describe('diffAddresses', () => {
     expect(diffAddresses(list(...before), list(...after))).toEqual({ added, removed });
   });
 
-  it('equals the difference of the sets for random lists', () => {
+  it('equals the difference of the two sets for random lists', () => {
     const random = seededRandom(5);
     const draw = () => {
       const all = Array.from({ length: 12 }, (_, index) => `h:${index}`);

@@ -226,7 +226,7 @@ class Driver {
   }
 }
 
-/** The delay after a watch that lived this long and had failed five times before. */
+/** The delay after a watch that lived this long, and had failed five times before. */
 function delayAfterLife(lifeMs: number): number | undefined {
   const driver = Driver.watching();
   for (let attempt = 0; attempt < 5; attempt++) driver.failed().due();
@@ -291,7 +291,7 @@ describe('the watch machine', () => {
     expect(driver.feed({ type: 'flooded', revision: 40n }).delayMs).toBeCloseTo(delayMs, 6);
   });
 
-  it('lists when the periodic list is due, also after many pauses', () => {
+  it('lists once the periodic list is due, also after many pauses', () => {
     const driver = Driver.watching();
     let pauses = 0;
     for (; driver.machine.phase.name !== 'listing' && pauses < 1_000; pauses++) {
@@ -303,7 +303,7 @@ describe('the watch machine', () => {
     expect(pauses).toBeGreaterThan(200);
   });
 
-  it('lists after a pause if etcd was wiped or replaced by another cluster meanwhile', () => {
+  it('lists after a pause in which etcd was wiped or replaced by another cluster', () => {
     for (const wiped of [at(39), at(99, 'another')]) {
       const driver = Driver.watching().feed({ type: 'flooded', revision: 40n }).due();
       expect(driver.created(wiped).news()).toEqual(['watch-interrupted']);
@@ -315,7 +315,7 @@ describe('the watch machine', () => {
     ['in a pause', false],
     ['at the end of a pause', true],
   ])(
-    'lists within 30 s if etcd was away %s, because another history may have overtaken its revision',
+    'lists within 30 s if etcd was away %s, because another history may have reached its revision',
     (_, isOpening) => {
       const driver = Driver.watching();
       driver.feed({ type: 'flooded', revision: 8n });
@@ -330,7 +330,7 @@ describe('the watch machine', () => {
     },
   );
 
-  it('starts the backoff anew if it lived 10 s, pauses included', () => {
+  it('starts the backoff anew after a watch that lived 10 s, pauses included', () => {
     const driver = Driver.watching();
     for (let attempt = 0; attempt < 5; attempt++) driver.failed().due();
     driver.listed(at(9)).created(at(9));
@@ -340,7 +340,7 @@ describe('the watch machine', () => {
     expect(driver.failed().delayMs).toBe(100);
   });
 
-  it('never resumes after a failure: it lists, in any phase', () => {
+  it('never resumes after a failure, in any phase: it lists', () => {
     const broken = Driver.watching().failed().due();
     expect(broken.asked).toEqual(['close', 'list']);
     const unopened = new Driver().feed({ type: 'start' }).listed(at(7)).failed().due();
@@ -356,7 +356,7 @@ describe('the watch machine', () => {
     expect(driver.news()).toEqual(['watch-interrupted', 'watch-synced']);
   });
 
-  it('says of an interruption whether there is a list from before', () => {
+  it('says in watch-interrupted whether there was a list before', () => {
     const unlisted = new Driver().feed({ type: 'start' }).failed();
     const event = { type: 'watch-interrupted', prefix: 'api/', error: AWAY, retryInMs: 100 };
     expect(unlisted.told).toEqual([{ ...event, beforeFirstList: true }]);
@@ -390,12 +390,12 @@ describe('the watch machine', () => {
     expect(delays).toEqual([200, 400, 800, 1_600]);
   });
 
-  it('starts the backoff anew after a watch that lived 10 s, and not after a shorter one', () => {
+  it('starts the backoff anew after a watch that lived 10 s, but not after a shorter one', () => {
     expect(delayAfterLife(10_000)).toBe(100);
     expect(delayAfterLife(9_999)).not.toBe(100);
   });
 
-  it('waits no longer after a watch that lived as long as the longest delay before it', () => {
+  it('does not lengthen the delay after a watch that lived as long as the longest delay before it', () => {
     expect(delayAfterLife(1_600)).toBe(800);
     expect(delayAfterLife(1_599)).toBe(1_600);
   });
@@ -426,7 +426,7 @@ describe('the watch machine', () => {
     for (let attempt = 0; attempt < 20; attempt++) driver.failed().due();
     driver.failed().feed({ type: 'registry-was-away' });
     expect(driver.listed(at(9)).failed().delayMs).toBe(3_200);
-    // The same for an outage that ended during a list.
+    // The delay is as short if the outage ended during a list.
     for (let attempt = 0; attempt < 20; attempt++) driver.due().failed();
     driver.due().feed({ type: 'registry-was-away' });
     expect(driver.listed(at(9)).failed().delayMs).toBe(3_200);
@@ -458,7 +458,7 @@ describe('the watch machine', () => {
     expect(driver.news()).toEqual(['registry-reset']);
   });
 
-  it('emits no registry-reset for the same revision or a higher one', () => {
+  it('emits no registry-reset if the revision is the same or higher', () => {
     const driver = Driver.watching().due().listed(at(7));
     driver.created(at(7)).due().listed(at(900)).created(at(900));
     expect(driver.news()).toEqual([]);
@@ -567,7 +567,7 @@ describe('the watch machine in a random walk', () => {
       feed({ type: 'flooded', revision: BigInt(revision) });
     };
 
-    // A confirmed watch notices another history at the latest with its periodic list.
+    // A confirmed watch notices another history with its next periodic list at the latest.
     const isInStep = (): boolean =>
       machine.phase.name === 'watching' &&
       machine.position?.clusterId === clusterId &&
@@ -592,7 +592,7 @@ describe('the watch machine in a random walk', () => {
         else fire();
       }
       expect(machine.phase.name).toBe('watching');
-      // Its list is from the current history of the registry, and the stream continues from it.
+      // The machine's list is from the current history of the registry, and the stream continues after it.
       expect(machine.position?.clusterId).toBe(clusterId);
       expect(machine.position?.revision).toBeLessThanOrEqual(BigInt(revision));
       expect(stream).toBe((machine.position?.revision ?? 0n) + 1n);

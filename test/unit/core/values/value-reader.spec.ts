@@ -13,7 +13,7 @@ import {
 } from '../../../../lib/core/values/value-rule.js';
 
 const reader: ValueReader = new ValueReader({ toError: (text) => new RangeError(text) });
-/** A source that hides values, and also the kind of a misplaced one. */
+/** A source that hides values, and hides misplaced values in other words. */
 const secretive: ValueReader = new ValueReader({
   toError: (text) => new RangeError(text),
   show: () => 'hidden',
@@ -21,7 +21,7 @@ const secretive: ValueReader = new ValueReader({
 });
 const PORT = wholeNumber(0, 65_535);
 
-describe('a value', () => {
+describe('a value of an option', () => {
   it('is returned if its rule allows it', () => {
     expect(reader.required('port', 1, PORT)).toBe(1);
     expect(reader.optional('port', 1, PORT)).toBe(1);
@@ -34,13 +34,13 @@ describe('a value', () => {
     );
   });
 
-  it('that is null is not left out', () => {
+  it('that is null counts as given', () => {
     expect(() => reader.optional('port', null, PORT)).toThrow('port is null; allowed');
   });
 });
 
-describe('the error', () => {
-  it('is that of the source, and names the value and what is allowed', () => {
+describe('the error for a refused value', () => {
+  it('is an error of the source, and names the value and what is allowed', () => {
     expect(() => reader.required('name', '', TEXT)).toThrow(
       new RangeError('name is ""; allowed: a non-empty string'),
     );
@@ -56,12 +56,12 @@ describe('the error', () => {
     expect(() => secretive.refuse('name', 'a secret', 'a')).toThrow('name is a secret; allowed: a');
   });
 
-  it('shows a number in place of a number, which is no secret', () => {
+  it('shows a number in place of a number, because it cannot be a secret', () => {
     expect(() => secretive.required('port', 65_536, PORT)).toThrow('port is 65536;');
     expect(() => secretive.required('share', Number.NaN, numberWithin(0, 1))).toThrow('is NaN;');
   });
 
-  it('shows what stands in place of an array or an object as the source shows misplaced values', () => {
+  it('shows a value in place of an array or an object as the source shows misplaced values', () => {
     expect(() => secretive.required('hosts', 'h', arrayOf('hosts'))).toThrow(
       'hosts is out of place; allowed: an array of hosts',
     );
@@ -77,18 +77,18 @@ describe('the error', () => {
 describe('the fields of an object', () => {
   const RULES = { port: PORT, name: TEXT };
 
-  it('are read by their rules, without those that are not set', () => {
+  it('are read by their rules; fields that are not set are left out', () => {
     expect(reader.record('etcd', { port: 1, name: undefined }, RULES)).toEqual({ port: 1 });
     expect(Object.keys(reader.record('etcd', { name: undefined }, RULES))).toEqual([]);
   });
 
-  it('are refused under their whole name', () => {
+  it('are refused under their full name', () => {
     expect(() => reader.record('etcd', { port: 'x' }, RULES)).toThrow(
       'etcd.port is "x"; allowed: a whole number from 0 to 65535',
     );
   });
 
-  it('are refused if no such field is known, even without a value', () => {
+  it('are refused if the name is unknown, even without a value', () => {
     expect(() => reader.record('etcd', { prt: undefined }, RULES)).toThrow(
       'etcd.prt is undefined; allowed: none; etcd has port, name; did you mean port?',
     );

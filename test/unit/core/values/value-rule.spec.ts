@@ -52,13 +52,13 @@ it.each<[text: string, rule: ValueRule<unknown>]>([
   expect(rule.allowed(undefined)).toBe(text);
 });
 
-it('a rule of names suggests the name that a misspelt name is most like', () => {
+it('a rule of names suggests the known name that is most similar to a misspelt name', () => {
   expect(NAMES.allowed('roundRobin')).toBe('round_robin, random; did you mean round_robin?');
   expect(NAMES.allowed('least')).toBe('round_robin, random');
   expect(NAMES.allowed(7)).toBe('round_robin, random');
 });
 
-it('a rule in other words still reads the same values', () => {
+it('a rule with another text still reads the same values', () => {
   const rule = inWords('the name of a file', TEXT);
   expect([rule.read('a'), rule.read('')]).toEqual(['a', undefined]);
 });
