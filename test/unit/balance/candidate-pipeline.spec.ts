@@ -4,7 +4,7 @@ import { FleetLoad } from '../../../lib/balance/load/fleet-load.js';
 import { candidate, candidates, compose, poolOf } from './fixtures.js';
 
 describe('composePools', () => {
-  it('ready candidates keep the weights of their records, or get equal ones', () => {
+  it('ready candidates have the weights of their records, or equal weights if the policy uses none', () => {
     const list = [
       candidate('a:1', { weight: 3 }),
       candidate('b:1'),
@@ -19,7 +19,7 @@ describe('composePools', () => {
     );
   });
 
-  it('ejected candidates are left out unless no other is ready', () => {
+  it('ejected candidates are left out, unless no other candidate is ready', () => {
     const list = candidates(3);
     const isEjected = (one: Candidate): boolean => one !== list[2];
     expect(compose(list, {}, { isEjected }).stable?.candidates).toEqual([list[2]]);
@@ -31,7 +31,7 @@ describe('composePools', () => {
     expect(compose(list, {}, { isReady: () => false }).stable).toBeUndefined();
   });
 
-  it('there is no pool where routing matches no endpoint, whatever other versions are ready', () => {
+  it('there is no pool if routing matches no endpoint, whatever other versions are ready', () => {
     const list = [candidate('a:1', { version: '1' }), candidate('b:1', { version: '2' })];
     expect(compose(list, { routing: { match: { version: '2' } } }).stable?.candidates).toEqual([
       list[1],
@@ -39,7 +39,7 @@ describe('composePools', () => {
     expect(compose(list, { routing: { match: { version: '3' } } }).stable).toBeUndefined();
   });
 
-  it('canaries have a pool of their own, and each pool replaces the other where that is empty', () => {
+  it('canaries have a pool of their own; if one of the two pools is empty, the other takes all calls', () => {
     const list = [candidate('a:1', { version: '1' }), candidate('b:1', { version: '2' })];
     const routing = { canary: { match: { version: '2' }, share: 0.1 } };
     const both = compose(list, { routing });
@@ -51,7 +51,7 @@ describe('composePools', () => {
     expect([onlyCanary.stable?.candidates, onlyCanary.canary]).toEqual([[list[1]], undefined]);
   });
 
-  it('locality compares the own zone with all that routing left, and counts failed and ejected endpoints as missing', () => {
+  it('locality compares the own zone with all endpoints that routing left; failed and ejected ones count as missing', () => {
     const list = [
       candidate('a:1', { zone: 'a', version: '2' }),
       candidate('a:2', { zone: 'a', version: '2' }),
@@ -73,7 +73,7 @@ describe('composePools', () => {
     expect(compose(list, options, { isReady }).stable).toEqual(poolOf([list[1]!]));
   });
 
-  it('calls stay in a zone of which 64 of 1,000 were tried when an endpoint of another zone is ready', () => {
+  it('calls stay in a zone of 1,000 endpoints of which only 64 were tried, although an endpoint of another zone is ready', () => {
     const list = Array.from({ length: 3_000 }, (_, at) =>
       candidate(`10.0.0.1:${at + 1}`, { zone: ['a', 'b', 'c'][at % 3]! }),
     );
@@ -85,7 +85,7 @@ describe('composePools', () => {
     expect(new Set(stable?.candidates.map(({ zone }) => zone))).toEqual(new Set(['a']));
   });
 
-  it('slow start raises the weight of the newest and says when to compose the pools again', () => {
+  it('slow start raises the weight of the newest endpoint, and says when to compose the pools again', () => {
     const fleet = new FleetLoad();
     const list = [
       candidate('a:1', { weight: 2 }, fleet, 0),

@@ -26,7 +26,7 @@ export function requestWith(headers: Readonly<Record<string, string>>): PickRequ
   return { header: (name) => headers[name] };
 }
 
-/** A candidate by its address, with the metadata of its record. */
+/** A candidate with this address, and with this metadata in its record. */
 export function candidate(
   address: string,
   metadata: Readonly<Record<string, JsonValue>> = {},
@@ -61,7 +61,7 @@ export function poolOf(list: readonly Candidate[], weights?: readonly number[]):
   return { candidates: list, weights: Float64Array.from(weights ?? list.map(() => 1)) };
 }
 
-/** A built-in policy with these options, and defaults for the others. */
+/** A built-in policy with these options, and the default of every other option. */
 export function policyOf(
   name: (typeof BUILT_IN_POLICIES)[number]['name'],
   options: Readonly<Record<string, unknown>> = {},
@@ -69,7 +69,7 @@ export function policyOf(
   return configurePolicy(new PolicyTable().find(name)!, options);
 }
 
-/** How often each address was picked. */
+/** How often each address is picked. */
 export function countPicks(
   picker: Picker<Candidate>,
   picks: number,
@@ -83,7 +83,10 @@ export function countPicks(
   return counts;
 }
 
-/** The pools of candidates which, unless `input` says otherwise, are all ready and go by the weights of their records. */
+/**
+ * The pools of candidates. Unless `input` says otherwise, all candidates are ready and weigh what their
+ * records say.
+ */
 export function compose(
   list: readonly Candidate[],
   options: PipelineOptions = {},

@@ -7,7 +7,7 @@ import {
   type OutlierStep,
 } from '../../../lib/balance/modifiers/outlier-detection.js';
 
-/** A fleet and the machine that judges it. */
+/** A fleet of endpoints, and the outlier detection that judges it. */
 export class OutlierFleet {
   readonly tallies: CallTally[];
   readonly unusable = new Set<CallTally>();

@@ -44,7 +44,7 @@ describe('PolicyTable', () => {
     ]);
   });
 
-  it('the table has the facts of each built-in policy that the balancer reads', () => {
+  it('the table has the facts that the balancer reads of each built-in policy', () => {
     const facts = DEFINITIONS.map(({ name, usesWeight, usesLoad, needsWholeList, connects }) => [
       name,
       [usesWeight && 'weight', usesLoad && 'load', needsWholeList && 'list'].filter(Boolean),
@@ -61,7 +61,7 @@ describe('PolicyTable', () => {
     ]);
   });
 
-  it('the table finds the policies that have an option, and no policy of an unknown name', () => {
+  it('the table finds the policies that have an option, and none for an unknown name', () => {
     const table = new PolicyTable([
       ...DEFINITIONS,
       { ...leastOfMany, options: { decayMs: OPTION } },
@@ -71,7 +71,7 @@ describe('PolicyTable', () => {
     expect(table.find('fastest')).toBeUndefined();
   });
 
-  it('the table replaces a policy when another one is added under its name', () => {
+  it('the table replaces a policy when another policy is added under its name', () => {
     const table = new PolicyTable([leastOfMany]);
     const other = { ...leastOfMany, usesWeight: true };
     table.add(other);
@@ -93,12 +93,12 @@ describe('an option of a built-in policy', () => {
     expect(outside).toEqual([]);
   });
 
-  it('that holds a key is called hashKey, which the interceptor of clients reads', () => {
+  it('whose value is a key is called hashKey, because the interceptor of clients reads that name', () => {
     const keys = options.filter(([, { kind }]) => kind === 'hashKey').map(([name]) => name);
     expect([...new Set(keys)]).toEqual(['hashKey']);
   });
 
-  it('must be given only where it has no default', () => {
+  it('must be set by the user only if it has no default', () => {
     const needed = DEFINITIONS.map((one) => [one.name, neededOptions(one)] as const);
     expect(needed.filter(([, names]) => names.length > 0)).toEqual([
       ['consistent_hash', ['hashKey']],
@@ -118,7 +118,7 @@ describe('the policy that docs/architecture.md adds', () => {
       table,
     );
 
-  it('is the policy of this test', () => {
+  it('has the same code in the document as in this test', () => {
     const root = projectRoot(import.meta.url);
     const file = readFileSync(new URL('example-policy.ts', import.meta.url), 'utf8')
       .replaceAll('../../../lib/balance/', '../')
@@ -129,7 +129,7 @@ describe('the policy that docs/architecture.md adds', () => {
     );
   });
 
-  it('is no policy before it is in the table', () => {
+  it('is unknown before it is in the table', () => {
     expect(() => validateLoadBalancing('loadBalancing', 'least_of_many')).toThrow(
       'option loadBalancing is "least_of_many"; allowed: round_robin, ',
     );
@@ -155,11 +155,11 @@ describe('the policy that docs/architecture.md adds', () => {
       'choises is 5; allowed: none; loadBalancing has policy, ',
     ],
     [{ policy: 'least_of_mny' }, 'did you mean least_of_many?'],
-  ])('is validated: %o is refused', (given, text) => {
+  ])('is refused with wrong options: %o', (given, text) => {
     expect(() => validate(given)).toThrow(text);
   });
 
-  it('is read from a service config, by the same bounds', () => {
+  it('is read from a service config, with the same bounds', () => {
     expect(publish({})).toEqual({ policy: 'least_of_many' });
     expect(publish({ choices: 2 })).toEqual({ policy: 'least_of_many', choices: 2 });
     expect(() => publish({ choices: 1 })).toThrow(
@@ -188,7 +188,7 @@ describe('the policy that docs/architecture.md adds', () => {
       const picker = policy.createPicker(poolOf(list), context, undefined);
       return (countPicks(picker, 10_000).get('10.0.0.1:1') ?? 0) / 10_000;
     };
-    // Among 10 draws with replacement is the idle one in 1 - 0.9^n of calls; ε: 4 standard deviations.
+    // Among n draws with replacement is the idle endpoint in 1 - 0.9^n of calls; ε: 4 standard deviations.
     expect(Math.abs(shareOfIdle(2) - 0.19)).toBeLessThan(0.016);
     expect(Math.abs(shareOfIdle(10) - 0.651)).toBeLessThan(0.02);
   });

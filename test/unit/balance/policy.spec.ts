@@ -30,18 +30,22 @@ describe('every policy with every modifier', () => {
     return list.map(({ endpoint }) => (counts.get(endpoint.address) ?? 0) / requests.length);
   };
 
-  it.each(POLICIES)('$name keeps to the own zone and spills in proportion', (policy) => {
-    // Zone a needs 3 of 9 and has 1: 1.4 / 3 stay, the rest goes to 8 others.
-    const list = Array.from({ length: 9 }, (_, place) =>
-      at(`10.0.0.1:${place}`, { zone: ['b', 'b', 'b', 'b', 'a', 'c', 'c', 'c', 'c'][place]! }),
-    );
-    const own = shares(policy, list, { locality: { zone: 'a' } })[4];
-    // One connection cannot be divided: it is one of the own zone.
-    const expected = policy.name === 'pick_first' ? 1 : 1.4 / 3;
-    // Two choices overshoot: drawing the heavy one twice leaves one of the others to compare with.
-    const tolerance = policy.name === 'consistent_hash' ? 0.1 : 0.05;
-    expect(Math.abs(own! - expected)).toBeLessThan(tolerance);
-  });
+  it.each(POLICIES)(
+    '$name keeps calls in the own zone, and sends the rest to other zones in proportion',
+    (policy) => {
+      // Zone a needs 3 of 9 and has 1: a share of 1.4 / 3 stays, the rest goes to 8 other endpoints.
+      const list = Array.from({ length: 9 }, (_, place) =>
+        at(`10.0.0.1:${place}`, { zone: ['b', 'b', 'b', 'b', 'a', 'c', 'c', 'c', 'c'][place]! }),
+      );
+      const own = shares(policy, list, { locality: { zone: 'a' } })[4];
+      // pick_first has one connection, whose calls cannot be divided: it is to the own zone.
+      const expected = policy.name === 'pick_first' ? 1 : 1.4 / 3;
+      // A policy with two choices exceeds the share: if it draws the heavy endpoint twice, it compares it with
+      // another one.
+      const tolerance = policy.name === 'consistent_hash' ? 0.1 : 0.05;
+      expect(Math.abs(own! - expected)).toBeLessThan(tolerance);
+    },
+  );
 
   it.each(POLICIES)(
     '$name gives an endpoint that has just joined a tenth of a share, or no call',
@@ -91,12 +95,12 @@ describe('createPipelinePicker', () => {
     candidate('c:1', { version: '2' }),
   ];
 
-  it('there is no picker where the modifiers left no endpoint', () => {
+  it('returns no picker if the modifiers left no endpoint', () => {
     const pools = compose(list, {}, { isReady: () => false });
     expect(createPipelinePicker(policyOf('random'), pools, undefined, context)).toBeUndefined();
   });
 
-  it('peak_ewma compares how crowded endpoints are with those of their pool, not with canaries', () => {
+  it('peak_ewma compares the calls in flight of an endpoint with its pool, and not with canaries', () => {
     const fleet = new FleetLoad();
     const [crowded, idle, busyCanary] = ['a:1', 'b:1', 'c:1'].map((address) =>
       candidate(address, { version: address === 'c:1' ? '2' : '1' }, fleet),
@@ -119,7 +123,7 @@ describe('createPipelinePicker', () => {
     for (let call = 0; call < 20; call++) expect(picker.pick(PLAIN, 11)).toBe(idle);
   });
 
-  it('the rotation goes on when canaries come and go', () => {
+  it('the rotation goes on when canaries join and leave', () => {
     const policy = policyOf('round_robin');
     const with2 = compose(list, { routing: { canary } });
     const without = compose(list.slice(0, 2), { routing: { canary } });
@@ -141,7 +145,7 @@ describe('createPipelinePicker', () => {
     }
   });
 
-  it.each(POLICIES)('$name goes by the weights of records as its definition says', (policy) => {
+  it.each(POLICIES)('$name uses the weights of records if its definition says so', (policy) => {
     const heavy = candidate('h:1', { weight: 9 });
     const others = Array.from({ length: 9 }, (_, at) => candidate(`10.0.0.1:${at + 1}`));
     const pools = compose([...others, heavy], {}, { isWeighted: policy.usesWeight });

@@ -23,11 +23,11 @@ it.each([
     [1, 1],
   ],
   [[], []],
-])('weights %j are %j relative to their mean', (weights, relative) => {
+])('the weights %j are %j relative to their mean', (weights, relative) => {
   expect([...relativeWeights(weights)]).toEqual(relative);
 });
 
-it('a weight that is too small to count still gets something', () => {
+it('a weight that is too small to count still gets some calls', () => {
   expect(relativeWeights([Number.MIN_VALUE, 1e300])[0]).toBeGreaterThan(0);
 });
 
@@ -36,6 +36,6 @@ it.each([
   [[1], true],
   [[1, 1, 1.0001], false],
   [[2, 1, 1], false],
-])('%j are equal: %s', (weights, equal) => {
+])('the weights %j are equal: %s', (weights, equal) => {
   expect(areEqual(Float64Array.from(weights))).toBe(equal);
 });

@@ -91,7 +91,7 @@ const runFailing = (
 
 describe('one of 11 servers takes 2 s for 30 s, 1,000 calls/s, deadline 1 s', () => {
   it.each([0.2, 1, 10])(
-    'peak_ewma: of the calls meanwhile 999 in 1,000 succeed (usually %f ms)',
+    'peak_ewma: 999 of 1,000 calls during that time succeed (usual latency %f ms)',
     (meanMs) => {
       for (const seed of SEEDS) {
         const calls = runSlowed(PEAK_EWMA, meanMs, seed);
@@ -106,7 +106,7 @@ describe('one of 11 servers takes 2 s for 30 s, 1,000 calls/s, deadline 1 s', ()
     },
   );
 
-  it('round_robin loses 9 %, so the simulation shows what it should', () => {
+  it('round_robin: 9 % of the calls fail, so the simulation is valid', () => {
     expect(failed(whileSlow(runSlowed(policyOf('round_robin'), 1, 1))) / 30_000).toBeCloseTo(
       1 / 11,
       3,
@@ -115,7 +115,7 @@ describe('one of 11 servers takes 2 s for 30 s, 1,000 calls/s, deadline 1 s', ()
 });
 
 describe('one of 3 servers takes 50 ms, concurrency 32', () => {
-  it('peak_ewma: its share is below 0.1 %, the 99th percentile below 1 ms, throughput 1.3 times least_request', () => {
+  it('peak_ewma: the slow server gets less than 0.1 %, 99 % take less than 1 ms, throughput is 1.3 times least_request', () => {
     for (const seed of SEEDS.slice(0, 3)) {
       const ours = runSlowAmongThree(PEAK_EWMA, seed);
       const leastRequest = runSlowAmongThree(policyOf('least_request'), seed);
@@ -127,7 +127,7 @@ describe('one of 3 servers takes 50 ms, concurrency 32', () => {
     }
   });
 
-  it('peak_ewma: it has its share again within 8 s of being fast', () => {
+  it('peak_ewma: the slow server has its share again within 8 s after it is fast again', () => {
     for (const seed of SEEDS) {
       const usual = exponential(1);
       const servers = [during(500, 1_500, exponential(50), usual), usual, usual];
@@ -151,7 +151,7 @@ describe('one of 3 servers takes 50 ms, concurrency 32', () => {
 
 describe('one of 3 servers is frozen for 6 s, 300 calls/s, deadline 1 s', () => {
   it.each([0.2, 1, 5])(
-    'peak_ewma: at most 4 of 1,800 fail, and it is used again (usually %f ms)',
+    'peak_ewma: at most 4 of 1,800 calls fail, and the server is used again (usual latency %f ms)',
     (meanMs) => {
       for (const seed of SEEDS) {
         const calls = runFrozen(PEAK_EWMA, meanMs, seed);
@@ -167,12 +167,12 @@ describe('one of 3 servers is frozen for 6 s, 300 calls/s, deadline 1 s', () => 
     },
   );
 
-  it('round_robin loses a third of 5 s, so the simulation shows what it should', () => {
+  it('round_robin: a third of the calls of 5 s fails, so the simulation is valid', () => {
     expect(failed(runFrozen(policyOf('round_robin'), 1, 1))).toBeCloseTo(500, -1);
   });
 });
 
-describe('one of 10 servers fails at once', () => {
+describe('one of 10 servers fails every call at once', () => {
   it.each(['round_robin', 'least_request', 'peak_ewma'] as const)(
     '%s with outlier ejection: at most one call in 100 fails',
     (name) => {
@@ -183,7 +183,7 @@ describe('one of 10 servers fails at once', () => {
     },
   );
 
-  it('peak_ewma alone: at most 1 %; least_request alone is drawn to it', () => {
+  it('peak_ewma without ejection: at most 1 % of the calls fail; least_request sends the failing server more than its share', () => {
     for (const seed of SEEDS) {
       expect(runFailing(PEAK_EWMA, 100, false, seed)).toBeLessThan(0.01);
       expect(runFailing(PEAK_EWMA, 1_000, false, seed)).toBeLessThan(0.01);
@@ -192,8 +192,8 @@ describe('one of 10 servers fails at once', () => {
   });
 });
 
-describe('all servers make errors', () => {
-  it('peak_ewma: 1 % of errors leaves each of 3 with a quarter to 42 % of the calls', () => {
+describe('all servers answer some calls with errors', () => {
+  it('peak_ewma: with 1 % of errors each of 3 servers keeps 25 to 42 % of the calls', () => {
     for (const seed of SEEDS) {
       const usual = exponential(1);
       const random = seededRandom(seed);
@@ -236,7 +236,7 @@ describe('one of 10 servers refuses every call with RESOURCE_EXHAUSTED for 20 s,
   ];
 
   it.each(POLICIES)(
-    '$name sends it at most one call in 100, and its share again afterwards',
+    '$name sends that server at most one call in 100, and afterwards its share again',
     (policy) => {
       for (const seed of SEEDS) {
         const calls = runRefusing(policy, seed, {});
@@ -251,25 +251,28 @@ describe('one of 10 servers refuses every call with RESOURCE_EXHAUSTED for 20 s,
     },
   );
 
-  it.each(POLICIES)('$name sends it less the longer it asks to be left alone', (policy) => {
-    const counts = ['50', '1000', '30000'].map((pushback) =>
-      failed(runRefusing(policy, 1, { pushback })),
-    );
-    expect(counts).toEqual(counts.toSorted((one, other) => other - one));
-    expect(new Set(counts).size).toBe(3);
-  });
+  it.each(POLICIES)(
+    '$name sends that server fewer calls, the longer the server asks for none',
+    (policy) => {
+      const counts = ['50', '1000', '30000'].map((pushback) =>
+        failed(runRefusing(policy, 1, { pushback })),
+      );
+      expect(counts).toEqual(counts.toSorted((one, other) => other - one));
+      expect(new Set(counts).size).toBe(3);
+    },
+  );
 
-  it('round_robin does not weigh load: it loses a tenth, so the simulation shows what it should', () => {
+  it('round_robin, which ignores load: a tenth of the calls fails, so the simulation is valid', () => {
     expect(failed(runRefusing(policyOf('round_robin'), 1, {})) / 20_000).toBeCloseTo(0.1, 3);
   });
 });
 
-describe('all of 3 servers refuse', () => {
+describe('all of 3 servers refuse calls', () => {
   it.each([
     ['one call in 100', 0.01],
     ['nine calls in 10', 0.9],
     ['every call', 1],
-  ])('%s: each still has its share', (_name, share) => {
+  ])('%s is refused: each server keeps its share', (_name, share) => {
     for (const policy of [PEAK_EWMA, policyOf('least_request')] as const) {
       const usual = exponential(5);
       const random = seededRandom(3);

@@ -13,7 +13,7 @@ import type { Picker } from '../../../lib/balance/picker.js';
 import type { Policy } from '../../../lib/balance/policy.js';
 import { candidate, PLAIN, poolOf } from './fixtures.js';
 
-/** gRPC status codes the simulated servers answer with. */
+/** The gRPC status codes with which the simulated servers answer. */
 export const OK = 0;
 export const DEADLINE_EXCEEDED = 4;
 export const RESOURCE_EXHAUSTED = 8;
@@ -22,15 +22,15 @@ export const UNAVAILABLE = 14;
 /** What a simulated server does with a call that reaches it at `nowMs`. */
 export type ServerModel = (nowMs: number, random: Random) => Answer;
 
-/** When and what a simulated server answers. */
+/** The answer of a simulated server, and when it comes. */
 export interface Answer {
   readonly afterMs: number;
   readonly code?: number;
-  /** When a call may be tried again, as a server sends it. */
+  /** When a refused call may be tried again, as the trailer of a server says it. */
   readonly pushback?: string;
 }
 
-/** How one run came out. */
+/** One finished call of a run. */
 export interface Call {
   readonly server: number;
   readonly sentMs: number;
@@ -38,7 +38,7 @@ export interface Call {
   readonly code: number;
 }
 
-/** The setting of one run. */
+/** The setting of one run of the simulation. */
 export interface SimulationOptions {
   readonly policy: Policy;
   readonly servers: readonly ServerModel[];
@@ -48,7 +48,7 @@ export interface SimulationOptions {
   readonly outliers?: OutlierOptions;
 }
 
-/** A server that takes an exponentially distributed time with this mean. */
+/** A server whose calls take an exponentially distributed time with this mean. */
 export function exponential(meanMs: number): ServerModel {
   return (_nowMs, random) => ({ afterMs: -Math.log(1 - random()) * meanMs });
 }
@@ -64,7 +64,7 @@ export function during(
     nowMs >= fromMs && nowMs < untilMs ? inside(nowMs, random) : outside(nowMs, random);
 }
 
-/** A server that stops for a while and then answers everything that waited, as SIGSTOP and SIGCONT make it. */
+/** A server that stops for a while and then answers all waiting calls, as after SIGSTOP and SIGCONT. */
 export function frozen(fromMs: number, untilMs: number, model: ServerModel): ServerModel {
   return (nowMs, random) => {
     const { afterMs, code } = model(nowMs, random);
@@ -73,7 +73,7 @@ export function frozen(fromMs: number, untilMs: number, model: ServerModel): Ser
   };
 }
 
-/** A client and its servers as discrete events: what happens next happens now, no real time passes. */
+/** A client and its servers as discrete events: the simulated time jumps to the next event. */
 export class Simulation {
   readonly calls: Call[] = [];
   private readonly fleet = new FleetLoad();
@@ -92,7 +92,7 @@ export class Simulation {
     if (options.outliers !== undefined) this.judge();
   }
 
-  /** Calls arrive at a steady rate, whatever becomes of them. */
+  /** Sends calls at a steady rate, whether or not earlier calls have ended. */
   runOpenLoop(callsPerSecond: number): readonly Call[] {
     const arrive = (): void => {
       this.call(() => {});
@@ -102,7 +102,7 @@ export class Simulation {
     return this.run();
   }
 
-  /** As many callers, each of which calls again when its call ends. */
+  /** Runs `concurrency` callers, each of which sends its next call when its last call ends. */
   runClosedLoop(concurrency: number): readonly Call[] {
     const again = (): void => this.call(again);
     for (let caller = 0; caller < concurrency; caller++) again();

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
 import { PeakEwma } from '../../../../lib/balance/load/peak-ewma.js';
 
-/** An estimate that has settled at 1 ms in a fleet where that is typical. */
+/** An estimate that has settled at 1 ms, in a fleet whose typical latency is 1 ms. */
 function settled(options?: ConstructorParameters<typeof PeakEwma>[1]): PeakEwma {
   const fleet = new FleetLoad();
   const estimate = new PeakEwma(fleet, options);
@@ -11,7 +11,7 @@ function settled(options?: ConstructorParameters<typeof PeakEwma>[1]): PeakEwma 
 }
 
 describe('PeakEwma', () => {
-  it('the estimate takes a slower answer in full at once', () => {
+  it('the estimate rises to a slower answer at once', () => {
     const estimate = settled();
     estimate.succeeded(50, 10);
     expect(estimate.estimate(10)).toBe(50);
@@ -27,7 +27,7 @@ describe('PeakEwma', () => {
     expect(busy.estimate(500)).toBeCloseTo(2 + 98 / Math.E, 0);
   });
 
-  it('a peak is over after some dozens of faster answers, at any rate, and not after a few', () => {
+  it('a peak ends after some dozens of faster answers, at any rate of calls, and not after a few', () => {
     const estimate = settled();
     estimate.succeeded(100, 0);
     for (let answer = 0; answer < 5; answer++) estimate.succeeded(1, 1);
@@ -36,7 +36,7 @@ describe('PeakEwma', () => {
     expect(estimate.estimate(1)).toBeLessThan(2);
   });
 
-  it('the estimate of an idle endpoint sinks to half of what is typical and no lower', () => {
+  it('the estimate of an idle endpoint sinks to half of the typical latency, and no lower', () => {
     const fleet = new FleetLoad();
     const slow = new PeakEwma(fleet);
     const usual = new PeakEwma(fleet);
@@ -47,7 +47,7 @@ describe('PeakEwma', () => {
     expect(slow.estimate(60_000)).toBeCloseTo(2, 3);
   });
 
-  it('the estimate of an idle endpoint stays as it is if it is below half of what is typical', () => {
+  it('the estimate of an idle endpoint does not change if it is below half of the typical latency', () => {
     const fleet = new FleetLoad();
     const fast = new PeakEwma(fleet);
     fleet.observe(100);
@@ -56,7 +56,7 @@ describe('PeakEwma', () => {
     expect(fast.estimate(60_000)).toBe(0.5);
   });
 
-  it('the estimate of a new endpoint is what is typical in the fleet, and neither draws nor repels calls', () => {
+  it('the estimate of a new endpoint is the typical latency of the fleet, which neither draws nor repels calls', () => {
     const fleet = new FleetLoad();
     const old = new PeakEwma(fleet);
     for (let answer = 0; answer < 1_000; answer++) old.succeeded(20, answer);
@@ -110,7 +110,7 @@ describe('PeakEwma', () => {
     expect(estimate.estimate(0.5)).toBeGreaterThan(10);
   });
 
-  it('a call that was given up may raise the estimate and never lowers it', () => {
+  it('a call that the client gave up may raise the estimate, but never lowers it', () => {
     const estimate = settled();
     estimate.tookAtLeast(0.1, 0);
     expect(estimate.estimate(0)).toBe(1);
@@ -118,7 +118,7 @@ describe('PeakEwma', () => {
     expect(estimate.estimate(0)).toBe(30);
   });
 
-  it('failures decay with time also where calls are given up', () => {
+  it('failures decay with time, also if later calls are given up', () => {
     const estimate = settled();
     for (let nowMs = 1; nowMs <= 1_000; nowMs++) estimate.failed(1, nowMs);
     estimate.tookAtLeast(0, 6_000);

@@ -6,7 +6,7 @@ import { leastRequestLoad } from '../../../../lib/balance/policies/least-request
 import { RefusedCalls } from '../../../../lib/balance/load/refused-calls.js';
 import { seededRandom } from '../../../support/seeded-random.js';
 
-it('refusals count until their time is over, whatever order they came in', () => {
+it('refusals count until their time is over, in whatever order they came', () => {
   const refused = new RefusedCalls();
   for (const untilMs of [5_000, 1_000, 5_000, 3_000]) refused.add(untilMs);
   expect([0, 999, 1_000, 2_999, 3_000, 4_999, 5_000].map((nowMs) => refused.at(nowMs))).toEqual([
@@ -14,7 +14,7 @@ it('refusals count until their time is over, whatever order they came in', () =>
   ]);
 });
 
-it('random refusals are over no sooner than asked, and 50 ms later at most', () => {
+it('random refusals end at the earliest when asked, and 50 ms later at most', () => {
   const random = seededRandom(11);
   const refused = new RefusedCalls();
   const ends: number[] = [];
@@ -34,7 +34,7 @@ const refuse = (load: EndpointLoad, nowMs: number, refusedMs: number): void => {
   load.ended(nowMs, nowMs, 'failure', true, refusedMs);
 };
 
-it('a refused call counts for least_request as in flight for as long as the server asked', () => {
+it('a refused call counts as in flight under least_request, for as long as the server asked', () => {
   const load = new EndpointLoad(new FleetLoad());
   refuse(load, 0, 5_000);
   expect(load.inFlight).toBe(0);
@@ -42,7 +42,7 @@ it('a refused call counts for least_request as in flight for as long as the serv
   expect(leastRequestLoad(load, 2, 5_000)).toBe(0);
 });
 
-it('the sum of a pool has refused calls in it, those of before included, until they are over', () => {
+it('the sum of a pool has the refused calls of its endpoints, earlier ones too, until they are over', () => {
   const load = new EndpointLoad(new FleetLoad());
   refuse(load, 0, 1_000);
   const sum = countInFlight([{ load }]);
@@ -54,15 +54,15 @@ it('the sum of a pool has refused calls in it, those of before included, until t
   expect(sum.refused).toBe(0);
 });
 
-it('refusals that are over are forgotten, also where no policy asks for them', () => {
+it('refusals that are over are dropped, even if no policy asks for them', () => {
   const load = new EndpointLoad(new FleetLoad());
   const sum = countInFlight([{ load }]);
   for (let nowMs = 0; nowMs < 3_600_000; nowMs += 50) refuse(load, nowMs, 5_000);
-  // 5 s of them, at 20 per second.
+  // The refusals of the last 5 s, at 20 per second.
   expect(sum.refused).toBe(100);
 });
 
-it('for peak_ewma the time counts as latency, also of a stream, which has none else', () => {
+it('under peak_ewma the time of a refusal counts as latency, also for a stream, which has no other latency', () => {
   const fleet = new FleetLoad();
   const load = new EndpointLoad(fleet);
   const streaming = new EndpointLoad(fleet);
@@ -71,6 +71,6 @@ it('for peak_ewma the time counts as latency, also of a stream, which has none e
   streaming.ended(0, 0, 'failure', false, 5_000);
   expect(load.expectedMs(0)).toBeGreaterThanOrEqual(5_000);
   expect(streaming.expectedMs(0)).toBeGreaterThanOrEqual(5_000);
-  // It is no answer, and no measure of what is usual.
+  // A refusal is no answer, so it does not change the typical latency of the fleet.
   expect(fleet.typicalMs).toBe(1);
 });

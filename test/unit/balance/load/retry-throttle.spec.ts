@@ -5,7 +5,7 @@ function failing(throttle: RetryThrottle, count: number): void {
   for (let call = 0; call < count; call++) throttle.addCallFailed();
 }
 
-it('attempts stop with half of the tokens, and go on above', () => {
+it('further attempts stop with half of the tokens, and go on with more', () => {
   const throttle = new RetryThrottle({ maxTokens: 10, tokenRatio: 0.5 });
   failing(throttle, 4);
   expect(throttle.canRetryCall()).toBe(true);
@@ -15,7 +15,7 @@ it('attempts stop with half of the tokens, and go on above', () => {
   expect(throttle.canRetryCall()).toBe(true);
 });
 
-it('the bucket is never fuller than full, nor emptier than empty', () => {
+it('the bucket never has more tokens than its maximum, and never fewer than none', () => {
   const throttle = new RetryThrottle({ maxTokens: 4, tokenRatio: 1 });
   throttle.addCallSucceeded();
   failing(throttle, 2);
@@ -25,7 +25,7 @@ it('the bucket is never fuller than full, nor emptier than empty', () => {
   expect(throttle.canRetryCall()).toBe(true);
 });
 
-it('under other options the bucket is as full as before', () => {
+it('the bucket stays as full under other options, in proportion', () => {
   const throttle = new RetryThrottle({ maxTokens: 100, tokenRatio: 0.1 });
   failing(throttle, 40);
   throttle.configure({ maxTokens: 10, tokenRatio: 0.1 });

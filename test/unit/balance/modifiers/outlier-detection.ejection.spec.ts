@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OutlierFleet } from '../outlier-fleet.js';
 
 describe('stepOutliers: ejection', () => {
-  it('the last endpoint is never ejected, and at most the given share is', () => {
+  it('the last endpoint is never ejected, and at most the given share of endpoints is', () => {
     expect(new OutlierFleet(1).tallies).toHaveLength(1);
     const one = new OutlierFleet(1);
     one.fail(0, 100);
@@ -27,7 +27,7 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.step(100).ejected).toHaveLength(1);
   });
 
-  it('the worst endpoint is ejected first where not all may be', () => {
+  it('the worst endpoint is ejected first if not all may be ejected', () => {
     const fleet = new OutlierFleet(10, { maxEjectedShare: 0.1 });
     for (let at = 0; at < 10; at++) fleet.succeed(at, 100);
     fleet.fail(3, 50);
@@ -35,7 +35,7 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.step(1_000).ejected).toEqual([fleet.tallies[7]]);
   });
 
-  it('only endpoints that could be called count: of two, one of them disconnected, none is ejected', () => {
+  it('only endpoints that could be called count: if one of two is disconnected, none is ejected', () => {
     const fleet = new OutlierFleet(2);
     fleet.unusable.add(fleet.tallies[1]!);
     fleet.fail(0, 10);
@@ -44,7 +44,7 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.step(200).ejected).toEqual([fleet.tallies[0]]);
   });
 
-  it('an ejected endpoint returns when no other is usable, and an endpoint that left is removed from the state', () => {
+  it('an ejected endpoint returns when no other endpoint is usable; the state of a removed endpoint is dropped', () => {
     const fleet = new OutlierFleet(2);
     fleet.fail(0, 5);
     fleet.step(100);
@@ -56,7 +56,7 @@ describe('stepOutliers: ejection', () => {
     expect([...fleet.state.keys()]).toEqual([bad]);
   });
 
-  it('an ejection lasts 10 s, the next one 20 s, and the step says when it ends', () => {
+  it('the first ejection lasts 10 s, the second 20 s, and the step says when an ejection ends', () => {
     const fleet = new OutlierFleet(3);
     fleet.fail(0, 5);
     expect(fleet.step(1_000).nextStepMs).toBe(1_000);
@@ -82,7 +82,7 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.step(25_000).returned).toHaveLength(1);
   });
 
-  it('every 10 s without an ejection cancel an earlier one', () => {
+  it('each 10 s without an ejection cancel one earlier ejection', () => {
     const fleet = new OutlierFleet(3);
     fleet.fail(0, 5);
     fleet.step(0);
@@ -93,7 +93,7 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.step(30_000).returned).toHaveLength(1);
   });
 
-  it('failures before and during an ejection do not count after its end', () => {
+  it('failures before and during an ejection do not count after it ends', () => {
     const fleet = new OutlierFleet(3);
     fleet.fail(0, 5);
     fleet.step(0);

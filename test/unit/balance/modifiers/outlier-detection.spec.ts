@@ -9,7 +9,7 @@ import { OutlierFleet } from '../outlier-fleet.js';
 
 describe('stepOutliers: failures in a row', () => {
   it.each([2, 3, 10])(
-    'ejects the one of %i that fails five times in a row, not at four',
+    'ejects the one of %i endpoints that fails five times in a row, but not after four failures',
     (size) => {
       const fleet = new OutlierFleet(size);
       fleet.fail(0, 4);
@@ -21,7 +21,7 @@ describe('stepOutliers: failures in a row', () => {
     },
   );
 
-  it('does not count failures that a success interrupts', () => {
+  it('does not add up failures that a success interrupts', () => {
     const fleet = new OutlierFleet(3);
     fleet.fail(0, 4);
     fleet.succeed(0);
@@ -29,7 +29,7 @@ describe('stepOutliers: failures in a row', () => {
     expect(fleet.step(100).ejected).toEqual([]);
   });
 
-  it('counts a streak across the end of a window', () => {
+  it('counts failures in a row across the end of a window', () => {
     const fleet = new OutlierFleet(3);
     fleet.succeed(0, 100);
     fleet.fail(0, 3);
@@ -38,7 +38,7 @@ describe('stepOutliers: failures in a row', () => {
     expect(fleet.step(10_100).ejected).toEqual([fleet.tallies[0]]);
   });
 
-  it('asks for a step at every multiple of the threshold, not at every failure', () => {
+  it('a step is due at every multiple of the threshold, not at every failure', () => {
     const tally = new CallTally();
     const asked = Array.from({ length: 10 }, () => {
       tally.record('failure');
@@ -60,7 +60,7 @@ describe('stepOutliers: failures in a row', () => {
 });
 
 describe('stepOutliers: share of failures', () => {
-  it('ejects one of two that fails every other call', () => {
+  it('ejects the one of two endpoints that fails every other call', () => {
     const fleet = new OutlierFleet(2);
     for (let call = 0; call < 30; call++) {
       fleet.fail(0);
@@ -70,7 +70,7 @@ describe('stepOutliers: share of failures', () => {
     expect(fleet.step(1_000).ejected).toEqual([fleet.tallies[0]]);
   });
 
-  it('fewer than 20 calls eject no endpoint', () => {
+  it('an endpoint with fewer than 20 calls is not ejected', () => {
     const fleet = new OutlierFleet(2);
     fleet.succeed(1, 100);
     for (let call = 0; call < 9; call++) {
@@ -83,7 +83,7 @@ describe('stepOutliers: share of failures', () => {
     expect(fleet.step(2_000).ejected).toEqual([fleet.tallies[0]]);
   });
 
-  it('a difference below 20 % ejects no endpoint, however certain it is', () => {
+  it('an endpoint is not ejected for a difference below 20 %, however certain the difference is', () => {
     const fleet = new OutlierFleet(2);
     fleet.succeed(1, 100_000);
     for (let call = 0; call < 1_000; call++) {
@@ -93,7 +93,7 @@ describe('stepOutliers: share of failures', () => {
     expect(fleet.step(1_000).ejected).toEqual([]);
   });
 
-  it('lets equal servers alone: chance ejects at most 6 times in 600 judgements of 10 with 30 % of errors', () => {
+  it('equal servers are not ejected: chance ejects at most 6 times in 600 judgements, 60 of 10 servers with 30 % of errors', () => {
     const random = seededRandom(1);
     const fleet = new OutlierFleet(10, { consecutiveFailures: 1_000, failureMargin: 0.01 });
     let ejections = 0;
@@ -104,13 +104,13 @@ describe('stepOutliers: share of failures', () => {
       }
       ejections += fleet.step(second * 1_000).ejected.length;
     }
-    // One side of three standard errors: 600 × 0.135 % is 0.8.
+    // Chance exceeds three standard errors on one side in 0.135 % of cases: of 600 judgements 0.8.
     expect(ejections).toBeLessThanOrEqual(6);
   });
 
-  it('counts the calls of a window only, and not those before it again', () => {
+  it('counts only the calls of the current window, and not earlier calls again', () => {
     const fleet = new OutlierFleet(3, { consecutiveFailures: 1_000 });
-    // 14 % of failures: within the margin of 20 %.
+    // The share of failures is 14 %, which is within the margin of 20 %.
     for (let window = 1; window <= 3; window++) {
       for (let at = 0; at < 3; at++) {
         for (let call = 0; call < 8; call++) {
@@ -128,7 +128,7 @@ describe('stepOutliers: share of failures', () => {
     }
   });
 
-  it('begins a new window after 10 s, and not before the endpoint has had 20 calls', () => {
+  it('begins a new window after 10 s, but not before the endpoint has had 20 calls', () => {
     const fleet = new OutlierFleet(3);
     fleet.succeed(0, 19);
     fleet.succeed(1, 20);
@@ -142,7 +142,7 @@ describe('stepOutliers: share of failures', () => {
     expect(windows(12_000)).toEqual([12_000, 10_000, 0]);
   });
 
-  it('counts the calls of the new window alone', () => {
+  it('counts only the calls of the new window', () => {
     const fleet = new OutlierFleet(2, { consecutiveFailures: 1_000 });
     fleet.fail(0, 5);
     fleet.succeed(0, 15);
@@ -155,7 +155,7 @@ describe('stepOutliers: share of failures', () => {
     expect(fleet.state.get(fleet.tallies[0]!)).toMatchObject({ sinceMs: 20_001, successes: 35 });
   });
 
-  it('ejects a server within 2 s of its first failures, however long it was well before', () => {
+  it('ejects a server within 2 s of its first failures, however long it had been well before', () => {
     const fleet = new OutlierFleet(10, { consecutiveFailures: 1_000 });
     const second = (nowMs: number, fails: boolean): OutlierStep => {
       for (let at = 0; at < 10; at++) {

@@ -32,7 +32,7 @@ describe('matchesEndpoint', () => {
     expect(matchesEndpoint(endpoint, match)).toBe(matches);
   });
 
-  it('an endpoint without metadata matches only if nothing is asked', () => {
+  it('an endpoint without metadata matches only a match without fields', () => {
     const bare = candidate('a:1', {});
     expect(matchesEndpoint(bare, { version: '2' })).toBe(false);
     expect(matchesEndpoint(bare, {})).toBe(true);
@@ -49,7 +49,7 @@ describe('CanaryPicker', () => {
       seededRandom(1),
     );
 
-  it('sends the share of calls to the canary, within 4 standard deviations', () => {
+  it('sends its share of the calls to the canary, within 4 standard deviations', () => {
     const canaryPicker = picker({ share: 0.1 });
     let count = 0;
     for (let call = 0; call < 20_000; call++) if (canaryPicker.pick(PLAIN, 0) === canary) count++;
@@ -60,12 +60,12 @@ describe('CanaryPicker', () => {
     [0, stable],
     [1, canary],
     [undefined, stable],
-  ])('with a share of %s sends all calls one way', (share, expected) => {
+  ])('sends all calls to one of its two pickers for a share of %s', (share, expected) => {
     const canaryPicker = picker(share === undefined ? {} : { share });
     for (let call = 0; call < 1_000; call++) expect(canaryPicker.pick(PLAIN, 0)).toBe(expected);
   });
 
-  it('sends calls with the header to the canary, whatever its value or only for the given one', () => {
+  it('sends calls with the header to the canary: with any value, or only with the given value', () => {
     const any = picker({ header: { name: 'x-canary' } });
     expect(any.pick(requestWith({ 'x-canary': '' }), 0)).toBe(canary);
     expect(any.pick(PLAIN, 0)).toBe(stable);
@@ -75,7 +75,7 @@ describe('CanaryPicker', () => {
   });
 });
 
-it('a further attempt of a call for the canaries goes to another canary', () => {
+it('a further attempt of a call that is for the canaries goes to another canary', () => {
   const [a, b, c, d] = candidates(4);
   const stable = new FirstChoice(poolOf([a!, b!]));
   const canary = new FirstChoice(poolOf([c!, d!]));

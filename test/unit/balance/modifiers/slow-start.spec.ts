@@ -21,7 +21,7 @@ it.each([
   },
 );
 
-it('the weight begins at the given minimum', () => {
+it('an endpoint begins with the given minimum of its weight', () => {
   expect(slowStartShare(0, { windowMs: 10_000, minWeight: 0.3 })).toBe(0.3);
 });
 
@@ -29,10 +29,10 @@ it.each([
   [0, 500],
   [9_800, 200],
   [10_000, undefined],
-])('at %i ms of 10 s the next step comes after %s ms', (ageMs, afterMs) => {
+])('after %i ms of 10 s the weights are computed again in %s ms', (ageMs, afterMs) => {
   expect(nextSlowStartStepMs(ageMs, { windowMs: 10_000 })).toBe(afterMs);
 });
 
-it('the steps of a ramp are 100 ms apart at least', () => {
+it('the weights are computed at most every 100 ms', () => {
   expect(nextSlowStartStepMs(0, { windowMs: 1_000 })).toBe(100);
 });

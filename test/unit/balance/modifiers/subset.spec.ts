@@ -7,14 +7,14 @@ const addresses = (
   list: readonly { readonly endpoint: { readonly address: string } }[],
 ): string[] => list.map(({ endpoint }) => endpoint.address);
 
-/** `own` endpoints of zone a, `foreign` of zone b. */
+/** `own` endpoints of zone a, and `foreign` endpoints of zone b. */
 function zoned(own: number, foreign: number): (Candidate & EndpointFacts)[] {
   return Array.from({ length: own + foreign }, (_, at) =>
     candidate(`10.0.0.1:${at + 1}`, { zone: at < own ? 'a' : 'b' }),
   );
 }
 
-/** How many entries of a client in zone a are of zone a. */
+/** How many entries in the subset of a client in zone a are of zone a. */
 function ownEntries(list: readonly EndpointFacts[], size: number, clientId: string): number {
   return pickSubset(list, { size, clientId, zone: 'a' }).filter(({ zone }) => zone === 'a').length;
 }
@@ -30,15 +30,15 @@ describe('pickSubset', () => {
       expect(with40).toHaveLength(8);
       const left = with40.filter((address) => !with41.has(address));
       expect(left.length).toBeLessThanOrEqual(1);
-      // One has left exactly where the new server has its place.
+      // One entry has left if and only if the new server is in the subset.
       expect(with41.has(list[40]!.endpoint.address)).toBe(left.length === 1);
       changed += left.length;
     }
-    // The new one is in 8 of 41 subsets. ε: 4 standard deviations of 97.6.
+    // The new server is in 8 of 41 subsets. ε: 4 standard deviations of 97.6.
     expect(Math.abs(changed - (500 * 8) / 41)).toBeLessThan(36);
   });
 
-  it('loads every server within 15 % of even where clients × size / servers is 1,000', () => {
+  it('gives every server a number of clients within 15 % of the mean, for 1,000 clients per server', () => {
     const list = candidates(40);
     const clients = new Map(addresses(list).map((address) => [address, 0]));
     for (let client = 0; client < 5_000; client++) {
@@ -49,7 +49,7 @@ describe('pickSubset', () => {
     for (const count of clients.values()) expect(Math.abs(count / 1_000 - 1)).toBeLessThan(0.15);
   });
 
-  it('deviates as the binomial says, so its choices are independent', () => {
+  it('spreads clients with the deviation of the binomial, so clients choose independently', () => {
     const list = candidates(100);
     const clients = new Map(addresses(list).map((address) => [address, 0]));
     for (let client = 0; client < 1_000; client++) {
@@ -59,12 +59,13 @@ describe('pickSubset', () => {
     }
     const variance =
       [...clients.values()].reduce((sum, count) => sum + (count - 200) ** 2, 0) / 100;
-    // Expected 200 × 0.8 = 160; the sample variance of 100 has a standard deviation of 14 %.
+    // The expected variance is 200 × 0.8 = 160; the variance of a sample of 100 has a standard deviation of
+    // 14 %.
     expect(variance).toBeGreaterThan(160 * 0.5);
     expect(variance).toBeLessThan(160 * 1.5);
   });
 
-  it('does not depend on the order of the list, and keeps it', () => {
+  it('chooses the same endpoints for any order of the list, and keeps that order', () => {
     const list = candidates(30);
     const options = { size: 5, clientId: 'one' };
     const chosen = addresses(pickSubset(list, options));
@@ -72,7 +73,7 @@ describe('pickSubset', () => {
     expect(chosen).toEqual(addresses(list).filter((address) => chosen.includes(address)));
   });
 
-  it('uses a fleet that is no larger whole', () => {
+  it('returns a whole fleet that is no larger than the subset', () => {
     const list = candidates(3);
     expect(pickSubset(list, { size: 3, clientId: 'one' })).toBe(list);
     expect(pickSubset(list, { size: 9, clientId: 'one' })).toBe(list);
@@ -85,7 +86,7 @@ describe('pickSubset', () => {
     [4, 26, 6],
     [19, 1, 2],
   ])(
-    'of %i endpoints of the own zone and %i others keeps both zones in proportion, at size %i, and always another one',
+    'of %i endpoints of the own zone and %i others keeps both zones in proportion, at size %i, and at least one other',
     (own, foreign, size) => {
       const list = zoned(own, foreign);
       const due = (size * own) / (own + foreign);
@@ -96,18 +97,19 @@ describe('pickSubset', () => {
         expect(entries).toBeLessThan(size);
         sum += entries;
       }
-      // Where the last entry is kept for another zone, the own one has that much less. ε: 4 standard deviations of at most 1/2.
+      // If the last entry is kept for another zone, the own zone has that much less. ε: 4 standard deviations
+      // of at most 1/2.
       expect(Math.abs(sum / 2_000 - Math.min(due, size - 1))).toBeLessThan(0.045);
     },
   );
 
-  it('fills up with the own zone where there is no other, and with others where the own has none', () => {
+  it('fills the subset from the own zone if there is no other, and from others if the own zone has no endpoint', () => {
     expect(ownEntries(zoned(30, 0), 6, 'one')).toBe(6);
     expect(pickSubset(zoned(0, 30), { size: 6, clientId: 'one', zone: 'a' })).toHaveLength(6);
     expect(pickSubset(zoned(20, 20), { size: 1, clientId: 'one', zone: 'a' })).toHaveLength(1);
   });
 
-  it('changes at most one entry when a server of any zone comes, however many there are', () => {
+  it('changes at most one entry when a server of any zone joins, for any number of servers', () => {
     for (const size of [1, 2, 3, 10]) {
       for (let own = 0; own <= 24; own += 3) {
         for (let foreign = Math.max(0, size - own); foreign <= 24; foreign += 3) {
@@ -129,7 +131,7 @@ describe('pickSubset', () => {
   it.each([
     ['while every zone is whole', undefined, 60],
     ['when a zone is down', 'b', 40],
-  ])('with locality loads every server within 15 % of even %s', (_, down, serving) => {
+  ])('with locality gives every server calls within 15 % of the mean %s', (_, down, serving) => {
     const zones = ['a', 'b', 'c'];
     const list = Array.from({ length: 60 }, (_, at) =>
       candidate(`10.0.0.1:${at + 1}`, { zone: zones[at % 3]! }),
@@ -154,7 +156,7 @@ describe('pickSubset', () => {
       }
     }
     expect(load.size).toBe(serving);
-    // A server is in 800 subsets of its zone's clients: 4 standard deviations are 13 %.
+    // A server is in the subsets of 800 clients of its zone: 4 standard deviations are 13 %.
     for (const calls of load.values()) {
       expect(Math.abs((calls * serving) / clients - 1)).toBeLessThan(0.15);
     }

@@ -12,14 +12,14 @@ it('the table has exactly the probabilities of the weights, on a fine grid of ra
     const grid = 100_000;
     const counts = new Float64Array(size);
     for (let step = 0; step < grid; step++) counts[table.draw((step + 0.5) / grid)]!++;
-    // Each column may be off by one step of the grid at each of its two edges.
+    // The count of a column may be off by one step of the grid at each of its two edges.
     for (const [place, weight] of weights.entries()) {
       expect(Math.abs(counts[place]! - (grid * weight) / size)).toBeLessThanOrEqual(2 * size);
     }
   }
 });
 
-it('the table treats equal weights alike', () => {
+it('the table draws places of equal weight equally often', () => {
   const table = new AliasTable(relativeWeights([5, 5, 5, 5]));
   expect([0, 0.25, 0.5, 0.999].map((random) => table.draw(random))).toEqual([0, 1, 2, 3]);
 });

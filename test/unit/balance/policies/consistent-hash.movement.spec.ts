@@ -1,4 +1,4 @@
-/** Which keys get another owner when endpoints come, go or change. */
+/** Which keys get another owner when endpoints join, leave or change. */
 import { describe, expect, it } from 'vitest';
 import type { PipelineOptions } from '../../../../lib/balance/candidate-pipeline.js';
 import type { Candidate } from '../../../../lib/balance/candidate.js';
@@ -14,10 +14,10 @@ const POLICY = policyOf('consistent_hash', {
 });
 const REQUESTS = Array.from({ length: KEYS }, (_, key) => requestWith({ user: `user-${key}` }));
 
-/** Standard deviation of the share of one endpoint that the ring leaves, relative to that share. */
+/** The standard deviation of one endpoint's share of keys on the ring, relative to that share. */
 const RING_DEVIATION = 0.06;
 
-/** The owner of each key. */
+/** The owner of each key in a pool. */
 function ownersIn(pool: Pool<Candidate>): string[] {
   const picker = POLICY.createPicker(
     pool,
@@ -27,7 +27,7 @@ function ownersIn(pool: Pool<Candidate>): string[] {
   return REQUESTS.map((request) => picker.pick(request, 0).endpoint.address);
 }
 
-/** The owner of each key where all are ready. */
+/** The owner of each key if all endpoints of the list are ready. */
 function ownersOf(
   list: readonly Candidate[],
   options: PipelineOptions = {},
@@ -36,29 +36,29 @@ function ownersOf(
   return ownersIn(compose(list, options, {}, nowMs).stable!);
 }
 
-/** The new owners of the keys that moved. */
+/** The new owners of the keys that have another owner than before. */
 function moves(before: readonly string[], after: readonly string[]): string[] {
   return after.filter((owner, key) => owner !== before[key]);
 }
 
-/** That keys moved to one endpoint only, and so many as its share says. */
+/** Expects that keys moved to one endpoint only, and as many as its share says. */
 function expectMovedTo(address: string, moved: readonly string[], share: number): void {
   expect(moved.filter((owner) => owner !== address)).toEqual([]);
-  // ε: 4 standard deviations, of what the ring leaves and of what the drawn keys add.
+  // ε: 4 standard deviations of the shares on the ring and of the drawn keys together.
   const chance = Math.sqrt((1 - share) / share / KEYS);
   const epsilon = 4 * Math.hypot(RING_DEVIATION, chance);
   expect(Math.abs(moved.length / KEYS / share - 1)).toBeLessThan(epsilon);
 }
 
-/** `count` endpoints of a zone, with these weights in turn. */
+/** `count` endpoints of a zone, with these weights repeated in turn. */
 function zoneOf(zone: string, count: number, weights: readonly number[]): Candidate[] {
   return Array.from({ length: count }, (_, at) =>
     candidate(`${zone}:${at + 1}`, { zone, weight: weights[at % weights.length]! }),
   );
 }
 
-describe('an endpoint that comes', () => {
-  // Weights that would change the points per endpoint if these followed the mean weight.
+describe('an endpoint that joins', () => {
+  // If the number of points per endpoint followed the mean weight, these weights would change it.
   it.each(
     [[1], [1, 2, 5, 10], [100, 300]].flatMap((weights) =>
       [3, 4, 7, 10, 20, 50, 200].flatMap((count) =>
@@ -66,7 +66,7 @@ describe('an endpoint that comes', () => {
       ),
     ),
   )(
-    'with weight $weight to $count of $weights takes its share, and no key moves between others',
+    'with weight $weight takes its share from $count of $weights, and no key moves between others',
     ({ weights, count, weight }) => {
       const list = zoneOf('a', count, weights);
       const joined = candidate('10.0.0.2:1', { weight });
@@ -77,20 +77,20 @@ describe('an endpoint that comes', () => {
   );
 
   it.each([3, 20])(
-    'takes on average that share, which is below 1 / N where %i are equal',
+    'takes its share on average, which is less than 1 / N for N = %i equal endpoints',
     (count) => {
       let moved = 0;
       for (let fleet = 0; fleet < 30; fleet++) {
         const list = zoneOf(`fleet-${fleet}`, count + 1, [1]);
         moved += moves(ownersOf(list.slice(1)), ownersOf(list)).length / KEYS / 30;
       }
-      // ε: 4 standard deviations of the mean of 30, of 6 % of the ring and 3 % of the keys each.
+      // ε: 4 standard deviations of the mean of 30 fleets, with 6 % of the ring and 3 % of the keys in each.
       expect(Math.abs(moved * (count + 1) - 1)).toBeLessThan(0.049);
       expect(moved).toBeLessThan(1 / count);
     },
   );
 
-  it('leaves every key where it was before when it goes again, in any order of the list', () => {
+  it('leaves every key where it was before when it leaves again, in any order of the list', () => {
     const list = candidates(11);
     const before = ownersOf(list.slice(0, 10));
     expect(moves(before, ownersOf(list)).length).toBeGreaterThan(0);
@@ -98,12 +98,12 @@ describe('an endpoint that comes', () => {
   });
 });
 
-describe('weights', () => {
+describe('weights in consistent_hash', () => {
   it('move only keys of the endpoint whose weight changes', () => {
     const list = candidates(10);
     const before = ownersOf(list);
     const after = ownersIn(poolOf(list, [2, ...list.slice(1).map(() => 1)]));
-    // From 1 / 10 to 2 / 11.
+    // The share of the endpoint grows from 1 / 10 to 2 / 11.
     expectMovedTo(list[0]!.endpoint.address, moves(before, after), 2 / 11 - 1 / 10);
   });
 
@@ -118,7 +118,7 @@ describe('weights', () => {
   });
 });
 
-describe('locality', () => {
+describe('locality with consistent_hash', () => {
   it.each(
     [3, 10, 50, 200].flatMap((own) =>
       [1, own - 1, own].flatMap((foreign) =>
@@ -126,7 +126,7 @@ describe('locality', () => {
       ),
     ),
   )(
-    'moves nothing for one of another zone, and its share for one of the own: $own here, $foreign there, weights $weights',
+    'an endpoint of another zone moves no key, one of the own zone its share: $own here, $foreign there, weights $weights',
     ({ own, foreign, weights }) => {
       const list = [...zoneOf('a', own, weights), ...zoneOf('b', foreign, weights)];
       const options = { locality: { zone: 'a' } };
@@ -141,8 +141,8 @@ describe('locality', () => {
   );
 });
 
-describe('slow start', () => {
-  it('brings one that comes its keys over the window, each of them once and from where it was', () => {
+describe('slow start with consistent_hash', () => {
+  it('moves keys to an endpoint that joins over the window, each key once and straight from its old owner', () => {
     const fleet = new FleetLoad();
     const list = Array.from({ length: 10 }, (_, at) => candidate(`a:${at}`, {}, fleet, -1e6));
     const joined = candidate('a:99', {}, fleet, 0);
@@ -159,7 +159,7 @@ describe('slow start', () => {
     expect(moves(before, ownersOf([...list, joined]))).toEqual([]);
   });
 
-  it('moves nothing while a client is new itself and has seen all endpoints at the same time', () => {
+  it('moves no key while the client itself is new and has seen all endpoints at the same time', () => {
     const list = candidates(10);
     const before = ownersOf(list);
     for (const nowMs of [0, 6_000, 12_000, 30_000]) {
@@ -167,7 +167,7 @@ describe('slow start', () => {
     }
   });
 
-  it('bounds the load of one that has just come by what it weighs so far', () => {
+  it('bounds the load of an endpoint that has just joined by the weight that it has so far', () => {
     const fleet = new FleetLoad();
     const list = Array.from({ length: 10 }, (_, at) => candidate(`a:${at}`, {}, fleet, -1e6));
     const joined = candidate('a:99', {}, fleet, 0);
@@ -176,7 +176,7 @@ describe('slow start', () => {
     const picker = POLICY.createPicker(pools.stable!, context, undefined);
     const key = REQUESTS.find((request) => picker.pick(request, 0) === joined)!;
     for (let call = 0; call < 1_000; call++) picker.pick(key, 0).load.started(0);
-    // A fifth of a share of 10.2, and a quarter more.
+    // The weight so far is a fifth, of 10.2 in all, and the load factor adds a quarter.
     expect(joined.load.inFlight).toBe(Math.ceil((1.25 * 1_000 * 0.2) / 10.2));
   });
 });

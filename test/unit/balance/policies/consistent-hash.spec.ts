@@ -26,7 +26,7 @@ function picker(
   return new ConsistentHash(poolOf(list, weights), { ...DEFAULTS, ...options }, seededRandom(9));
 }
 
-/** Every random place is the same one. */
+/** A picker whose random place is always the same. */
 const stuck = (list: readonly Candidate[], options: Partial<ConsistentHashOptions> = {}) =>
   new ConsistentHash(poolOf(list), { ...DEFAULTS, ...options }, () => 0.5);
 
@@ -41,7 +41,7 @@ describe('ConsistentHash', () => {
       const keys = count * 5_000;
       const counts = countPicks(picker(candidates(count)), keys, requestOf);
       expect(counts.size).toBe(count);
-      // The ring leaves a standard deviation of 5 %, chance adds 1.4 %.
+      // The shares on the ring have a standard deviation of 5 %, and chance adds 1.4 %.
       const shares = [...counts.values()].map((keysOfOne) => keysOfOne / 5_000);
       expect(Math.max(...shares)).toBeLessThan(1.25);
       expect(Math.min(...shares)).toBeGreaterThan(0.6);
@@ -50,11 +50,11 @@ describe('ConsistentHash', () => {
     },
   );
 
-  it('the picker gives an endpoint that is a thousand times as heavy its share, and the others theirs', () => {
+  it('an endpoint that weighs a thousand times the others gets its share, and the others get theirs', () => {
     const list = candidates(1_000);
     const weights = list.map((_, at) => (at === 0 ? 999 : 1));
     const counts = countPicks(picker(list, weights), KEYS, requestOf);
-    // ε: 4 standard deviations of the ring.
+    // ε: 4 standard deviations of the shares on the ring.
     expect(Math.abs(counts.get(list[0]!.endpoint.address)! / KEYS / 0.5 - 1)).toBeLessThan(0.24);
     expect(counts.size).toBeGreaterThan(990);
   });
@@ -68,12 +68,12 @@ describe('ConsistentHash', () => {
       const keys = list
         .filter((_, at) => weights[at] === weight)
         .reduce((total, { endpoint }) => total + counts.get(endpoint.address)!, 0);
-      // ε: 4 standard deviations of the mean of five, 6 % each.
+      // ε: 4 standard deviations of the mean of five fleets, with 6 % each.
       expect(Math.abs(keys / ((KEYS * weight * 5) / sum) - 1)).toBeLessThan(0.11);
     }
   });
 
-  it('a hot key stays on one endpoint up to the free calls, then every endpoint is bounded at 1.25 times the mean', () => {
+  it('a hot key stays on one endpoint for the free calls, then each endpoint is bounded at 1.25 times the mean', () => {
     const fleet = new FleetLoad();
     const list = candidates(10, fleet);
     const hash = picker(list, undefined, {});
@@ -93,7 +93,7 @@ describe('ConsistentHash', () => {
     expect(home.load.inFlight).toBe(125);
   });
 
-  it('the picker finds room for a key that fills three quarters of a large fleet without asking all full endpoints', () => {
+  it('the picker finds room for a key that fills three quarters of a large fleet, without asking all full endpoints', () => {
     let asked = 0;
     const list = candidates(2_000).map((one) => {
       const load = Object.create(one.load) as EndpointLoad;
@@ -113,11 +113,11 @@ describe('ConsistentHash', () => {
     for (let call = 0; call < 12_000; call++) hash.pick(requestOf(1), 0).load.started(0);
     asked = 0;
     for (let call = 0; call < 1_000; call++) hash.pick(requestOf(1), 0);
-    // 8 that its key names, and then 4 on average.
+    // Each call asks the 8 endpoints that its key names, and then 4 on average.
     expect(asked / 1_000).toBeLessThan(14);
   });
 
-  it('the picker bounds load by the calls of its own endpoints: neither canaries nor endpoints that left make room', () => {
+  it('the picker bounds load by the calls of its own endpoints: canaries and removed endpoints do not raise the bound', () => {
     const fleet = new FleetLoad();
     const [stranger, ...list] = candidates(11, fleet);
     for (let call = 0; call < 1_000; call++) stranger!.load.started(0);
@@ -127,7 +127,7 @@ describe('ConsistentHash', () => {
     expect(home.load.inFlight).toBe(13);
   });
 
-  it('the next picker counts the calls that are in flight already', () => {
+  it('a new picker counts calls that were in flight before it', () => {
     const list = candidates(10);
     const before = picker(list);
     const home = before.pick(requestOf(1), 0);
@@ -152,7 +152,7 @@ describe('ConsistentHash', () => {
     expect(inFlight[3]).toBeGreaterThan(600 - 3 * 125 - 1);
   });
 
-  it('calls for which an endpoint has no room go to the others by weight', () => {
+  it('calls for which an endpoint has no room go to the other endpoints by weight', () => {
     const fleet = new FleetLoad();
     const list = candidates(11, fleet);
     const hash = picker(list, [...list.slice(1).map(() => 1), 10]);
@@ -162,7 +162,7 @@ describe('ConsistentHash', () => {
     for (let call = 0; call < 4; call++) full.load.started(0);
     const heavy = own.filter((key) => hash.pick(key, 0) === list[10]).length;
     expect(own.length).toBeGreaterThan(500);
-    // 10 of 19. ε: 4 standard deviations of the ring and of 1,000 keys.
+    // The heavy endpoint weighs 10 of 19. ε: 4 standard deviations of the ring and of 1,000 keys.
     expect(Math.abs(heavy / own.length - 10 / 19)).toBeLessThan(0.14);
   });
 
@@ -179,7 +179,7 @@ describe('ConsistentHash', () => {
     expect(hash.pick(requestOf(5), 0)).toBe(home);
   });
 
-  describe('the walk around the ring, where jumps and random places find no room', () => {
+  describe('the walk around the ring, if hashes of the key and random places find no room,', () => {
     it('finds the only endpoint that has room, for every key', () => {
       const list = candidates(20);
       const hash = stuck(list, { loadFactor: 1.01, freeInFlight: 0 });
@@ -222,10 +222,10 @@ describe('ConsistentHash', () => {
       expect(walks).toBeGreaterThan(50);
     });
 
-    it("ends with the key's own endpoint where none has room", () => {
+    it("ends with the key's own endpoint if no endpoint has room", () => {
       const full = candidates(5).map((one) => {
         const load = Object.create(one.load) as EndpointLoad;
-        // Calls of which the pool's sum knows nothing.
+        // These calls are not in the sum of the pool.
         Object.defineProperty(load, 'inFlight', { get: () => 100 });
         return { ...one, load: Object.assign(load, { countIn: () => {} }) };
       });
@@ -250,7 +250,7 @@ describe('ConsistentHash', () => {
     }
   });
 
-  it('further attempts of a call go to one endpoint after the other, in the same order each time', () => {
+  it('further attempts of a call go to one endpoint after the other, each time in the same order', () => {
     const list = candidates(5);
     const hash = picker(list);
     const attempts = (key: number): Candidate[] => {
@@ -265,14 +265,14 @@ describe('ConsistentHash', () => {
       expect(new Set(attempts(key)).size).toBe(5);
       expect(attempts(key)).toEqual(attempts(key));
     }
-    // The calls of one that fails are spread.
+    // The second attempts of calls whose endpoint fails are spread over all others.
     const seconds = Array.from({ length: 1_000 }, (_, key) => attempts(key))
       .filter(([home]) => home === list[0])
       .map(([, second]) => second);
     expect(new Set(seconds).size).toBe(4);
   });
 
-  it('a further attempt passes over full endpoints, unless all are full', () => {
+  it('a further attempt skips full endpoints, unless all endpoints are full', () => {
     const list = candidates(3);
     const hash = picker(list, undefined, { loadFactor: 1.01 });
     const home = hash.pick(requestOf(1), 0);

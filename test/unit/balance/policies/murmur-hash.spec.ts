@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { finalMix, murmurHash } from '../../../../lib/balance/policies/murmur-hash.js';
 
 describe('murmurHash', () => {
-  // Vectors of MurmurHash3_x86_32 as published with several implementations (SMHasher, Guava, Apache Commons Codec).
+  // Vectors of MurmurHash3_x86_32, as published with several implementations (SMHasher, Guava, Commons
+  // Codec).
   it.each([
     ['', 0, 0],
     ['', 1, 0x514e28b7],
@@ -25,7 +26,7 @@ describe('murmurHash', () => {
   it.each(['é', 'é1', '漢字', 'a漢', '😀', 'x😀y', 'ab😀'])(
     'hashes %s by its UTF-8 bytes',
     (text) => {
-      // The reference works on bytes: one character per byte below 0x80 is the same string byte for byte, so a
+      // The reference works on bytes. For characters below 0x80 a string and its bytes are the same, so a
       // byte-wise implementation must agree with ours on the encoded text.
       expect(murmurHash(text, 7)).toBe(murmurBytes(new TextEncoder().encode(text), 7));
     },
@@ -57,7 +58,7 @@ const rotate = (value: number, by: number): number => (value << by) | (value >>>
 const scramble = (word: number): number =>
   Math.imul(rotate(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593);
 
-/** The reference, word by word. */
+/** The reference implementation, word by word. */
 function murmurBytes(bytes: Uint8Array, seed: number): number {
   let hash = seed;
   const blocks = bytes.length >> 2;

@@ -4,14 +4,14 @@ import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
 import { peakEwmaLoad } from '../../../../lib/balance/policies/peak-ewma-load.js';
 
 describe('peakEwmaLoad', () => {
-  /** In a fleet of many other endpoints, all idle. */
+  /** The load in a fleet of many other endpoints, which are all idle. */
   const alone = peakEwmaLoad(new FleetLoad(), 1);
 
-  it('does not count the crowd twice: what is usual is in the latency already', () => {
+  it('does not count the usual number of calls twice: the latency already contains their waiting', () => {
     const fleet = new FleetLoad();
     const [fast, slow] = [new EndpointLoad(fleet), new EndpointLoad(fleet)];
     for (let call = 0; call < 16; call++) fast.started(0);
-    // Six milliseconds with 15 others, or fifty alone: latency times calls would have it the other way round.
+    // 6 ms with 15 other calls is less load than 50 ms alone; by latency times calls it would be more.
     fast.ended(6, 0, 'success');
     slow.started(0);
     slow.ended(50, 0, 'success');
@@ -26,13 +26,13 @@ describe('peakEwmaLoad', () => {
     load.started(0);
     load.ended(10, 0, 'success');
     for (let call = 0; call < 6; call++) load.started(10);
-    // Two calls in flight per endpoint are the mean: (6 + 1 + 2) / (1 + 2) as crowded.
+    // The mean is two calls in flight per endpoint: this one is (6 + 1 + 2) / (1 + 2) times as crowded.
     expect(peakEwmaLoad({ inFlight: 8 }, 4)(load, 1, 10)).toBe(30);
     expect(peakEwmaLoad({ inFlight: 8 }, 4)(load, 2, 10)).toBe(20);
     expect(peakEwmaLoad({ inFlight: 0 }, 4)(load, 1, 10)).toBe(70);
   });
 
-  it('grows with every call in flight, half as fast at twice the weight', () => {
+  it('grows with every call in flight, and half as fast at twice the weight', () => {
     const load = new EndpointLoad(new FleetLoad());
     load.started(0);
     load.ended(10, 0, 'success');
@@ -43,7 +43,7 @@ describe('peakEwmaLoad', () => {
     expect(alone(load, 2, 10)).toBe(20);
   });
 
-  it('sinks while there is nothing to answer, and not while a trial is under way', () => {
+  it('sinks while the endpoint has nothing to answer, but not while a trial is under way', () => {
     const load = new EndpointLoad(new FleetLoad());
     load.started(0);
     load.ended(50, 0, 'success');
@@ -54,7 +54,7 @@ describe('peakEwmaLoad', () => {
     expect(load.expectedMs(4_100)).toBeLessThan(26);
   });
 
-  it('grows while calls hang, and an answer ends it', () => {
+  it('grows while calls hang, until an answer comes', () => {
     const load = new EndpointLoad(new FleetLoad());
     load.started(0);
     load.ended(1, 0, 'success');
@@ -68,7 +68,7 @@ describe('peakEwmaLoad', () => {
     expect(load.silenceMs(5_000)).toBe(0);
   });
 
-  it('takes neither a deadline nor a call given up for a sign of life', () => {
+  it('does not take a passed deadline or a call given up as a sign of life', () => {
     const load = new EndpointLoad(new FleetLoad());
     for (let call = 0; call < 3; call++) load.started(0);
     load.ended(500, 0, 'timeout');
@@ -76,7 +76,7 @@ describe('peakEwmaLoad', () => {
     expect(load.silenceMs(600)).toBe(600);
   });
 
-  it('is not raised by how long a stream stays open or lasted', () => {
+  it('does not rise with the time for which a stream is open', () => {
     const load = new EndpointLoad(new FleetLoad());
     load.started(0);
     load.ended(1, 0, 'success');

@@ -7,8 +7,9 @@ import { seededRandom } from '../../../support/seeded-random.js';
 import { candidates, countPicks, PLAIN, poolOf } from '../fixtures.js';
 
 describe('PickTwo with leastRequestLoad', () => {
-  it('fills n endpoints with n open calls to at most 4, where one random choice comes to 6 and more', () => {
-    // Mitzenmacher: ln ln n / ln 2 + O(1) is 2.9 + O(1) for n = 2,000; one choice: ln n / ln ln n + O(1) is 3.7 + O(1).
+  it('spreads n open calls over n endpoints with at most 4 on one, where one random choice leads to 6 and more', () => {
+    // Mitzenmacher, for n = 2,000: ln ln n / ln 2 + O(1) is 2.9 + O(1); with one choice ln n / ln ln n + O(1)
+    // is 3.7 + O(1).
     const fullest = { one: 0, two: 0 };
     for (const kind of ['one', 'two'] as const) {
       const random = seededRandom(1);
@@ -25,14 +26,14 @@ describe('PickTwo with leastRequestLoad', () => {
     expect(fullest.one).toBeGreaterThanOrEqual(6);
   });
 
-  it('the picker never takes the busier of two, whichever is drawn first', () => {
+  it('never takes the busier of two endpoints, whichever is drawn first', () => {
     const [full, empty] = candidates(2);
     full!.load.started(0);
     const picker = new PickTwo(poolOf([full!, empty!]), leastRequestLoad, seededRandom(2));
     for (let call = 0; call < 200; call++) expect(picker.pick(PLAIN, 0)).toBe(empty);
   });
 
-  it('the picker compares two different endpoints: it never takes the busiest of three', () => {
+  it('compares two different endpoints: it never takes the busiest of three', () => {
     const list = candidates(3);
     list[1]!.load.started(0);
     const picker = new PickTwo(poolOf(list), leastRequestLoad, seededRandom(3));
@@ -42,7 +43,7 @@ describe('PickTwo with leastRequestLoad', () => {
     expect(Math.abs(counts.get(list[0]!.endpoint.address)! - 1_500)).toBeLessThan(90);
   });
 
-  it('shares by weight when all are idle: one with weight 3 among 30 with weight 1 gets 3 times their mean', () => {
+  it('shares calls by weight if all are idle: a weight of 3 among 30 weights of 1 gets 3 times the mean of the others', () => {
     const list = candidates(31);
     const picker = new PickTwo(
       poolOf(list, [3, ...list.slice(1).map(() => 1)]),
@@ -54,14 +55,14 @@ describe('PickTwo with leastRequestLoad', () => {
     expect(Math.abs(counts.get(list[0]!.endpoint.address)! - 3_000)).toBeLessThan(210);
   });
 
-  it('shares by weight when all are busy: open calls settle at 1 : 3', () => {
+  it('shares calls by weight if all are busy: open calls settle at 1 : 3', () => {
     const list = candidates(2);
     const picker = new PickTwo(poolOf(list, [1, 3]), leastRequestLoad, seededRandom(5));
     for (let call = 0; call < 400; call++) picker.pick(PLAIN, 0).load.started(0);
     expect(Math.abs(list[0]!.load.inFlight - 100)).toBeLessThanOrEqual(1);
   });
 
-  it('open streams count as load', () => {
+  it('counts open streams as load', () => {
     const fleet = new FleetLoad();
     const [streaming, idle] = candidates(2, fleet);
     streaming!.load.started(0, false);
@@ -73,7 +74,7 @@ describe('PickTwo with leastRequestLoad', () => {
     expect([leastRequestLoad(streaming!.load, 1, 0), fleet.inFlight]).toEqual([0, 0]);
   });
 
-  it('the picker picks the only endpoint', () => {
+  it('picks the only endpoint', () => {
     const [only] = candidates(1);
     expect(new PickTwo(poolOf([only!]), leastRequestLoad, seededRandom(7)).pick(PLAIN, 0)).toBe(
       only,
@@ -81,7 +82,7 @@ describe('PickTwo with leastRequestLoad', () => {
   });
 });
 
-it('a further attempt goes to the least loaded of the others, which two choices never draw from two', () => {
+it('a further attempt under least_request goes to the least loaded of the other endpoints', () => {
   const [failing, busy, busier] = candidates(3);
   busy!.load.started(0);
   for (let call = 0; call < 2; call++) busier!.load.started(0);

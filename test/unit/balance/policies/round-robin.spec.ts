@@ -25,7 +25,7 @@ describe('RoundRobin', () => {
     for (const count of starts.values()) expect(Math.abs(count - 1_000)).toBeLessThan(150);
   });
 
-  it('the rotation goes on where it stood when each call has a new picker, with candidates that are new objects', () => {
+  it('the rotation goes on where it was if each call has a new picker with new objects for the candidates', () => {
     const random = seededRandom(3);
     let picker = new RoundRobin(candidates(3), random);
     const counts = new Map<string, number>();
@@ -37,7 +37,7 @@ describe('RoundRobin', () => {
     expect([...counts.values()]).toEqual([100, 100, 100]);
   });
 
-  it('the rotation goes on with the next endpoint that is still there when some leave and others join', () => {
+  it('the rotation goes on with the next endpoint that remains when some endpoints leave and others join', () => {
     const [a, b, c, d, e] = candidates(5);
     const picker = new RoundRobin([a!, b!, c!, d!], () => 0);
     expect(picker.pick()).toBe(a);
@@ -45,25 +45,25 @@ describe('RoundRobin', () => {
     expect([next.pick(), next.pick(), next.pick(), next.pick()]).toEqual([c, d, e, a]);
   });
 
-  it('the rotation goes on with the endpoint that joined behind the one called last', () => {
+  it('the rotation goes on with an endpoint that joined behind the last called one', () => {
     const [a, b, c] = candidates(3);
     const picker = new RoundRobin([a!], () => 0);
     picker.pick();
     const next = new RoundRobin([a!, b!], () => 0, picker);
     expect([next.pick(), next.pick()]).toEqual([b, a]);
-    // Replaced without a call in between.
+    // The picker is replaced without a call in between.
     const idle = new RoundRobin([a!, b!], () => 0, new RoundRobin([a!, b!, c!], () => 0, next));
     expect(idle.pick()).toBe(b);
   });
 
-  it('the rotation goes on with the endpoint whose turn it was when the one called last has left', () => {
+  it('the rotation goes on with the endpoint whose turn it was when the last called one has left', () => {
     const [a, b, c, d] = candidates(4);
     const picker = new RoundRobin([a!, b!, c!, d!], () => 0);
     expect([picker.pick(), picker.pick()]).toEqual([a, b]);
     expect(new RoundRobin([d!, a!, c!], () => 0, picker).pick()).toBe(c);
   });
 
-  it('the rotation goes on with the first of those that wait when the next ones have left, too', () => {
+  it('the rotation goes on with the first endpoint that still waits when the next endpoints have left too', () => {
     const [a, b, c, d, e] = candidates(5);
     const picker = new RoundRobin([a!, b!, c!, d!, e!], () => 0.6);
     expect([picker.pick(), picker.pick()]).toEqual([d, e]);
@@ -72,7 +72,7 @@ describe('RoundRobin', () => {
     expect(new RoundRobin([b!, d!], () => 0, new RoundRobin([c!, a!, b!], () => 0)).pick()).toBe(b);
   });
 
-  it('the rotation starts anew when none of its endpoints is left', () => {
+  it('the rotation starts anew if none of its endpoints remains', () => {
     const [a, b, c] = candidates(3);
     const next = new RoundRobin([b!, c!], () => 0.9, new RoundRobin([a!], () => 0));
     expect(next.pick()).toBe(c);

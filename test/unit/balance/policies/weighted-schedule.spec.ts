@@ -40,7 +40,7 @@ describe('WeightedSchedule', () => {
   });
 
   it.each([[[1, 0, 3]], [[1, Number.NaN, 3]], [[1, -1, 3]], [[1, Infinity, 3]]])(
-    'a candidate whose weight in %j cannot be used gets the mean of the others',
+    'a candidate with an unusable weight in %j gets the mean of the others',
     (weights) => {
       const list = candidates(3);
       const counts = countPicks(new WeightedSchedule(poolOf(list, weights), () => 0.5), 600);
@@ -50,7 +50,7 @@ describe('WeightedSchedule', () => {
     },
   );
 
-  it('candidates share evenly when no weight can be used', () => {
+  it('candidates share calls evenly if no weight is usable', () => {
     const counts = countPicks(
       new WeightedSchedule(poolOf(candidates(3), [0, 0, 0]), () => 0.5),
       300,
@@ -58,7 +58,7 @@ describe('WeightedSchedule', () => {
     expect([...counts.values()]).toEqual([100, 100, 100]);
   });
 
-  it('the schedule is exact although each call has a new picker', () => {
+  it('the schedule is exact even if each call has a new picker', () => {
     const random = seededRandom(4);
     const list = candidates(3);
     let picker = new WeightedSchedule(poolOf(list, [1, 2, 7]), random);
