@@ -1,4 +1,4 @@
-/** Builds into a folder that is named by the content of its sources: once per content, whoever asks first. */
+/** Builds into a folder that has the hash of the sources as its name: one build for the same sources. */
 import {
   existsSync,
   mkdirSync,
@@ -14,18 +14,18 @@ import {
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** How long a build that nobody asked for any more is kept, in milliseconds. */
+/** How long a build is kept after its last use, in milliseconds. */
 const KEEP_MS = 60 * 60 * 1000;
-/** How often it is looked whether another worker's build is there, in milliseconds. */
+/** How often a test worker checks whether the build of another worker is finished, in milliseconds. */
 const LOOK_MS = 50;
 
 /**
- * The folder of a build, built now if it is not there. Of test workers that ask at the same time the first
- * one builds, and the others wait for it: a folder appears under its name only when it is whole, and never
- * changes after that.
+ * The folder of a build, built now if it does not exist. If several test workers ask at the same time, the
+ * first one builds, and the others wait. The folder gets its name only when it is complete, and never changes
+ * after that.
  *
- * @param parent where the builds of this kind are
- * @param hash what names this one, from `contentHash`
+ * @param parent the folder of all builds of this kind
+ * @param hash the name of this build, from `contentHash`
  * @param build fills an empty folder
  */
 export async function buildOnce(
@@ -42,7 +42,7 @@ export async function buildOnce(
       continue;
     }
     try {
-      // The one before may have finished in between.
+      // The worker that had the lock before may have finished the build.
       if (!existsSync(folder)) await buildInto(folder, parent, build);
     } finally {
       rmSync(lock, { force: true });
@@ -70,8 +70,7 @@ async function buildInto(
 }
 
 /**
- * Takes the lock if it is free, or if the process that had it has died. Returns whether this process has it
- * now.
+ * Takes the lock if it is free; frees the lock of a dead process. Returns whether this process has it now.
  */
 function takeLock(lock: string): boolean {
   try {
@@ -86,7 +85,8 @@ function takeLock(lock: string): boolean {
 function isHeld(lock: string): boolean {
   try {
     const owner = Number(readFileSync(lock, 'utf8'));
-    // Written a moment after it was made.
+    // Its owner writes the lock a moment after it creates the file: until then the file is empty, and the
+    // lock is held.
     return owner === 0 || process.kill(owner, 0);
   } catch {
     return false;

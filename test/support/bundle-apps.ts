@@ -1,17 +1,17 @@
 /**
- * Compiled apps as bundles: Nest alone is hundreds of modules, and to load them one by one is more than half
- * of what the start of a process costs. What a user's process loads otherwise than from its own source stays
- * outside, above all gRPC and etcd's client.
+ * Compiled apps as bundles. Nest alone is hundreds of modules; loading them one by one takes more than half
+ * of the time in which a process starts. Packages that a user's process does not load from its own source
+ * stay outside, above all gRPC and etcd's client.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
-/** Nest, what it needs, and this library itself. */
+/** The packages inside a bundle: Nest, what Nest needs, and this library. */
 const INSIDE =
   /^(@nestjs\/(common|core|microservices|platform-express)|rxjs|nestjs-grpc-discovery|iterare|uid|tslib|fast-safe-stringify|path-to-regexp|express)(\/|$)/;
 
-/** What CommonJS modules expect to be there. */
+/** The variables that CommonJS modules expect. */
 const BANNER = `
 import { dirname as folderOf } from 'node:path';
 import { fileURLToPath as pathOf } from 'node:url';
@@ -23,7 +23,7 @@ const __dirname = folderOf(__filename);
  * Bundles every app of a folder.
  *
  * @param from the folder with the compiled apps
- * @param into where the bundles go, each under the name of its app
+ * @param into the folder of the bundles, each with the name of its app
  */
 export async function bundleApps(from: string, into: string): Promise<void> {
   const names = readdirSync(from).filter((name) => name.endsWith('.js'));
@@ -33,7 +33,7 @@ export async function bundleApps(from: string, into: string): Promise<void> {
     ),
     platform: 'node',
     external: (id) => !/^[./\\]|^[a-z]:/i.test(id) && !INSIDE.test(id) && !id.startsWith('#'),
-    // Of optional packages of Nest that are not there.
+    // The messages are about optional packages of Nest that are not installed.
     onLog: () => {},
   });
   try {

@@ -2,20 +2,19 @@
  * Nest applications of the tests as processes of their own, for what one process cannot show: signals, `kill
  * -9`, exit codes, handles that keep a process alive, real ports.
  *
- * How a child process runs TypeScript with decorators: `lib/` and `test/support/apps/` are compiled by the
- * compiler that also builds the package, with the options of the package (legacy decorators, emitted
- * metadata), and plain `node` runs the result. No loader runs in the child: what it does at start, at a
- * signal and at exit is what an installed package does. The compiler does not check types here (`noCheck`;
- * `npm run typecheck` does), which makes it a matter of one or two seconds, once per content of the sources:
- * the output folder is named by their hash (see `build-once.ts`), so no process can meet a half-written
- * build, and nothing has to be set up before the tests. Beside the output stands a package.json of the
- * package's own name with its `exports` pointed at the compiled `lib/`: by Node's self-reference an app
- * imports `nestjs-grpc-discovery` as any user does.
+ * How a child process runs TypeScript with decorators: the compiler that builds the package compiles `lib/`
+ * and `test/support/apps/`, with the options of the package (legacy decorators, emitted metadata), and plain
+ * `node` runs the result. The child has no loader: its start, signals and exit are those of an installed
+ * package. The compiler does not check types here (`noCheck`; `npm run typecheck` does), so it takes one or
+ * two seconds, once for the same sources: the output folder has the name of their hash (see `build-once.ts`),
+ * so no process can meet a half-written build, and the tests need no preparation. Beside the output there is
+ * a package.json with the package's own name and its `exports` pointed at the compiled `lib/`: by Node's
+ * self-reference an app imports `nestjs-grpc-discovery` as any user does.
  *
- * Beside them stand bundles of the apps (`bundle-apps.ts`), which is what most tests start.
+ * Most tests start the bundles of the apps (`bundle-apps.ts`), which are in the same folder.
  *
  * An app is `test/support/apps/NAME.ts`. It prints one JSON event per line (`support/apps/app-events.ts`),
- * has its settings in environment variables, and ends when its standard input closes.
+ * reads its settings from environment variables, and ends when its standard input closes.
  */
 import { cpSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,20 +27,20 @@ import { runCommand } from './run-command.js';
 
 const root = projectRoot(import.meta.url);
 
-/** The proto file of the test service, which the apps find in `USER_PROTO`. */
+/** The proto file of the test service; apps find its path in `USER_PROTO`. */
 export const userProtoPath = join(root, 'test/support/proto/user.proto');
 
 export interface StartAppOptions {
   /**
-   * `false`: module by module, as from an installed package; by default as a bundle, which starts in half of
-   * the time.
+   * `false`: the app loads its modules one by one, as from an installed package. By default it is a bundle,
+   * which starts in half of the time.
    */
   readonly isBundled?: boolean;
-  /** Flags for node itself, such as `--expose-gc`. */
+  /** Flags of node itself, such as `--expose-gc`. */
   readonly nodeFlags?: readonly string[];
 }
 
-/** Below the folder of a build. */
+/** The folders of the compiled apps and of the bundles, in the folder of a build. */
 const APPS = 'test/support/apps';
 const BUNDLES = 'test/support/bundles';
 
@@ -66,7 +65,7 @@ export function compileApps(): Promise<string> {
 /**
  * Starts `test/support/apps/NAME.ts` in a process of its own.
  *
- * @param env what the app is to see beside the environment of this process
+ * @param env variables that the app gets in addition to the environment of this process
  */
 export async function startApp(
   name: string,
@@ -92,7 +91,7 @@ export async function startApp(
   );
 }
 
-/** This process's environment without what the test runner put there for itself. */
+/** The environment of this process without the variables that the test runner sets for itself. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(
@@ -109,7 +108,7 @@ async function compile(folder: string): Promise<void> {
     '--outDir',
     folder,
   ]);
-  // What the compiler leaves behind, such as proto files, goes along as it does in the package.
+  // Files that the compiler does not copy, such as proto files, are copied as in the package.
   cpSync(join(root, 'lib'), join(folder, 'lib'), {
     recursive: true,
     filter: (path) => !path.endsWith('.ts') || statSync(path).isDirectory(),

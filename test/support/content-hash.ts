@@ -1,16 +1,14 @@
-/**
- * Names a build by what went into it, so that a build is done once, and no process ever sees one half
- * written.
- */
+/** Names a build by its input: the same input is built once, and no process sees a half-written build. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A short hash over the names and contents of files and of all files in folders; what does not exist counts
- * as empty.
+ * A short hash over the names and contents of files and of all files in folders; a path that does not exist
+ * counts as empty.
  *
- * @param root what the names are relative to, so that the hash does not depend on where the checkout lies
+ * @param root the folder to which names are relative, so that the hash does not depend on where the checkout
+ *   is
  */
 export function contentHash(root: string, paths: readonly string[]): string {
   const hash = createHash('sha256');

@@ -1,9 +1,9 @@
-/** Addresses of loopback at which nothing answers, each in another way. */
+/** Loopback addresses that never answer, each in another way. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { EventProcess } from './event-process.js';
 
-/** An address, until it is given back. */
+/** An address that is dead until `stop` is called. */
 export interface DeadAddress {
   readonly address: string;
   stop(): Promise<void>;
@@ -12,12 +12,12 @@ export interface DeadAddress {
 const LISTENER = `require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
   console.log(JSON.stringify({ event: 'port', port: this.address().port }));
 });`;
-/** A connection that is not made within this time is taken for one that never will, in milliseconds. */
+/** How long a connection may take, in milliseconds; after that it counts as one that is never made. */
 const CONNECT_MS = 500;
 
 /**
- * One whose packets are dropped, as that of a machine that is gone: a listener that never accepts, its
- * backlog full.
+ * An address whose packets are dropped, like that of a machine that is gone: its listener never accepts, and
+ * the listener's backlog is full.
  */
 export async function startBlackHole(): Promise<DeadAddress> {
   const listener = new EventProcess(process.execPath, ['-e', LISTENER], { name: 'black hole' });
@@ -45,7 +45,7 @@ export async function startBlackHole(): Promise<DeadAddress> {
   };
 }
 
-/** One that accepts every connection and says nothing. */
+/** An address that accepts every connection and never answers. */
 export async function startSilence(): Promise<DeadAddress> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

@@ -1,6 +1,6 @@
 /**
- * A fleet of servers that is deployed, and clients that call it all the while: what the tests of deploys and
- * their bench have in common, for Nest and for Go.
+ * A fleet of servers that is deployed while clients call it: what the tests of deploys and their bench have
+ * in common, for Nest and for Go.
  */
 import {
   asTally,
@@ -14,14 +14,12 @@ import {
 } from '../interop/fleet.js';
 import type { EventProcess } from './event-process.js';
 
-/** How a server is ended: a signal, or `app.close()` from inside (Nest only). */
+/** How a server is ended: by a signal, or by `app.close()` from inside (Nest only). */
 export type Ending = NodeJS.Signals | 'close';
 
-/**
- * Many calls at a time, as fast as they are answered: for measurements, because it takes all of the machine.
- */
+/** Many calls at a time without a pause: for measurements, because it needs the whole machine. */
 export const FULL_SPEED: ClientOptions = { forever: true, concurrency: 32, intervalMs: 0 };
-/** As many, with a pause after each. */
+/** As many calls at a time, with a pause after each. */
 const STEADY: ClientOptions = { ...FULL_SPEED, intervalMs: 100 };
 
 /** One service, its servers and its clients. */
@@ -35,11 +33,11 @@ export class DeployStage {
     private readonly etcd: string,
     private readonly service: string,
     private readonly serverOptions: Omit<ServerOptions, 'id'> = {},
-    /** The calls that its clients make by default. */
+    /** The calls that the clients of this stage make by default. */
     private readonly load: ClientOptions = STEADY,
   ) {}
 
-  /** Starts a server more, or several at once, and waits until they are registered. */
+  /** Starts one or more further servers and waits until they are registered. */
   async grow(count = 1, options: Omit<ServerOptions, 'id'> = {}): Promise<void> {
     const added = Array.from({ length: count }, () => this.start(options));
     this.servers.push(...(await Promise.all(added)));
@@ -62,7 +60,7 @@ export class DeployStage {
     return started;
   }
 
-  /** Waits until every client has ended so many calls more. */
+  /** Waits until every client has finished `count` further calls. */
   async calls(count: number): Promise<void> {
     await Promise.all(
       this.clients.map(async (client) => {
@@ -74,7 +72,7 @@ export class DeployStage {
     );
   }
 
-  /** Ends one server and starts another in its place, on the same port where one is given. */
+  /** Ends one server and starts another in its place; on the same port if `options` name one. */
   async restart(
     index: number,
     ending: Ending,
@@ -84,7 +82,7 @@ export class DeployStage {
     this.servers[index] = await this.start(options);
   }
 
-  /** Ends the last servers until so many are left. */
+  /** Ends servers, the last ones first, until `count` are left. */
   async shrink(count: number, ending: Ending): Promise<void> {
     await Promise.all(this.servers.splice(count).map((server) => this.end(server, ending)));
   }
@@ -102,7 +100,7 @@ export class DeployStage {
     return Promise.all(clients.map(finalTally));
   }
 
-  /** Stops everything that still runs. */
+  /** Stops all servers and clients that still run. */
   async clear(): Promise<void> {
     await Promise.all([...this.clients, ...this.servers].map((process) => process.stop()));
     this.clients.length = 0;

@@ -1,28 +1,26 @@
-/**
- * Where suites run that need an etcd as a process: on the real ones of this machine, else they say why not.
- */
+/** Test suites that need an etcd process: they run on the etcds of this machine, or say why they do not. */
 import { describe, it } from 'vitest';
 import { type EtcdBinary, findEtcdBinaries } from './etcd-process.js';
 
-/** Whether a missing etcd fails the tests, as in CI, instead of leaving some of them out. */
+/** Whether a missing etcd fails the tests, as in CI, instead of skipping some of them. */
 export function requiresEtcd(): boolean {
   return process.env['REQUIRE_ETCD'] === '1';
 }
 
-/** What a suite needs that this machine may lack. */
+/** What a suite needs, and this machine may lack. */
 export interface Needs {
-  /** What is missing; empty: nothing. */
+  /** What is missing; empty if nothing is. */
   readonly missing: readonly string[];
-  /** The variable of the environment that makes a missing thing a failure, where it is `1`. */
+  /** The environment variable that makes a missing thing a failure if it is `1`. */
   readonly requiredBy: string;
 }
 
-/** A suite on one real etcd, the first of this machine. */
+/** Runs a suite on one real etcd, the first of this machine. */
 export function describeEtcd(name: string, suite: (binary: EtcdBinary) => void): void {
   describeBinaries(name, findEtcdBinaries().slice(0, 1), suite, ETCD);
 }
 
-/** A suite once for every real etcd of this machine, for what differs between versions. */
+/** Runs a suite once for every real etcd of this machine, for behaviour that differs between versions. */
 export function describeEachEtcd(name: string, suite: (binary: EtcdBinary) => void): void {
   describeBinaries(name, findEtcdBinaries(), suite, ETCD);
 }
@@ -30,8 +28,8 @@ export function describeEachEtcd(name: string, suite: (binary: EtcdBinary) => vo
 const ETCD: Needs = { missing: [], requiredBy: 'REQUIRE_ETCD' };
 
 /**
- * A suite once for each of these etcds. Without them, or something else that it needs, it is skipped with the
- * reason, or fails.
+ * Runs a suite once for each of these etcds. If there is none, or something else that the suite needs is
+ * missing, the suite is skipped with the reason, or fails.
  */
 export function describeBinaries(
   name: string,

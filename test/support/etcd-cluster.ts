@@ -1,31 +1,30 @@
 /**
- * A real etcd cluster of several members on loopback, for what one node cannot show. Whoever starts one stops
- * it.
+ * A real etcd cluster of several members on loopback, for what one node cannot show. A test that starts a
+ * cluster must stop it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
 import { type EtcdBinary, EtcdProcess, freePort } from './etcd-process.js';
 
 export interface EtcdClusterOptions {
-  /** Which binary; the first of this machine by default. */
+  /** The etcd binary of the members; by default the first of this machine. */
   readonly binary?: EtcdBinary;
-  /** How many members; 3 by default. */
+  /** How many members the cluster has; 3 by default. */
   readonly size?: number;
 }
 
-/** A running cluster. */
+/** A running etcd cluster. */
 export class EtcdCluster {
   private added = 0;
 
   private constructor(readonly members: EtcdProcess[]) {}
 
-  /** Starts members that know each other; resolves once all are healthy, which takes a leader. */
+  /** Starts members that know each other. Resolves once all are healthy, for which they need a leader. */
   static async start(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
     try {
       return await EtcdCluster.tryStart(options);
     } catch {
-      // Nine ports have to be free from when they are chosen until they are used; another test may have taken
-      // one.
+      // Nine ports must stay free between their choice and their use; another test may have taken one.
       return EtcdCluster.tryStart(options);
     }
   }
@@ -52,12 +51,12 @@ export class EtcdCluster {
     return new EtcdCluster(members);
   }
 
-  /** What goes into `etcd: { hosts }`. */
+  /** The value of the option `etcd: { hosts }`. */
   get hosts(): string[] {
     return this.members.flatMap(({ hosts }) => hosts);
   }
 
-  /** The member that leads now. */
+  /** The member that is the leader now. */
   async leader(): Promise<EtcdProcess> {
     for (const member of this.members) {
       const client = new Etcd3({ hosts: member.hosts });
@@ -67,7 +66,7 @@ export class EtcdCluster {
         });
         if (leader === header.member_id) return member;
       } catch {
-        // It is down; another one leads.
+        // This member is down; another one leads.
       } finally {
         client.close();
       }
@@ -75,7 +74,7 @@ export class EtcdCluster {
     throw new Error('no member leads');
   }
 
-  /** Adds a member; a learner takes part, and has neither vote nor clients. */
+  /** Adds a member. A learner receives all changes, but has no vote and serves no client. */
   async add(isLearner = false): Promise<EtcdProcess> {
     const [first] = this.members;
     if (first === undefined) throw new Error('the cluster has no member');
@@ -90,16 +89,16 @@ export class EtcdCluster {
     return member;
   }
 
-  /** Makes a learner a member like the others. */
+  /** Makes a learner a full member. */
   async promote(member: EtcdProcess): Promise<void> {
     const ID = await this.idOf(member);
     await this.ask(({ cluster }) => cluster.memberPromote({ ID }));
   }
 
-  /** Takes a member out of the cluster, and ends it. */
+  /** Removes a member from the cluster, and ends it. */
   async remove(member: EtcdProcess): Promise<void> {
     const ID = await this.idOf(member);
-    // Not asked itself: it may end before it has answered.
+    // The member that leaves gets no request: it may end before it answers.
     this.members.splice(this.members.indexOf(member), 1);
     await this.ask(async ({ cluster }) => {
       const { members } = await cluster.memberList({});
@@ -115,7 +114,7 @@ export class EtcdCluster {
     return found.ID;
   }
 
-  /** Asks until the cluster takes it: it refuses changes while a member is joining. */
+  /** Sends a request until the cluster accepts it: the cluster refuses changes while a member joins. */
   private async ask<T>(run: (client: Etcd3) => Promise<T>): Promise<T> {
     const client = new Etcd3({ hosts: this.members[0]?.hosts ?? [] });
     try {

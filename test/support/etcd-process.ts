@@ -1,7 +1,7 @@
 /**
- * Real etcd servers for tests and benches: finds the binaries of this machine, starts one in a temporary
- * folder on free loopback ports, and can kill, stop, continue, restart and wipe it. Whoever starts one stops
- * it.
+ * Real etcd servers for tests and benches: finds the binaries of this machine, starts a server in a temporary
+ * folder on free loopback ports, and can kill, stop, continue, restart and wipe it. A test that starts a
+ * server must stop it.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -11,25 +11,25 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { projectRoot } from './project-root.js';
 
-/** An etcd server binary found on this machine. */
+/** An etcd server binary that was found on this machine. */
 export interface EtcdBinary {
   readonly path: string;
-  /** As `etcd --version` prints it, e.g. `3.4.23`. */
+  /** The version as `etcd --version` prints it, e.g. `3.4.23`. */
   readonly version: string;
-  /** Where it was found. */
+  /** Where the binary was found. */
   readonly origin: 'PATH' | '.cache';
 }
 
 export interface EtcdProcessOptions {
-  /** Which binary; the first that `findEtcdBinaries` finds by default. */
+  /** The binary to start; by default the first that `findEtcdBinaries` finds. */
   readonly binary?: EtcdBinary;
-  /** Client port; a free one by default. */
+  /** The client port; a free port by default. */
   readonly port?: number;
-  /** Peer port; a free one by default. A cluster has to know it beforehand. */
+  /** The peer port; a free port by default. A cluster has to know it before the start. */
   readonly peerPort?: number;
-  /** Extra command line flags. */
+  /** Further command line flags of etcd. */
   readonly flags?: readonly string[];
-  /** Client URL scheme, `http` by default; with `https` pass the certificate flags too. */
+  /** The scheme of the client URL, `http` by default; `https` needs the flags of a certificate too. */
   readonly scheme?: 'http' | 'https';
   readonly name?: string;
 }
@@ -38,7 +38,7 @@ const cachedBinary = join(projectRoot(import.meta.url), '.cache/etcd/etcd');
 
 /**
  * Every etcd server of this machine: the one on the PATH, and the 3.6 that `.ci/run` builds with Go. With
- * `WITHOUT_ETCD=1` in the environment none, as on a machine that has Node alone.
+ * `WITHOUT_ETCD=1` in the environment there is none, as on a machine that has only Node.
  */
 export function findEtcdBinaries(): EtcdBinary[] {
   if (process.env['WITHOUT_ETCD'] === '1') return [];
@@ -107,12 +107,12 @@ export class EtcdProcess {
     }
   }
 
-  /** What goes into `etcd: { hosts }`. */
+  /** The value of the option `etcd: { hosts }`. */
   get hosts(): string[] {
     return [`${this.options.scheme ?? 'http'}://127.0.0.1:${this.port}`];
   }
 
-  /** Where other members reach it. */
+  /** The URL at which other members reach this member. */
   get peerUrl(): string {
     return `http://127.0.0.1:${this.peerPort}`;
   }
@@ -125,14 +125,15 @@ export class EtcdProcess {
     return this.child?.pid;
   }
 
-  /** What the process has written to its log since the last start. */
+  /** The log of the process since its last start. */
   get log(): string {
     return this.output;
   }
 
-  /** Starts the process again on the same port and data, after `kill` or `stop`. */
+  /** Starts the process again on the same port and data, after `kill`, or for the first time. */
   async launch(): Promise<void> {
-    // A test that ran out of time goes on behind its own clean-up.
+    // The code of a test that timed out still runs after the test's clean-up: it must not start a server
+    // again.
     if (this.stopped) throw new Error('this etcd was stopped for good');
     const url = this.hosts[0] ?? '';
     const peer = this.peerUrl;
@@ -146,7 +147,7 @@ export class EtcdProcess {
       'listen-peer-urls': peer,
       'initial-advertise-peer-urls': peer,
       'initial-cluster': `${name}=${peer}`,
-      // Plain http whatever the clients' scheme: for the health check.
+      // The health check uses plain http, whatever scheme the clients use.
       'listen-metrics-urls': this.metricsUrl,
     };
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
@@ -165,7 +166,7 @@ export class EtcdProcess {
     await this.end('SIGKILL');
   }
 
-  /** Freezes the process: its sockets accept and never answer. */
+  /** Freezes the process: its sockets accept connections and never answer. */
   pause(): void {
     this.child?.kill('SIGSTOP');
   }
@@ -174,12 +175,12 @@ export class EtcdProcess {
     this.child?.kill('SIGCONT');
   }
 
-  /** Throws its data away: the next `launch` starts from revision 1. Only while it is not running. */
+  /** Deletes the data: the next `launch` starts from revision 1. The process must not run meanwhile. */
   wipe(): void {
     rmSync(join(this.folder, 'data'), { recursive: true, force: true });
   }
 
-  /** Ends the process and removes its folder. */
+  /** Ends the process for good and removes its folder. */
   async stop(): Promise<void> {
     this.stopped = true;
     await this.end('SIGKILL');

@@ -1,12 +1,12 @@
 /**
  * A child process that prints one JSON event per line on its standard output, as our Node child apps and the
- * Go program of `test/interop` do. Tests wait on its events and on its exit, never on time; whoever starts
- * one stops it, by its own process id. A child gets a standard input that closes with the test process, and
- * ends then too.
+ * Go program of `test/interop` do. Tests wait for its events and its exit, never for a time. A test that
+ * starts a process must stop it, by its process id. The child's standard input closes when the test process
+ * ends, and then the child ends too.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 
-/** One line of output: `event` names it, the other fields are the event's own. */
+/** One line of output: `event` is its name, the other fields belong to that event. */
 export interface ProcessEvent {
   readonly event: string;
   readonly [field: string]: unknown;
@@ -19,20 +19,20 @@ export interface ProcessExit {
 }
 
 export interface EventProcessOptions {
-  /** What messages call the process; the command by default. */
+  /** The name of the process in error messages; by default the command. */
   readonly name?: string;
-  /** The whole environment; that of this process by default. */
+  /** The whole environment of the process; by default that of this process. */
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
 }
 
-/** The name of an event, or a condition on it. */
+/** The name of the wanted event, or a condition that it fulfils. */
 export type EventMatch = string | ((event: ProcessEvent) => boolean);
 
 export interface WaitOptions {
-  /** Only events from this index of `events` on; 0 by default, which finds events of the past as well. */
+  /** The index in `events` from which the search begins. Default 0, which finds events of the past too. */
   readonly from?: number;
-  /** How long until the wait fails, in milliseconds. */
+  /** After how many milliseconds the wait fails. */
   readonly timeoutMs?: number;
 }
 
@@ -42,19 +42,19 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-/** Every process that is still running, for {@link stopEventProcesses}. */
+/** The processes that still run, for {@link stopEventProcesses}. */
 const running = new Set<EventProcess>();
 
-/** Ends every process of this test file that still runs: for `afterEach` and `afterAll`. */
+/** Ends every process of this test file that still runs, in `afterEach` and `afterAll`. */
 export async function stopEventProcesses(): Promise<void> {
   await Promise.all([...running].map((process) => process.stop()));
 }
 
-/** A running (or ended) child process and what it said so far. */
+/** A child process that runs or has ended, and its events so far. */
 export class EventProcess {
   /** Every event so far, in order. */
   readonly events: ProcessEvent[] = [];
-  /** Resolves when the process has ended and all its output is read. */
+  /** Resolves when the process has ended and all of its output was read. */
   readonly exit: Promise<ProcessExit>;
 
   private readonly child: ChildProcess;
@@ -73,7 +73,7 @@ export class EventProcess {
       cwd: options.cwd,
     });
     running.add(this);
-    // A child that ends first makes the pipe fail, which says nothing that `exit` does not.
+    // If the child ends first, writing to the pipe fails; `exit` says the same, so the error is ignored.
     this.child.stdin?.on('error', () => {});
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.read(text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.err += text));
@@ -90,7 +90,7 @@ export class EventProcess {
         resolve(this.ended);
       });
     });
-    // A test that never looks at `exit` is not failed by it; one that awaits it is.
+    // Only a test that awaits `exit` fails by a process that could not start.
     this.exit.catch(() => {});
   }
 
@@ -99,7 +99,7 @@ export class EventProcess {
     return this.child.pid;
   }
 
-  /** Everything on standard output so far, events included. */
+  /** Everything that the process printed on standard output so far, with the events. */
   get stdout(): string {
     return this.out;
   }
@@ -110,8 +110,9 @@ export class EventProcess {
 
   /**
    * The first event that matches, of the past or to come.
-   * @throws when the process ends without it, or `timeoutMs` (60 s) pass: the error holds the output of the
-   *   process
+   *
+   * @throws if the process ends without such an event, or after `timeoutMs` (60 s). The error has the output
+   *   of the process
    */
   async waitForEvent(match: EventMatch, options: WaitOptions = {}): Promise<ProcessEvent> {
     const { from = 0, timeoutMs = 60_000 } = options;
@@ -139,7 +140,7 @@ export class EventProcess {
     }
   }
 
-  /** The first event after this call that matches. */
+  /** The first matching event after this call. */
   nextEvent(match: EventMatch, timeoutMs?: number): Promise<ProcessEvent> {
     return this.waitForEvent(match, {
       from: this.events.length,
@@ -147,17 +148,17 @@ export class EventProcess {
     });
   }
 
-  /** Sends a signal, SIGTERM by default; await `exit` for the effect. */
+  /** Sends a signal to the process, SIGTERM by default. Await `exit` to wait for its end. */
   kill(signal: NodeJS.Signals = 'SIGTERM'): void {
     this.child.kill(signal);
   }
 
-  /** Closes the standard input of the process, as the end of this process would. */
+  /** Closes the standard input of the process, which also happens when the test process ends. */
   closeInput(): void {
     this.child.stdin?.end();
   }
 
-  /** SIGTERM, and SIGKILL if the process is still there 5 s later. */
+  /** Ends the process by SIGTERM, and by SIGKILL if it still runs 5 s later. */
   async stop(): Promise<ProcessExit> {
     if (this.ended !== undefined) return this.ended;
     this.child.kill('SIGCONT');
@@ -203,7 +204,7 @@ export class EventProcess {
   }
 }
 
-/** A line as an event; `undefined` for a line that is none, such as a log line. */
+/** The event that a line has; `undefined` for other lines, such as a line of a log. */
 function parseEvent(line: string): ProcessEvent | undefined {
   if (!line.startsWith('{')) return undefined;
   try {

@@ -1,5 +1,6 @@
 /**
- * A fleet of servers and one client under constant load, each in a process of its own, and an eye on etcd.
+ * A fleet of servers and one client under constant load, each in a process of its own, and a reader that sees
+ * what etcd has.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
@@ -8,45 +9,48 @@ import { startApp } from './child-app.js';
 import type { EventProcess, ProcessEvent } from './event-process.js';
 
 export interface FaultFleetOptions {
-  /** What the servers and the client dial. */
+  /** The hosts that the servers and the client dial. */
   readonly hosts: readonly string[];
-  /** Where the records are read, if not there. */
+  /** The hosts from which the reader reads, if they are others. */
   readonly readerHosts?: readonly string[];
   readonly side?: 'nest' | 'go';
   readonly service?: string;
   readonly servers?: number;
   readonly ttlSeconds?: number;
-  /** Nest only: further fields of `etcd`; users and TLS count for the eye as well. */
+  /** Further fields of `etcd`, for Nest only. The reader uses its users and TLS too. */
   readonly etcdOptions?: {
     readonly auth?: { readonly username: string; readonly password: string };
     readonly tls?: { readonly ca: string };
     readonly [field: string]: unknown;
   };
-  /** Nest only: of the client. */
+  /** Further options of the client's `forRoot`, for Nest only. */
   readonly rootOptions?: object;
-  /** Calls per second. Default 100: what a busy machine can do beside the rest of the tests. */
+  /** Calls per second. Default 100, which a busy machine can do beside other tests. */
   readonly rate?: number;
-  /** Nest only: deadline of a unary call, in milliseconds. Default 30,000: it finds calls that hang. */
+  /**
+   * The deadline of a unary call in milliseconds, for Nest only. Default 30,000, so long that a test sees
+   * calls that hang.
+   */
   readonly callTimeoutMs?: number;
 }
 
-/** What a Nest process holds. */
+/** The resources that a Nest process holds. */
 export interface ResourceFigures {
   readonly heapMb?: number;
-  /** Active handles and requests. */
+  /** The number of active handles and requests. */
   readonly handles?: number;
-  /** TCP sockets among them. */
+  /** How many of the handles are TCP sockets. */
   readonly sockets?: number;
 }
 
-/** What the client says every 100 ms; a Go client says less. */
+/** What the client reports every 100 ms; a Go client reports less. */
 export interface FaultTick extends ProcessEvent, ResourceFigures {
   readonly calls: number;
   readonly failed: number;
   readonly byServer: Readonly<Record<string, number>>;
   readonly byCode: Readonly<Record<string, number>>;
   readonly lastError?: string;
-  /** Of the failed: begun after the first of them had failed. */
+  /** How many failed calls began after the first failed call had ended. */
   readonly lateFailures?: number;
   readonly stream?: { readonly server: string; readonly broken: number; readonly why: string };
   readonly list?: readonly string[];
@@ -55,7 +59,7 @@ export interface FaultTick extends ProcessEvent, ResourceFigures {
   readonly savedAt?: number;
 }
 
-/** The fleet. Its processes end with `stopEventProcesses`, its eye with `close`. */
+/** The fleet. `stopEventProcesses` ends its processes, `close` its reader. */
 export class FaultFleet {
   readonly servers: EventProcess[] = [];
   private readonly reader: Etcd3;
@@ -74,7 +78,7 @@ export class FaultFleet {
     });
   }
 
-  /** Servers that are registered, and a client that has called each of them. */
+  /** Starts servers and a client; resolves once all are registered and the client has called each server. */
   static async start(options: FaultFleetOptions): Promise<FaultFleet> {
     const fleet = new FaultFleet(options);
     const { servers = 3 } = options;
@@ -96,7 +100,7 @@ export class FaultFleet {
     return this.options.service ?? 'api';
   }
 
-  /** Starts a server and waits until it is registered; `waitFor` for another sign of life. */
+  /** Starts a server and waits until it is registered, or until it reports the event `waitFor`. */
   async addServer(id: string, waitFor?: string): Promise<EventProcess> {
     const { hosts, side, ttlSeconds = 10, etcdOptions = {} } = this.options;
     if (side === 'go') {
@@ -146,7 +150,7 @@ export class FaultFleet {
     return this.clientProcess;
   }
 
-  /** The client's next tick, or the next one that is as wanted. */
+  /** The client's next tick, or its next tick that fulfils the condition. */
   async tick(
     condition: (tick: FaultTick) => boolean = () => true,
     timeoutMs?: number,
@@ -158,7 +162,7 @@ export class FaultFleet {
     return event as FaultTick;
   }
 
-  /** What the servers hold after a garbage collection, all together; Nest only. */
+  /** The resources that all servers together hold after a garbage collection, for Nest only. */
   async serverResources(): Promise<Required<ResourceFigures>> {
     const sum = { heapMb: 0, handles: 0, sockets: 0 };
     const figures = this.servers.map(async (server) => {
@@ -173,7 +177,7 @@ export class FaultFleet {
     return sum;
   }
 
-  /** The keys of the service now; `undefined` while etcd does not say. */
+  /** The keys of the service in etcd now; `undefined` if etcd does not answer. */
   async keys(): Promise<string[] | undefined> {
     try {
       return await this.reader.getAll().prefix(`${this.service}/`).keys();
@@ -182,10 +186,7 @@ export class FaultFleet {
     }
   }
 
-  /**
-   * How many records there are that live under a lease, as those of servers do; `undefined` while etcd does
-   * not say.
-   */
+  /** How many records of the service are under a lease, as those of servers; `undefined`: etcd is silent. */
   async records(): Promise<number | undefined> {
     const key = Buffer.from(`${this.service}/`);
     const range_end = Buffer.from(`${this.service}0`);
@@ -197,22 +198,17 @@ export class FaultFleet {
     }
   }
 
-  /**
-   * How long from now until so many records are there, in milliseconds; `undefined` if not within the time.
-   */
+  /** In how many milliseconds from now etcd has `count` records; `undefined` if not within `timeoutMs`. */
   async untilRecords(count: number, timeoutMs = 60_000): Promise<number | undefined> {
     return this.until(async () => (await this.records()) === count, timeoutMs);
   }
 
-  /** Waits until every server says that it is registered; Nest only. */
+  /** Waits until every server reports that it is registered, for Nest only. */
   async untilRegistered(): Promise<void> {
     while (!this.servers.every(isRegistered)) await delay(20);
   }
 
-  /**
-   * How long from now until the client's list is that of the registry again, with so many endpoints; Nest
-   * only.
-   */
+  /** In how many milliseconds the client has the registry's list, with `count` endpoints; for Nest only. */
   async untilList(count: number, timeoutMs = 60_000): Promise<number | undefined> {
     const started = performance.now();
     const isRight = ({ list = [], held = [], away, savedAt }: FaultTick): boolean =>
@@ -237,7 +233,7 @@ export class FaultFleet {
     return undefined;
   }
 
-  /** Writes and deletes behind everybody's back. */
+  /** The reader's client, with which a test writes and deletes what no server expects. */
   get etcd(): Etcd3 {
     return this.reader;
   }
@@ -252,7 +248,7 @@ const isRegistered = ({ events }: EventProcess): boolean =>
 
 const soon = (): { deadline: number } => ({ deadline: Date.now() + 1_000 });
 
-/** One attempt, whatever happens: the eye must see what is. */
+/** Makes one attempt only, without a circuit breaker: the reader must see the present state of etcd. */
 const noPolicy = {
   execute: async (run: (context: { signal: AbortSignal }) => unknown) =>
     run({ signal: new AbortController().signal }),

@@ -1,22 +1,16 @@
 /**
- * One connection through the fault proxy: two lanes, each of which passes on the bytes and the end of one
- * direction, or holds them in order.
+ * One connection through the fault proxy. It has two lanes, each of which passes on the bytes and the end of
+ * one direction, or holds them in order.
  */
 import { connect, type Socket } from 'node:net';
 
-/**
- * Which bytes are held back: those from the client to the server, those from the server to the client, or
- * all.
- */
+/** Which bytes are held: those from client to server, those from server to client, or both. */
 export type StallDirection = 'both' | 'to-server' | 'to-client';
 
-/**
- * Bytes held for one direction of one connection before the sender is slowed down, as a full network path
- * would.
- */
+/** How many bytes one direction of a connection holds; with more, the sender is slowed down. */
 const HELD_BYTES_LIMIT = 1024 * 1024;
 
-/** One direction of one connection: passes bytes and the end of the stream on, or holds them in order. */
+/** One direction of one connection: passes on the bytes and the end of the stream, or holds them in order. */
 class Lane {
   private readonly held: Buffer[] = [];
   private heldBytes = 0;
@@ -33,7 +27,7 @@ class Lane {
     from.on('error', () => this.finish('reset'));
   }
 
-  /** Where the bytes go, once there is such a place. */
+  /** Sets the socket to which the bytes go, and sends what was held so far. */
   attach(to: Socket): void {
     this.to = to;
     to.on('drain', () => this.flush());
@@ -52,7 +46,7 @@ class Lane {
   }
 
   private finish(end: 'finished' | 'reset'): void {
-    // A reset may follow an orderly end: the sender has gone for good and must not be answered any more.
+    // A reset may follow an orderly end: the sender has gone for good and must not get any further answer.
     if (this.end === 'reset') return;
     this.end = end;
     this.endPassedOn = false;
@@ -78,13 +72,13 @@ class Lane {
   }
 }
 
-/** An accepted connection and, unless it is only accepted, the one behind it. */
+/** A connection of a client and, unless it is only accepted, the connection to the server behind it. */
 export class Link {
   private readonly toServer: Lane;
   private toClient: Lane | undefined;
   private server: Socket | undefined;
 
-  /** @param onClose called when one of the two sides has closed */
+  /** @param onClose is called when one of the two sides has closed */
   constructor(
     private readonly client: Socket,
     stall: StallDirection | undefined,
@@ -100,14 +94,14 @@ export class Link {
   }
 
   /**
-   * Nothing left to pass on. A server side may outlive its client while a stall hides from it that the client
-   * left.
+   * Whether nothing is left to pass on. The server's side may outlive the client while a stall hides from the
+   * server that the client has left.
    */
   get over(): boolean {
     return !this.clientOpen && (this.server === undefined || this.server.closed);
   }
 
-  /** Opens the connection behind, unless there is one already. */
+  /** Connects to the server behind the proxy, unless that was done before. */
   connectThrough(targetPort: number, stall: StallDirection | undefined): void {
     if (this.server !== undefined) return;
     const server = connect({
@@ -128,7 +122,7 @@ export class Link {
     this.toClient?.setStalled(holds(direction, 'to-client'));
   }
 
-  /** Ends both sides as a broken network path would: with a reset. */
+  /** Ends both sides with a reset, as a broken network path would. */
   destroy(): void {
     reset(this.client);
     if (this.server !== undefined) reset(this.server);
@@ -136,8 +130,8 @@ export class Link {
 }
 
 /**
- * While a socket is being shut down Node cannot reset it, and never closes it then: the process would hang at
- * its end.
+ * Resets a socket. While a socket is being shut down Node cannot reset it, and would never close it: the
+ * process would hang at its end. Such a socket is destroyed.
  */
 function reset(socket: Socket): void {
   if (socket.writableEnded && !socket.writableFinished) socket.destroy();

@@ -8,22 +8,24 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { Link, type StallDirection } from './fault-link.js';
 
 export interface FaultProxyOptions {
-  /** The port on 127.0.0.1 that connections are passed on to. It need not be listening yet. */
+  /** The port on 127.0.0.1 to which connections are passed on. No server needs to listen there yet. */
   readonly targetPort: number;
-  /** The proxy's own port; a free one by default. */
+  /** The proxy's own port; a free port by default. */
   readonly port?: number;
 }
 
 /**
  * A running proxy. What it can do to the network between a client and `targetPort`:
  *
- * | call | new connections | open connections | |---|---|---| | `cut()` | refused | reset | |
- * `stall(direction)` | accepted and passed on, bytes held | stay open, bytes held | | `acceptOnly()` |
- * accepted, not passed on | untouched (`disconnect()` resets them) | | `restore()`, `resume()` | passed on |
- * go on: what was held is delivered in order |
+ * | call | new connections | open connections |
+ * |---|---|---|
+ * | `cut()` | refused | reset |
+ * | `stall(direction)` | accepted and passed on, bytes held | stay open, bytes held |
+ * | `acceptOnly()` | accepted, not passed on | untouched (`disconnect()` resets them) |
+ * | `restore()`, `resume()` | passed on | go on: what was held is delivered in order |
  *
- * Held bytes include the end of a stream: while a direction is stalled its receiver does not learn that the
- * sender has left. A target that is not listening shows to the client as a connection that is reset.
+ * Held bytes include the end of a stream: while a direction is stalled, its receiver does not learn that the
+ * sender has left. If no server listens on the target port, the client sees that its connection is reset.
  */
 export class FaultProxy {
   private readonly links = new Set<Link>();
@@ -38,26 +40,26 @@ export class FaultProxy {
     private listeningPort: number,
   ) {}
 
-  /** Starts a proxy that passes everything on. */
+  /** Starts a proxy that passes on everything. */
   static async start(options: FaultProxyOptions): Promise<FaultProxy> {
     const proxy = new FaultProxy(options.targetPort, options.port ?? 0);
     await proxy.listen();
     return proxy;
   }
 
-  /** The port on 127.0.0.1 to dial instead of the target's. The same before and after a cut. */
+  /** The port on 127.0.0.1 that clients dial instead of the target's. A cut does not change it. */
   get port(): number {
     return this.listeningPort;
   }
 
-  /** Connections that clients have open to the proxy now. */
+  /** How many connections clients have open to the proxy now. */
   get connections(): number {
     let open = 0;
     for (const link of this.links) if (link.clientOpen) open += 1;
     return open;
   }
 
-  /** Connections that clients have made since the start, closed ones included. */
+  /** How many connections clients have made since the start, closed ones included. */
   get accepted(): number {
     return this.acceptedCount;
   }
@@ -67,9 +69,7 @@ export class FaultProxy {
     return this.until(() => this.connections >= count);
   }
 
-  /**
-   * Resolves as soon as `count` connections have been made since the start: also sees one that came and went.
-   */
+  /** Resolves as soon as clients have made `count` connections since the start, closed ones included. */
   acceptedAtLeast(count: number): Promise<void> {
     return this.until(() => this.acceptedCount >= count);
   }
@@ -80,8 +80,7 @@ export class FaultProxy {
   }
 
   /**
-   * Resets every connection and refuses new ones, as a dead machine with a living router does, until
-   * `restore()`.
+   * Resets all connections and refuses new ones until `restore()`, like a dead machine whose router lives.
    */
   async cut(): Promise<void> {
     this.stalled = undefined;
@@ -101,12 +100,12 @@ export class FaultProxy {
     this.resume();
   }
 
-  /** Resets every connection that is open now. New ones are treated as before. */
+  /** Resets every connection that is open now. New connections are treated as before. */
   disconnect(): void {
     for (const link of this.links) link.destroy();
   }
 
-  /** Holds back bytes, on connections that are open and on new ones, until `resume()`. */
+  /** Holds the bytes of open and new connections until `resume()`. */
   stall(direction: StallDirection = 'both'): void {
     this.mustListen('stall');
     this.resume();
@@ -114,7 +113,7 @@ export class FaultProxy {
     for (const link of this.links) link.stall(direction);
   }
 
-  /** Accepts new connections and does nothing for them until `resume()`; open ones go on. */
+  /** Accepts new connections, and passes on none of them until `resume()`. Open connections go on. */
   acceptOnly(): void {
     this.mustListen('acceptOnly');
     this.resume();
@@ -122,8 +121,7 @@ export class FaultProxy {
   }
 
   /**
-   * Ends a stall or `acceptOnly()`: delivers what was held and passes on the connections that were only
-   * accepted.
+   * Ends a stall or `acceptOnly()`: delivers held bytes, and passes on connections that were only accepted.
    */
   resume(): void {
     this.mustListen('resume');
@@ -154,7 +152,7 @@ export class FaultProxy {
       this.changed();
     });
     this.links.add(link);
-    // A cut that overtook this connection's acceptance.
+    // The proxy was cut before it could accept this connection.
     if (this.server === undefined) link.destroy();
     else if (!this.acceptingOnly) link.connectThrough(this.targetPort, this.stalled);
     this.acceptedCount += 1;

@@ -1,11 +1,8 @@
-/**
- * Runs once before all tests: says which etcd they run on, and fails at once where a real one is required and
- * missing.
- */
+/** Runs once before all tests: prints their etcd, and fails if a real etcd is required and missing. */
 import { requiresEtcd } from './describe-etcd.js';
 import { findEtcdBinaries } from './etcd-process.js';
 
-/** Vitest calls it by its name. */
+/** Vitest calls this function by its name. */
 export function setup(): void {
   const binaries = findEtcdBinaries();
   if (binaries.length === 0 && requiresEtcd()) {

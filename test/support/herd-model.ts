@@ -1,7 +1,7 @@
 /**
- * What a herd of processes does to an etcd that was away, in virtual time: the library's own machines of
- * leases and watches and its own reachability, against an etcd that is modelled as cores with queues and
- * costs as measured on etcd 3.6.
+ * What a herd of processes does to an etcd that was away, in virtual time. The lease machine, the watch
+ * machine and the reachability are the library's own; etcd is a model of cores with queues, with costs as
+ * measured on etcd 3.6.
  */
 import { stepLease } from '../../lib/core/lease/lease-machine.js';
 import { INITIAL_LEASE_MACHINE, type LeaseEvent } from '../../lib/core/lease/lease-types.js';
@@ -18,42 +18,42 @@ import { seededRandom } from './seeded-random.js';
 import { VirtualTime } from './virtual-time.js';
 
 /**
- * How etcd goes away: the process is killed and started again; the same with empty data; it answers nothing
- * for a while.
+ * How etcd goes away. `killed`: its process is killed and started again. `wiped`: the same, with empty data.
+ * `stalled`: it answers nothing for a while.
  */
 export type HerdFault = 'killed' | 'wiped' | 'stalled';
 
 export interface HerdOptions {
   readonly processes: number;
-  /** Services that each process follows, beside their service configs. */
+  /** How many services each process follows, besides their service configs. */
   readonly services: number;
   readonly fault: HerdFault;
   readonly awayMs: number;
-  /** Cores of etcd; the model's time per request is that of one. */
+  /** How many cores etcd has; a request takes the time of one core. */
   readonly cores: number;
   /** How many times slower than measured each request is. Default 1. */
   readonly slowness?: number;
   readonly seed: number;
 }
 
-/** What became of the herd. */
+/** The result of a simulated outage. */
 export interface HerdOutcome {
   /**
-   * When every record and every watch was in place for good, in milliseconds since etcd was back;
+   * When every record and every watch was in place for good, in milliseconds after etcd was back;
    * `undefined`: not within two minutes.
    */
   readonly backMs: number | undefined;
-  /** Requests that reached etcd until then. */
+  /** How many requests reached etcd until then. */
   readonly requests: number;
-  /** A renewal and a check per record, a list and a watch per service: no fewer can do. */
+  /** The least possible number of requests: two for each record, and a list and a watch for each service. */
   readonly least: number;
-  /** The most requests in a tenth of a second, per second. */
+  /** The greatest number of requests within a tenth of a second, as a rate per second. */
   readonly peakPerSecond: number;
 }
 
 type Kind = 'renew' | 'check' | 'write' | 'grant' | 'list' | 'open' | 'probe';
 
-/** Time of one core per request, in milliseconds. */
+/** How long a request takes of one core, in milliseconds. */
 const COST: Record<Kind, number> = {
   renew: 0.2,
   check: 0.15,
@@ -63,19 +63,19 @@ const COST: Record<Kind, number> = {
   open: 0.2,
   probe: 0.12,
 };
-/** What a request costs that its caller has given up, as a share. */
+/** The share of its cost that a request has if its caller has given up. */
 const CANCELLED_SHARE = 0.3;
 const REQUEST_TIMEOUT_MS = 2_000;
 const TTL_MS = 10_000;
 const GIVE_UP_MS = 120_000;
-/** For so long everything has to be in place. */
+/** How long everything has to stay in place, in milliseconds, to count as in place for good. */
 const STEADY_MS = 5_000;
 const BACKOFF = timedBackoff(DEFAULT_TIMINGS);
 const AWAY = new DiscoveryError('REGISTRY_UNAVAILABLE', 'etcd does not answer');
 
 class Etcd {
   up = true;
-  /** Raised by a wipe: leases and records of an earlier one are gone. */
+  /** Raised by a wipe: leases and records of an earlier epoch are gone. */
   epoch = 1;
   requests = 0;
   peak = 0;
@@ -92,7 +92,7 @@ class Etcd {
     this.free = Array<number>(cores).fill(0);
   }
 
-  /** Answers nothing until then; what comes meanwhile waits. */
+  /** Answers nothing until `atMs`; requests that come meanwhile wait. */
   stallUntil(atMs: number): void {
     this.free.fill(atMs);
   }
@@ -114,7 +114,7 @@ class Etcd {
     const core = this.free.indexOf(Math.min(...this.free));
     const startMs = Math.max(now, this.free[core] ?? 0);
     const costMs = COST[kind] * this.slowness * (0.8 + 0.4 * this.random());
-    // A watch has no deadline of its own: its machine has.
+    // A watch request has no deadline; the watch machine has one.
     const isLate = kind !== 'open' && startMs + costMs - now > REQUEST_TIMEOUT_MS;
     const endMs = startMs + (isLate ? costMs * CANCELLED_SHARE : costMs);
     this.free[core] = endMs;
@@ -130,7 +130,7 @@ class Etcd {
   }
 }
 
-/** What all processes have in common. */
+/** What all processes of a simulation share. */
 interface World {
   readonly time: VirtualTime;
   readonly etcd: Etcd;
@@ -182,7 +182,7 @@ class HerdProcess {
     for (const watch of this.watches) watch.feed({ type: 'start' });
   }
 
-  /** As the connection does it: while no member answers, only the probe asks. */
+  /** Sends a request as the library's connection does: while no member answers, only the probe sends one. */
   request(kind: Kind, done: (isAnswered: boolean) => void, always = false): void {
     if (this.reachability.isDown && !always) {
       this.world.time.setTimer(0, () => done(false));
@@ -227,7 +227,7 @@ class HerdProcess {
     this.world.inPlace += isInPlace ? 1 : -1;
   }
 
-  /** Renewal and check together; a record that is missing is written after that. */
+  /** Renews the lease and checks the record together; a missing record is written after the check. */
   private sync(renew: boolean, at: number): void {
     const { etcd } = this.world;
     const isGone = (): boolean => this.leaseEpoch !== etcd.epoch;
@@ -269,7 +269,7 @@ class HerdWatch {
     private readonly process: HerdProcess,
   ) {}
 
-  /** Its connection ended. */
+  /** Tells the watch that its connection has ended. */
   cut(): void {
     this.feed({ type: 'failed', error: AWAY });
   }
@@ -314,7 +314,7 @@ class HerdWatch {
     return { revision: BigInt(epoch), clusterId: `${epoch}` };
   }
 
-  /** A list that is read again for certainty leaves a watch in place; one that failed does not. */
+  /** Counts the watch as in place or not. It stays in place during a periodic list, unless the list fails. */
   private place(phase: string): void {
     const isInPlace = phase === 'watching' || (phase !== 'backing-off' && this.isInPlace);
     if (isInPlace === this.isInPlace) return;
@@ -327,7 +327,7 @@ function failed(): WatchInput {
   return { type: 'failed', error: AWAY };
 }
 
-/** One outage of one herd. Everything random follows from the seed. */
+/** Simulates one outage of one herd. All random numbers follow from the seed. */
 export async function simulateHerd(options: HerdOptions): Promise<HerdOutcome> {
   const { processes: count, services, fault, awayMs, cores, slowness = 1, seed } = options;
   const random = seededRandom(seed);
@@ -373,7 +373,7 @@ export async function simulateHerd(options: HerdOptions): Promise<HerdOutcome> {
   return { backMs: since, requests, least, peakPerSecond: peak * 10 };
 }
 
-/** Pings every 10 s find a connection dead that does not answer for 5 s: its watches end. */
+/** A ping every 10 s finds a connection dead that does not answer for 5 s: the watches of the process end. */
 function cutByPings({ watches }: HerdProcess, awayMs: number, { time, random }: World): void {
   const { pingIntervalMs, pingTimeoutMs } = DEFAULT_TIMINGS;
   const cutMs = random() * pingIntervalMs + pingTimeoutMs;

@@ -1,6 +1,6 @@
 /**
- * A server that speaks etcd's API and answers as a test says: what no etcd does, and a proxy, a fault or
- * another version might.
+ * A server with etcd's API that answers what a test says: answers that no etcd gives, but a proxy, a fault or
+ * another version might give.
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -19,15 +19,12 @@ import { loadSync } from '@grpc/proto-loader';
 
 const proto = join(dirname(createRequire(import.meta.url).resolve('etcd3')), '../proto/rpc.proto');
 
-/** Messages of etcd's API, by the names of its proto files. */
+/** A message of etcd's API, with the names of etcd's proto files. */
 export type Message = object;
-/**
- * An answer: messages, none for a stream that stays silent, or a status; bytes are sent as they are, whatever
- * they mean.
- */
+/** An answer: messages (none: the stream stays silent), or a status. Bytes are sent as they are. */
 export type Answer = readonly (Message | Buffer)[] | Partial<StatusObject>;
 
-/** The methods of etcd that can be answered. */
+/** The methods of etcd's API that a test can answer, with their services. */
 export const METHODS = {
   range: 'KV',
   txn: 'KV',
@@ -40,9 +37,9 @@ export const METHODS = {
 } as const;
 export type Method = keyof typeof METHODS;
 
-/** A running one. Whoever starts it stops it. */
+/** A running odd etcd. A test that starts it must stop it. */
 export class OddEtcd {
-  /** How often each method was called; of streams, how often one was opened. */
+  /** How often each method was called, or for a stream, how often one was opened. */
   readonly calls = new Map<Method, number>();
 
   private constructor(
@@ -51,7 +48,7 @@ export class OddEtcd {
     readonly port: number,
   ) {}
 
-  /** @param answers by method; a method without one is not implemented */
+  /** @param answers the answers by method; a method without an answer is not implemented */
   static async start(
     answers: Partial<Record<Method, (request: Message) => Answer>>,
   ): Promise<OddEtcd> {
@@ -75,7 +72,7 @@ export class OddEtcd {
     return etcd;
   }
 
-  /** What goes into `etcd: { hosts }`. */
+  /** The value of the option `etcd: { hosts }`. */
   get hosts(): string[] {
     return [`http://127.0.0.1:${this.port}`];
   }

@@ -1,10 +1,11 @@
-/** Where the checkout is, for code that runs from its sources as well as compiled into a folder below it. */
+/** Finds the checkout, for code that runs from its sources or compiled, in a folder below the checkout. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The nearest folder above a module that has a lockfile; compiled copies have at most a package.json.
+ * The nearest folder above a module that has a lockfile; folders of compiled code have at most a
+ * package.json.
  *
  * @param url the module's `import.meta.url`
  */

@@ -1,6 +1,6 @@
 /**
- * What every registry adapter promises, as one suite of tests to run over each of them. Waits on what the
- * registry says, never on time.
+ * What every registry adapter promises, as one suite of tests that runs for each adapter. The tests wait for
+ * what the registry says, never for a time.
  */
 import {
   BehaviorSubject,
@@ -22,22 +22,22 @@ import type { Snapshot } from '../../lib/core/snapshot/snapshot.js';
 import type { Registration } from '../../lib/registry/registration.js';
 import type { Registry } from '../../lib/registry/registry.js';
 
-/** Endpoints by service, to be there when a test begins. */
+/** The endpoints of each service that the registry has when a test begins. */
 export type SeededServices = Readonly<Record<string, readonly Endpoint[]>>;
 
 /** A registry to test. */
 export interface RegistryUnderTest {
   readonly registry: Registry;
-  /** Another registry on the same records, e.g. of another process; the same one where records live in it. */
+  /** Another registry on the same records, as of another process; the same object if it holds the records. */
   readonly observer: Registry;
 }
 
-/** Makes a registry that no other test sees, with nothing but these endpoints in it. */
+/** Creates a registry that no other test uses and that has only these endpoints. */
 export type CreateRegistry = (
   services: SeededServices,
 ) => RegistryUnderTest | Promise<RegistryUnderTest>;
 
-/** An endpoint by its address. */
+/** An endpoint with an address. */
 export function endpointAt(
   address: string,
   metadata: JsonValue = null,
@@ -46,7 +46,7 @@ export function endpointAt(
   return { address, metadata, ...(discovery === undefined ? {} : { discovery }) };
 }
 
-/** Announces endpoints and waits until each is in. */
+/** Registers endpoints and waits until the registry has each of them. */
 export async function announce(
   registry: Registry,
   service: string,
@@ -59,18 +59,18 @@ export async function announce(
   return registrations;
 }
 
-/** Waits until a registration is in the registry. */
+/** Waits until the registry has the record of a registration. */
 export async function untilRegistered({ status$ }: Registration): Promise<void> {
   await firstValueFrom(status$.pipe(filter(({ state }) => state === 'registered')));
 }
 
 /**
- * How long a follower waits for a list, in milliseconds; shorter than the limit of a test, so that a failure
- * says what it saw.
+ * How long a follower waits for a list, in milliseconds. That is shorter than the time limit of a test, so
+ * that the failure shows the list.
  */
 const LONGEST_MS = 60_000;
 
-/** Follows one service and keeps what the registry said. */
+/** Watches one service and keeps the updates of the registry. */
 export class Follower {
   readonly updates: RegistryUpdate[] = [];
   ended = false;
@@ -88,7 +88,7 @@ export class Follower {
     });
   }
 
-  /** Waits until exactly these addresses are listed, whatever their order, and asserts it. */
+  /** Waits until exactly these addresses are listed, in any order, and asserts it. */
   async lists(...addresses: readonly string[]): Promise<void> {
     const expected = [...addresses].sort();
     const isListed = (): boolean => this.addresses?.join(' ') === expected.join(' ');
@@ -103,15 +103,16 @@ export class Follower {
     );
   }
 
-  /** Which process stands behind each address, where the registry can tell. */
+  /** The process behind each address, if the registry can tell. */
   get incarnations(): readonly (string | undefined)[] {
     return [...(this.subject.value?.values() ?? [])].map(({ incarnation }) => incarnation);
   }
 
   /**
-   * Waits until the list, without incarnations, is as wanted, or for {@link LONGEST_MS}.
+   * Waits until the list, without incarnations, is as wanted, but no longer than {@link LONGEST_MS}.
    *
-   * @throws where it was not, unless `isRequired` is false: then the caller asserts what it waited for
+   * @throws if the list did not become as wanted, unless `isRequired` is false: then the caller asserts the
+   *   list
    */
   async until(
     isWanted: (endpoints: readonly Endpoint[]) => boolean,
@@ -152,8 +153,8 @@ export class Follower {
 }
 
 /**
- * The suite. `readOnly` leaves out what a registry that cannot register does not promise, and tests that it
- * says so.
+ * Runs the suite for one adapter. `readOnly`: leaves out what needs registrations, and tests that the
+ * registry refuses them.
  */
 export function describeRegistryContract(
   name: string,
@@ -182,7 +183,7 @@ export function describeRegistryContract(
       opened.clear();
     });
 
-    describe('reading', () => {
+    describe('a registry', () => {
       const [one, two] = [endpointAt('10.0.0.1:1', { weight: 2, zone: 'a' }), endpointAt('h:2')];
 
       it('starts a watch with the whole list', async () => {
@@ -194,14 +195,14 @@ export function describeRegistryContract(
         expect(others).toEqual([]);
       });
 
-      it('gives endpoints with their metadata', async () => {
+      it('lists endpoints with their metadata', async () => {
         const { registry } = await create({ api: [one, two] });
         const endpoints = await follow(registry, 'api').until((list) => list.length === 2);
         expect(endpoints).toContainEqual(one);
         expect(endpoints).toContainEqual(two);
       });
 
-      it('starts the watch on a service that nobody announced with an empty list', async () => {
+      it('starts the watch on an unknown service with an empty list', async () => {
         const { registry } = await create({ api: [one] });
         const follower = follow(registry, 'nobody');
         await follower.lists();
@@ -209,7 +210,7 @@ export function describeRegistryContract(
         expect(follower.ended).toBe(false);
       });
 
-      it('keeps services apart whose names begin alike, or are nested', async () => {
+      it('keeps services apart whose names begin alike or contain each other', async () => {
         const { registry } = await create({
           api: [endpointAt('h:1')],
           api2: [endpointAt('h:2')],
@@ -222,7 +223,7 @@ export function describeRegistryContract(
         await follow(registry, 'team/api2').lists('h:4');
       });
 
-      it('tells every watcher the same, whenever it begins', async () => {
+      it('sends every watcher the same updates, whenever its watch begins', async () => {
         const { registry } = await create({ api: [one, two] });
         const early = follow(registry, 'api');
         await early.lists(one.address, two.address);
@@ -233,7 +234,7 @@ export function describeRegistryContract(
         expect(late.ended).toBe(false);
       });
 
-      it('subscribes again from the start after an unsubscription', async () => {
+      it('starts again with a whole list when a watcher subscribes again', async () => {
         const { registry } = await create({ api: [one] });
         const watch = registry.watch('api');
         for (let round = 0; round < 3; round++) {
@@ -242,7 +243,7 @@ export function describeRegistryContract(
         }
       });
 
-      it('takes a hint that a list may be stale for any service', async () => {
+      it('accepts the hint that a list may be stale, for any service', async () => {
         const { registry } = await create({ api: [one] });
         const follower = follow(registry, 'api');
         await follower.lists(one.address);
@@ -252,13 +253,13 @@ export function describeRegistryContract(
         expect(follower.ended).toBe(false);
       });
 
-      it('has a scheme of lower case, and says where a service stands', async () => {
+      it('has a scheme in lower case, and describes where a service is found', async () => {
         const { registry } = await create();
         expect(registry.scheme).toMatch(/^[a-z][a-z0-9+.-]*$/);
         expect(registry.describe('some-service')).toContain('some-service');
       });
 
-      it('closes as often as it is asked to', async () => {
+      it('may be closed several times', async () => {
         const { registry } = await create({ api: [one] });
         const follower = follow(registry, 'api');
         await follower.lists(one.address);
@@ -268,7 +269,7 @@ export function describeRegistryContract(
     });
 
     if (readOnly) {
-      it('refuses a registration, and says that it is read-only', async () => {
+      it('refuses a registration with an error that says read-only', async () => {
         const { registry } = await create();
         const register = (): unknown =>
           registry.register({ service: 'api', endpoint: endpointAt('h:1'), ttlSeconds: 10 });
@@ -278,8 +279,8 @@ export function describeRegistryContract(
       return;
     }
 
-    describe('registering', () => {
-      it('is seen by every watcher, here and elsewhere', async () => {
+    describe('a registration', () => {
+      it('is seen by every watcher, of this registry and of another one on the same records', async () => {
         const { registry, observer } = await create();
         const all = [follow(registry, 'api'), follow(observer, 'api'), follow(observer, 'api')];
         await Promise.all(all.map((follower) => follower.lists()));
@@ -292,7 +293,7 @@ export function describeRegistryContract(
         }
       });
 
-      it('says what this library adds beside the metadata, and changes each without the other', async () => {
+      it('has the fields of discovery beside the metadata, and changes each without the other', async () => {
         const { registry, observer } = await create();
         const [before, after] = [{ weight: 3, zone: 'a' }, { weight: 4 }];
         const [registration] = await announce(registry, 'api', endpointAt('h:1', 'mine', before));
@@ -323,7 +324,7 @@ export function describeRegistryContract(
         expect(last?.kind === 'change' ? last.change.removed : last).toEqual([]);
       });
 
-      it('stays the same incarnation through changes, and is another when made anew', async () => {
+      it('keeps its incarnation through changes, and gets another when it is made anew', async () => {
         const { registry, observer } = await create();
         const follower = follow(observer, 'api');
         const [registration] = await announce(registry, 'api', endpointAt('h:1'));
@@ -336,12 +337,12 @@ export function describeRegistryContract(
         await follower.lists();
         await announce(registry, 'api', endpointAt('h:1'));
         await follower.lists('h:1');
-        // Where the registry tells incarnations at all, they differ.
+        // If the registry tells incarnations, the two differ.
         expect(follower.incarnations).toHaveLength(1);
         expect(follower.incarnations[0] !== first[0]).toBe(first[0] !== undefined);
       });
 
-      it('several changes close upon each other end with the last', async () => {
+      it('has the last of several changes that follow each other at once', async () => {
         const { registry, observer } = await create();
         const [registration] = await announce(registry, 'api', endpointAt('h:1'));
         for (let version = 1; version <= 20; version++) {
@@ -355,7 +356,7 @@ export function describeRegistryContract(
         expect(follower.addresses).toEqual(['h:1']);
       });
 
-      it('is taken out by its own close, and others stay', async () => {
+      it('is removed by its own close, and other registrations stay', async () => {
         const { registry, observer } = await create();
         const [first] = await announce(registry, 'api', endpointAt('h:1'), endpointAt('h:2'));
         const follower = follow(observer, 'api');
@@ -364,7 +365,7 @@ export function describeRegistryContract(
         await follower.lists('h:2');
       });
 
-      it('is out when close has resolved', async () => {
+      it('is removed when its close resolves', async () => {
         const { registry, observer } = await create();
         const [registration] = await announce(registry, 'api', endpointAt('h:1'));
         await registration?.close();
@@ -384,7 +385,7 @@ export function describeRegistryContract(
         await follow(observer, 'api').lists('h:2');
       });
 
-      it('that is closed at once leaves nothing behind', async () => {
+      it('that is closed at once leaves no record', async () => {
         const { registry, observer } = await create();
         const hasty = registry.register({
           service: 'api',
@@ -397,7 +398,7 @@ export function describeRegistryContract(
         await follow(observer, 'api').lists('h:2');
       });
 
-      it('of the same endpoint can be made again', async () => {
+      it('of the same endpoint can be made again after its close', async () => {
         const { registry, observer } = await create();
         const follower = follow(observer, 'api');
         for (let round = 0; round < 3; round++) {
@@ -408,7 +409,7 @@ export function describeRegistryContract(
         }
       });
 
-      it('reaches the watchers of its own service only', async () => {
+      it('is seen only by watchers of its own service', async () => {
         const { registry, observer } = await create();
         const [api, api2] = [follow(observer, 'api'), follow(observer, 'api2')];
         await Promise.all([api.lists(), api2.lists()]);
@@ -420,7 +421,7 @@ export function describeRegistryContract(
         expect(api2.updates.map(({ kind }) => kind)).toEqual(['reset', 'change']);
       });
 
-      it('is not told to a watcher that has unsubscribed', async () => {
+      it('is not sent to a watcher that has unsubscribed', async () => {
         const { registry, observer } = await create();
         const [gone, stays] = [follow(observer, 'api'), follow(observer, 'api')];
         await Promise.all([gone.lists(), stays.lists()]);
@@ -431,7 +432,7 @@ export function describeRegistryContract(
         expect(gone.updates).toHaveLength(told);
       });
 
-      it('of one address under two keys is two records', async () => {
+      it('of one address under two keys makes two records', async () => {
         const { registry, observer } = await create();
         const [first, second] = ['x', 'y'].map((key) =>
           registry.register({ service: 'api', endpoint: endpointAt('h:1'), ttlSeconds: 10, key }),
@@ -445,7 +446,7 @@ export function describeRegistryContract(
         await follower.lists();
       });
 
-      it('tells its states: registered, at last deregistered, and then no more', async () => {
+      it('has the state registered, at last deregistered, and then no other', async () => {
         const { registry } = await create();
         const registration = registry.register({
           service: 'team/api',
@@ -462,12 +463,12 @@ export function describeRegistryContract(
         expect(registration.status).toMatchObject({ service: 'team/api', address: 'h:1' });
         expect(registration.status.key).toMatch(/team\/api\/h:1$/);
         await registration.close();
-        // One that is there at once never says that it is on its way.
+        // A registry that registers at once never reports the state `registering`.
         const told = (await states).filter((state) => state !== 'registering');
         expect(told).toEqual(['registered', 'deregistered']);
       });
 
-      it('closes as often as it is asked to, and never rejects', async () => {
+      it('may be closed several times, and its close never rejects', async () => {
         const { registry } = await create();
         const [registration] = await announce(registry, 'api', endpointAt('h:1'));
         expect(registration?.close()).toBe(registration?.close());
@@ -476,7 +477,7 @@ export function describeRegistryContract(
         expect(registration?.status.state).toBe('deregistered');
       });
 
-      it('tells of records that went in and came out', async () => {
+      it('emits an event when its record is added, and when it is removed', async () => {
         const { registry } = await create();
         const events: string[] = [];
         const subscription = registry.events$.subscribe((event) => {
@@ -490,7 +491,7 @@ export function describeRegistryContract(
         expect(events).toEqual(['registered api/h:1', 'deregistered api/h:1']);
       });
 
-      it('ends with the registry: its close takes every record out', async () => {
+      it('ends with the registry, whose close removes every record', async () => {
         const { registry, observer } = await create();
         const registrations = [
           ...(await announce(registry, 'api', endpointAt('h:1'), endpointAt('h:2'))),

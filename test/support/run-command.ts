@@ -1,4 +1,4 @@
-/** Runs a command to its end. */
+/** Runs a command until it ends. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 

@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Etcd3 } from 'etcd3';
 
-/** The user that {@link enableUsers} makes. */
+/** The user that {@link enableUsers} creates. */
 export const ROOT = { username: 'root', password: 'root-password' };
 
-/** Makes the user {@link ROOT}, and asks everybody for a password from now on. */
+/** Creates the user {@link ROOT}; from then on etcd requires a password from every client. */
 export async function enableUsers(hosts: readonly string[]): Promise<void> {
   const root = new Etcd3({ hosts: [...hosts] });
   await root.user('root').create(ROOT.password);
@@ -21,7 +21,7 @@ export async function enableUsers(hosts: readonly string[]): Promise<void> {
   root.close();
 }
 
-/** An authority, and the certificate of a server on 127.0.0.1, as files of a folder of its own. */
+/** A certificate authority and the certificate of a server on 127.0.0.1, as files of one folder. */
 export class Certificates {
   private readonly folder = mkdtempSync(join(tmpdir(), 'certificates-'));
   private readonly subject = ['-subj', '/CN=localhost', '-nodes', '-newkey', 'rsa:2048'];
@@ -32,17 +32,17 @@ export class Certificates {
     this.issue();
   }
 
-  /** The authority's own certificate. */
+  /** The certificate of the authority. */
   get ca(): string {
     return readFileSync(this.path('ca.pem'), 'utf8');
   }
 
-  /** What etcd is started with. */
+  /** The flags of etcd that name the certificate and its key. */
   get flags(): readonly string[] {
     return ['--cert-file', this.path('cert.pem'), '--key-file', this.path('key.pem')];
   }
 
-  /** The certificate and its key. */
+  /** The server's certificate and its key. */
   get pair(): { readonly cert: string; readonly key: string } {
     const [cert = '', key = ''] = ['cert.pem', 'key.pem'].map((name) =>
       readFileSync(this.path(name), 'utf8'),
@@ -51,9 +51,9 @@ export class Certificates {
   }
 
   /**
-   * Writes another certificate, with another key, over the one before.
+   * Replaces the server's certificate and key by new ones.
    *
-   * @param names whom it is for, in OpenSSL's words
+   * @param names for whom the certificate is, as OpenSSL writes it
    */
   issue(names = 'IP:127.0.0.1'): void {
     const request = ['-keyout', this.path('key.pem'), '-out', this.path('csr.pem')];

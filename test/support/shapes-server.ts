@@ -1,4 +1,4 @@
-/** A plain gRPC server of the service with each shape of call. Whoever starts one stops it. */
+/** A plain gRPC server of the service that has each shape of call. A test that starts it must stop it. */
 import {
   loadPackageDefinition,
   Server,
@@ -12,7 +12,7 @@ import {
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
-/** The proto file of the service. */
+/** The proto file of the service with each shape of call. */
 export const shapesProtoPath = new URL('./proto/shapes.proto', import.meta.url).pathname;
 
 export interface ShapesMessage {
@@ -26,9 +26,10 @@ export interface ShapesServer {
 }
 
 /**
- * Starts one on any free port of the loopback.
+ * Starts a server on a free loopback port.
  *
- * @param answer makes the answer of every call from its first message; `undefined`: none ever comes
+ * @param answer makes the answer of every call from its first message; `undefined`: the call is never
+ *   answered
  */
 export async function startShapesServer(
   answer: (message: ShapesMessage) => ShapesMessage | undefined,

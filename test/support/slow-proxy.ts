@@ -1,18 +1,18 @@
-/**
- * A TCP proxy on loopback with a long way behind it: it delivers every byte, and the end, a fixed time later.
- */
+/** A TCP proxy on loopback that stands for a long way: it delivers all bytes a fixed time later. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A running proxy. */
+/** A running slow proxy. */
 export interface SlowProxy {
-  /** The port on 127.0.0.1 to dial instead of the target's. */
+  /** The port on 127.0.0.1 that clients dial instead of the target's. */
   readonly port: number;
   stop(): Promise<void>;
 }
 
 /**
- * @param delayMs how long each byte is under way in either direction, in milliseconds: half of a round trip
+ * Starts a proxy.
+ *
+ * @param delayMs how long each byte takes in either direction, in milliseconds: half of a round trip
  */
 export async function startSlowProxy(targetPort: number, delayMs: number): Promise<SlowProxy> {
   const open = new Set<Socket>();

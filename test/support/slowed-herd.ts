@@ -1,6 +1,6 @@
 /**
- * Registries on a real etcd that is stopped most of the time, as one that has far more to do than it can: are
- * they back after that?
+ * Registries on a real etcd that is stopped most of the time, like an etcd with far too much to do. Tests
+ * check whether the registries recover.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Subscription } from 'rxjs';
@@ -9,13 +9,16 @@ import type { EtcdProcess } from './etcd-process.js';
 
 export interface SlowedHerdOptions {
   readonly hosts: readonly string[];
-  /** Each with a connection of its own and one record, which the services share among them. */
+  /**
+   * How many registries there are. Each has a connection of its own and one record; the records are spread
+   * over the services.
+   */
   readonly registries: number;
-  /** Services that each registry follows. */
+  /** How many services each registry follows. */
   readonly services: number;
 }
 
-/** Registries of this process, and how many of their records and watches are in place. */
+/** The registries of this process, and how many of their records and watches are in place. */
 export class SlowedHerd {
   private readonly inPlace = new Set<string>();
   private readonly waiting = new Set<() => void>();
@@ -41,19 +44,17 @@ export class SlowedHerd {
     }
   }
 
-  /**
-   * When the last record or watch came into place, by `performance.now()`; `undefined` while one is missing.
-   */
+  /** When the last record or watch came into place, by `performance.now()`; `undefined`: one is missing. */
   get wholeSince(): number | undefined {
     return this.wholeAt;
   }
 
-  /** Whole lists that the registries have read since the start. */
+  /** How many whole lists the registries have read since the start. */
   get lists(): number {
     return this.listCount;
   }
 
-  /** Watches of all registries. */
+  /** How many watches all registries have together. */
   get watches(): number {
     return this.options.registries * this.options.services;
   }
@@ -61,7 +62,7 @@ export class SlowedHerd {
   /**
    * Resolves as soon as every record is registered, and every watch knows all records of its service.
    *
-   * @throws after `limitMs`, with what is in place by then
+   * @throws after `limitMs`; the error says how much is in place by then
    */
   async untilWhole(limitMs: number): Promise<void> {
     if (this.wholeAt !== undefined) return;
@@ -119,7 +120,7 @@ export class SlowedHerd {
   }
 }
 
-/** Lets etcd run for `runMs` of every 100 ms, for so many milliseconds. It runs again when this ends. */
+/** Lets etcd run for `runMs` of every 100 ms, during `forMs` milliseconds. In the end etcd runs again. */
 export async function slowDown(etcd: EtcdProcess, runMs: number, forMs: number): Promise<void> {
   const endMs = performance.now() + forMs;
   while (performance.now() < endMs) {

@@ -1,6 +1,6 @@
 import type { TargetUri } from '../../lib/core/target.js';
 
-/** Splits a dial target as grpc-js does: `parseUri` of its `uri-parser`, whose expression this is. */
+/** Splits a dial target as grpc-js does: with the regular expression of `parseUri` in its `uri-parser`. */
 export function splitTarget(target: string): TargetUri {
   const match = /^(?:([A-Za-z0-9+.-]+):)?(?:\/\/([^/]*)\/)?(.+)$/.exec(target);
   const [, scheme, authority, path = ''] = match ?? [];

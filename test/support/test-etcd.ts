@@ -1,24 +1,24 @@
-/** An etcd for tests that need just any: a real one where there is one, the embedded one else. */
+/** An etcd for tests that need any etcd: a real one if this machine has one, else the embedded one. */
 import { EmbeddedEtcd } from '../../lib/testing/embedded-etcd/embedded-etcd.js';
 import { EtcdProcess, findEtcdBinaries } from './etcd-process.js';
 
-/** A running etcd. Whoever started it stops it. */
+/** A running etcd. A test that starts it must stop it. */
 export interface TestEtcd {
-  /** What goes into `etcd: { hosts }`. */
+  /** The value of the option `etcd: { hosts }`. */
   readonly hosts: string[];
-  /** Which one it is, for messages: `etcd 3.4.23` or `embedded etcd`. */
+  /** Which etcd this is, for messages: `etcd 3.4.23` or `embedded etcd`. */
   readonly kind: string;
   stop(): Promise<void>;
 }
 
 export interface TestEtcdOptions {
-  /** The loopback port; a free one by default. */
+  /** The loopback port; a free port by default. */
   readonly port?: number;
 }
 
 /**
- * Starts an empty etcd on loopback. Tests that kill, freeze or restart it, or give it flags, need a process:
- * those use `describeEtcd`.
+ * Starts an empty etcd on loopback. Tests that kill, freeze or restart etcd, or give it flags, need a
+ * process: they use `describeEtcd`.
  */
 export async function startTestEtcd(options: TestEtcdOptions = {}): Promise<TestEtcd> {
   const [binary] = findEtcdBinaries();

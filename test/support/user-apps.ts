@@ -1,4 +1,4 @@
-/** Nest applications of the test service, booted inside the test process. Whoever boots one closes it. */
+/** Nest applications of the test service, inside the test process. A test that starts one must close it. */
 import 'reflect-metadata';
 import {
   type INestApplication,
@@ -28,11 +28,11 @@ export const userProtoPath = new URL('./proto/user.proto', import.meta.url).path
 
 export interface UserServerOptions {
   readonly discovery: DiscoveryModuleOptions;
-  /** What the server calls itself in its answers. Default `nest`. */
+  /** The name of the server in its answers. Default `nest`. */
   readonly id?: string;
   readonly delayMs?: number;
   readonly providers?: ModuleMetadata['providers'];
-  /** Beside that of the test service. */
+  /** Further controllers, beside the controller of the test service. */
   readonly controllers?: ModuleMetadata['controllers'];
 }
 
@@ -53,12 +53,12 @@ export function userModule(options: UserServerOptions): new () => object {
   return UserModule;
 }
 
-/** Nest's options for the gRPC transport of the test service. */
+/** The options of Nest's gRPC transport for the test service. */
 export function grpcOptions(url = '127.0.0.1:0'): GrpcOptions {
   return { transport: Transport.GRPC, options: { package: 'user', protoPath: userProtoPath, url } };
 }
 
-/** A pure microservice, listening. */
+/** A pure microservice that listens. */
 export async function startUserServer(
   options: UserServerOptions & { readonly url?: string },
 ): Promise<INestMicroservice> {
@@ -111,7 +111,7 @@ export async function startUserClient(
   };
 }
 
-/** Calls until the condition holds for the answers so far; for waiting on a state of the fleet. */
+/** Makes calls until their answers so far fulfil a condition; so a test can wait for a state of the fleet. */
 export async function loginUntil(
   client: UserClient,
   done: (server: string) => boolean,
@@ -124,7 +124,7 @@ export async function loginUntil(
   throw new Error('the state did not come within 10,000 calls');
 }
 
-/** How many of `calls` calls each server answered. */
+/** How many of `calls` calls each server answers. */
 export async function countByServer(
   client: UserClient,
   calls: number,

@@ -1,4 +1,4 @@
-/** Time that passes only when something is due: for simulations of thousands of processes. */
+/** A clock that jumps from one due timer to the next: for simulations of thousands of processes. */
 import type { Clock } from '../../lib/core/clock.js';
 
 interface Due {
@@ -7,12 +7,12 @@ interface Due {
   run: (() => void) | undefined;
 }
 
-/** A clock, and the queue of what is due on it. */
+/** A clock, and the queue of the timers that are due on it. */
 export class VirtualTime implements Clock {
   private readonly heap: Due[] = [];
   private order = 0;
   private nowMs = 0;
-  /** Promises were settled in this turn, which take their turns of the event loop. */
+  /** True: a promise was settled in this turn, and its continuations still have to run. */
   private promised = false;
 
   now(): number {
@@ -27,12 +27,12 @@ export class VirtualTime implements Clock {
     };
   }
 
-  /** To be called by what settles a promise that something waits for. */
+  /** Must be called by code that settles a promise for which something waits. */
   settled(): void {
     this.promised = true;
   }
 
-  /** Lets everything happen that is due until then. */
+  /** Runs every timer that is due until `endMs`. */
   async passUntil(endMs: number): Promise<void> {
     for (let next = this.heap[0]; next !== undefined && next.at <= endMs; next = this.heap[0]) {
       this.pop();

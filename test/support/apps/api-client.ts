@@ -1,16 +1,18 @@
 /**
  * A Nest gateway that calls `User` through an injected client, for tests that need it in a process of its
- * own. Its events are those of `interop client`, the Go one, so that a test can hold both to the same.
+ * own. Its events are the same as those of the Go client, `interop client`, so that one test can check both.
  *
  * Settings: `ETCD_HOSTS`; `SERVICE` (api); `METHOD` (login, find or watch); `HOLD_MS` (how long a call takes
  * at the server); `CALLS` (1); `CONCURRENCY` (1); `FOREVER` (1: call until SIGTERM); `INTERVAL_MS` (5: pause
  * between two calls with FOREVER; 0: none); `POLICY` (round_robin); `CLIENT_OPTIONS`, JSON with further
- * fields of the client's definition; `WARM` (0: before the counting starts, call login until so many servers
- * have answered); `TIMEOUT_MS` (5000). Events: `ready` after the bootstrap, `warm`, with FOREVER `tick` every
- * 100 ms, `done`. All but the first with `calls`, `failed`, `byServer`, `byCode`, `messages` (of the first
- * failures), and when, by the clock on the wall: `lastFailureMs`, and `recoveredMs`, the last answer that
- * followed a failure; and `lateFailures`, how many of the failed were begun after the first of them had
- * failed: where a server dies, those were not on their way to it when that was noticed.
+ * fields of the client's definition; `WARM` (0: how many servers must have answered a login before the
+ * counting starts); `TIMEOUT_MS` (5000).
+ *
+ * Events: `ready` after the bootstrap, `warm`, with FOREVER `tick` every 100 ms, `done`. All but the first
+ * have `calls`, `failed`, `byServer`, `byCode`, `messages` (of the first failures), and two times of the
+ * system clock: `lastFailureMs`, and `recoveredMs`, the last answer that followed a failure. They also have
+ * `lateFailures`: how many failed calls began after the first failed call had ended. If a server dies, these
+ * calls were not yet on their way to it when its death was noticed.
  */
 import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -36,7 +38,7 @@ type UserClient = {
 /** How many messages of failures a tally keeps. */
 const MESSAGES = 5;
 
-/** Counts the outcomes of calls. */
+/** Counts the outcomes of the calls of this client. */
 class Tally {
   private calls = 0;
   private failed = 0;
@@ -131,7 +133,7 @@ const intervalMs = Number(setting('INTERVAL_MS', '5'));
 const method = setting('METHOD', 'login') as Method;
 const holdMs = Number(setting('HOLD_MS', '0'));
 
-// The signal only ends the loops: the calls under way finish, and the application closes in order below.
+// The signal ends only the loops: calls in flight finish, and the application closes in order below.
 const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
 endWithTestProcess();

@@ -2,8 +2,8 @@
  * api-server in several workers of node:cluster, which share one port, as in PM2's cluster mode.
  *
  * Settings: those of api-server, with a `URL` whose port is not 0; `WORKERS` (4). Events: those of the
- * workers; `up` once all of them are registered; `rolled` when SIGUSR2 has replaced each worker by a new one:
- * the new one is registered first, then the old one ends by SIGTERM, as `pm2 reload` does it.
+ * workers; `up` once all workers are registered; `rolled` when SIGUSR2 has replaced each worker by a new one:
+ * first the new worker is registered, then the old one ends by SIGTERM, as with `pm2 reload`.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';

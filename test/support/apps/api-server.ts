@@ -60,7 +60,7 @@ const grpc = (): MicroserviceOptions => ({
   },
 });
 
-/** The application, and what starts it. */
+/** The application, and the function that starts it. */
 async function create() {
   const servers = Number(setting('SERVERS', '1'));
   if (servers === 1 && setting('HYBRID', '0') !== '1') {
@@ -88,5 +88,5 @@ process.on('SIGHUP', () => {
 });
 await start();
 emit('listening');
-// As a worker of api-cluster.
+// Tells the parent process that this server listens, if it is a worker of api-cluster.
 process.send?.('listening');

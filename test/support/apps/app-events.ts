@@ -1,6 +1,6 @@
 /**
- * What every child app has: events as lines of JSON on standard output, and an end when the test process is
- * gone.
+ * What every child app needs: it prints events as lines of JSON on its standard output, and ends when the
+ * test process has ended.
  */
 
 /** Prints one event for the test that started this process. */
@@ -8,28 +8,28 @@ export function emit(event: string, fields: Readonly<Record<string, unknown>> = 
   process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
 }
 
-/** A setting from the environment. */
+/** Reads a setting from the environment. */
 export function setting(name: string, fallback?: string): string {
   const value = process.env[name] ?? fallback;
   if (value === undefined) throw new Error(`the environment variable ${name} is not set`);
   return value;
 }
 
-/** A setting that is JSON; `undefined` where there is none. */
+/** Reads a setting that is JSON; `undefined` if it is not set. */
 export function jsonSetting<T>(name: string): T | undefined {
   const text = process.env[name];
   return text === undefined || text === '' ? undefined : (JSON.parse(text) as T);
 }
 
-/** A setting that is a number; `undefined` where there is none. */
+/** Reads a setting that is a number; `undefined` if it is not set. */
 export function numberSetting(name: string): number | undefined {
   const text = process.env[name];
   return text === undefined || text === '' ? undefined : Number(text);
 }
 
 /**
- * Ends this process by SIGTERM once standard input closes, which happens when the test process ends in
- * whatever way. Does not keep the process alive by itself, so that a test can see whether the app does.
+ * Ends this process by SIGTERM once its standard input closes, which happens however the test process ends.
+ * The input does not keep this process alive, so that a test can see whether the app does.
  */
 export function endWithTestProcess(): void {
   process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM'));
@@ -37,7 +37,7 @@ export function endWithTestProcess(): void {
   (process.stdin as { unref?: () => void }).unref?.();
 }
 
-/** What the process holds: megabytes of heap, active handles and requests, and the TCP sockets among them. */
+/** What this process holds: megabytes of heap, active handles and requests, and TCP sockets among them. */
 export function resources(): { heapMb: number; handles: number; sockets: number } {
   const active = process.getActiveResourcesInfo();
   return {

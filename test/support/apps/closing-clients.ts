@@ -1,6 +1,6 @@
 /**
- * Client applications that make a call each, close, and leave a process that has to end by itself. `CLIENTS`
- * says in JSON where the service of each is.
+ * Client applications that make one call each and close; then the process has to end by itself. `CLIENTS`
+ * says in JSON where the service of each client is.
  */
 import 'reflect-metadata';
 import { credentials } from '@grpc/grpc-js';
@@ -12,11 +12,11 @@ import { firstValueFrom, type Observable } from 'rxjs';
 import { emit, endWithTestProcess, jsonSetting, setting } from './app-events.js';
 
 interface ClientPlace {
-  /** The service's addresses, or */
+  /** The addresses of the service; absent if `etcd` is set. */
   readonly endpoints?: readonly string[];
-  /** the host of the etcd that has them. */
+  /** The host of the etcd that has the addresses of the service; absent if `endpoints` is set. */
   readonly etcd?: string;
-  /** The service is called over TLS. */
+  /** True: the service is called over TLS. */
   readonly isSecure?: boolean;
 }
 

@@ -1,14 +1,15 @@
 /**
- * A Nest client under constant load, for the fault matrix: unary calls at a fixed rate, whatever becomes of
- * them, and one long stream that is opened again when it ends.
+ * A Nest client under constant load, for the fault matrix: unary calls at a fixed rate, however earlier calls
+ * ended, and one long stream that is opened again when it ends.
  *
  * Settings: `ETCD_HOSTS`; `ETCD_OPTIONS`, JSON with further fields of `etcd`; `ROOT_OPTIONS`, JSON with
- * further options of `forRoot`; `SERVICE` (api); `RATE` (200 calls/s); `TIMEOUT_MS` (5000). Events: `tick`
- * every 100 ms: `calls`, `failed`, `byServer`, `byCode` since the start, `lastError`; `lateFailures`, how
- * many of the failed were begun after the first of them had failed; `stream` (who serves it, how often it
- * broke and why); `list`, `held`, `away`, `savedAt` as the directory has them; `heapMb`, `handles`,
- * `sockets`. SIGHUP asks for a garbage collection, where node was started with `--expose-gc`. `done` at
- * SIGTERM.
+ * further options of `forRoot`; `SERVICE` (api); `RATE` (200 calls/s); `TIMEOUT_MS` (5000).
+ *
+ * Events: `tick` every 100 ms with `calls`, `failed`, `byServer`, `byCode` since the start, `lastError`;
+ * `lateFailures`, how many failed calls began after the first failed call had ended; `stream` (which server
+ * serves it, how often it broke and why); `list`, `held`, `away`, `savedAt` as the directory has them;
+ * `heapMb`, `handles`, `sockets`. `done` at SIGTERM. SIGHUP runs a garbage collection, if node was started
+ * with `--expose-gc`.
  */
 import 'reflect-metadata';
 import { Metadata, status } from '@grpc/grpc-js';
@@ -56,7 +57,7 @@ const pool = app.get(DirectoryPool, { strict: false });
 
 let calls = 0;
 let failed = 0;
-/** Of the failed: begun after the first of them had failed. */
+/** How many failed calls began after the first failed call had ended. */
 let lateFailures = 0;
 let firstFailureMs = Infinity;
 let lastError = '';
@@ -119,7 +120,7 @@ function print(event: string): void {
 
 let issued = 0;
 const started = performance.now();
-// As many as are due: a late timer must not lower the rate.
+// Sends all calls that are due: a late timer must not lower the rate.
 const load = setInterval(() => {
   const due = Math.min(((performance.now() - started) / 1000) * rate, issued + rate);
   for (; issued < due; issued += 1) void call();

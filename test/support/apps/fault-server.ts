@@ -46,7 +46,7 @@ app
   )
   .subscribe((state) => emit('status', { state }));
 process.on('SIGHUP', () => {
-  // Without using the processor: it is the event loop that stands still.
+  // Blocks the event loop without using the processor.
   const cell = new Int32Array(new SharedArrayBuffer(4));
   Atomics.wait(cell, 0, 0, 2_000 * ttlSeconds);
   emit('unblocked');

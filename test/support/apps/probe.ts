@@ -1,4 +1,4 @@
-/** Not a Nest app: shows what a child app's process is made of, for the tests of `child-app.ts`. */
+/** Shows how a child app's process runs, for the tests of `child-app.ts`. It is no Nest application. */
 import 'reflect-metadata';
 import { Injectable } from '@nestjs/common';
 import { emit, endWithTestProcess, setting } from './app-events.js';

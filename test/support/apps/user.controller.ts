@@ -17,9 +17,7 @@ import {
 export interface UserRequest {
   readonly name: string;
   readonly password: string;
-  /**
-   * How long the answer takes, or the stream stays open, in milliseconds; 0 or none: as the server is set.
-   */
+  /** How long the answer takes, or the stream stays open, in milliseconds; 0 or none: the server's delay. */
   readonly holdMs?: number;
 }
 
@@ -32,13 +30,13 @@ export interface UserResponse {
 export const USER_CONTROLLER_OPTIONS = Symbol('USER_CONTROLLER_OPTIONS');
 
 export interface UserControllerOptions {
-  /** What the server calls itself in its answers. */
+  /** The name of the server in its answers. */
   readonly id: string;
   /** How long an answer takes, in milliseconds. */
   readonly delayMs: number;
-  /** How often an open stream brings another message, in milliseconds. Default: never. */
+  /** How often an open stream sends another message, in milliseconds. Default: never. */
   readonly streamEveryMs?: number;
-  /** Told of every call as it comes in. */
+  /** Is called for every incoming call. */
   readonly onCall?: (request: UserRequest) => void;
 }
 
@@ -56,15 +54,14 @@ export class UserController implements OnApplicationShutdown {
     return delayMs > 0 ? answer$.pipe(delay(delayMs)) : answer$;
   }
 
-  /** As `Login`, but the proto says that it may be called twice. */
+  /** Answers as `Login` does, but the proto says that `Find` may be called twice. */
   @GrpcMethod('User', 'Find')
   find(request: UserRequest): Observable<UserResponse> {
     return this.login(request);
   }
 
   /**
-   * Answers once and then keeps the stream open for `holdMs`, or until the client leaves or the application
-   * ends.
+   * Answers once, then keeps the stream open for `holdMs`, but no longer than client and application live.
    */
   @GrpcMethod('User', 'Watch')
   watch(request: UserRequest): Observable<UserResponse> {
