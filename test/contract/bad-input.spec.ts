@@ -1,4 +1,4 @@
-/** Too much, too many, and nonsense: what a server says to it, and that it stays up. */
+/** Requests that are too large, too many or nonsense: how servers answer them, and that they keep running. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type Socket, connect } from 'node:net';
@@ -16,7 +16,7 @@ const prefix = (text: string): object => ({
   range_end: bytes(text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1)),
 });
 
-/** Runs a job for each index, so many at a time. */
+/** Runs a job for each index, 64 jobs at a time. */
 async function each(count: number, job: (index: number) => Promise<unknown>): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
@@ -25,7 +25,7 @@ async function each(count: number, job: (index: number) => Promise<unknown>): Pr
   await Promise.all(Array.from({ length: 64 }, worker));
 }
 
-/** The watch ids of the next so many messages, sorted. */
+/** The watch ids of the next `count` messages, sorted. */
 async function watchIds(stream: RawStream, count: number): Promise<string[]> {
   const ids: string[] = [];
   while (ids.length < count) ids.push(String((await stream.next())['watch_id']));
@@ -33,7 +33,7 @@ async function watchIds(stream: RawStream, count: number): Promise<string[]> {
 }
 
 for (const target of contractTargets()) {
-  describe(`bad input on ${target.name}`, () => {
+  describe(`bad input to ${target.name}`, () => {
     let server: RunningTarget;
     let client: RawClient;
     beforeAll(async () => {
@@ -52,7 +52,7 @@ for (const target of contractTargets()) {
       return refusal === undefined;
     };
 
-    it('a request of up to 1.5 MiB is taken, a larger one refused', async () => {
+    it('the server accepts a request of up to 1.5 MiB and refuses a larger one', async () => {
       const put = async (size: number) => {
         const value = Buffer.alloc(size);
         return (await client.call('KV/Put', { key: bytes('big'), value })).refusal;
@@ -69,7 +69,7 @@ for (const target of contractTargets()) {
       expect((await client.call('KV/Txn', { success })).refusal).toEqual(tooLarge);
     });
 
-    it('a value of 10 MB is refused before it is looked at', async () => {
+    it('the server refuses a value of 10 MB before it reads it', async () => {
       const value = Buffer.alloc(10_000_000);
       const { refusal } = await client.call('KV/Put', { key: bytes('big'), value });
       expect(refusal?.code).toBe('RESOURCE_EXHAUSTED');
@@ -79,7 +79,7 @@ for (const target of contractTargets()) {
       expect(await isUp()).toBe(true);
     });
 
-    it('10,000 keys are stored, listed, watched and deleted', async () => {
+    it('the server stores, lists, watches and deletes 10,000 keys', async () => {
       const watch = client.stream('Watch/Watch');
       watch.send({ create_request: prefix('many/') });
       await watch.next();
@@ -101,7 +101,7 @@ for (const target of contractTargets()) {
       watch.cancel();
     });
 
-    it('1,000 watchers on 10 streams all get the event, each its own', async () => {
+    it('each of 1,000 watchers on 10 streams gets the events of its own keys', async () => {
       const streams = Array.from({ length: 10 }, () => client.stream('Watch/Watch'));
       const open = async (stream: RawStream, number: number): Promise<void> => {
         for (let index = 0; index < 100; index++) {
@@ -118,7 +118,7 @@ for (const target of contractTargets()) {
       expect(await isUp()).toBe(true);
     });
 
-    it('bytes that are no HTTP/2 end their connection and nothing else', async () => {
+    it('bytes that are no HTTP/2 end only their own connection', async () => {
       const [host, port] = server.address.split(':');
       for (const garbage of [
         '\0\0\0\0 nonsense \xff\xff\xff',
@@ -136,7 +136,7 @@ for (const target of contractTargets()) {
       expect(await isUp()).toBe(true);
     });
 
-    it('watch and keepalive streams that are torn leave nothing behind', async () => {
+    it('the server keeps running after watch streams that broke off', async () => {
       const torn = new RawClient(server.address);
       for (let index = 0; index < 50; index++) {
         const watch = torn.stream('Watch/Watch');
@@ -148,15 +148,15 @@ for (const target of contractTargets()) {
       expect(await isUp()).toBe(true);
     });
 
-    it('a method that does not exist is UNIMPLEMENTED', async () => {
+    it('the server answers an unknown method with UNIMPLEMENTED', async () => {
       const { refusal } = await client.callPath('/etcdserverpb.KV/Nothing', Buffer.from([]));
       expect(refusal?.code).toBe('UNIMPLEMENTED');
     });
   });
 }
 
-describe('starting the embedded server', () => {
-  it('refuses a port that is taken, and one that is none', async () => {
+describe('the embedded server', () => {
+  it('does not start on a port that is taken or does not exist', async () => {
     const port = await freePort();
     const first = await EmbeddedEtcd.start({ port });
     await expect(EmbeddedEtcd.start({ port })).rejects.toMatchObject({
@@ -173,7 +173,7 @@ describe('starting the embedded server', () => {
     }
   });
 
-  it('names itself and the method for what it does not serve', async () => {
+  it('names itself and the method in its answer to a method that it does not serve', async () => {
     const etcd = await EmbeddedEtcd.start();
     const client = new RawClient(`127.0.0.1:${etcd.port}`);
     const unserved = async (path: string): Promise<unknown> =>
@@ -188,7 +188,7 @@ describe('starting the embedded server', () => {
     await etcd.stop();
   });
 
-  it('keeps keys, history and leases in a data file from one run to the next', async () => {
+  it('keeps keys, history and leases from one run to the next in its data file', async () => {
     const dataFile = temporaryFile();
     const first = await EmbeddedEtcd.start({ dataFile });
     let client = new RawClient(`127.0.0.1:${first.port}`);
@@ -217,7 +217,7 @@ describe('starting the embedded server', () => {
     rmSync(dataFile);
   });
 
-  it('refuses a data file that is none of its own', async () => {
+  it('does not start with a data file that is not in its own format', async () => {
     const dataFile = temporaryFile();
     const sound = {
       format: 1,
@@ -250,7 +250,7 @@ describe('starting the embedded server', () => {
     rmSync(dataFile);
   });
 
-  it('refuses a data file whose folder is not there, rather than lose all at the end', async () => {
+  it('does not start with a data file in a missing folder, rather than lose all data at its end', async () => {
     const dataFile = join(temporaryFile(), 'data.json');
     await expect(EmbeddedEtcd.start({ dataFile })).rejects.toMatchObject({
       code: 'INVALID_OPTION',
@@ -258,7 +258,7 @@ describe('starting the embedded server', () => {
     });
   });
 
-  it('says so where the data file cannot be written any more when it stops', async () => {
+  it('rejects its stop if the data file can no longer be written', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'embedded-etcd-'));
     const etcd = await EmbeddedEtcd.start({ dataFile: join(folder, 'data.json') });
     rmSync(folder, { recursive: true });
@@ -268,7 +268,7 @@ describe('starting the embedded server', () => {
     });
   });
 
-  it('refuses an interval that is none', async () => {
+  it('does not start with an invalid interval', async () => {
     for (const progressNotifyIntervalMs of [0, -1, Number.NaN]) {
       await expect(EmbeddedEtcd.start({ progressNotifyIntervalMs })).rejects.toThrow(
         `[INVALID_OPTION] progressNotifyIntervalMs is ${progressNotifyIntervalMs}; allowed: a number`,

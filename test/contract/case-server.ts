@@ -1,15 +1,16 @@
-/** A server as one case of the contract sees it: keys of its own, replies made comparable. */
+/** A server as one case of the contract sees it: with keys of its own, and replies made comparable. */
 import { randomInt } from 'node:crypto';
 import type { Metadata } from '@grpc/grpc-js';
 import type { Message, Outcome, RawClient, RawStream } from './raw-client.js';
 import type { RunningTarget } from './targets.js';
 
-/** A compare, as `server.compare` makes it. */
+/** The comparison of a compare that `CaseServer.compare` makes. */
 type Comparison = '=' | '>' | '<' | '!=';
 
 /**
- * A server as one case sees it. Keys get a prefix of the case; in replies it is taken off again, revisions
- * read `+n` from the revision at the start, leases read by their order, default values are left out.
+ * A server as one case sees it. Its keys get a prefix of the case, which replies do not show. In replies,
+ * revisions are `+n`, counted from the revision at the start; leases have the number of their order; default
+ * values are left out.
  */
 export class CaseServer {
   private readonly streams: RawStream[] = [];
@@ -45,7 +46,7 @@ export class CaseServer {
     return { key, range_end: end };
   }
 
-  /** The revision `n` after the one at the start. */
+  /** The revision `n` after the revision at the start of the case. */
   revision(n: number): number {
     return this.base + n;
   }
@@ -79,7 +80,7 @@ export class CaseServer {
     return this.call('KV/Compact', { revision: this.revision(n), physical: true });
   }
 
-  /** Parts of a transaction. */
+  /** One operation of a transaction: a put. The methods below make the other operations. */
   putOp(name: string, value = '', more: object = {}): object {
     return { request_put: { key: this.key(name), value: Buffer.from(value), ...more } };
   }
@@ -110,13 +111,13 @@ export class CaseServer {
     };
   }
 
-  /** An id for a lease, which replies then show as `lease 1`, `lease 2` and so on. */
+  /** An id for a lease. Replies show the leases of a case as `lease 1`, `lease 2` and so on. */
   leaseId(id = String(randomInt(1, 2 ** 47))): string {
     this.leases.push(id);
     return id;
   }
 
-  /** Grants a lease; returns its id. */
+  /** Grants a lease and returns its id. */
   async lease(ttlSeconds = 60, wantedId?: string): Promise<string> {
     const id = this.leaseId(wantedId);
     await this.client.call('Lease/LeaseGrant', { TTL: ttlSeconds, ID: id });
@@ -129,7 +130,7 @@ export class CaseServer {
     return new CaseStream(this, stream);
   }
 
-  /** A watch stream with one watcher, its `created` taken. */
+  /** A watch stream with one watcher, after its message `created`. */
   async watch(create: object): Promise<CaseStream> {
     const stream = this.stream('Watch/Watch');
     stream.send({ create_request: create });
@@ -141,7 +142,7 @@ export class CaseServer {
     return refusal ?? this.comparable(reply);
   }
 
-  /** A message without what no two servers share. */
+  /** A message without the fields in which any two servers differ. */
   comparable(value: unknown, name = ''): unknown {
     if (Buffer.isBuffer(value)) return this.text(value);
     if (Array.isArray(value)) return value.map((item) => this.comparable(item, name));
@@ -170,7 +171,7 @@ export class CaseServer {
   }
 }
 
-/** A stream of a case, its messages made comparable. */
+/** A stream of a case, whose messages are made comparable. */
 export class CaseStream {
   constructor(
     private readonly server: CaseServer,
@@ -185,12 +186,12 @@ export class CaseStream {
     return this.server.comparable(await this.raw.next(timeoutMs));
   }
 
-  /** As many events as are asked for, in order, however they were batched; see {@link eventText}. */
+  /** At least `count` events in order, in whatever messages they come; see {@link eventText}. */
   events(count: number): Promise<string[]> {
     return this.collect((events) => events.length >= count);
   }
 
-  /** The events up to one that is the last. */
+  /** The events up to the one for which `isLast` returns true. */
   eventsMatching(isLast: (event: string) => boolean): Promise<string[]> {
     return this.collect((events) => events.some(isLast));
   }
@@ -212,7 +213,7 @@ interface EventShape {
   readonly prev_kv?: { value?: string; mod_revision: string };
 }
 
-/** `+revision put key=value` or `+revision delete key`, with its lease and what it was before. */
+/** An event as `+revision put key=value` or `+revision delete key`, with its lease and the previous value. */
 function eventText({ type, kv, prev_kv: before }: EventShape): string {
   const change = type === 1 ? `delete ${kv.key}` : `put ${kv.key}=${kv.value ?? ''}`;
   const lease = kv.lease === undefined ? '' : ` under ${kv.lease}`;

@@ -1,19 +1,19 @@
-/** The cases of the contract as data, and how they run: each on every server. */
+/** The cases of the contract as data, and the function that runs each of them on every server. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CaseServer } from './case-server.js';
 import { RawClient } from './raw-client.js';
 import { type RunningTarget, contractTargets } from './targets.js';
 
-/** One behaviour: what is done, and what must come of it on every server. */
+/** One behaviour: what a case does, and the result that every server must give. */
 export interface ContractCase {
   readonly name: string;
   run(server: CaseServer): Promise<unknown>;
   readonly expected: unknown;
-  /** Servers that are known to differ, with the reason; listed in docs/embedded-etcd.md. */
+  /** Servers that are known to differ, with the reason; docs/embedded-etcd.md lists them. */
   readonly differs?: Readonly<Record<string, string>>;
 }
 
-/** Runs every case on every server, one server per kind. */
+/** Runs every case on every server; the cases of one kind of server share one server. */
 export function contract(title: string, cases: readonly ContractCase[]): void {
   for (const target of contractTargets()) {
     describe(`${title} on ${target.name}`, () => {

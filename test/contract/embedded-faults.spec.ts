@@ -1,4 +1,4 @@
-/** The faults that no real etcd has at hand: those of the embedded server alone. */
+/** Faults that only the embedded server offers, and no real etcd. */
 import { connect as connectTo } from 'node:net';
 import { Metadata } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -19,7 +19,7 @@ function connect(address: string): RawClient {
   return client;
 }
 
-/** Asks as soon as the server is there. */
+/** Sends a request as soon as the server accepts connections. */
 function untilAnswered(client: RawClient, path: string, request: object): Promise<Outcome> {
   return client.call(path, request, new Metadata({ waitForReady: true }));
 }
@@ -32,8 +32,8 @@ async function embedded(
   return { etcd, client: connect(`127.0.0.1:${etcd.port}`) };
 }
 
-describe('faults of the embedded server alone', () => {
-  it('a lease or a key is taken away, and the watch says so', async () => {
+describe('a fault of the embedded server', () => {
+  it('deleteKey and revokeLease remove keys, which the watch sees', async () => {
     const { etcd, client } = await embedded();
     const { reply } = await client.call('Lease/LeaseGrant', { TTL: 60 });
     await client.call('KV/Put', { key: bytes('a'), lease: reply?.['ID'] });
@@ -53,7 +53,7 @@ describe('faults of the embedded server alone', () => {
     expect(keys).toEqual(['a', 'b']);
   });
 
-  it('every lease is ended at once', async () => {
+  it('expireLeasesNow ends every lease at once', async () => {
     const { etcd, client } = await embedded();
     for (const key of ['a', 'b']) {
       const { reply } = await client.call('Lease/LeaseGrant', { TTL: 60 });
@@ -64,7 +64,7 @@ describe('faults of the embedded server alone', () => {
     expect(reply?.['count']).toBe('0');
   });
 
-  it('connections are cut, new ones are served', async () => {
+  it('dropConnections cuts connections, and the server accepts new ones', async () => {
     const { etcd, client } = await embedded();
     const watch = client.stream('Watch/Watch');
     watch.send({ create_request: everything });
@@ -74,7 +74,7 @@ describe('faults of the embedded server alone', () => {
     expect((await untilAnswered(client, 'KV/Put', { key: bytes('a') })).refusal).toBeUndefined();
   });
 
-  it('the history is compacted, at the present or at a revision', async () => {
+  it('compact removes the history before the present or before a revision', async () => {
     const { etcd, client } = await embedded();
     for (const value of ['1', '2', '3']) {
       await client.call('KV/Put', { key: bytes('a'), value: bytes(value) });
@@ -88,7 +88,7 @@ describe('faults of the embedded server alone', () => {
     expect((await at(3)).refusal?.code).toBe('OUT_OF_RANGE');
   });
 
-  it('replies come later', async () => {
+  it('delayReplies makes replies later', async () => {
     const { etcd, client } = await embedded();
     await client.call('KV/Put', { key: bytes('a') });
     etcd.faults.delayReplies(150);
@@ -99,8 +99,8 @@ describe('faults of the embedded server alone', () => {
     expect((await client.call('KV/Put', { key: bytes('a') })).refusal).toBeUndefined();
   });
 
-  // The outcomes without a leader are those of etcd 3.6: two members of which one was killed.
-  it('without a leader it refuses who requires one, and makes the others wait in vain', async () => {
+  // The results without a leader are those of etcd 3.6 with two members, of which one was killed.
+  it('noLeader refuses requests that require a leader; other requests wait, and time out', async () => {
     const { etcd, client } = await embedded();
     const hasLeader = metadataOf({ hasleader: 'true' });
     const demanding = client.stream('Watch/Watch', hasLeader);
@@ -135,7 +135,7 @@ describe('faults of the embedded server alone', () => {
     expect(events).toHaveLength(1);
   });
 
-  it('without a leader no lease ends; with one again, each has its whole time', async () => {
+  it('noLeader lets no lease end; restoreLeader gives each lease its whole time to live again', async () => {
     const { etcd, client } = await embedded();
     const { reply } = await client.call('Lease/LeaseGrant', { TTL: 2 });
     await client.call('KV/Put', { key: bytes('a'), lease: reply?.['ID'] });
@@ -147,7 +147,7 @@ describe('faults of the embedded server alone', () => {
   });
 
   // The refusals are those of etcd 3.6 with authentication on.
-  it('tokens that are rejected are refused until the client authenticates again', async () => {
+  it('rejectAuthTokens makes the server refuse tokens until the client authenticates again', async () => {
     const auth = { username: 'root', password: 'secret' };
     const { etcd, client } = await embedded({ auth });
     const put = async (token?: string) => {
@@ -187,7 +187,7 @@ describe('faults of the embedded server alone', () => {
     expect(await put(fresh)).toBeUndefined();
   });
 
-  it('a server without users authenticates nobody, until tokens are first rejected', async () => {
+  it('rejectAuthTokens turns authentication on; before, Authenticate fails with "authentication is not enabled"', async () => {
     const { etcd, client } = await embedded();
     const authenticate = () => client.call('Auth/Authenticate', { name: 'a', password: 'b' });
     expect((await authenticate()).refusal).toEqual({
@@ -200,7 +200,7 @@ describe('faults of the embedded server alone', () => {
     expect((await client.call('KV/Put', { key: bytes('a') }, metadata)).refusal).toBeUndefined();
   });
 
-  it('comes up once, however often it is asked to, and stays down when it is taken down meanwhile', async () => {
+  it('up starts the server once, however often it is called, and not if down is called meanwhile', async () => {
     const { etcd, client } = await embedded();
     await etcd.faults.down();
     await Promise.all([etcd.faults.up(), etcd.faults.up()]);
@@ -210,7 +210,7 @@ describe('faults of the embedded server alone', () => {
     expect(await connects(etcd.port)).toBe(false);
   });
 
-  it('does not come up again once it is stopped', async () => {
+  it('up does not start a server that was stopped', async () => {
     const { etcd } = await embedded();
     await etcd.faults.down();
     const rising = etcd.faults.up();
@@ -221,21 +221,21 @@ describe('faults of the embedded server alone', () => {
     expect(await connects(etcd.port)).toBe(false);
   });
 
-  it('an infinite wait is one, not none', async () => {
+  it('an infinite wait never ends by itself', async () => {
     const { etcd, client } = await embedded({ progressNotifyIntervalMs: Infinity });
     const watch = client.stream('Watch/Watch');
     watch.send({ create_request: { ...everything, progress_notify: true } });
     await watch.next();
     etcd.faults.noLeader({ requestTimeoutMs: Infinity });
     const put = client.call('KV/Put', { key: bytes('a') });
-    // A timer that overflows fires after a millisecond.
+    // A timer whose time is too large for Node fires after one millisecond: 50 ms are enough to see that.
     await new Promise((resolve) => setTimeout(resolve, 50));
     etcd.faults.restoreLeader();
     expect((await put).refusal).toBeUndefined();
     expect(await watch.next()).toMatchObject({ events: [{ type: 0 }] });
   });
 
-  it('what is no wait, or no revision to compact, is refused', async () => {
+  it('an invalid wait, or an invalid revision to compact, is refused', async () => {
     const { etcd } = await embedded();
     for (const wrong of [-1, Number.NaN]) {
       expect(() => etcd.faults.delayReplies(wrong)).toThrow('[INVALID_OPTION] delayMs');
@@ -249,7 +249,7 @@ describe('faults of the embedded server alone', () => {
   });
 });
 
-/** Whether somebody listens on a port. */
+/** Whether a port accepts connections. */
 function connects(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connectTo(port, '127.0.0.1');

@@ -1,4 +1,4 @@
-/** etcd's own command line client, of every version of this machine, on the embedded server. */
+/** etcd's own command line client on the embedded server, in every version that this machine has. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedEtcd } from '../../lib/testing/index.js';
 import { findEtcdBinaries } from '../support/etcd-process.js';
 
-/** The etcdctl beside each etcd and on the PATH, one of each version; none where there is no etcd. */
+/** Every version of etcdctl that stands beside an etcd of this machine; none if there is no etcd. */
 function findControls(): { version: string; path: string }[] {
   const found = new Map<string, string>();
   for (const { path: etcd } of findEtcdBinaries()) {
@@ -19,7 +19,7 @@ function findControls(): { version: string; path: string }[] {
   return [...found].map(([version, path]) => ({ version, path }));
 }
 
-/** The environment without what speaks to etcdctl: newer ones warn of what older ones know. */
+/** The environment without the settings of etcdctl: newer versions warn about settings of older ones. */
 function environment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('ETCDCTL_'));
   return Object.fromEntries(own);
@@ -28,7 +28,7 @@ function environment(): NodeJS.ProcessEnv {
 const controls = findControls();
 
 it.skipIf(controls.length > 0)(
-  'no etcdctl is installed: the embedded server is not tried with it',
+  'no etcdctl is installed, so it is not tested with the embedded server',
   () => {
     expect(process.env['REQUIRE_ETCD'], 'REQUIRE_ETCD=1 asks for one').not.toBe('1');
   },
@@ -46,7 +46,7 @@ describe.each(controls)('etcdctl $version on the embedded server', ({ path: cont
     return spawn(control, [...endpoint, ...parameters], { env: environment(), stdio: 'pipe' });
   }
 
-  /** Runs a command to its end; its output, and its exit code if that is not 0. */
+  /** Runs a command until it ends. Returns its output, and its exit code if that is not 0. */
   function run(parameters: string[], input = ''): Promise<string> {
     const child = launch(...parameters);
     let output = '';
@@ -82,7 +82,7 @@ describe.each(controls)('etcdctl $version on the embedded server', ({ path: cont
     expect(await run(['get', 'y', '--print-value-only'])).toBe('3\n');
   });
 
-  it('watches, from now and from the history', async () => {
+  it('watches from now on, and from the history', async () => {
     const child = launch('watch', 'w', '--prefix', '--prev-kv');
     let output = '';
     const isSeen = (): boolean => output !== '';
@@ -92,7 +92,7 @@ describe.each(controls)('etcdctl $version on the embedded server', ({ path: cont
         if (output.includes('DELETE')) resolve();
       });
     });
-    // The watch says nothing when it begins: the key is put until it is seen.
+    // etcdctl prints nothing when its watch begins: the test puts the key until the watch sees it.
     while (!isSeen()) await run(['put', 'w1', 'v']);
     await run(['del', 'w1']);
     await done;

@@ -1,10 +1,10 @@
-/** Replies and refusals as the cases expect them. */
+/** Replies and refusals that the cases expect. */
 import type { Refusal } from './raw-client.js';
 
-/** The head of a reply made `n` revisions after the start of the case. */
+/** The header of a reply `n` revisions after the start of the case. */
 export const header = (n: number): object => ({ revision: `+${n}` });
 
-/** A key as a reply shows it. */
+/** A key with its value and revisions, as a reply shows it. */
 export const kv = (
   key: string,
   value: string,
@@ -19,13 +19,13 @@ export const kv = (
   version,
 });
 
-/** A refusal of etcd. */
+/** A refusal by etcd, with its status code and text. */
 export const refused = (code: string, text: string): Refusal => ({
   code,
   details: `etcdserver: ${text}`,
 });
 
-/** A refusal of a wrong request. */
+/** A refusal by etcd of an invalid request. */
 export const invalid = (text: string): Refusal => refused('INVALID_ARGUMENT', text);
 
 export const compacted = refused('OUT_OF_RANGE', 'mvcc: required revision has been compacted');

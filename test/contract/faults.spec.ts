@@ -1,7 +1,4 @@
-/**
- * What a client sees when a server freezes, dies or loses everything: the embedded faults beside the real
- * thing.
- */
+/** What a client sees when a server freezes, dies or loses its data, embedded server and real etcd alike. */
 import { Metadata } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Message, type Outcome, RawClient } from './raw-client.js';
@@ -21,7 +18,7 @@ function connect(address: string): RawClient {
   return client;
 }
 
-/** Asks as soon as the server is there. */
+/** Sends a request as soon as the server accepts connections. */
 function untilAnswered(client: RawClient, path: string, request: object): Promise<Outcome> {
   return client.call(path, request, new Metadata({ waitForReady: true }));
 }
@@ -31,7 +28,7 @@ function revisionOf({ reply }: Outcome): number {
 }
 
 for (const target of contractTargets()) {
-  describe(`faults of ${target.name}`, () => {
+  describe(`faults: ${target.name}`, () => {
     let server: RunningTarget;
     let client: RawClient;
     beforeAll(async () => {
@@ -42,7 +39,7 @@ for (const target of contractTargets()) {
       client = connect(server.address);
     });
 
-    it('frozen, it accepts connections and answers nothing; thawed, it answers what it was asked', async () => {
+    it('a frozen server accepts connections and answers nothing; after that it answers all requests', async () => {
       await client.call('KV/Put', { key: bytes('a') });
       server.pause();
       const held = client.call('KV/Put', { key: bytes('b') });
@@ -55,7 +52,7 @@ for (const target of contractTargets()) {
       expect(reply?.['count']).toBe('1');
     });
 
-    it('frozen beyond the end of a lease, its key is gone once it answers', async () => {
+    it('a server that was frozen beyond the end of a lease removes its key when it runs again', async () => {
       const { reply } = await client.call('Lease/LeaseGrant', { TTL: 2 });
       await client.call('KV/Put', { key: bytes('a'), lease: reply?.['ID'] });
       const watch = client.stream('Watch/Watch');
@@ -70,7 +67,7 @@ for (const target of contractTargets()) {
       watch.cancel();
     });
 
-    it('killed and back, it has its keys and leases, and watches have ended', async () => {
+    it('a server that was killed and started again has its keys and leases; its watches have ended', async () => {
       const { reply } = await client.call('Lease/LeaseGrant', { TTL: 60 });
       const put = await client.call('KV/Put', { key: bytes('a'), lease: reply?.['ID'] });
       const watch = client.stream('Watch/Watch');
@@ -88,7 +85,7 @@ for (const target of contractTargets()) {
       expect(lease.reply?.['keys']).toEqual([bytes('a')]);
     });
 
-    it('wiped, it starts over at revision 1 as another cluster, without the lease', async () => {
+    it('a wiped server starts at revision 1 as another cluster, without the lease', async () => {
       const before = await client.call('Lease/LeaseGrant', { TTL: 60 });
       const ID = before.reply?.['ID'];
       await client.call('KV/Put', { key: bytes('a'), lease: ID });

@@ -1,7 +1,4 @@
-/**
- * Go's own naming package on the embedded server: the program of the interoperability tests, where there is a
- * Go.
- */
+/** Go's own naming package on the embedded server, in the program of the interoperability tests. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedEtcd } from '../../lib/testing/index.js';
 import { buildGoProgram, goAvailable, runGo, startGo } from '../interop/go-program.js';
@@ -9,7 +6,7 @@ import { stopEventProcesses } from '../support/event-process.js';
 
 const hasGo = goAvailable();
 
-it.skipIf(hasGo)('no Go is installed: the embedded server is not tried with it', () => {
+it.skipIf(hasGo)('no Go is installed, so it is not tested with the embedded server', () => {
   expect(process.env['REQUIRE_GO'], 'REQUIRE_GO=1 asks for one').not.toBe('1');
 });
 
@@ -42,7 +39,7 @@ describe.runIf(hasGo)("Go's clientv3 naming on the embedded server", () => {
     expect((await runGo('list', url, 'go'))['endpoints']).toEqual({});
   });
 
-  it('resolves on through dropped connections', async () => {
+  it('keeps resolving the service after its connections were dropped', async () => {
     await (await startGo('server', url, 'dropped', { id: 'only' })).waitForEvent('registered');
     const client = await startGo('client', url, 'dropped', { forever: true });
     await client.waitForEvent(({ event, calls }) => event === 'tick' && Number(calls) > 20);

@@ -23,7 +23,7 @@ const cases: ContractCase[] = [
     expected: { header: header(3), kvs: [kv('a', '2', 1, 3, 2)], count: 1 },
   },
   {
-    name: 'a put of the same value is a new version all the same',
+    name: 'a put of the same value makes a new version too',
     async run(server) {
       await server.put('a', '1');
       await server.put('a', '1');
@@ -32,7 +32,7 @@ const cases: ContractCase[] = [
     expected: { header: header(2), kvs: [kv('a', '1', 1, 2, 2)], count: 1 },
   },
   {
-    name: 'a put tells the previous value on request',
+    name: 'a put returns the previous value on request',
     run: async (server) => [
       await server.put('a', '1', { prev_kv: true }),
       await server.put('a', '2', { prev_kv: true }),
@@ -45,7 +45,7 @@ const cases: ContractCase[] = [
     expected: [{ header: header(1) }, { header: header(1), kvs: [kv('a', '', 1, 1, 1)], count: 1 }],
   },
   {
-    name: 'a put may keep the value or the lease',
+    name: 'a put may keep the value or the lease of the key',
     async run(server) {
       const lease = await server.lease();
       await server.put('a', '1', { lease });
@@ -60,7 +60,7 @@ const cases: ContractCase[] = [
     },
   },
   {
-    name: 'a put without a lease takes the key off its lease',
+    name: 'a put without a lease detaches the key from its lease',
     async run(server) {
       const lease = await server.lease();
       await server.put('a', '1', { lease });
@@ -71,7 +71,7 @@ const cases: ContractCase[] = [
     expected: [undefined, { header: header(2), kvs: [kv('a', '2', 1, 2, 2)], count: 1 }],
   },
   {
-    name: 'a put that keeps what is not there is refused',
+    name: 'a put that is to keep a value or lease is refused if the key does not exist, or if it also gives one',
     run: async (server) => [
       await server.put('a', '', { ignore_value: true }),
       await server.put('a', '1', { ignore_lease: true }),
@@ -99,12 +99,12 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a key that is not there is an empty answer',
+    name: 'a read of a key that does not exist has an empty answer',
     run: (server) => server.get('nothing'),
     expected: { header: header(0) },
   },
   {
-    name: 'a range of a prefix comes in byte order and leaves its neighbours out',
+    name: 'a range of a prefix is in byte order, and has no key beside the prefix',
     async run(server) {
       for (const key of ['a/2', 'a/10', 'a0', 'a', 'a/1', 'b']) await server.put(key, key);
       const reply = (await server.range('a/')) as { kvs: { key: string }[] };
@@ -113,7 +113,7 @@ const cases: ContractCase[] = [
     expected: ['a/1', 'a/10', 'a/2'],
   },
   {
-    name: 'keys are bytes: any of them, in unsigned order',
+    name: 'keys may have any bytes, and are in unsigned order',
     async run(server) {
       const keys = [0xff, 0x00, 0x7f, 0x80].map((byte) => Buffer.from([...server.key('b'), byte]));
       for (const key of keys) await server.call('KV/Put', { key, value: key });
@@ -124,7 +124,7 @@ const cases: ContractCase[] = [
     expected: [0x00, 0x7f, 0x80, 0xff].map((byte) => [byte, true]),
   },
   {
-    name: 'a range end of a zero byte is every key from there on',
+    name: 'a range end of a zero byte means every key from the start on',
     async run(server) {
       await server.put('y', '1');
       await server.put('z', '1');
@@ -135,9 +135,10 @@ const cases: ContractCase[] = [
     expected: ['y', 'z'],
   },
   {
-    name: 'a range end that is sent and empty is every key from there on, where nothing is written',
+    name: 'an empty range end that is sent means every key from the start on, if the request writes nothing',
     async run(server) {
-      // Keys above those of all other cases, so that nothing else is from there on.
+      // Keys with this first byte come after those of all other cases, so an open range contains no other
+      // key.
       const key = (name: string): Buffer => Buffer.from([0xff, ...server.key(name)]);
       for (const name of ['y', 'z', 'z']) await server.call('KV/Put', { key: key(name) });
       const open = { key: key('y'), range_end: Buffer.alloc(0) };
@@ -173,7 +174,7 @@ const cases: ContractCase[] = [
     expected: { header: header(1) },
   },
   {
-    name: 'a limit cuts the answer, says so, and counts everything',
+    name: 'a limit cuts the answer, which says so, and counts all keys',
     async run(server) {
       for (const key of ['1', '2', '3']) await server.put(key);
       const two = (await server.range('', { limit: 2 })) as { kvs: unknown[] };
@@ -189,7 +190,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a range may leave out the values, or tell the count alone',
+    name: 'a range may leave out the values, or return only the count',
     async run(server) {
       await server.put('a', '1');
       await server.put('b', '1');
@@ -206,7 +207,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a serializable range answers as a linearizable one does',
+    name: 'a serializable range has the same answer as a linearizable one',
     async run(server) {
       await server.put('a', '1');
       return server.range('', { serializable: true });
@@ -214,7 +215,7 @@ const cases: ContractCase[] = [
     expected: { header: header(1), kvs: [kv('a', '1', 1, 1, 1)], count: 1 },
   },
   {
-    name: 'a range is sorted by what is asked for',
+    name: 'a range is sorted by the field and in the order of the request',
     async run(server) {
       await server.put('a', '2');
       await server.put('b', '3');
@@ -237,7 +238,7 @@ const cases: ContractCase[] = [
     expected: ['abc', 'cba', 'a', 'cba', 'bca', 'cab', 'bac'],
   },
   {
-    name: 'a range keeps to bounds on the revisions',
+    name: 'a range has only keys within the requested revisions',
     async run(server) {
       for (const key of ['a', 'b', 'c']) await server.put(key);
       await server.put('a');
@@ -260,7 +261,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a deletion tells how many keys there were, and what they were on request',
+    name: 'a deletion returns the number of deleted keys, and their values on request',
     async run(server) {
       await server.put('a', '1');
       await server.put('b', '2');
@@ -275,12 +276,12 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a deletion of nothing keeps the revision',
+    name: 'a deletion that finds no key keeps the revision',
     run: async (server) => [await server.delete('a'), await server.put('b')],
     expected: [{ header: header(0) }, { header: header(1) }],
   },
   {
-    name: 'a key that was deleted begins anew at version 1',
+    name: 'a key that is put after its deletion begins at version 1',
     async run(server) {
       await server.put('a', '1');
       await server.delete('a');
@@ -290,7 +291,7 @@ const cases: ContractCase[] = [
     expected: { header: header(3), kvs: [kv('a', '2', 3, 3, 1)], count: 1 },
   },
   {
-    name: 'the past can be read at a revision',
+    name: 'keys can be read at an earlier revision',
     async run(server) {
       await server.put('a', '1');
       await server.put('a', '2');
@@ -308,7 +309,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a compaction forgets the past before it and nothing else',
+    name: 'a compaction removes only the history before its revision',
     async run(server) {
       await server.put('a', '1');
       await server.put('a', '2');
@@ -340,7 +341,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a compaction at the present revision keeps what is there',
+    name: 'a compaction at the present revision keeps the present keys',
     async run(server) {
       await server.put('a', '1');
       await server.put('b', '1');
@@ -392,7 +393,7 @@ const cases: ContractCase[] = [
     expected: [true, true, []],
   },
   {
-    name: 'a request of bytes that are no message is refused',
+    name: 'a request whose bytes are no message is refused',
     async run(server) {
       const refusals: unknown[] = [];
       const bytes = Buffer.from([0x0a, 0xff]);
@@ -405,7 +406,7 @@ const cases: ContractCase[] = [
     expected: [['INTERNAL', 'INTERNAL', 'INTERNAL', 'INTERNAL'], { header: header(1) }],
   },
   {
-    name: 'a field that the server does not know is passed over',
+    name: 'a field that the server does not know is ignored',
     async run(server) {
       const { requestSerialize } = methodOf('KV/Put');
       const known = requestSerialize({ key: server.key('a'), value: Buffer.from('1') });

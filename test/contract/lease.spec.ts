@@ -1,9 +1,9 @@
-/** Leases: granted, kept alive, looked at, revoked, expired. */
+/** Leases: how they are granted, kept alive, read, revoked, and how they expire. */
 import type { CaseServer } from './case-server.js';
 import { type ContractCase, contract } from './contract-case.js';
 import { header, leaseNotFound, refused } from './expectations.js';
 
-/** Asks over one keepalive stream; returns the replies. */
+/** Sends keepalives over one stream and returns the replies. */
 async function keepAlive(server: CaseServer, ids: string[]): Promise<unknown[]> {
   const stream = server.stream('Lease/LeaseKeepAlive');
   const replies: unknown[] = [];
@@ -16,12 +16,12 @@ async function keepAlive(server: CaseServer, ids: string[]): Promise<unknown[]> 
 
 const cases: ContractCase[] = [
   {
-    name: 'a lease is granted under the id asked for, without a new revision',
+    name: 'a lease is granted with the requested id, without a new revision',
     run: (server) => server.call('Lease/LeaseGrant', { TTL: 60, ID: server.leaseId() }),
     expected: { header: header(0), ID: 'lease 1', TTL: 60 },
   },
   {
-    name: 'a lease without an id gets one, above 0, each its own',
+    name: 'each lease that is requested without an id gets an own id above 0',
     async run(server) {
       const ids: bigint[] = [];
       for (let i = 0; i < 3; i++) {
@@ -33,7 +33,7 @@ const cases: ContractCase[] = [
     expected: [true, 3],
   },
   {
-    name: 'a time to live below 2 seconds is granted as 2',
+    name: 'a time to live below 2 seconds is granted as 2 seconds',
     async run(server) {
       const granted: unknown[] = [];
       for (const TTL of [-5, 0, 1, 2, 3]) {
@@ -56,7 +56,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'an id that is taken is refused',
+    name: 'a lease with an id that is in use is refused',
     async run(server) {
       const ID = await server.lease();
       return server.call('Lease/LeaseGrant', { TTL: 60, ID });
@@ -64,7 +64,7 @@ const cases: ContractCase[] = [
     expected: refused('FAILED_PRECONDITION', 'lease already exists'),
   },
   {
-    name: 'ids of 63 bits keep their last digit',
+    name: 'lease ids of 63 bits keep their last digit',
     async run(server) {
       const ID = '9223372036854775807';
       const { reply } = await server.client.call('Lease/LeaseGrant', { TTL: 60, ID });
@@ -77,12 +77,12 @@ const cases: ContractCase[] = [
     expected: ['9223372036854775807', '9223372036854775807'],
   },
   {
-    name: 'a put under a lease that is not there is refused',
+    name: 'a put under a lease that does not exist is refused',
     run: async (server) => [await server.put('a', '1', { lease: 4711 }), await server.get('a')],
     expected: [leaseNotFound, { header: header(0) }],
   },
   {
-    name: 'a revoked lease takes its keys along, at one revision',
+    name: 'a revoked lease deletes its keys, all at one revision',
     async run(server) {
       const lease = await server.lease();
       await server.put('b', '1', { lease });
@@ -112,7 +112,7 @@ const cases: ContractCase[] = [
     expected: { header: header(0) },
   },
   {
-    name: 'a key that went to another lease outlives its first',
+    name: 'a key that was put under another lease outlives its first lease',
     async run(server) {
       const [first, second] = [await server.lease(), await server.lease()];
       await server.put('a', '1', { lease: first });
@@ -124,7 +124,7 @@ const cases: ContractCase[] = [
     expected: [['2', 'lease 2']],
   },
   {
-    name: 'a key that was deleted and put again is under no lease',
+    name: 'a key that was deleted and put again has no lease',
     async run(server) {
       const lease = await server.lease();
       await server.put('a', '1', { lease });
@@ -140,7 +140,7 @@ const cases: ContractCase[] = [
     },
   },
   {
-    name: 'a keepalive answers the granted time, for a lease that is not there 0',
+    name: 'the answer to a keepalive is the granted time, or 0 for a lease that does not exist',
     run: async (server) => keepAlive(server, [await server.lease(60), '4711']),
     expected: [
       { header: header(0), ID: 'lease 1', TTL: 60 },
@@ -161,7 +161,7 @@ const cases: ContractCase[] = [
     expected: [[10, 20, 30, 10, 20, 30], 'OK'],
   },
   {
-    name: 'a lease tells its time and its keys, one that is not there −1',
+    name: 'a lease can be asked for its time and its keys; the time is −1 if it does not exist',
     async run(server) {
       const ID = await server.lease(60);
       await server.put('a', '1', { lease: ID });
@@ -187,7 +187,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'the list of leases has those that live',
+    name: 'the list of leases has only leases that live',
     async run(server) {
       const [first, second] = [await server.lease(), await server.lease()];
       await server.call('Lease/LeaseRevoke', { ID: first });
@@ -198,7 +198,7 @@ const cases: ContractCase[] = [
     expected: [false, true],
   },
   {
-    name: 'a lease that is not kept alive ends and takes its keys along; one that is stays',
+    name: 'a lease that is not kept alive ends and deletes its keys; a lease that is kept alive stays',
     async run(server) {
       const [lost, kept] = [await server.lease(2), await server.lease(2)];
       await server.put('lost', '1', { lease: lost });

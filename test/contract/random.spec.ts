@@ -1,11 +1,11 @@
-/** The same random requests to every server: the answers and the events must be the same, one by one. */
+/** Sends the same random requests to every server: all answers and events must be the same. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seededRandom } from '../support/seeded-random.js';
 import { CaseServer } from './case-server.js';
 import { RawClient } from './raw-client.js';
 import { type RunningTarget, contractTargets } from './targets.js';
 
-/** Makes random requests; the same ones for the same seed. */
+/** Makes random requests; the same requests for the same seed. */
 class RandomRequests {
   private readonly random: () => number;
 
@@ -17,7 +17,7 @@ class RandomRequests {
     this.random = seededRandom(seed);
   }
 
-  /** A path and a request. */
+  /** The path and the request of the next call. */
   next(): [path: string, request: object] {
     const dice = this.random();
     if (dice < 0.25) return ['KV/Put', this.put()];
@@ -114,10 +114,10 @@ class RandomRequests {
   }
 }
 
-/** Every answer, then every event. */
+/** Sends the requests of one seed. Returns every answer, then every event. */
 async function play(client: RawClient, target: RunningTarget, seed: number): Promise<string[]> {
   const server = await CaseServer.open(client, target, `random-${seed}/`);
-  // Compares see which id is the larger.
+  // The order of the two ids must be the same on every server, because compares use it.
   const leases = [await server.lease(1_000, `10${seed}`), await server.lease(1_000, `20${seed}`)];
   const watch = await server.watch({ ...server.all(), prev_kv: true });
   const requests = new RandomRequests(server, leases, seed);
@@ -133,15 +133,15 @@ async function play(client: RawClient, target: RunningTarget, seed: number): Pro
   return [...lines, ...events];
 }
 
-/** What is left of a lease depends on when one asks. */
+/** The answer without the remaining time to live, which depends on when it is asked for. */
 function withoutTtl(answer: unknown): unknown {
   const { TTL, ...rest } = answer as Record<string, unknown>;
   return TTL === undefined || TTL === -1 ? answer : rest;
 }
 
 /**
- * Of two reasons to refuse a transaction, etcd 3.4 may give another one: it looks at all puts before it looks
- * at reads.
+ * A line without the reason of a refused transaction: if there are two reasons, etcd 3.4 may give the other
+ * one, because it checks all puts before it checks reads.
  */
 function withoutReason(line: string): string {
   return line.replace(/(KV\/Txn) \{"code".*/, '$1 refused');
@@ -151,7 +151,7 @@ const seeds = [1, 2, 3, 4];
 
 describe('random requests', () => {
   const targets = contractTargets();
-  /** By target and seed. */
+  /** The answers and events of each target and seed. */
   const answers = new Map<string, string[]>();
   const running: RunningTarget[] = [];
 
@@ -171,7 +171,7 @@ describe('random requests', () => {
   });
 
   describe.each(targets.slice(1).map(({ name }) => name))('to %s', (name) => {
-    it.each(seeds)('are answered as the embedded server answers them, seed %i', (seed) => {
+    it.each(seeds)('are answered as the embedded server answers them (seed %i)', (seed) => {
       const [ours, theirs] = ['embedded', name].map((server) => {
         const lines = answers.get(`${server} ${seed}`) ?? [];
         return name === 'etcd 3.4' ? lines.map(withoutReason) : lines;
@@ -180,7 +180,7 @@ describe('random requests', () => {
     });
   });
 
-  it('are answered in part, and refused in part, for every reason', () => {
+  it('are partly answered and partly refused, for every reason', () => {
     const lines = seeds.flatMap((seed) => answers.get(`embedded ${seed}`) ?? []);
     for (const text of [
       'compacted',

@@ -1,7 +1,4 @@
-/**
- * A client of etcd's API without any cleverness: grpc-js and the proto files of the etcd3 package, nothing
- * between.
- */
+/** A plain client of etcd's API: only grpc-js and the proto files of the etcd3 package. */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import {
@@ -21,7 +18,7 @@ const protoFile = join(
 );
 const definitions = loadSync(protoFile, { keepCase: true, longs: String, defaults: true });
 
-/** A message as it was received or is to be sent. */
+/** A message of etcd's API, received or to be sent. */
 export type Message = Record<string, unknown>;
 
 /** Why a call failed. */
@@ -30,12 +27,12 @@ export interface Refusal {
   readonly details: string;
 }
 
-/** How a call ended. */
+/** The end of a call: a reply or a refusal. */
 export type Outcome =
   | { readonly reply: Message; readonly refusal?: undefined }
   | { readonly refusal: Refusal; readonly reply?: undefined };
 
-/** The definition of `Service/Method`. */
+/** The definition of a method, by its path `Service/Method`. */
 export function methodOf(path: string): MethodDefinition<object, Message> {
   const [service = '', method = ''] = path.split('/');
   const definition = definitions[`etcdserverpb.${service}`] as ServiceDefinition | undefined;
@@ -44,14 +41,14 @@ export function methodOf(path: string): MethodDefinition<object, Message> {
   return found as MethodDefinition<object, Message>;
 }
 
-/** Metadata of a few entries. */
+/** Metadata with these entries. */
 export function metadataOf(entries: Readonly<Record<string, string>>): Metadata {
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(entries)) metadata.set(name, value);
   return metadata;
 }
 
-/** One connection to one server. */
+/** A connection to one server. */
 export class RawClient {
   private readonly client: Client;
 
@@ -79,7 +76,7 @@ export class RawClient {
     return this.send(fullPath, bytes, responseDeserialize, new Metadata(), 10_000);
   }
 
-  /** Calls a method by its whole path, one that may not exist. */
+  /** Calls a method by its full path, also one that does not exist. */
   callPath(fullPath: string, bytes: Buffer): Promise<Outcome> {
     return this.send(fullPath, bytes, () => ({}), new Metadata(), 10_000);
   }
@@ -119,7 +116,7 @@ export class RawClient {
   }
 }
 
-/** A stream whose messages are taken one after the other. */
+/** A stream whose messages a test takes one after the other. */
 export class RawStream {
   private readonly messages: Message[] = [];
   private readonly waiting: (() => void)[] = [];
@@ -141,7 +138,7 @@ export class RawStream {
     this.call.write(message);
   }
 
-  /** The next message; throws if the stream ends or nothing comes within the time. */
+  /** The next message. Throws if the stream ends, or no message comes in time. */
   async next(timeoutMs = 8_000): Promise<Message> {
     await this.until(() => this.messages.length > 0 || this.refusal !== undefined, timeoutMs);
     const message = this.messages.shift();
@@ -149,13 +146,13 @@ export class RawStream {
     return message;
   }
 
-  /** How the stream ended, once it has. */
+  /** Waits until the stream has ended, and returns how. */
   async ended(timeoutMs = 8_000): Promise<Refusal> {
     await this.until(() => this.refusal !== undefined, timeoutMs);
     return this.refusal as Refusal;
   }
 
-  /** Messages that came and were not taken. */
+  /** How many messages came and were not taken yet. */
   get untaken(): number {
     return this.messages.length;
   }

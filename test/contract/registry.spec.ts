@@ -1,4 +1,4 @@
-/** The library's own registry on the embedded server: the contract that every registry keeps. */
+/** The library's own registry on the embedded server keeps the contract of every registry. */
 import { afterAll, beforeAll } from 'vitest';
 import { EtcdRegistry } from '../../lib/index.js';
 import { EmbeddedEtcd } from '../../lib/testing/index.js';

@@ -1,15 +1,15 @@
-/** The servers that the contract is held against: the embedded one and every real etcd of this machine. */
+/** The servers that must keep the contract: the embedded server and every real etcd of this machine. */
 import { EmbeddedEtcd } from '../../lib/testing/index.js';
 import { type EtcdBinary, EtcdProcess, findEtcdBinaries } from '../support/etcd-process.js';
 
-/** A running server and what can be done to it. */
+/** A running server, and the faults that a test can cause. */
 export interface RunningTarget {
-  /** `127.0.0.1:port`. */
+  /** The address as `127.0.0.1:port`. */
   readonly address: string;
-  /** As SIGSTOP and SIGCONT do. */
+  /** Freezes the server as SIGSTOP does; `resume` continues it as SIGCONT does. */
   pause(): void;
   resume(): void;
-  /** As a crash and a restart with the data, or without it. */
+  /** Ends the server as a crash would; `up` starts it again with its data, `wipe` without. */
   down(): Promise<void>;
   up(): Promise<void>;
   wipe(): Promise<void>;
@@ -18,7 +18,7 @@ export interface RunningTarget {
 
 /** A kind of server. */
 export interface Target {
-  /** `embedded`, `etcd 3.4` and so on. */
+  /** The name of the kind: `embedded`, `etcd 3.4` and so on. */
   readonly name: string;
   start(): Promise<RunningTarget>;
 }
@@ -65,8 +65,8 @@ function real(binary: EtcdBinary): Target {
 }
 
 /**
- * The embedded server, then every real etcd. With REQUIRE_ETCD=1 in the environment a machine without one is
- * a failure.
+ * The embedded server, then every real etcd. With REQUIRE_ETCD=1 in the environment it is an error if this
+ * machine has no real etcd.
  */
 export function contractTargets(): Target[] {
   const binaries = findEtcdBinaries();

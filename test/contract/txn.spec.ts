@@ -1,4 +1,4 @@
-/** Transactions: compares, branches, one revision for all, and what is refused before anything is done. */
+/** Transactions: compares, branches, one revision for all writes, and refusals before any operation. */
 import type { CaseServer } from './case-server.js';
 import { type ContractCase, contract } from './contract-case.js';
 import { compacted, future, header, invalid, kv, leaseNotFound } from './expectations.js';
@@ -6,7 +6,7 @@ import { compacted, future, header, invalid, kv, leaseNotFound } from './expecta
 const duplicate = invalid('duplicate key given in txn request');
 const tooMany = invalid('too many operations in txn request');
 
-/** Whether compares hold, each alone. */
+/** Whether each of these compares holds, in a transaction of its own. */
 async function hold(server: CaseServer, compares: object[]): Promise<boolean[]> {
   const held: boolean[] = [];
   for (const compare of compares) {
@@ -83,7 +83,7 @@ const cases: ContractCase[] = [
     },
   },
   {
-    name: 'the put after a deletion and a deletion after a put see each other',
+    name: 'each operation of a transaction sees the writes of the operations before it',
     async run(server) {
       await server.put('a', '1');
       await server.put('b', '1');
@@ -117,7 +117,7 @@ const cases: ContractCase[] = [
     },
   },
   {
-    name: 'compares of version, revisions, value and lease hold as the numbers do',
+    name: 'compares of version, revisions, value and lease hold exactly if their comparison is true',
     async run(server) {
       const lease = await server.lease();
       await server.put('other');
@@ -145,7 +145,7 @@ const cases: ContractCase[] = [
     expected: 'yes yes no yes yes yes no yes yes no yes yes yes yes',
   },
   {
-    name: 'a key that is not there compares as zeros, and never by value',
+    name: 'a key that does not exist compares as zeros, and a compare of its value never holds',
     async run(server) {
       const make = server.compare.bind(server);
       return hold(server, [
@@ -160,7 +160,7 @@ const cases: ContractCase[] = [
     expected: [true, true, true, true, false, false],
   },
   {
-    name: 'a compare of a range holds if it does for every key of it',
+    name: 'a compare of a range holds if it holds for every key of the range',
     async run(server) {
       await server.put('r1', 'x');
       await server.put('r2', 'x');
@@ -181,7 +181,7 @@ const cases: ContractCase[] = [
     expected: [true, false, true, true, false],
   },
   {
-    name: 'a nested transaction decides on what was there before',
+    name: 'a nested transaction compares with the keys from before the whole transaction',
     async run(server) {
       await server.put('a', '1');
       return server.txn(
@@ -223,7 +223,7 @@ const cases: ContractCase[] = [
     },
   },
   {
-    name: 'two writes of one key are refused, wherever they stand',
+    name: 'two writes of one key are refused, wherever they are in the transaction',
     run: async (server) => [
       await server.txn([], [server.putOp('a'), server.putOp('a')]),
       await server.txn([], [server.putOp('a'), server.deleteOp('a')]),
@@ -253,7 +253,7 @@ const cases: ContractCase[] = [
     expected: [true, true, true],
   },
   {
-    name: 'a transaction has at most 128 operations a branch, nested ones counted',
+    name: 'each branch of a transaction has at most 128 operations, nested operations included',
     async run(server) {
       const puts = (count: number, name = 'k'): object[] =>
         Array.from({ length: count }, (_, index) => server.putOp(`${name}${index}`));
@@ -272,7 +272,7 @@ const cases: ContractCase[] = [
     expected: [128, tooMany, tooMany, tooMany, tooMany, true],
   },
   {
-    name: 'a part without a key, or an empty part, is refused',
+    name: 'a transaction with an operation without a key, or with an empty one, is refused',
     run: async (server) => [
       await server.txn([], [{ request_put: {} }]),
       await server.txn([], [{ request_range: {} }]),
@@ -293,7 +293,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a transaction that fails in one part does nothing at all',
+    name: 'a transaction with one operation that fails changes nothing',
     async run(server) {
       await server.put('a', '1');
       await server.put('a', '2');
@@ -309,7 +309,7 @@ const cases: ContractCase[] = [
     expected: [leaseNotFound, compacted, future, { header: header(2) }],
   },
   {
-    name: 'a transaction that reads the past gets it',
+    name: 'a transaction can read an earlier revision',
     async run(server) {
       await server.put('a', '1');
       await server.put('a', '2');

@@ -6,7 +6,7 @@ import type { CaseServer } from './case-server.js';
 import { type ContractCase, contract } from './contract-case.js';
 import { header } from './expectations.js';
 
-/** Three changes of key a, and one of b, before the case looks. */
+/** Makes three changes of key a and one of key b, before the case watches. */
 async function history(server: CaseServer): Promise<void> {
   await server.put('a', '1');
   await server.put('a', '2');
@@ -46,7 +46,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a watch of one key does not see its neighbours',
+    name: 'a watch of one key does not see other keys',
     async run(server) {
       const watch = await server.watch({ key: server.key('a') });
       for (const key of ['a', 'a/1', 'aa', 'b', 'a']) await server.put(key);
@@ -55,7 +55,7 @@ const cases: ContractCase[] = [
     expected: ['+1 put a=', '+5 put a='],
   },
   {
-    name: 'a watch of a prefix sees its keys alone',
+    name: 'a watch of a prefix sees only keys with that prefix',
     async run(server) {
       const watch = await server.watch(server.all('api/'));
       for (const key of ['api', 'api/1', 'api2/1', 'api/2']) await server.put(key);
@@ -64,7 +64,7 @@ const cases: ContractCase[] = [
     expected: ['+2 put api/1=', '+4 put api/2='],
   },
   {
-    name: 'a watch without an end sees every key from its own on',
+    name: 'a watch with an open end sees every key from its start on',
     async run(server) {
       const watch = await server.watch({ key: server.key('m'), range_end: Buffer.from([0]) });
       for (const key of ['l', 'm', 'n']) await server.put(key);
@@ -73,7 +73,7 @@ const cases: ContractCase[] = [
     expected: ['+2 put m=', '+3 put n='],
   },
   {
-    name: 'a watch from a revision gets the history from it on, then what is new',
+    name: 'a watch from a revision gets the history from that revision on, then new changes',
     async run(server) {
       await history(server);
       const watch = await server.watch({ ...server.all(), start_revision: server.revision(2) });
@@ -84,7 +84,7 @@ const cases: ContractCase[] = [
     expected: [['+2 put a=2', '+3 put b=1', '+4 delete a'], ['+5 put c=1']],
   },
   {
-    name: 'history comes in one answer, with the revision of the present',
+    name: 'history comes in one message, with the present revision',
     async run(server) {
       await history(server);
       const watch = await server.watch({ ...server.all(), start_revision: server.revision(1) });
@@ -105,7 +105,7 @@ const cases: ContractCase[] = [
     expected: true,
   },
   {
-    name: 'a watch from a revision to come waits for it',
+    name: 'a watch from a future revision waits for that revision',
     async run(server) {
       const watch = await server.watch({ ...server.all(), start_revision: server.revision(3) });
       await history(server);
@@ -114,7 +114,7 @@ const cases: ContractCase[] = [
     expected: ['+3 put b=1', '+4 delete a'],
   },
   {
-    name: 'the writes of one transaction come in one answer, in order',
+    name: 'the writes of one transaction come in one message, in order',
     async run(server) {
       await server.put('x', '1');
       const watch = await server.watch({ ...server.all() });
@@ -125,7 +125,7 @@ const cases: ContractCase[] = [
     expected: ['b', 'a', 'x'],
   },
   {
-    name: 'previous values come on request, none for a key that was not there',
+    name: 'events have previous values on request, but none for a key that did not exist',
     async run(server) {
       const watch = await server.watch({ ...server.all(), prev_kv: true });
       await history(server);
@@ -149,7 +149,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'filters leave out puts or deletions, of the history too',
+    name: 'filters leave out puts or deletions, also those of the history',
     async run(server) {
       const noPuts = await server.watch({ ...server.all(), filters: [0] });
       const noDeletes = await server.watch({ ...server.all(), filters: [1] });
@@ -169,7 +169,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'one stream carries many watchers, numbered from 0, each with its own events',
+    name: 'one stream has many watchers, numbered from 0, each with its own events',
     async run(server) {
       const stream = server.stream('Watch/Watch');
       const ids: unknown[] = [];
@@ -188,7 +188,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a watcher may bring its number; one that is taken is refused',
+    name: 'a watcher may choose its number; a number that is in use is refused',
     async run(server) {
       const stream = server.stream('Watch/Watch');
       const answers: unknown[] = [];
@@ -240,10 +240,10 @@ const cases: ContractCase[] = [
       canceled: true,
       cancel_reason: 'etcdserver: mvcc: required revision has been compacted',
     },
-    differs: { 'etcd 3.4': 'confirms it' },
+    differs: { 'etcd 3.4': 'confirms the watch' },
   },
   {
-    name: 'a watcher that is canceled says so and is silent, its sibling goes on',
+    name: 'a canceled watcher is confirmed and gets no event; another watcher of the stream goes on',
     async run(server) {
       const stream = await server.watch(server.all());
       stream.send({ create_request: { key: server.key('b') } });
@@ -268,7 +268,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'canceling a watcher that is not there says nothing',
+    name: 'the cancellation of a watcher that does not exist has no answer',
     async run(server) {
       const stream = await server.watch(server.all());
       stream.send({ cancel_request: { watch_id: 5 } });
@@ -278,7 +278,7 @@ const cases: ContractCase[] = [
     expected: ['+1 put a=1'],
   },
   {
-    name: 'an empty request on the stream is passed over',
+    name: 'an empty request on the stream is ignored',
     async run(server) {
       const stream = await server.watch(server.all());
       stream.send({});
@@ -288,7 +288,7 @@ const cases: ContractCase[] = [
     expected: ['+1 put a=1'],
   },
   {
-    name: 'a watch from a revision that is compacted is confirmed, then canceled with the oldest that is left',
+    name: 'a watch from a compacted revision is confirmed, then canceled with the oldest remaining revision',
     async run(server) {
       await history(server);
       await server.compact(3);
@@ -303,7 +303,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a watch from the revision of the compaction gets its change',
+    name: 'a watch from the revision of a compaction gets the change of that revision',
     async run(server) {
       await history(server);
       await server.compact(3);
@@ -313,7 +313,7 @@ const cases: ContractCase[] = [
     expected: ['+3 put b=1', '+4 delete a'],
   },
   {
-    name: 'a deletion at the revision of the compaction is not lost',
+    name: 'a watch gets a deletion at the revision of a compaction',
     async run(server) {
       await history(server);
       await server.compact(4);
@@ -322,10 +322,10 @@ const cases: ContractCase[] = [
       return watch.eventsMatching((event) => event === '+5 put c=1');
     },
     expected: ['+4 delete a', '+5 put c=1'],
-    differs: { 'etcd 3.4': 'loses it, as etcd did before 3.5.18' },
+    differs: { 'etcd 3.4': 'loses the deletion, as etcd did before 3.5.18' },
   },
   {
-    name: 'previous values that are compacted do not come',
+    name: 'events have no previous values that are compacted',
     async run(server) {
       await history(server);
       await server.compact(2);
@@ -339,7 +339,7 @@ const cases: ContractCase[] = [
     expected: ['+2 put a=2', '+3 put b=1', '+4 delete a was 2 at +2'],
   },
   {
-    name: 'a watch that is up to date outlives a compaction',
+    name: 'a compaction does not end a watch that is up to date',
     async run(server) {
       const watch = await server.watch(server.all());
       await history(server);
@@ -351,7 +351,7 @@ const cases: ContractCase[] = [
     expected: ['+5 put c=1'],
   },
   {
-    name: 'progress that is asked for tells the revision for all watchers of the stream',
+    name: 'an answer to a progress request has the revision for all watchers of the stream',
     async run(server) {
       const stream = await server.watch(server.all('a'));
       await server.put('b', '1');
@@ -361,7 +361,7 @@ const cases: ContractCase[] = [
     expected: { header: header(1), watch_id: -1 },
   },
   {
-    name: 'progress comes by itself to a quiet watcher that wants it',
+    name: 'a watcher with progress_notify gets the progress without a request',
     async run(server) {
       await server.put('b', '1');
       const watch = await server.watch({ ...server.all('a'), progress_notify: true });
@@ -370,7 +370,7 @@ const cases: ContractCase[] = [
     expected: { header: header(1) },
   },
   {
-    name: 'a delivery above 2 MiB is split for who wants fragments, and for nobody else',
+    name: 'a message above 2 MiB is split only for a watcher that asked for fragments',
     async run(server) {
       for (const key of ['a', 'b', 'c']) {
         await server.client.call('KV/Put', { key: server.key(key), value: Buffer.alloc(900_000) });
@@ -394,7 +394,7 @@ const cases: ContractCase[] = [
     ],
   },
   {
-    name: 'a client that ends its side of the stream goes on getting events',
+    name: 'a client that has ended its side of the stream still gets events',
     async run(server) {
       const stream = await server.watch(server.all());
       stream.raw.end();
@@ -404,7 +404,7 @@ const cases: ContractCase[] = [
     expected: ['+1 put a=1'],
   },
   {
-    name: 'a watch of no key is one of the zero byte, with its end one of everything',
+    name: 'a watch without a key begins at the zero byte: with an open end it sees every key',
     async run(server) {
       const watch = await server.watch({ range_end: Buffer.from([0]) });
       await server.put('a', '1');
