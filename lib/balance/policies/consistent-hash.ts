@@ -28,7 +28,7 @@ export const consistentHash = {
   name: 'consistent_hash',
   usesWeight: true,
   usesLoad: true,
-  // A key has another owner on a part of the list.
+  // On a part of the list a key would have another owner than on the whole list.
   needsWholeList: true,
   connects: 'all',
   options: {

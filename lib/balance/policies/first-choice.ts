@@ -45,7 +45,7 @@ export class FirstChoice<C extends Candidate> implements Picker<C> {
     return this.chosen;
   }
 
-  /** The first of the free candidates with the greatest weight. */
+  /** Of the candidates to which the call may go, the first with the greatest weight. */
   pickOther(
     _request: PickRequest,
     _nowMs: number,

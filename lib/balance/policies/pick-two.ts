@@ -59,7 +59,7 @@ export class PickTwo<C extends Candidate> implements Picker<C> {
     return candidates[other < one ? second : first]!;
   }
 
-  /** The free candidate with the least load; of two candidates, `pick` would never draw the busier one. */
+  /** The least loaded candidate to which the call may go; `pick` might never choose it. */
   pickOther(
     _request: PickRequest,
     nowMs: number,

@@ -185,8 +185,8 @@ function missing({ standing }: LeaseRecord): RecordStanding {
 }
 
 /**
- * The records after the end of their lease. The registry has deleted them all: the wanted ones are missing,
- * the others are done.
+ * The records after the end of their lease. The registry has deleted them all: wanted records are missing,
+ * all others are done.
  */
 export function recordsAfterLease(records: LeaseRecords): LeaseRecords {
   const remaining = new Map<string, LeaseRecord>();

@@ -40,7 +40,7 @@ describe('every policy with every modifier', () => {
       const own = shares(policy, list, { locality: { zone: 'a' } })[4];
       // pick_first has one connection, whose calls cannot be divided: it is to the own zone.
       const expected = policy.name === 'pick_first' ? 1 : 1.4 / 3;
-      // A policy with two choices exceeds the share: if it draws the heavy endpoint twice, it compares it with
+      // A policy with two choices exceeds the share: it compares the heavy endpoint, if drawn twice, with
       // another one.
       const tolerance = policy.name === 'consistent_hash' ? 0.1 : 0.05;
       expect(Math.abs(own! - expected)).toBeLessThan(tolerance);
