@@ -19,7 +19,7 @@ export type Ending = NodeJS.Signals | 'close';
 
 /** Many calls at a time without a pause: for measurements, because it needs the whole machine. */
 export const FULL_SPEED: ClientOptions = { forever: true, concurrency: 32, intervalMs: 0 };
-/** As many calls at a time, with a pause after each. */
+/** 32 calls at a time, with a pause of 100 ms after each: the default load of the tests. */
 const STEADY: ClientOptions = { ...FULL_SPEED, intervalMs: 100 };
 
 /** One service, its servers and its clients. */

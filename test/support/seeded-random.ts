@@ -1,7 +1,7 @@
 import type { Random } from '../../lib/core/clock.js';
 
 /**
- * A generator of uniform numbers in [0, 1) that gives the same ones for the same seed.
+ * A generator of uniform numbers in [0, 1): the same seed gives the same numbers.
  *
  * Source: mulberry32, Tommy Ettinger (public domain). 2³² states: enough for tests, not for more.
  */

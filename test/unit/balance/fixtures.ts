@@ -56,7 +56,7 @@ export function candidates(
   return Array.from({ length: count }, (_, at) => candidate(`10.0.0.1:${at + 1}`, {}, fleet));
 }
 
-/** A pool of the candidates with the given weights, or with equal ones. */
+/** A pool of the candidates with the given weights, or with equal weights. */
 export function poolOf(list: readonly Candidate[], weights?: readonly number[]): Pool<Candidate> {
   return { candidates: list, weights: Float64Array.from(weights ?? list.map(() => 1)) };
 }

@@ -38,7 +38,7 @@ describe('every policy with every modifier', () => {
         at(`10.0.0.1:${place}`, { zone: ['b', 'b', 'b', 'b', 'a', 'c', 'c', 'c', 'c'][place]! }),
       );
       const own = shares(policy, list, { locality: { zone: 'a' } })[4];
-      // pick_first has one connection, whose calls cannot be divided: it is to the own zone.
+      // pick_first has one connection, to the own zone: its calls cannot be divided.
       const expected = policy.name === 'pick_first' ? 1 : 1.4 / 3;
       // A policy with two choices exceeds the share: it compares the heavy endpoint, if drawn twice, with
       // another one.

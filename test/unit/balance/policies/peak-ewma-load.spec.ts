@@ -26,7 +26,7 @@ describe('peakEwmaLoad', () => {
     load.started(0);
     load.ended(10, 0, 'success');
     for (let call = 0; call < 6; call++) load.started(10);
-    // The mean is two calls in flight per endpoint: this one is (6 + 1 + 2) / (1 + 2) times as crowded.
+    // The mean is two calls in flight per endpoint: this endpoint is (6 + 1 + 2) / (1 + 2) times as crowded.
     expect(peakEwmaLoad({ inFlight: 8 }, 4)(load, 1, 10)).toBe(30);
     expect(peakEwmaLoad({ inFlight: 8 }, 4)(load, 2, 10)).toBe(20);
     expect(peakEwmaLoad({ inFlight: 0 }, 4)(load, 1, 10)).toBe(70);

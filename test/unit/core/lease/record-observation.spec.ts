@@ -334,7 +334,7 @@ describe('the removal of a record that another process claims too', () => {
     expect(removal(driver)).toEqual([plain]);
   });
 
-  it('names no heir without a rival, or with one that is draining, has no lease or wrote no record', () => {
+  it('names no heir if there is no rival, or the rival is draining, has no lease or wrote no record', () => {
     const draining = `${THEIRS.slice(0, -1)},"Discovery":{"draining":true}}`;
     expect(removal(Driver.registered())).toEqual([plain]);
     expect(removal(contested(theirs(draining)))).toEqual([plain]);
