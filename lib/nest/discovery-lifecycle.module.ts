@@ -1,8 +1,9 @@
 /**
- * Nest's hooks in the order this library needs. Nest calls bootstrap hooks from the modules farthest from the
- * root to the nearest, and shutdown hooks the other way round; a global module counts as farthest. So a
- * module of its own, nearer than the root itself, gets the bootstrap hook last and the shutdown hook first:
- * records are registered when everything is up, and removed before anything goes down.
+ * Calls the registrar from Nest's hooks in the order that this library needs. Nest calls bootstrap hooks from
+ * the modules farthest from the root module to the nearest, and shutdown hooks the other way round; a global
+ * module counts as farthest. A separate module that is nearer than the root module itself therefore gets the
+ * bootstrap hook last and the shutdown hook first: the services are registered after everything is up, and
+ * their records are removed before anything goes down.
  */
 import {
   Inject,
@@ -17,14 +18,15 @@ import { ServiceRegistrar } from './server/grpc-registrar.service.js';
 import { twoCopiesOfNest } from './one-copy.js';
 import { optionReader } from './options/option-reader.js';
 
-/** Nearer than any module that Nest itself places (the root module has 1). */
+/** A distance from the root below every distance that Nest itself assigns (the root module has 1). */
 const NEAREST = -1;
 const ONCE = 'once in an application, in its root module; clients elsewhere come from forFeature';
 
 /**
- * Imported by `DiscoveryModule`; not for users.
+ * Registers the services at the bootstrap and removes their records first at the shutdown. `DiscoveryModule`
+ * imports this module; users do not.
  *
- * @throws DiscoveryError `INVALID_OPTION` at start, where more than one `forRoot` is in the application
+ * @throws DiscoveryError `INVALID_OPTION` at start if the application imports more than one `forRoot`
  */
 @Module({})
 export class DiscoveryLifecycleModule
@@ -47,8 +49,8 @@ export class DiscoveryLifecycleModule
   }
 
   /**
-   * Nest asks for middleware, and there is none: it does so in `init()`, before any hook of an HTTP
-   * application.
+   * Adds no middleware. Nest calls this method in `init()`, before any hook of an HTTP application: it is the
+   * first sign that the application has begun to initialize.
    */
   configure(): void {
     this.registrar.onInitializing();

@@ -1,6 +1,6 @@
 /**
- * Logs what happens in registration and discovery: one line per change of state, with its meaning and the
- * next step.
+ * Logs what happens in registration and discovery: one line per change of state, which says what the change
+ * means and what the library does next.
  */
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
@@ -11,7 +11,9 @@ import { DirectoryPool } from '../registry/directory/directory-pool.js';
 
 type Level = 'log' | 'warn' | 'debug';
 
-/** Writes the events of a registry and its directories through Nest's `Logger`, context `DiscoveryModule`. */
+/**
+ * Writes the events of the registry and its directories to Nest's `Logger`, in the context `DiscoveryModule`.
+ */
 @Injectable()
 export class DiscoveryLogger {
   private readonly logger = new Logger('DiscoveryModule');
@@ -20,9 +22,11 @@ export class DiscoveryLogger {
   constructor(@Inject(DirectoryPool) pool: DirectoryPool) {
     this.subscription = pool.events$.subscribe({
       next: (event) => this.write(event),
-      // A registry of the user may end its events with an error: only the logging ends with them.
+      // A user's own registry may end its events with an error: only this log ends then.
       error: (error: unknown) =>
-        this.logger.warn(`No more events: ${printableText(String(error))}`),
+        this.logger.warn(
+          `The events of the registry ended with an error, and no more are logged: ${printableText(String(error))}`,
+        ),
     });
   }
 
@@ -31,7 +35,7 @@ export class DiscoveryLogger {
   }
 
   private write(event: DiscoveryEvent): void {
-    // A registry of the user may send events that cannot be described: they must not end the process.
+    // A user's own registry may send events that cannot be described: they must not end the process.
     try {
       const [level, line] = describeEvent(event);
       this.logger[level](line);
@@ -41,7 +45,7 @@ export class DiscoveryLogger {
   }
 }
 
-/** The level and the line for an event. Control characters of keys and values are escaped in it. */
+/** The log level and the line of an event. Control characters in keys and values are escaped. */
 export function describeEvent(event: DiscoveryEvent): [Level, string] {
   const [level, line] = describe(event);
   return [level, printableText(line)];
@@ -60,7 +64,7 @@ function describe(event: DiscoveryEvent): [Level, string] {
     case 'conflict':
       return [
         'warn',
-        `Another process wrote ${clip(event.key)} (${clip(event.foreignValue)}); two servers claim one address or key. It is written again, less and less often.`,
+        `Another process wrote ${clip(event.key)} (${clip(event.foreignValue)}); two servers claim one address or key. This server writes its own record again, with growing delays.`,
       ];
     case 'lease-granted':
       return ['debug', `Lease ${event.leaseId} granted for ${event.ttlMs} ms.`];
@@ -111,7 +115,7 @@ function describe(event: DiscoveryEvent): [Level, string] {
     case 'auth-unused':
       return [
         'warn',
-        'etcd.auth is set, and the authentication of etcd is off; going on without it. It is used once it is on.',
+        'etcd.auth is set, and the authentication of etcd is off; going on without a token. etcd.auth is used once it is on.',
       ];
     case 'members-changed':
       return describeMembers(event.members, event.ignored);
@@ -160,7 +164,10 @@ function describe(event: DiscoveryEvent): [Level, string] {
   }
 }
 
-/** What follows a failed attempt at the registry: one at a removal is not repeated after the close. */
+/**
+ * What follows a failed attempt to register or to remove a record. A removal is not tried again after the
+ * close.
+ */
 function nextAttempts({ retryInMs, removalTtlMs }: Attempt): string {
   const next = `trying again in ${Math.round(retryInMs)} ms`;
   return removalTtlMs === undefined
@@ -177,15 +184,15 @@ function seconds(durationMs: number): string {
   return `${Math.ceil(durationMs / 1_000)} s`;
 }
 
-/** What calls of a service do before its first list. */
+/** What happens to the calls of a service before its first list has come. */
 const WITHOUT_LIST =
   'Until one comes, calls fail, or wait with waitForReady, unless the snapshot file has a list.';
 
-/** Why removals are held, as the end of a clause. */
+/** Why removals are held: the end of a clause in the log line. */
 const HOLD_REASONS = {
   'registry-returned': 'just after it was away',
-  'many-at-once': 'many at once',
-  'list-emptied': 'and with that no endpoint at all',
+  'many-at-once': 'which are many at once',
+  'list-emptied': 'and lists no other endpoint',
 } as const;
 
 function describeMembers(members: readonly string[], ignored: readonly string[]): [Level, string] {

@@ -48,7 +48,7 @@ export class DiscoveryModule implements OnApplicationShutdown {
   ) {}
 
   /**
-   * The global module.
+   * The global module, for the root module of the application.
    *
    * @throws DiscoveryError `INVALID_OPTION`, at once and before anything is dialled
    */
@@ -59,8 +59,8 @@ export class DiscoveryModule implements OnApplicationShutdown {
   }
 
   /**
-   * The global module with options that are made at start. `clients` cannot come this way, because Nest wants
-   * to know what can be injected before they are made: use `forFeature`.
+   * The global module with options that a factory makes at start. These options cannot contain `clients`,
+   * because Nest must know what can be injected before it calls the factory: use `forFeature`.
    */
   static forRootAsync(options: DiscoveryModuleAsyncOptions): DynamicModule {
     const module = rootModule(asyncOptions(options), []);
@@ -68,7 +68,7 @@ export class DiscoveryModule implements OnApplicationShutdown {
   }
 
   /**
-   * One injectable client per definition, in the importing module.
+   * Makes one injectable client per definition, in the importing module.
    *
    * @throws DiscoveryError `INVALID_OPTION`
    */
@@ -77,7 +77,7 @@ export class DiscoveryModule implements OnApplicationShutdown {
     return { module: DiscoveryFeatureModule, providers, exports: providers };
   }
 
-  /** Nest calls this hook of this module last: no other module needs the registry any more. */
+  /** Nest calls the shutdown hook of this module last: no other module needs the registry after it. */
   async onApplicationShutdown(): Promise<void> {
     this.servers.unfollow();
     await this.force.during(closeRegistry(this.registry, this.force.signal));
@@ -140,7 +140,7 @@ function createForceSignal(): ForceSignal {
   const logger = new Logger('DiscoveryModule');
   return new ForceSignal((signal) =>
     logger.warn(
-      `${signal} while shutting down: nothing is waited for any longer, calls under way are ended now.`,
+      `${signal} while shutting down: the shutdown no longer waits, and ends the calls under way now.`,
     ),
   );
 }

@@ -1,7 +1,7 @@
 /**
- * Packages that may be loaded only once in a process. A linked library (`npm link`, `file:`) and some
- * workspaces bring second copies, and what one copy of grpc-js made, or has in its tables of resolvers and
- * balancers, does not exist for the other. etcd3's copy is private to it, and does not count.
+ * Checks that grpc-js and Nest are loaded only once in a process. A linked library (`npm link`, `file:`) and
+ * some workspaces bring second copies. One copy of grpc-js does not know the objects of another, nor its
+ * tables of resolvers and balancers. The copy that etcd3 loads is used by etcd3 alone and is not checked.
  */
 import { createRequire } from 'node:module';
 import { DiscoveryError } from '../core/discovery-error.js';
@@ -13,7 +13,7 @@ const REMEDY =
   'allowed: one copy per process, at the place of the application. Install this library as a package (npm pack) instead of a link, or take the copy beside it away';
 
 /**
- * Checks that Nest's gRPC servers and clients are made of the grpc-js that this library extends.
+ * Checks that Nest's gRPC servers and clients use the same grpc-js that this library extends.
  *
  * @throws DiscoveryError `UNSUPPORTED_VERSION`
  */
@@ -25,9 +25,9 @@ export function assertOneGrpc(): void {
 }
 
 /**
- * Checks that an object is not made of another copy of grpc-js.
+ * Checks that an object was not made by another copy of grpc-js.
  *
- * @param what the object's name, for the error
+ * @param what the name of the object in the error
  * @throws DiscoveryError `UNSUPPORTED_VERSION`
  */
 export function assertOurGrpc(what: string, value: unknown): void {
@@ -41,7 +41,7 @@ export function assertOurGrpc(what: string, value: unknown): void {
   }
 }
 
-/** The error for an application that was made by another copy of Nest than this library imports. */
+/** The error for an application that was made by another copy of Nest than the one this library imports. */
 export function twoCopiesOfNest(): DiscoveryError {
   const ours = placeOf('@nestjs/core') ?? 'another one';
   const theirs = placeOf('@nestjs/core', process.argv[1]);
@@ -56,7 +56,7 @@ function twoCopies(name: string, theirs: string, ours: string): DiscoveryError {
   );
 }
 
-/** The file that a package is loaded from; `undefined` where it is unknown, as in a bundle. */
+/** The file that a package is loaded from; `undefined` if it is unknown, for example in a bundle. */
 function placeOf(name: string, from?: string): string | undefined {
   try {
     return requireFrom(from).resolve(name);

@@ -2,24 +2,25 @@
 import type { CancelTimer, Clock } from '../core/clock.js';
 
 /**
- * Whether the application can serve. Ready is anything but: `false`; an object whose `status` is another than
- * `ok`, as Terminus's `HealthCheckService.check` returns it; an error, thrown or rejected.
+ * A function that says whether the application can serve. Not ready means: it returns `false`, returns an
+ * object whose `status` is not `ok` (the form of Terminus's `HealthCheckService.check`), throws, or rejects.
+ * Everything else means ready.
  */
 export type ReadinessCheck = () => unknown;
 
-/** How readiness is asked for. */
+/** The readiness check of the application, and how often it runs. */
 export interface ReadinessOptions {
   readonly check: ReadinessCheck;
-  /** Time between two checks, in milliseconds, 10–3,600,000. Default 1,000. */
+  /** Time between an answer and the next check, in milliseconds, 10–3,600,000. Default 1,000. */
   readonly intervalMs?: number;
-  /** A check that takes longer counts as not ready, in milliseconds, 10–3,600,000. Default 5,000. */
+  /** A check that takes longer counts as "not ready", in milliseconds, 10–3,600,000. Default 5,000. */
   readonly timeoutMs?: number;
 }
 
 const DEFAULT_INTERVAL_MS = 1_000;
 const DEFAULT_TIMEOUT_MS = 5_000;
 
-/** A running gate. Closed until the first check has passed. */
+/** Runs one readiness check again and again. The gate is closed until the first check has passed. */
 export class ReadinessGate {
   private ready = false;
   private why = 'it was not asked yet';
@@ -27,9 +28,7 @@ export class ReadinessGate {
   private first: Promise<void> | undefined;
   private cancelTimer: CancelTimer | undefined;
 
-  /**
-   * @param onChange called for each change; `reason` says why the application is not ready
-   */
+  /** @param onChange called for each change; `reason` says why the application is not ready */
   constructor(
     private readonly options: ReadinessOptions,
     private readonly clock: Clock,
@@ -45,7 +44,7 @@ export class ReadinessGate {
     return this.why;
   }
 
-  /** Checks now, and from now on. Resolves after the first check; further calls return the same promise. */
+  /** Starts the checks. Resolves after the first one; further calls return the same promise. */
   start(): Promise<void> {
     this.first ??= this.check();
     return this.first;

@@ -6,10 +6,11 @@ import cluster from 'node:cluster';
 import { workerKey } from '../core/records/record-key.js';
 
 /**
- * The key of a service at an address, without an option `service.key`: in a worker one of its own, so that
- * the record of one worker outlives that of another; `undefined`, which is the address, everywhere else.
+ * The default key of a service at an address, if the option `service.key` is not set. Every worker has its
+ * own key, so that the records of the others stay when one worker ends; any other process gets `undefined`,
+ * which stands for the address.
  *
- * @param workerId the id of this process among its primary's workers; `undefined` where it is not a worker
+ * @param workerId the id of this process among the workers of its primary; `undefined` if it is not a worker
  */
 export function defaultKey(
   address: string,

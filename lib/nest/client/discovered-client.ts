@@ -10,15 +10,15 @@ import { optionReader } from '../options/option-reader.js';
 export type DiscoveredClientOptions = GrpcOptions['options'] & { readonly place: string };
 
 /**
- * Nest's client, with access to its loaded proto and its open channels. Its endpoint list is followed while
- * it is open.
+ * Nest's gRPC client, with access to its loaded proto and its open channels. The client keeps its
+ * subscription to the endpoint list until it is closed.
  */
 export class DiscoveredClient extends ClientGrpcProxy {
-  /** Set by Nest's constructor before it looks packages up. */
+  /** Nest's constructor sets the options before it calls `lookupPackage`. */
   declare protected readonly options: DiscoveredClientOptions;
   private lease: DirectoryLease | undefined;
 
-  /** @throws DiscoveryError `INVALID_OPTION` where a package is not in the proto */
+  /** @throws DiscoveryError `INVALID_OPTION` if the proto does not contain one of the packages */
   constructor(
     options: DiscoveredClientOptions,
     private readonly onClose: (client: DiscoveredClient) => void,
@@ -26,17 +26,17 @@ export class DiscoveredClient extends ClientGrpcProxy {
     super(options);
   }
 
-  /** The proto packages, as grpc-js loaded them. */
+  /** The proto packages of this client, as grpc-js loaded them. */
   get packages(): readonly unknown[] {
     return this.grpcClients;
   }
 
-  /** The channels opened so far: one per proto service in use. */
+  /** The channels that this client has opened so far: one per proto service in use. */
   get openChannels(): ReturnType<Client['getChannel']>[] {
     return [...this.clients.values()].map((client: Client) => client.getChannel());
   }
 
-  /** Nest's own method names only the missing package; this one also lists the packages of the proto. */
+  /** Nest's own method names only the missing package; this override also lists the packages of the proto. */
   override lookupPackage(root: object, name: string): unknown {
     const path = name === '' || name === undefined ? [] : name.split('.');
     const found = path.reduce<unknown>(
@@ -56,7 +56,7 @@ export class DiscoveredClient extends ClientGrpcProxy {
     );
   }
 
-  /** Follows a list until this client is closed. */
+  /** Keeps the subscription to the endpoint list; `close()` releases it. */
   hold(lease: DirectoryLease): void {
     this.lease = lease;
   }

@@ -42,8 +42,8 @@ import { validateLoadBalancing } from '../options/validate-load-balancing.js';
 import type { ResolvedOptions } from '../options/validate-options.js';
 
 /**
- * gRPC's own defaults would let a dead connection go unnoticed, or send calls to a proxy instead of the
- * endpoint.
+ * With grpc-js's own defaults a dead connection could go unnoticed, and calls could go to a proxy
+ * (`http_proxy`) instead of the endpoint.
  */
 const CHANNEL_DEFAULTS: ChannelOptions = {
   'grpc.keepalive_time_ms': 20_000,
@@ -51,10 +51,10 @@ const CHANNEL_DEFAULTS: ChannelOptions = {
   'grpc.enable_http_proxy': 0,
 };
 
-/** How long a bootstrap waits for first connections, in milliseconds. */
+/** How long the application's bootstrap waits for the first connections of its clients, in milliseconds. */
 const WARM_UP_TIMEOUT_MS = 1_000;
 
-/** Creates clients and closes them with the application. */
+/** Creates the clients of the application, and closes them at its shutdown. */
 @Injectable()
 export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly clients = new Set<DiscoveredClient>();
@@ -72,9 +72,9 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
   }
 
   /**
-   * A client for a service. Its list of endpoints is followed from now on; connections are made at bootstrap
-   * if it is in use by then, else by the first call. It is closed with the application, unless `close()` was
-   * called before.
+   * Creates the client of a service. The client follows the service's endpoint list from now on. It connects
+   * at the application's bootstrap if it is in use by then, else at its first call. The application's
+   * shutdown closes it unless `close()` was called before.
    *
    * @throws DiscoveryError `INVALID_OPTION`, `CLOSED`, `UNSUPPORTED_VERSION`
    */
@@ -99,15 +99,15 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     const methods = catalogMethods(proxy.packages);
     this.retriedMethods.check(own, methods);
     this.warn(`Client "${own.name}"`, idleOptions(own));
-    // The methods are known once the proto is loaded, and Nest reads these options when it makes the first
-    // channel.
+    // Set only here: the service config needs the methods of the proto, which the constructor of the client
+    // has loaded. Nest reads `channelOptions` when it makes the first channel.
     options.channelOptions = this.channelOptions(place, client, methods);
     proxy.hold(this.pool.acquire(service));
     this.clients.add(proxy);
     return proxy;
   }
 
-  /** Connects the clients that are in use already, so that the first call finds a connection. */
+  /** Connects the clients that are in use already, so that their first calls find a connection. */
   async onApplicationBootstrap(): Promise<void> {
     this.warn('clientDefaults', [
       ...idleOptions(this.options.clientDefaults),
@@ -143,7 +143,7 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     return withChannelDiscovery(
       {
         ...CHANNEL_DEFAULTS,
-        // A user that sets the pings knows which rate the servers allow.
+        // A user who sets `keepalive` knows which rate of pings the servers allow.
         ...(client.keepalive === undefined ? { [SPARING_PINGS_OPTION]: 1 } : {}),
         ...withCallPromises(client.channelOptions ?? {}, { timeoutMs, interceptors }),
       },

@@ -1,4 +1,4 @@
-/** Injection of discovered clients. */
+/** Injects discovered clients into Nest's providers. */
 import { Inject } from '@nestjs/common';
 
 /** The injection token of a client; for `overrideProvider` in tests and for `inject` arrays. */

@@ -14,11 +14,11 @@ import { optionReader } from '../options/option-reader.js';
 import { clientPlace } from '../options/option-value.js';
 
 /**
- * Every name in a definition's own `retry` must match a method of its proto; a name in the defaults must
- * match in at least one client.
+ * Checks the `retry.methods` of all clients: a name in a client's own `retry` must match a method of that
+ * client's proto; a name in `clientDefaults` must match a method of at least one client.
  */
 export class RetriedMethods {
-  /** Names of the defaults that match no method of any client so far. */
+  /** Names in `clientDefaults.retry.methods` that match no method of any client so far. */
   private readonly open: Set<string>;
   private hasHeirs = false;
 
@@ -26,12 +26,14 @@ export class RetriedMethods {
     this.open = new Set(namesOf(defaults.retry));
   }
 
-  /** Names of the defaults that match no method; empty while no client uses the defaults. */
+  /**
+   * Names in `clientDefaults.retry.methods` that match no method; empty while no client uses the defaults.
+   */
   get unmatched(): readonly string[] {
     return this.hasHeirs ? [...this.open] : [];
   }
 
-  /** @throws DiscoveryError `INVALID_OPTION` where a name of the definition's own means no method */
+  /** @throws DiscoveryError `INVALID_OPTION` if a name in the definition's own `retry` matches no method */
   check(definition: ClientDefinition, methods: readonly CatalogedMethod[]): void {
     const [wrong] = unmatchedNames(namesOf(definition.retry), methods);
     if (wrong !== undefined) {

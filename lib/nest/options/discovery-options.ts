@@ -11,57 +11,62 @@ import type { ReadinessCheck, ReadinessOptions } from '../readiness-gate.js';
 
 /** One service that this application offers and announces. */
 export interface ServiceOptions {
-  /** What clients dial: `api` for `etcd:///api`. May be nested (`team/api`); no slash at the end. */
+  /** The name that clients dial: `api` for `etcd:///api`. May be nested (`team/api`); no slash at the end. */
   readonly name: string;
   /**
-   * How long the record outlives a process that dies, in seconds, 1–86,400. Default 10. etcd grants 2 at
-   * least.
+   * How long the registry keeps the record of a process that has died, in seconds, 1–86,400. Default 10. etcd
+   * grants at least 2.
    */
   readonly ttlSeconds?: number;
   /**
-   * The advertised address as a whole, `host:port`, e.g. of a port mapping. Default: the host and port that
-   * were bound.
+   * The whole advertised address, `host:port`, for example the outer side of a port mapping. Default: the
+   * bound host and port; for a wildcard host `POD_IP` or an address of this machine.
    */
   readonly address?: string;
-  /** The advertised host alone; the port is the one that was bound. */
+  /** The advertised host; the advertised port is the one that was bound. Default: as for `address`. */
   readonly host?: string;
   /**
-   * Which of the application's gRPC servers offer it, where not all do: the `url` of one as its options have
-   * it, or a proto `package` of theirs. Each server has to be connected when the application starts. Default:
-   * every gRPC server.
+   * The gRPC servers of the application that offer this service: the `url` of one server, as written in its
+   * options, or a proto `package` of several. Each of these servers must be connected when the application
+   * starts. Default: every gRPC server.
    */
   readonly server?: string;
-  /** Share of calls relative to the other servers, above 0, up to 1,000,000. Default 1. */
+  /** This server's share of calls relative to the other servers, above 0, up to 1,000,000. Default 1. */
   readonly weight?: number;
+  /** The version of this server, which clients can match for routing. Default: none. */
   readonly version?: string;
-  /** The zone (failure domain) this server runs in. */
+  /** The zone (failure domain) in which this server runs. Default: none. */
   readonly zone?: string;
   /**
-   * The record's `Metadata`, as it is; JSON, and none of `weight`, `version`, `zone`, `maxConnectionAgeMs`,
-   * `draining`. Default: `null`. Clients with grpc-go 1.38–1.41, 1.59 or 1.71 end with a panic when a list
-   * with an object there changes.
+   * The `Metadata` of the record: a JSON object without the names `weight`, `version`, `zone`,
+   * `maxConnectionAgeMs` and `draining`. Default: `null`. With an object here, clients with grpc-go
+   * 1.38–1.41, 1.59 or 1.71 panic when their list changes.
    */
   readonly metadata?: { readonly [key: string]: JsonValue };
-  /** The part of the key behind the service, free text. Default: the advertised address. */
+  /**
+   * The last part of the record's key, after the service name; free text. Default: the advertised address.
+   */
   readonly key?: string;
   /**
-   * How long the server goes on as usual after its record is out, for clients to notice, in milliseconds,
-   * 0–600,000. Default 200. Of several services the longest counts.
+   * How long the server continues to serve after its record was removed, so that clients can notice the
+   * removal, in milliseconds, 0–600,000. Default 200. Of several services the longest delay counts.
    */
   readonly drainDelayMs?: number;
   /**
-   * How long calls under way may then still run before they are ended with `UNAVAILABLE`, in milliseconds,
-   * 0–3,600,000. Default 10,000. Of several services the longest counts.
+   * How long calls under way may run after `drainDelayMs` before they are ended with `UNAVAILABLE`, in
+   * milliseconds, 0–3,600,000. Default 10,000. Of several services the longest time counts.
    */
   readonly drainTimeoutMs?: number;
   /**
-   * Connections are left at this age, so that long-lived streams spread over servers that came later, in
-   * milliseconds, 100–86,400,000, ±10 %. Default: never. Of several services the shortest counts.
+   * The age at which the server asks clients to leave a connection (GOAWAY), in milliseconds, 100–86,400,000,
+   * ±10 %. Long-lived streams thereby spread over servers that were added later. Default: never. Of several
+   * services the lowest age counts.
    */
   readonly maxConnectionAgeMs?: number;
   /**
-   * How long calls may still run on a connection that is left, before they are ended with `UNAVAILABLE`, in
-   * milliseconds, 0–86,400,000. Default 10,000. Of several services the longest counts.
+   * How long calls may still run on a connection that has reached `maxConnectionAgeMs`, before they are ended
+   * with `UNAVAILABLE`, in milliseconds, 0–86,400,000. Default 10,000. Of several services the longest time
+   * counts.
    */
   readonly maxConnectionAgeGraceMs?: number;
 }
@@ -69,108 +74,126 @@ export interface ServiceOptions {
 /** A proto as `loadSync` of `@grpc/proto-loader` returns it. */
 export type PackageDefinition = Parameters<typeof loadPackageDefinition>[0];
 
-/** What all clients have in common unless they say otherwise. */
+/** Options that all clients share. An option in a client's own definition takes precedence. */
 export interface ClientDefaults {
-  /** How calls are spread: a policy's name, or a policy with options and modifiers. Default `round_robin`. */
+  /**
+   * How calls are distributed: a policy's name, or a policy with options and modifiers. Default
+   * `round_robin`.
+   */
   readonly loadBalancing?: LoadBalancingPolicy | (string & {}) | LoadBalancingOptions;
-  /** Use so many endpoints only, 1–100,000, chosen so that clients together load all alike. Default: all. */
+  /**
+   * Use only so many endpoints, 1–100,000, chosen so that all clients together load all of them alike.
+   * Default: all.
+   */
   readonly subsetSize?: number;
-  /** The zone this client runs in: endpoints of it are called first. Default: zones make no difference. */
+  /**
+   * The zone in which this client runs: it calls endpoints of this zone first. Default: zones make no
+   * difference.
+   */
   readonly zone?: string;
-  /** Deadline of calls that bring none, in milliseconds, 1–3,600,000. Default: none. */
+  /** The deadline of calls that set none, in milliseconds, 1–3,600,000. Default: none. */
   readonly timeoutMs?: number;
   /**
-   * Which calls are tried again. Default: after `UNAVAILABLE`, methods whose proto declares them idempotent.
-   * `false`: none but those that no server has begun.
+   * Which calls are retried. Default: those that fail with `UNAVAILABLE` and whose method the proto declares
+   * idempotent. `false`: only calls that no server has begun.
    */
   readonly retry?: false | RetryOptions;
-  /** Calls wait for a server, up to their deadline, instead of failing while there is none. Default false. */
+  /**
+   * Whether calls wait for a server, up to their deadline, instead of failing while there is none. Default
+   * false.
+   */
   readonly waitForReady?: boolean;
   /**
-   * HTTP/2 keepalive, in Nest's own form. Default: a ping after 20 s, 5 s for the answer, and no more pings
-   * into silence than servers in Go bear: two, a third when a call is sent, then one in five minutes. Pings
-   * that are set here, not by `channelOptions`, are sent as set.
+   * HTTP/2 keepalive pings, in Nest's own form. Default: a ping after 20 s, and 5 s for the answer. While the
+   * server sends no messages, the default sends no more pings than servers in Go accept: two, a third when a
+   * call is sent, then one in five minutes. Pings that are set here (not in `channelOptions`) are sent
+   * without this limit.
    */
   readonly keepalive?: GrpcOptions['options']['keepalive'];
-  /** Default: plain text. */
+  /** The channel's credentials. Default: plain text, without TLS. */
   readonly credentials?: ChannelCredentials;
   /**
-   * Further options of grpc-js for the channel; none that `loadBalancing`, `retry` or `timeoutMs` are for
-   * (`grpc.service_config`).
+   * Further options of grpc-js for the channel, except `grpc.service_config`: use `loadBalancing`, `retry`
+   * and `timeoutMs` instead.
    */
   readonly channelOptions?: ChannelOptions;
   /** Options of the proto loader, in Nest's own form. */
   readonly loader?: GrpcOptions['options']['loader'];
   /** The package that loads protos. Default `@grpc/proto-loader`. */
   readonly protoLoader?: string;
-  /** The largest answer, in bytes, 1 or more; -1: any. Default 4 MiB (grpc-js). */
+  /**
+   * The largest response that the client accepts, in bytes, at least 1; -1: no limit. Default 4 MiB
+   * (grpc-js).
+   */
   readonly maxReceiveMessageLength?: number;
-  /** The largest request, in bytes, 1 or more; -1: any. Default: any. */
+  /** The largest request that the client sends, in bytes, at least 1; -1: no limit. Default: no limit. */
   readonly maxSendMessageLength?: number;
-  /** Nest's option of that name. grpc-js 1.14 passes it over: Node's own limit for metadata holds. */
+  /** Nest's option of this name. It has no effect: grpc-js 1.14 ignores it, and Node's own limit applies. */
   readonly maxMetadataSize?: number;
 }
 
-/** One client to inject: `@InjectGrpcClient(name)`. */
+/** The definition of one client, which `@InjectGrpcClient(name)` injects. */
 export interface ClientDefinition extends ClientDefaults {
-  /** What it is injected by. */
+  /** The name under which the client is injected. */
   readonly name: string;
-  /** The service it dials. Default: its name. */
+  /** The service that the client dials. Default: the client's name. */
   readonly service?: string;
-  /** The proto package, or packages; the empty text for a proto without one. */
+  /** The proto package, or several; an empty string for a proto without a package. */
   readonly package: string | string[];
   /**
-   * The proto file, or files; a relative path counts from the working directory. Required, unless
-   * `packageDefinition` takes its place.
+   * The proto file, or several; relative paths count from the working directory. Required unless
+   * `packageDefinition` is given.
    */
   readonly protoPath?: string | string[];
-  /** A proto that is loaded already, in place of `protoPath`, `loader` and `protoLoader`. */
+  /** A proto that is loaded already; it replaces `protoPath`, `loader` and `protoLoader`. */
   readonly packageDefinition?: PackageDefinition;
 }
 
-/** What `DiscoveryModule.forRoot` takes; everything is optional. */
+/** The options of `DiscoveryModule.forRoot`; all are optional. */
 export interface DiscoveryModuleOptions {
   /**
-   * The etcd cluster. Default: `hosts` from the environment variable `ETCD_HOSTS` (comma-separated), else
-   * `http://127.0.0.1:2379`.
+   * How to reach the etcd cluster. Default of `hosts`: the environment variable `ETCD_HOSTS`
+   * (comma-separated), else `http://127.0.0.1:2379`.
    */
   readonly etcd?: Partial<EtcdOptions>;
-  /** A registry instead of etcd. It is closed with the application. */
+  /** A registry to use instead of etcd. The application closes it at its shutdown. */
   readonly registry?: Registry;
-  /** What this application offers. Default: nothing, it is a client only. */
+  /** The services that this application offers. Default: none; the application is only a client. */
   readonly service?: ServiceOptions | readonly ServiceOptions[];
-  /** Clients for the whole application, as `forFeature` makes them for one module. */
+  /** Clients that the whole application can inject; those of `forFeature` belong to one module. */
   readonly clients?: readonly ClientDefinition[];
+  /** Options that all clients share, those of `forFeature` included. */
   readonly clientDefaults?: ClientDefaults;
   /**
-   * Whether the application can serve: asked before it registers, and at intervals; its records are out while
-   * it cannot. Default: it can, unless it serves `grpc.health.v1` and that says otherwise.
+   * Whether the application can serve. The check runs before the application registers, and then at
+   * intervals; while the application cannot serve, its records are removed. Default: it can serve, unless it
+   * has its own `grpc.health.v1` service and that one answers otherwise.
    */
   readonly readiness?: ReadinessCheck | ReadinessOptions;
   /**
-   * Serve `grpc.health.v1` on the application's gRPC servers; needs the package `grpc-health-check`. Default
-   * false.
+   * Whether to serve `grpc.health.v1` on the application's gRPC servers; needs the package
+   * `grpc-health-check`. Default false.
    */
   readonly health?: boolean;
   /**
-   * Fail the start when the registry does not take the registration in time. Default false: it goes on
-   * behind, as it always does after the start.
+   * Whether the start fails when the registry does not accept the registration in time. Default false:
+   * registration continues in the background, as it always does after the start.
    */
   readonly failFast?: boolean;
   /**
-   * When removals that look like the registry's fault are held, while the connections to the endpoints are
-   * ready. Default: after the registry was away, or when half of a list goes within 10 s; at most 5 minutes.
-   * `false`: never.
+   * When removals that look like a fault of the registry are held: a held endpoint stays in use while its
+   * connection is ready. Default: removals after the registry was away, and removals of half of a list within
+   * 10 s; for 5 minutes at most. `false`: never.
    */
   readonly removalGuard?: false | RemovalGuardOptions;
   /**
-   * A file in which the last good lists are kept, so that a client starts and serves while the registry is
-   * away. One per process. Default: none.
+   * A file that keeps the last good endpoint lists, so that a client can start and call while the registry is
+   * away. Every process needs a file of its own. Default: none.
    */
   readonly snapshotFile?: string;
 }
 
-/** When a removal is held. Every field has a default. */
+/** When removals are held, and for how long. Every field has a default. */
 export interface RemovalGuardOptions {
   /**
    * How long a removal is held at most, in milliseconds, 0–86,400,000. The time starts anew when the registry
@@ -178,29 +201,33 @@ export interface RemovalGuardOptions {
    */
   readonly maxHoldMs?: number;
   /**
-   * The share of a list, 0–1, that is suspicious when it goes at once; two endpoints at least. Default 0.5.
+   * The share of a list, 0–1, whose removal within `windowMs` is suspicious, if it is at least two endpoints.
+   * Default 0.5.
    */
   readonly minShare?: number;
-  /** What counts as at once, in milliseconds, 0–3,600,000. Default 10,000. */
+  /**
+   * The time within which removals count together for `minShare`, in milliseconds, 0–3,600,000. Default
+   * 10,000.
+   */
   readonly windowMs?: number;
   /**
-   * For how long after the registry was away every removal is suspicious, in milliseconds, 0–3,600,000.
+   * How long every removal is suspicious after the registry has returned, in milliseconds, 0–3,600,000.
    * Default 30,000.
    */
   readonly recoveryMs?: number;
 }
 
-/** Makes the options of a module that is configured asynchronously. */
+/** Makes the module's options, for `useClass` and `useExisting` of `forRootAsync`. */
 export interface DiscoveryOptionsFactory {
   createDiscoveryOptions(): DiscoveryModuleOptions | Promise<DiscoveryModuleOptions>;
 }
 
-/** What `DiscoveryModule.forRootAsync` takes: one of the three `use`s. */
+/** The options of `DiscoveryModule.forRootAsync`: exactly one of `useFactory`, `useClass`, `useExisting`. */
 export interface DiscoveryModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
-  /** What `useFactory` is called with. */
+  /** The injection tokens of the arguments of `useFactory`. */
   readonly inject?: readonly unknown[];
   readonly useFactory?: (
-    // Nest resolves these at run time by `inject`; their types are the factory's own affair.
+    // Nest resolves the arguments at run time by `inject`, so a factory may declare any types for them.
     ...dependencies: never[]
   ) => DiscoveryModuleOptions | Promise<DiscoveryModuleOptions>;
   readonly useClass?: Type<DiscoveryOptionsFactory>;

@@ -1,4 +1,4 @@
-/** A client definition as Nest's own client takes it. */
+/** Turns a client definition into the options of Nest's own client. */
 import type { ChannelOptions } from '@grpc/grpc-js';
 import type { GrpcOptions } from '@nestjs/microservices';
 import { withoutIpServername } from '../../grpc/grpc-js/ip-servername.js';
@@ -6,13 +6,16 @@ import type { ClientDefaults, ClientDefinition } from './discovery-options.js';
 import { unknownChannelOptions } from './validate-channel.js';
 import { SIZE_OPTIONS } from './validate-clients.js';
 
-/** What Nest needs to load the proto and to connect; the channel's options come later. */
+/**
+ * The options with which Nest loads the proto and connects; the client's factory adds the channel options
+ * later.
+ */
 export function nestClientOptions(url: string, client: ClientDefinition): GrpcOptions['options'] {
   const { packageDefinition, protoPath, loader, protoLoader, keepalive, credentials } = client;
   return {
     url,
     package: client.package,
-    // Nest accepts only one of the two.
+    // Nest rejects options with both `packageDefinition` and `protoPath`.
     ...(packageDefinition === undefined ? present({ protoPath }) : { packageDefinition }),
     ...present({ loader, protoLoader, keepalive }),
     ...(credentials === undefined ? {} : { credentials: withoutIpServername(credentials) }),
@@ -20,8 +23,8 @@ export function nestClientOptions(url: string, client: ClientDefinition): GrpcOp
 }
 
 /**
- * The channel options of a client. A definition wins over the defaults; this holds too where one of them
- * gives a size as a channel option, and the other as an option of its own.
+ * The channel options of a client. The client's own definition takes precedence over the defaults, also where
+ * one of them sets a message size in `channelOptions`, and the other sets the same size by its own option.
  */
 export function givenChannelOptions(
   defaults: ClientDefaults,
@@ -31,7 +34,7 @@ export function givenChannelOptions(
   return { ...sizes(defaults), ...channelOptions, ...sizes(definition) };
 }
 
-/** Options of a definition, or of the defaults, that have no effect, one text each. */
+/** Describes each option of a definition, or of the defaults, that has no effect: one text per option. */
 export function idleOptions(definition: ClientDefaults & Partial<ClientDefinition>): string[] {
   const { packageDefinition, channelOptions = {}, keepalive = {} } = definition;
   const unread = (['protoPath', 'loader', 'protoLoader'] as const).filter(

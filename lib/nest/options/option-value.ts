@@ -1,16 +1,21 @@
 /**
- * How errors show a wrong option's value: the value itself if the option is known and cannot hold a secret,
- * else only its kind. A password may stand in the place of any other value, so a list of names of secrets is
- * never complete.
+ * Describes the value of a wrong option for errors: the value itself if the option is known and cannot hold a
+ * secret, else only the kind of the value. A user may have put a password in the place of any other option,
+ * so a list of the options with secrets is not enough.
  */
 import { printableBeginning } from '../../core/printable-text.js';
 
 /** Options whose values are never shown, not even their kind; misspelt names of such options match too. */
 const SECRET =
   /pass|secret|token|cred|auth$|auth\.(?!username$)|tls\.(?!ca$|cert$)|etcd\.\w*key|privatekey/i;
-/** The name of a client is no name of an option: a client may be called "token". */
+/**
+ * A client's name at the beginning of a place. `SECRET` does not apply to it: a client may be called "token".
+ */
 const CLIENT_NAME = /^client "[^]*?[^\\]"(?=\.|$)/;
-/** Options that say how to reach a registry. */
+/**
+ * Options that say how to reach a registry: they may contain secrets, so only the kind of their values is
+ * shown.
+ */
 const REGISTRY = /^(?:etcd|registry)(?:$|\.)/;
 /** A user and password before a host, as in `http://user:password@host`; either may hold anything. */
 const USER_INFO = /^(\w+:\/\/)?[^]*@/;
@@ -25,7 +30,10 @@ export function describeValue(option: string, value: unknown): string {
   return printableBeginning(text, MAX_CHARACTERS + 2);
 }
 
-/** The value of an option that does not exist, for messages: it may have been meant as any other option. */
+/**
+ * Describes the value of an option that does not exist: the user may have meant any other option, also a
+ * secret.
+ */
 export function describeUnknown(option: string, value: unknown): string {
   if (isSecret(option)) return 'a value that is not shown';
   return isScalar(value) && !REGISTRY.test(option) ? String(value) : describeKind(value);

@@ -1,6 +1,4 @@
-/**
- * Checks the channel options of Nest and grpc-js, both of which ignore a wrong name or type without an error.
- */
+/** Checks channel options of Nest and grpc-js, because both ignore a wrong name or type without an error. */
 import { closestName } from '../../core/closest-name.js';
 import {
   arrayOf,
@@ -13,10 +11,10 @@ import {
 } from '../../core/values/value-rule.js';
 import { optionReader } from './option-reader.js';
 
-/** The longest time that a timer holds, in milliseconds; gRPC's word for never. */
+/** The longest time that a Node timer can wait, in milliseconds; gRPC uses this number for "never". */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** A time in milliseconds, or another count; -1 stands for none. */
+/** A time in milliseconds, or a number of pings; -1 means "not set". */
 const COUNT = wholeNumber(-1, LONGEST_MS);
 const KEEPALIVE_RULES = {
   keepaliveTimeMs: COUNT,
@@ -30,7 +28,7 @@ const KEEPALIVE_RULES = {
 
 const isFunction = (value: unknown): value is (...args: never[]) => unknown =>
   typeof value === 'function';
-/** The constructor of what the loader makes of such a field. */
+/** A constructor: the proto loader makes the values of fields of this type with it. */
 const CONSTRUCTOR = ruleOf('a constructor: String, Number or Array, no text', isFunction);
 const FOLDERS = arrayOf('folders');
 const LOADER_RULES = {
@@ -48,7 +46,7 @@ const LOADER_RULES = {
   includeDirs: FOLDERS,
 };
 
-/** Channel options of grpc-js 1.14 that are texts. */
+/** Channel options of grpc-js 1.14 whose values are strings. */
 const TEXT_OPTIONS = [
   'grpc.ssl_target_name_override',
   'grpc.primary_user_agent',
@@ -57,7 +55,7 @@ const TEXT_OPTIONS = [
   'grpc.http_connect_target',
   'grpc.http_connect_creds',
 ];
-/** Channel options of grpc-js 1.14 that are numbers, switches among them: those are 0 or 1. */
+/** Channel options of grpc-js 1.14 whose values are numbers; an option that is on or off has 1 or 0. */
 const NUMBER_OPTIONS = [
   'grpc.keepalive_time_ms',
   'grpc.keepalive_timeout_ms',
@@ -94,22 +92,22 @@ const FUNCTIONS: ValueRule<readonly unknown[]> = ruleOf(
   (value): value is readonly unknown[] => Array.isArray(value) && value.every(isFunction),
   'container',
 );
-/** The channel option by which plain grpc-js clients balance and retry. */
+/** The channel option with which plain grpc-js clients configure balancing and retries. */
 const SERVICE_CONFIG = 'grpc.service_config';
 
 /**
- * An option of gRPC that grpc-js does not have. It is spelt nearly like another option, and is not taken for
- * a misspelling of that.
+ * A channel option of gRPC that grpc-js does not have. Its name is close to that of another option, but it is
+ * not a misspelling.
  */
 const OTHER_OPTION = 'grpc.min_reconnect_backoff_ms';
 
 /**
- * The most wrong letters in a misspelling: option names of gRPC in other languages differ by little more, and
- * are not misspelt.
+ * The number of wrong letters that a misspelt name has at most. Names of channel options in other languages
+ * of gRPC differ by little more, and are not misspelt.
  */
 const MOST_MISSPELT = 2;
 
-/** Names of channel options that mean something here. */
+/** Names of the channel options that have an effect in this library. */
 export const CHANNEL_OPTIONS: readonly string[] = [
   ...TEXT_OPTIONS,
   ...NUMBER_OPTIONS,
@@ -117,7 +115,7 @@ export const CHANNEL_OPTIONS: readonly string[] = [
   ...LIST_OPTIONS,
 ];
 
-/** The rules of the channel options that mean something here. */
+/** The rules for the values of the channel options that have an effect in this library. */
 const CHANNEL_RULES: ReadonlyMap<string, ValueRule<unknown>> = new Map([
   ...rulesOf(TEXT_OPTIONS, inWords('a text', TEXT)),
   ...rulesOf(
@@ -131,12 +129,12 @@ const CHANNEL_RULES: ReadonlyMap<string, ValueRule<unknown>> = new Map([
   ...rulesOf(LIST_OPTIONS, FUNCTIONS),
 ]);
 
-/** Nest's `keepalive`. */
+/** Checks Nest's option `keepalive`. */
 export function checkKeepalive(option: string, value: unknown): void {
   optionReader.record(option, value, KEEPALIVE_RULES);
 }
 
-/** Nest's `loader`, as `@grpc/proto-loader` reads it. */
+/** Checks Nest's option `loader`: the options of `@grpc/proto-loader`. */
 export function checkLoader(option: string, value: unknown): void {
   const { includeDirs = [] } = optionReader.record(option, value, LOADER_RULES);
   for (const folder of includeDirs) optionReader.required(`${option}.includeDirs`, folder, TEXT);
@@ -155,7 +153,7 @@ export function checkChannelOptions(option: string, value: object): void {
 
 function checkChannelOption(option: string, name: string, value: unknown): void {
   if (name === SERVICE_CONFIG) {
-    // The resolver's service config wins over the channel's own, which would be ignored without an error.
+    // The resolver's service config replaces the one of this option: it would be ignored without an error.
     const instead = 'none; use loadBalancing, retry and timeoutMs, or publish it for all clients';
     optionReader.reject(option, value, instead);
   }
@@ -180,7 +178,7 @@ function rulesOf(
   return names.map((name) => [name, rule]);
 }
 
-/** The option whose name is misspelt, compared without prefixes. */
+/** The known option that a misspelt name most likely stands for; prefixes (`grpc.`) are not compared. */
 function meantOption(name: string): string | undefined {
   const bare = CHANNEL_OPTIONS.map(withoutPrefix);
   const meant = closestName(withoutPrefix(name), bare, MOST_MISSPELT);
@@ -191,7 +189,7 @@ function withoutPrefix(name: string): string {
   return name.replace(/^grpc(?:-node)?\./, '');
 }
 
-/** Names of channel options that grpc-js does not have: they have no effect. */
+/** The names among these channel options that grpc-js does not have, and which therefore have no effect. */
 export function unknownChannelOptions(value: object): string[] {
   return Object.keys(value).filter((name) => !CHANNEL_OPTIONS.includes(name));
 }

@@ -42,10 +42,10 @@ const CLIENT_FIELDS = [
   ...DEFAULT_FIELDS,
 ] as const;
 
-/** Nest's own default. */
+/** Nest's own default for `protoLoader`. */
 const DEFAULT_PROTO_LOADER = '@grpc/proto-loader';
 
-/** Nest's own names for limits that are channel options too. A limit of -1 is none. */
+/** Nest's own names for size limits that are channel options too. A limit of -1 means no limit. */
 export const SIZE_OPTIONS = {
   maxReceiveMessageLength: 'grpc.max_receive_message_length',
   maxSendMessageLength: 'grpc.max_send_message_length',
@@ -55,7 +55,7 @@ const SIZE_FIELDS = Object.keys(SIZE_OPTIONS) as (keyof typeof SIZE_OPTIONS)[];
 const LARGEST_SIZE = 2 ** 31 - 1;
 
 const CLIENTS = arrayOf('client definitions');
-/** Nest's word for declarations outside any package is the empty text. */
+/** Nest uses the empty string for a proto without a package. */
 const PACKAGES = ruleOf(
   'a non-empty string, or an array of them; "" for a proto without a package',
   (value): value is string | string[] => {
@@ -74,13 +74,13 @@ const SIZE = ruleOf(
   (value): value is number =>
     value === -1 || wholeNumber(1, LARGEST_SIZE).read(value) !== undefined,
 );
-// Another copy of grpc-js has another class, and its credentials would not work: `instanceof` is meant.
+// `instanceof` is intended: another copy of grpc-js has another class, and its credentials would not work.
 const CREDENTIALS = ruleOf(
   'ChannelCredentials of @grpc/grpc-js',
   (value): value is ChannelCredentials => value instanceof ChannelCredentials,
 );
 
-/** @throws DiscoveryError `INVALID_OPTION` */
+/** @throws DiscoveryError `INVALID_OPTION` if a definition is wrong, or a name is used twice */
 export function validateClients(option: string, value: unknown): readonly ClientDefinition[] {
   const clients = optionReader
     .required(option, value, CLIENTS)
@@ -156,7 +156,9 @@ function checkDefaults(option: string, given: GivenDefaults): ClientDefaults {
   return Object.fromEntries(present.map((field) => [field, given[field]]));
 }
 
-/** A loader of the user's own has options of its own. */
+/**
+ * Only the options of `@grpc/proto-loader` are known: those of a user's own loader must just be an object.
+ */
 function checkLoading(option: string, { loader, protoLoader }: GivenDefaults): void {
   if (loader === undefined) return;
   const isOurs = protoLoader === undefined || protoLoader === DEFAULT_PROTO_LOADER;

@@ -1,5 +1,5 @@
 /**
- * Checks the `etcd.tls` option, down to what is in its certificates: OpenSSL ignores a CA that it cannot
+ * Checks the `etcd.tls` option, including the certificates themselves: OpenSSL ignores a CA that it cannot
  * read.
  */
 import { X509Certificate } from 'node:crypto';
@@ -42,14 +42,14 @@ export function validateEtcdTls(value: unknown, secure: boolean): EtcdTls {
       'a certificate, and with it the private key it was made for',
     );
   }
-  // Code that prints the options, or an object that holds them, does not print the key.
+  // Not enumerable: code that prints the options, or an object that holds them, does not print the key.
   return Object.freeze(Object.defineProperty(tls, 'key', { enumerable: false }));
 }
 
 function certificate(option: string, value: unknown): string | Uint8Array {
   const given = pem(option, value, CERTIFICATE);
   try {
-    // It reads the first certificate of a bundle.
+    // `X509Certificate` reads the first certificate of a bundle.
     void new X509Certificate(given);
     return given;
   } catch {
@@ -64,7 +64,7 @@ function pem(option: string, value: unknown, allowed: string): string | Uint8Arr
       : optionReader.required(option, value, inWords(allowed, TEXT));
   const text = typeof given === 'string' ? given : Buffer.from(given).toString('latin1');
   if (text.includes('-----BEGIN ')) return given;
-  // The text is not shown: it may be a key that was put in the wrong place.
+  // The text is not shown in the error: it may be a private key in the wrong place.
   const isFileName = /^[^\n]{1,200}\.(pem|crt|cer|key)$/i.test(text);
   return optionReader.refuse(option, isFileName ? 'the name of a file' : 'no PEM', allowed);
 }

@@ -12,7 +12,7 @@ import { ANY_TEXT, inWords, TEXT, wholeNumber } from '../../core/values/value-ru
 import { optionReader } from './option-reader.js';
 import { validateEtcdTls } from './validate-etcd-tls.js';
 
-/** Checked etcd options. */
+/** The `etcd` options after all checks. */
 export type EtcdSettings = EtcdOptions;
 
 type EtcdClient = NonNullable<EtcdOptions['client']>;
@@ -116,18 +116,18 @@ function validateAuth(value: unknown): EtcdOptions['auth'] {
     username: optionReader.required('etcd.auth.username', given.username, TEXT),
     password: optionReader.required('etcd.auth.password', given.password, TEXT),
   };
-  // Code that prints the options, or an object that holds them, does not print the password.
+  // Not enumerable: code that prints the options, or an object that holds them, does not print the password.
   return Object.freeze(Object.defineProperty(auth, 'password', { enumerable: false }));
 }
 
-/** The parts of a client that are used, by their methods. */
+/** The parts of an Etcd3 client that this library uses, and the methods that it calls on each. */
 const CLIENT_PARTS = {
   kv: ['range', 'txn'],
   leaseClient: ['leaseGrant', 'leaseKeepAlive', 'leaseRevoke'],
   watchClient: ['watch'],
 } as const;
 
-/** A client is recognised by its methods: it may come from another copy of the package than ours. */
+/** Recognises a client by its methods, because the client may come from another copy of etcd3 than ours. */
 function validateClient(value: unknown): EtcdClient {
   const complete = Object.entries(CLIENT_PARTS).every(([part, methods]) => {
     const found = field(value, part);
@@ -136,7 +136,7 @@ function validateClient(value: unknown): EtcdClient {
   if (!complete) return optionReader.reject('etcd.client', value, 'an Etcd3 client');
   const prefix = field(value, 'prefix');
   if (prefix instanceof Uint8Array && prefix.length > 0) {
-    // The prefix would not apply: our requests for records do not pass through the client's namespace.
+    // The prefix would not apply: the library's requests bypass the namespace of the client.
     const shown = 'a namespace of an Etcd3 client';
     return optionReader.refuse('etcd.client', shown, 'the Etcd3 client itself, and etcd.namespace');
   }

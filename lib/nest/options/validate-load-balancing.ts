@@ -73,14 +73,14 @@ const HEADER_RULES = {
   value: TEXT,
 };
 
-/** What modifies a policy; each goes with every policy. */
+/** The options that modify a policy; every modifier works with every policy. */
 const MODIFIERS = ['locality', 'slowStart', 'outlierDetection', 'routing', 'healthCheck'] as const;
 type Given = Readonly<Partial<Record<string, unknown>>>;
 
 /**
- * A policy's name, or a policy with options, as options.
+ * Checks the option, which is a policy's name or an object with options, and returns it as an object.
  *
- * @param policies the policies that the client may ask for
+ * @param policies the policies that the client may choose from
  * @throws DiscoveryError `INVALID_OPTION`
  */
 export function validateLoadBalancing(
@@ -115,7 +115,7 @@ function requirePolicy(option: string, value: unknown, policies: PolicyTable): P
   return policies.find(optionReader.required(option, value, nameAmong(policies.names)))!;
 }
 
-/** An option of another policy is refused: it would be ignored. */
+/** Rejects an option that belongs to another policy: the chosen policy would ignore it. */
 function checkOwners(
   option: string,
   given: Given,

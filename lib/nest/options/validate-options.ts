@@ -1,6 +1,6 @@
 /**
- * From what users wrote to options that are complete, checked and frozen. Nothing is dialled before this has
- * passed.
+ * Turns the options that users wrote into complete, checked and frozen options. Nothing is dialled before the
+ * options have passed.
  */
 import {
   DEFAULT_REMOVAL_GUARD,
@@ -20,7 +20,7 @@ import type { ReadinessCheck, ReadinessOptions } from '../readiness-gate.js';
 import { obstacleAt } from '../snapshot/snapshot-path.js';
 import { type ResolvedService, validateServices } from './validate-service.js';
 
-/** Checked options. Exactly one of `registry` and `etcd` is there. */
+/** Checked options. Exactly one of `registry` and `etcd` is set. */
 export interface ResolvedOptions {
   readonly registry: Registry | undefined;
   readonly etcd: EtcdSettings | undefined;
@@ -30,7 +30,7 @@ export interface ResolvedOptions {
   readonly failFast: boolean;
   readonly readiness: ReadinessOptions | undefined;
   readonly health: boolean;
-  /** `undefined`: removals are never held. */
+  /** The settings of the removal guard; `undefined`: removals are never held. */
   readonly removalGuard: RemovalGuardPolicy | undefined;
   readonly snapshotFile: string | undefined;
 }
@@ -95,7 +95,9 @@ export function validateOptions(
   });
 }
 
-/** A record is found by its service's prefix, and that of `team` covers all records of `team/api`. */
+/**
+ * Rejects `team` beside `team/api`: clients of `team` list all keys below `team/`, so they would get both.
+ */
 function requireApart(services: readonly ResolvedService[]): readonly ResolvedService[] {
   for (const outer of services) {
     const inner = services.find(({ name }) => name.startsWith(`${outer.name}/`));
@@ -117,7 +119,7 @@ function validateRemovalGuard(value: unknown): RemovalGuardPolicy | undefined {
   return Object.freeze({ ...DEFAULT_REMOVAL_GUARD, ...given });
 }
 
-/** The path must be free, or a regular file: writing the snapshot replaces what is there. */
+/** The path must be free or have a regular file: writing the snapshot replaces whatever is there. */
 function validateSnapshotFile(value: unknown): string | undefined {
   const path = optionReader.optional('snapshotFile', value, TEXT);
   const obstacle = path === undefined ? undefined : obstacleAt(path);

@@ -61,7 +61,7 @@ function checkStatusCodes(option: string, codes: readonly unknown[]): void {
   for (const code of codes) optionReader.required(option, code, nameAmong(STATUS_CODES));
 }
 
-/** Both fields must be there. */
+/** Checks `throttling`, which must have both of its fields. */
 function checkThrottling(option: string, value: object): void {
   const { maxTokens, tokenRatio } = optionReader.record(option, value, THROTTLING_RULES);
   optionReader.required(`${option}.maxTokens`, maxTokens, THROTTLING_RULES.maxTokens);

@@ -19,7 +19,7 @@ import { optionReader } from './option-reader.js';
 /** The fields of `service.metadata`, which are the record's `Metadata`. */
 export type Metadata = { readonly [key: string]: JsonValue };
 
-/** What can be changed while a service is registered; fields that are `undefined` stay as they are. */
+/** The fields that can change while a service is registered; a field that is `undefined` keeps its value. */
 export interface RecordUpdate {
   readonly weight?: number;
   readonly version?: string;
@@ -27,9 +27,9 @@ export interface RecordUpdate {
   readonly metadata?: Metadata;
 }
 
-/** What the records of a service say, beside their addresses and what the application adds. */
+/** The content of a service's records, without the addresses and the fields that the application adds. */
 export interface RecordContent {
-  /** What the user gave, and nothing else; an empty object counts as `null`. */
+  /** The user's metadata, without any addition; an empty object becomes `null`. */
   readonly metadata: Metadata | null;
   readonly discovery: Pick<DiscoveryFields, 'weight' | 'version' | 'zone'>;
 }
@@ -48,7 +48,7 @@ export interface ResolvedService extends RecordContent {
   readonly maxConnectionAgeGraceMs: number;
 }
 
-/** A host without a port, as clients can dial it; the brackets of an IPv6 host are taken off. */
+/** A host that clients can dial, without a port; the brackets of an IPv6 host are removed. */
 const HOST: ValueRule<string> = {
   read: (value) => {
     const host = TEXT.read(value)?.replace(/^\[|\]$/g, '');
@@ -60,7 +60,7 @@ const HOST: ValueRule<string> = {
 
 const JSON_VALUES = inWords('an object of JSON values', FIELDS);
 
-/** What can be changed while a service is registered. */
+/** The rules for the fields that can change while a service is registered. */
 const RECORD_RULES = { weight: WEIGHT, version: TEXT, zone: TEXT, metadata: JSON_VALUES };
 
 const SERVICE_RULES = {
@@ -77,18 +77,19 @@ const SERVICE_RULES = {
   maxConnectionAgeGraceMs: wholeNumber(0, 86_400_000),
 };
 /**
- * Names that metadata must not have. Clients read the first three there if a record has no `Discovery`, and
- * ignore them if it has one; older clients take the others for fields of `Discovery`.
+ * Names that the user's metadata must not contain. Clients read `weight`, `version` and `zone` from the
+ * metadata of records without `Discovery`, and ignore them there in other records; older clients take the
+ * other names for fields of `Discovery`.
  */
 const OPTIONS_OF_THEIR_OWN = ['weight', 'version', 'zone', 'maxConnectionAgeMs'] as const;
 const DRAINING = 'draining';
 const DEFAULT_TTL_SECONDS = 10;
 /**
- * Clients learn of a removal within milliseconds, coalesced for 50 ms at most; the rest is margin for slow
- * networks.
+ * The default of `drainDelayMs`. Clients learn of a removal within milliseconds, and coalesce changes for at
+ * most 50 ms; the rest is a margin for slow networks.
  */
 const DEFAULT_DRAIN_DELAY_MS = 200;
-/** Well below the 30 s after which orchestrators kill. */
+/** The default of `drainTimeoutMs`: well below the 30 s after which orchestrators kill a process. */
 export const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
 
 /**
@@ -159,8 +160,8 @@ function validateMetadata(option: string, given: Fields, parent: string): Metada
 }
 
 /**
- * What the records of a service say after a live change: given metadata is added to what is there, field by
- * field.
+ * The content of a service's records after a change at run time. New metadata is merged into the old, field
+ * by field.
  *
  * @throws DiscoveryError `INVALID_OPTION`
  */

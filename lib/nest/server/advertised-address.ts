@@ -13,9 +13,9 @@ export interface AdvertisedAddressInput {
   readonly address: string | undefined;
   /** Option `host`: taken with the bound port. */
   readonly host: string | undefined;
-  /** `POD_IP` of the environment, where an orchestrator sets it. */
+  /** The environment variable `POD_IP`, which orchestrators set. */
   readonly podIp: string | undefined;
-  /** A host and port of the registry: the interface that routes to it faces the clients too. */
+  /** A host and port of the registry: this machine's interface towards the registry faces the clients too. */
   readonly registryHost: string | undefined;
   /** Called with a text when a given value is ignored; the text says why. */
   readonly onWarning: (text: string) => void;
@@ -50,7 +50,7 @@ export async function advertisedAddress(input: AdvertisedAddressInput): Promise<
   );
 }
 
-/** What gRPC may have before the host of a server's url (grpc/doc/naming.md). */
+/** A scheme that the url of a gRPC server may have before the host (grpc/doc/naming.md). */
 const SCHEME = /^(?:dns|ipv4|ipv6):(?:\/\/[^/]*\/)?/i;
 
 function splitUrl(url: string): { readonly host: string; readonly port: number } {
@@ -76,7 +76,7 @@ function usablePodIp({ podIp = '', server, onWarning }: AdvertisedAddressInput) 
   return undefined;
 }
 
-/** The local address the kernel would use towards a host. Connecting a datagram socket sends nothing. */
+/** The local address that the kernel would use towards a host. Connecting a datagram socket sends nothing. */
 async function routedAddress(target: string | undefined): Promise<string | undefined> {
   const parsed = target === undefined ? undefined : parseAddress(target);
   if (parsed === undefined || parsed.kind !== 'tcp') return undefined;

@@ -19,7 +19,7 @@ import { defaultKey } from '../worker-key.js';
 /** One service at one server. */
 export interface Announcement {
   readonly service: ResolvedService;
-  /** Another server once the record was handed over. */
+  /** The server of the record; another one after the record was handed over. */
   server: BoundServer;
   readonly address: string;
   readonly registration: Registration;
@@ -28,7 +28,7 @@ export interface Announcement {
 /** Makes registrations and removes them. */
 export class Announcements {
   private readonly entries = new Map<Announcement, Subscription>();
-  /** The content by `update`, by service; later registrations use it too. */
+  /** The content that `update` has set, by service name; later registrations use it too. */
   private readonly updated = new Map<string, RecordContent>();
   private withdrawnAt = -Infinity;
 
@@ -52,7 +52,7 @@ export class Announcements {
     return this.withdrawnAt;
   }
 
-  /** All, or those of one server. */
+  /** All announcements, or those of one server. */
   list(server?: BoundServer): readonly Announcement[] {
     const all = [...this.entries.keys()];
     return server === undefined ? all : all.filter((entry) => entry.server === server);
@@ -128,7 +128,7 @@ export class Announcements {
       ...discovery,
       ...(maxConnectionAgeMs === undefined ? {} : { maxConnectionAgeMs }),
     };
-    // Without any of these fields the record is byte for byte the one that Go writes.
+    // If `discovery` is left out, the record is byte for byte the one that Go writes.
     return { address, metadata, ...(Object.keys(added).length === 0 ? {} : { discovery: added }) };
   }
 }

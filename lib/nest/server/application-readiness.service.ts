@@ -11,7 +11,7 @@ import { HealthServing, noticeServedHealth } from './health-serving.js';
 import { ReadinessGate, type ReadinessOptions } from '../readiness-gate.js';
 import type { ResolvedOptions } from '../options/validate-options.js';
 
-/** All gates of the application together: ready when every one is. */
+/** All readiness gates of the application: it is ready when every gate is open. */
 @Injectable()
 export class ApplicationReadiness {
   private readonly logger = new Logger('DiscoveryModule');
@@ -20,7 +20,7 @@ export class ApplicationReadiness {
   private listener: (() => void) | undefined;
   private started = false;
   private ended = false;
-  /** The last answer that the listener got. */
+  /** The last answer that was reported to the listener. */
   private told = false;
 
   constructor(@Inject(DISCOVERY_OPTIONS) options: ResolvedOptions) {
@@ -37,14 +37,16 @@ export class ApplicationReadiness {
     return this.gates.find((gate) => !gate.isReady)?.reason ?? 'it is shutting down';
   }
 
-  /** A missing package for the `health` option fails the start, even if the servers are added later. */
+  /**
+   * Fails the start if the package for the `health` option is missing, even if the servers are added later.
+   */
   onModuleInit(): Promise<void> {
     return this.prepare();
   }
 
   /**
-   * Loads what the `health` option needs. Await it before a server is made: some are made before Nest calls
-   * any hook.
+   * Loads the package that the `health` option needs. Await it before a server is made: some servers are made
+   * before Nest calls any hook.
    */
   async prepare(): Promise<void> {
     await this.health?.load();
@@ -54,7 +56,7 @@ export class ApplicationReadiness {
     this.listener = listener;
   }
 
-  /** A server was made, after `prepare()`; services are added next. */
+  /** Call it for each new server, after `prepare()` and before services are added to the server. */
   observe(server: Server): void {
     if (this.health !== undefined) {
       this.health.addTo(server);
@@ -67,9 +69,9 @@ export class ApplicationReadiness {
   }
 
   /**
-   * Every service of a server was added.
+   * Call it when every service of a server was added.
    *
-   * @throws DiscoveryError `INVALID_OPTION` where its health is served twice
+   * @throws DiscoveryError `INVALID_OPTION` if the health of the server is served twice
    */
   checkServices(): void {
     this.health?.assertServedOnce();
@@ -81,7 +83,7 @@ export class ApplicationReadiness {
   async start(): Promise<void> {
     await Promise.all(this.gates.map((gate) => gate.start()));
     if (this.started) {
-      // A gate that was added later may be closed.
+      // A gate that was added after the start may be closed.
       this.tell();
       return;
     }

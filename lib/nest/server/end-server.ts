@@ -1,4 +1,4 @@
-/** Shuts one gRPC server of the application down, and logs how many calls were cut off. */
+/** Shuts one gRPC server of the application down, and warns if calls had to be ended. */
 import { shutDownGracefully } from '../../grpc/server/graceful-shutdown.js';
 import type { BoundServer } from './grpc-servers.service.js';
 

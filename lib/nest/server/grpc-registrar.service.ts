@@ -93,9 +93,9 @@ export class ServiceRegistrar implements GrpcServersListener {
   }
 
   /**
-   * The whole shutdown of every server: removes the records, gives clients time to notice, sends GOAWAY, and
-   * lets calls finish; those that are left after `drainTimeoutMs` end with an error. A further signal skips
-   * the rest of the waiting.
+   * The whole shutdown of every server: removes the records, waits until clients have noticed, sends GOAWAY,
+   * and lets calls finish; calls that still run after `drainTimeoutMs` end with an error. A further signal
+   * skips the rest of the waiting.
    */
   shutDown(): Promise<void> {
     this.force.begin();
@@ -111,9 +111,10 @@ export class ServiceRegistrar implements GrpcServersListener {
 
   /**
    * Changes the content of the records at once: weight, version, zone, metadata fields (a field that is
-   * `undefined` stays). If nothing is registered at the moment, the next registration has the new content.
+   * `undefined` keeps its value). If nothing is registered at the moment, the next registration has the new
+   * content.
    *
-   * @param service which service's records; by default all
+   * @param service the service whose records change; by default all services
    * @throws DiscoveryError `INVALID_OPTION`; `NOT_SERVING` if the application offers no such service
    */
   update(partial: RecordUpdate, service?: string): void {
@@ -129,12 +130,12 @@ export class ServiceRegistrar implements GrpcServersListener {
     for (const one of affected) this.announcements.update(one, partial);
   }
 
-  /** The application has begun to initialize its modules: the bootstrap comes when they are done. */
+  /** Call it when the application begins to initialize its modules; `onBootstrapped` follows after that. */
   onInitializing(): void {
     this.reminder.onInitializing();
   }
 
-  /** Every bootstrap hook of the application has run. May come more than once. */
+  /** Call it when every bootstrap hook of the application has run. More than one call is allowed. */
   async onBootstrapped(): Promise<void> {
     this.checkPlacement();
     this.bootstrapped = true;
@@ -172,7 +173,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     this.closing.set(server, closing);
     if (this.bound.size === 0) {
       this.force.begin();
-      // Those that were closed earlier may still have calls.
+      // Servers that were closed one by one may still have calls.
       void this.force.during(Promise.allSettled(this.closing.values()));
     }
     return closing;
@@ -183,7 +184,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     if (this.bound.size === 0) this.readiness.end();
     this.announcements.handOver(server, this.bound);
     const withdrawn = this.announcements.withdraw(this.announcements.list(server));
-    // Another server may register under a key from the options now.
+    // Another server may now register under a key from the options.
     this.announceAfter(withdrawn);
     await this.force.unlessForced(withdrawn.then(() => this.untilNoticed()));
     const timeouts = this.options.services.map((service) => service.drainTimeoutMs);
@@ -218,7 +219,7 @@ export class ServiceRegistrar implements GrpcServersListener {
       for (const service of this.options.services) {
         if (!isOfferedAt(service, server)) continue;
         const address = await this.addresses.of(service, server);
-        // Checked only here: the state may have changed during the look-up of the address.
+        // Checked only here, because the state may have changed during the look-up of the address.
         if (!this.mayAnnounce()) return;
         if (!this.bound.has(server) || this.announcements.has(service, server, address)) continue;
         this.reminder.stop();
@@ -238,7 +239,7 @@ export class ServiceRegistrar implements GrpcServersListener {
     return this.bootstrapped && this.readiness.isReady && this.draining === undefined;
   }
 
-  /** Waits a limited time for the registrations; after it they go on in the background. */
+  /** Waits a limited time for the registrations; they continue in the background after that. */
   private async untilRegistered(fresh: readonly Registration[], failFast: boolean): Promise<void> {
     const late = await lateRegistrations(fresh, this.options.etcd?.requestTimeoutMs);
     if (late === undefined) return;

@@ -17,16 +17,16 @@ import { assertOneGrpc, twoCopiesOfNest } from '../one-copy.js';
 export interface GrpcServerIdentity {
   /** The `url` option. */
   readonly url: string;
-  /** The proto packages it serves. */
+  /** The proto packages that the server serves. */
   readonly packages: readonly string[];
 }
 
 /** A gRPC server that accepts calls. */
 export interface BoundServer extends GrpcServerIdentity {
-  /** `host:port` of its sockets; empty where they are unknown. */
+  /** `host:port` of the server's sockets; empty if they are unknown. */
   readonly addresses: readonly string[];
   readonly server: Server;
-  /** Its calls under way. */
+  /** The calls under way at this server. */
   readonly calls: CallTracker;
 }
 
@@ -34,13 +34,13 @@ export interface BoundServer extends GrpcServerIdentity {
 export interface GrpcServersListener {
   /** A server is about to be made. */
   onCreating(): Promise<void>;
-  /** The port is bound; services are added next. */
+  /** The port of a server is bound; services are added next. */
   onCreated(server: Server, calls: CallTracker): void;
-  /** It accepts calls. */
+  /** The server accepts calls. */
   onBound(server: BoundServer): Promise<void>;
   /**
-   * The server is about to close. Calls and connections that are left when the promise resolves are closed by
-   * force.
+   * The server is about to close. When the returned promise resolves, the remaining calls and connections are
+   * closed by force.
    */
   onClosing(server: BoundServer): Promise<void>;
 }
@@ -57,7 +57,7 @@ interface GrpcTransportServer {
   close(): unknown;
 }
 
-/** Every gRPC server of the application, whichever way it was added and whenever. */
+/** Finds every gRPC server of the application, however and whenever it was added. */
 @Injectable()
 export class GrpcServers {
   private readonly adopted = new Set<GrpcTransportServer>();
@@ -67,8 +67,8 @@ export class GrpcServers {
   private readonly modules: ModulesContainer;
 
   /**
-   * @throws DiscoveryError `UNSUPPORTED_VERSION` if there are two copies of Nest: then the container is of
-   *   another class
+   * @throws DiscoveryError `UNSUPPORTED_VERSION` if there are two copies of Nest: the container is then an
+   *   instance of another class
    */
   constructor(@Optional() @Inject(ModulesContainer) modules: ModulesContainer | undefined) {
     if (modules === undefined) throw twoCopiesOfNest();
@@ -81,9 +81,9 @@ export class GrpcServers {
   }
 
   /**
-   * Follows the servers, those added already included.
+   * Reports all servers to the listener, including those that were added before.
    *
-   * @throws DiscoveryError `UNSUPPORTED_VERSION` if another copy of grpc-js made them
+   * @throws DiscoveryError `UNSUPPORTED_VERSION` if another copy of grpc-js made the servers
    */
   follow(listener: GrpcServersListener): void {
     assertOneGrpc();
@@ -92,7 +92,7 @@ export class GrpcServers {
     });
   }
 
-  /** The application has shut down: there will be no further servers. */
+  /** Stops the reports, because the application has shut down: no further servers will be added. */
   unfollow(): void {
     this.isOver = true;
     this.subscription?.unsubscribe();
@@ -112,7 +112,8 @@ export class GrpcServers {
     target.createClient = async () => {
       const { options } = target;
       const channelOptions = options?.channelOptions;
-      // The first is the nearest to the call itself: no interceptor of the user's answers past it.
+      // The first interceptor is the nearest to the call itself: no interceptor of the user can answer before
+      // it.
       const interceptors = [calls.interceptor, ...(channelOptions?.interceptors ?? [])];
       // A copy: the user may use the same object for another server.
       target.options = { ...options, channelOptions: { ...channelOptions, interceptors } };
@@ -163,7 +164,7 @@ function closedAtStart(url = ''): DiscoveryError {
 }
 
 /**
- * @param isOver whether the shutdown hooks have run, as they do also at `close()` of one microservice of a
+ * @param isOver whether the shutdown hooks have run; they also run at `close()` of one microservice of a
  *   hybrid application
  */
 function closedForGood(url = '', isOver: boolean): DiscoveryError {

@@ -24,9 +24,10 @@ export class HealthServing {
   private serving = false;
 
   /**
-   * Loads the package, which is an optional peer. Further calls return the same promise.
+   * Loads the package `grpc-health-check`, which is an optional peer dependency. Further calls return the
+   * same promise.
    *
-   * @throws DiscoveryError `INVALID_OPTION` if it is not installed
+   * @throws DiscoveryError `INVALID_OPTION` if the package is not installed
    */
   load(): Promise<void> {
     this.loading ??= this.loadPackage();
@@ -48,7 +49,7 @@ export class HealthServing {
   /**
    * Call it when every service was added.
    *
-   * @throws DiscoveryError `INVALID_OPTION` if the application also serves its health itself
+   * @throws DiscoveryError `INVALID_OPTION` if the application also has its own health service
    */
   assertServedOnce(): void {
     if (this.served.some(({ isServedTwice }) => isServedTwice)) throw servedTwice();
@@ -67,10 +68,10 @@ export class HealthServing {
   }
 }
 
-/** The health of one server. */
+/** The health service of one server. */
 class ServedHealth {
   isServedTwice = false;
-  /** `''` is the server as a whole. */
+  /** The names of the server's services; `''` stands for the whole server. */
   private readonly services = new Set(['']);
 
   constructor(
@@ -119,8 +120,8 @@ type CheckHandler = (
 ) => void;
 
 /**
- * Notices when the application adds its own `grpc.health.v1` to a server, and asks it from then on. Call this
- * before services are added.
+ * Notices when the application adds its own `grpc.health.v1` to a server, and makes a readiness check of it.
+ * Call this before services are added.
  *
  * @param onServed called with the check once the service is added
  */

@@ -1,24 +1,25 @@
-/** The time a server has for its registrations before it goes on without them. */
+/** Waits at the start for the registrations, and names those that are late. */
 import { filter, firstValueFrom } from 'rxjs';
 import type { DiscoveryError } from '../../core/discovery-error.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS } from '../../etcd/etcd-options.js';
 import type { Registration } from '../../registry/registration.js';
 
-/** Registrations that are not in the registry in time. */
+/** Registrations that did not reach the registry in time. */
 export interface LateRegistrations {
   /** The late registrations and the time that they had, in words. */
   readonly text: string;
   readonly cause: DiscoveryError | undefined;
 }
 
-/** The extra wait beyond one request's time, in milliseconds. */
+/** The extra wait beyond the time of one request, in milliseconds. */
 const GRACE_MS = 500;
 
 /**
- * Waits until records are in the registry or were removed again, at most about the time of one request.
+ * Waits until all records are in the registry or were removed again, at most for about the time of one
+ * request.
  *
  * @param requestTimeoutMs how long one request may take, in milliseconds. Default 2,000
- * @returns `undefined` if none is late
+ * @returns `undefined` if no registration is late
  */
 export async function lateRegistrations(
   registrations: readonly Registration[],

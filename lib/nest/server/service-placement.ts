@@ -3,7 +3,9 @@ import type { GrpcServerIdentity } from './grpc-servers.service.js';
 import { optionReader } from '../options/option-reader.js';
 import type { ResolvedService } from '../options/validate-service.js';
 
-/** Whether a server offers a service: each does, unless the service's option `server` names others. */
+/**
+ * Whether a server offers a service: every server does, unless the service's option `server` names others.
+ */
 export function isOfferedAt(
   { server }: Pick<ResolvedService, 'server'>,
   { url, packages }: GrpcServerIdentity,

@@ -1,4 +1,4 @@
-/** Says why a server that accepts calls is still not registered: without a record no client finds it. */
+/** Warns that a server which accepts calls is still not registered, and says why: no client finds it. */
 import type { CancelTimer, Clock } from '../../core/clock.js';
 
 /** How long a start may take before the first reminder, in milliseconds. */
@@ -6,7 +6,7 @@ const FIRST_AFTER_MS = 5_000;
 /** Time between two reminders, in milliseconds. */
 const REPEAT_AFTER_MS = 60_000;
 
-/** Runs from the first bound server to the first record. */
+/** Reminds from the first bound server until the first record. */
 export class UnregisteredReminder {
   private phase: 'created' | 'initializing' | 'bootstrapped' = 'created';
   private readonly urls: string[] = [];
@@ -14,8 +14,8 @@ export class UnregisteredReminder {
   private isOver: boolean;
 
   /**
-   * @param services what the application offers; without services there are no reminders
-   * @param readiness whether the application can serve, and why not
+   * @param services the services that the application offers; without services there are no reminders
+   * @param readiness whether the application can serve, and the reason if it cannot
    */
   constructor(
     private readonly services: readonly { readonly name: string }[],
@@ -26,15 +26,15 @@ export class UnregisteredReminder {
     this.isOver = services.length === 0;
   }
 
-  /** A server accepts calls. */
+  /** Call it when a server accepts calls. */
   onBound(url: string): void {
     this.urls.push(url);
     if (!this.isOver) this.cancelTimer ??= this.remindAfter(FIRST_AFTER_MS);
   }
 
   /**
-   * Nest has begun to initialize the modules of the application: the bootstrap follows, however long it
-   * takes.
+   * Call it when Nest begins to initialize the modules of the application: the bootstrap follows, however
+   * long it takes.
    */
   onInitializing(): void {
     if (this.phase === 'created') this.phase = 'initializing';
@@ -44,7 +44,7 @@ export class UnregisteredReminder {
     this.phase = 'bootstrapped';
   }
 
-  /** There is a record, or there will be none. */
+  /** Ends the reminders: a record was made, or none will be made. */
   stop(): void {
     this.isOver = true;
     this.cancelTimer?.();

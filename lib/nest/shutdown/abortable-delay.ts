@@ -1,4 +1,4 @@
-/** Waiting that can be cut short. */
+/** A delay that an abort signal can cut short. */
 
 /**
  * Resolves after `delayMs` milliseconds, or at once when the signal is or becomes aborted. Keeps the process

@@ -8,7 +8,7 @@ import type { Registry } from '../../registry/registry.js';
 const FORCED_MS = 250;
 
 /**
- * Closes a registry. Resolves when that is done, or 250 ms after the signal.
+ * Closes a registry. Resolves when the registry is closed, or 250 ms after the shutdown is forced.
  *
  * @param force aborted when the shutdown is forced
  */

@@ -3,8 +3,8 @@ import { setMaxListeners } from 'node:events';
 import { listenToSignals, unlistenToSignals } from './shutdown-signals.js';
 
 /**
- * Signals this soon after the beginning count as the first one, in milliseconds: a terminal sends SIGINT to a
- * whole process group, and a package manager in it passes it on again.
+ * How soon after the beginning of a shutdown further signals count as the first one, in milliseconds: a
+ * terminal sends SIGINT to a whole process group, and a package manager in that group passes it on again.
  */
 const ECHO_MS = 100;
 
@@ -15,9 +15,9 @@ export class ForceSignal {
   private parts = 0;
   private begunAt = -Infinity;
 
-  /** @param onForce called at most once, with the signal that came */
+  /** @param onForce called at most once, with the signal that forced the shutdown */
   constructor(private readonly onForce: (signal: NodeJS.Signals) => void) {
-    // Every server of the application adds a listener.
+    // Every server of the application adds a listener: without this, Node would warn of a leak.
     setMaxListeners(0, this.controller.signal);
   }
 
@@ -41,7 +41,7 @@ export class ForceSignal {
     }
   }
 
-  /** Resolves with the work, or as soon as the shutdown is forced. */
+  /** Resolves when the work is done, or as soon as the shutdown is forced. */
   async unlessForced(work: Promise<void>): Promise<void> {
     const { signal } = this;
     if (signal.aborted) return;
@@ -57,8 +57,8 @@ export class ForceSignal {
   private readonly listener = (signal: NodeJS.Signals): void => {
     if (performance.now() - this.begunAt < ECHO_MS) return;
     this.stop();
-    // With no listener but this one the signal would have ended the process; it still does, after the
-    // shutdown.
+    // Without another listener the signal would have ended the process with an error: the exit code says so,
+    // once the shutdown is over.
     if (process.listenerCount(signal) === 0) process.exitCode = 1;
     this.onForce(signal);
     this.controller.abort();

@@ -10,7 +10,7 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 const listeners = new Set<SignalListener>();
 
-/** Adds a listener, until {@link unlistenToSignals}. */
+/** Adds a listener, which stays until {@link unlistenToSignals}. */
 export function listenToSignals(listener: SignalListener): void {
   listeners.add(listener);
   if (listeners.size > 1) return;
@@ -29,7 +29,7 @@ function pass(signal: NodeJS.Signals): void {
   for (const listener of listeners) listener(signal);
 }
 
-/** Raises the limit of listeners by ours, which is not a leak. A limit of 0 means no limit. */
+/** Raises the process's limit of listeners by those of this library, which are no leak. 0 means no limit. */
 function allowListeners(more: number): void {
   const limit = process.getMaxListeners();
   if (limit !== 0) process.setMaxListeners(limit + more);

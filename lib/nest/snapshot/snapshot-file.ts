@@ -1,4 +1,4 @@
-/** The last good lists in a file, so that a client can start and call while the registry is away. */
+/** Keeps the last good lists in a file, so that a client can start and call while the registry is away. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -14,14 +14,14 @@ import { readRegularFile, replaceablePath } from './snapshot-path.js';
 import { describeOtherOrigin } from './snapshot-origin.js';
 import { type KeptList, snapshotText, type StoredRecord } from './snapshot-text.js';
 
-/** The form of the file. A file of another version is not read. */
+/** The version of the file's form. A file of another version is not read. */
 const VERSION = 1;
 /** How long changes are gathered before the file is written, in milliseconds. */
 const WRITE_DELAY_MS = 1_000;
-/** How long confirmations, which change no more than the age, are gathered, in milliseconds. */
+/** How long confirmations, which change only the age of a list, are gathered, in milliseconds. */
 const CONFIRM_DELAY_MS = 60_000;
 
-/** What to do about a file of another registry. */
+/** The advice to a user whose file belongs to another registry. */
 const ONE_EACH = 'Give each etcd and each namespace a snapshotFile of its own';
 
 /** The content of the file. */
@@ -37,7 +37,10 @@ interface StoredService {
   readonly records: Readonly<Record<string, StoredRecord>>;
 }
 
-/** Keeps lists in one file: JSON, replaced as a whole, so that a crash leaves the old one or the new one. */
+/**
+ * Keeps the lists in one JSON file. The file is replaced as a whole, so a crash leaves the old or the new
+ * one.
+ */
 export class SnapshotFile implements SnapshotStore {
   private readonly services = new Map<string, KeptList>();
   private readonly events = new Subject<DirectoryEvent>();
@@ -46,7 +49,7 @@ export class SnapshotFile implements SnapshotStore {
   private found: readonly string[] = [];
   private loaded = false;
   private timer: NodeJS.Timeout | undefined;
-  /** The time for which the timer is set. */
+  /** The delay for which the timer is set, in milliseconds. */
   private delayMs = 0;
   private writing: Promise<void> = Promise.resolve();
 
@@ -60,7 +63,7 @@ export class SnapshotFile implements SnapshotStore {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** `snapshot-failed`, once per reason. */
+  /** The events `snapshot-failed`, one per reason. */
   get events$(): Observable<DirectoryEvent> {
     return this.events.asObservable();
   }
@@ -97,7 +100,7 @@ export class SnapshotFile implements SnapshotStore {
     const stored = this.services.get(service);
     if (stored === undefined) return;
     this.services.set(service, { ...stored, savedAt: this.now() });
-    // At the end of the process it is written anyway; until then the age may lag.
+    // `flush()` writes the file anyway at the end of the process; until then the age may lag behind.
     this.schedule(CONFIRM_DELAY_MS);
   }
 
@@ -111,7 +114,7 @@ export class SnapshotFile implements SnapshotStore {
     return this.writing;
   }
 
-  /** The file is written in this time at the latest. */
+  /** Makes sure that the file is written within this time. */
   private schedule(delayMs: number): void {
     if (this.timer !== undefined && this.delayMs <= delayMs) return;
     clearTimeout(this.timer);

@@ -12,7 +12,7 @@ interface Origin {
 }
 
 /**
- * The origin of lists: the scheme of the registry, and for etcd its hosts, in any order, and its namespace.
+ * The origin of the lists: the scheme of the registry; for etcd also its hosts, sorted, and its namespace.
  */
 export function snapshotOrigin(
   scheme: string,
@@ -22,8 +22,8 @@ export function snapshotOrigin(
 }
 
 /**
- * How the origin in a file differs from the one that is wanted: `of etcd.hosts ["http://a:2379"], not
- * ["http://b:2379"]`. Shows no user info, whatever is in the file.
+ * Describes how the origin in a file differs from the wanted one: `of etcd.hosts ["http://a:2379"], not
+ * ["http://b:2379"]`. Shows no user and password, whatever is in the file.
  */
 export function describeOtherOrigin(found: string, wanted: string): string {
   const [there, here] = [parse(found), parse(wanted)];

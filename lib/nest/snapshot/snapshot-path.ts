@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } fro
 import { lstat, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
-/** The number of links that the kernel follows. */
+/** The number of symbolic links that the kernel follows for one path. */
 const MAX_LINKS = 40;
 
 /**
@@ -20,9 +20,9 @@ export function obstacleAt(path: string): string | undefined {
 }
 
 /**
- * The text of a regular file. A FIFO, whose opening would wait for a writer, is never waited for.
+ * The text of a regular file. Opening a FIFO would wait for a writer; this function does not wait.
  *
- * @throws Error `ENOENT` and its like, and if it is not a regular file
+ * @throws Error `ENOENT` and the like, and if the file is not a regular file
  */
 export function readRegularFile(path: string): string {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);

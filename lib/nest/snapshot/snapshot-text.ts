@@ -1,4 +1,4 @@
-/** The text of a snapshot file, in pieces: one text of fifty thousand records would block the event loop. */
+/** Makes the text of a snapshot file in pieces: one text of 50,000 records would block the event loop. */
 import { encodeEndpoint } from '../../core/records/endpoint-codec.js';
 import type { Endpoint } from '../../core/records/endpoint.js';
 import type { Snapshot } from '../../core/snapshot/snapshot.js';
@@ -10,8 +10,8 @@ export interface StoredRecord {
 }
 
 /**
- * The list of one service and when a registry confirmed it, in milliseconds since 1970: records from the
- * file, or a function that reads the current list.
+ * The list of one service, and when a registry confirmed it, in milliseconds since 1970. The list is either
+ * records from the file or a function that reads the current list.
  */
 export type KeptList = { readonly savedAt: number } & (
   | { readonly records: Readonly<Record<string, StoredRecord>> }
@@ -22,7 +22,8 @@ export type KeptList = { readonly savedAt: number } & (
 const PIECE_LENGTH = 65_536;
 
 /**
- * The document as JSON: its head, every list, its end. A list is read when its turn comes.
+ * Makes the document as JSON, piece by piece: its head, every list, its end. A list is read when its turn
+ * comes.
  *
  * @param head the members of the document before `services`
  */

@@ -43,11 +43,11 @@ describe('forRoot', () => {
           DiscoveryModule.forRoot(options()),
         ),
     ],
-  ])('fails the start when it is there twice, %s', async (_, root) => {
+  ])('fails the start if the application imports it twice: %s', async (_, root) => {
     await expect(start(root())).rejects.toThrow(refusal);
   });
 
-  it('counts once if several modules import it, beside any number of forFeature', async () => {
+  it('makes one registrar if several modules import the same forRoot, beside any number of forFeature', async () => {
     const registry = new MemoryRegistry();
     const closed = vi.spyOn(registry, 'close');
     const root = DiscoveryModule.forRoot({ registry });

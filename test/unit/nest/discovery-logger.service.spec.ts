@@ -77,14 +77,14 @@ const EVENTS: {
   'snapshot-failed': { type: 'snapshot-failed', file: '/s.json', reason: 'it is ignored (x)' },
 };
 
-/** The level, and what the line has to say. */
+/** The level of the line of each event, and texts that the line must contain. */
 const LINES: { readonly [Type in DiscoveryEvent['type']]: readonly [string, ...string[]] } = {
   'lease-granted': ['debug', '7587', '10000 ms'],
   'lease-lost': ['warn', '7587', 'registering again'],
   registered: ['log', 'api/h:1', 'clients can find it'],
   'record-taken-over': ['log', 'api/h:1', 'earlier process'],
   'record-restored': ['warn', 'api/h:1', 'missing', 'written again'],
-  conflict: ['warn', 'api/h:1', '(theirs)', 'two servers claim one address', 'less and less often'],
+  conflict: ['warn', 'api/h:1', '(theirs)', 'two servers claim one address', 'growing delays'],
   'lease-unreachable': ['warn', 'no connection', 'again in 123 ms', 'until it succeeds'],
   'lease-left': ['warn', '7587', 'not revoked', 'no connection', 'until its TTL of 10 s is over'],
   'record-refused': ['warn', 'api/h:1', 'no connection', 'again in 123 ms', 'until it succeeds'],
@@ -99,12 +99,7 @@ const LINES: { readonly [Type in DiscoveryEvent['type']]: readonly [string, ...s
     '3 records under api/ have no dialable address, e.g. api/x: Addr "127.0.0.1" has no port',
     'left out',
   ],
-  'auth-unused': [
-    'warn',
-    'authentication of etcd is off',
-    'going on without',
-    'used once it is on',
-  ],
+  'auth-unused': ['warn', 'authentication of etcd is off', 'going on without', 'used once'],
   'members-changed': [
     'warn',
     'are https://a:2379, https://b:2379',
@@ -125,7 +120,7 @@ afterEach(() => {
 });
 
 it.each(Object.values(EVENTS))(
-  'the event $type is one log line that says what happened and what is next',
+  'the event $type becomes one log line that says what happened and what comes next',
   (event) => {
     const [level, line] = describeEvent(event);
     const [expectedLevel, ...parts] = LINES[event.type];
@@ -135,7 +130,7 @@ it.each(Object.values(EVENTS))(
   },
 );
 
-it('a change of members is logged as a warning only if no member can be dialled', () => {
+it("a change of etcd's members is logged as a warning only if members were left out", () => {
   const changed = EVENTS['members-changed'];
   expect(describeEvent({ ...changed, ignored: [] })).toEqual([
     'log',
@@ -147,7 +142,7 @@ it('a change of members is logged as a warning only if no member can be dialled'
 });
 
 it.each(['lease-unreachable', 'record-refused'] as const)(
-  'the line of %s promises no attempts after the close where records were to be removed',
+  'the line of %s about a removal does not promise attempts after the close',
   (type) => {
     const [, line] = describeEvent({ ...EVENTS[type], removalTtlMs: 9_500 });
     expect(line).toContain(
@@ -157,7 +152,7 @@ it.each(['lease-unreachable', 'record-refused'] as const)(
   },
 );
 
-it('the line of a watch says that there is no list, where none has come yet', () => {
+it('the line of an interrupted watch says so if no list has come yet', () => {
   const [level, line] = describeEvent({ ...EVENTS['watch-interrupted'], beforeFirstList: true });
   expect(level).toBe('warn');
   expect(line).toBe(
@@ -165,7 +160,7 @@ it('the line of a watch says that there is no list, where none has come yet', ()
   );
 });
 
-it('the line of a service config names what applies instead: the one before, or that of the clients', () => {
+it('the line of a rejected service config names what applies instead: the last service config, or the options of the clients', () => {
   const ignored = EVENTS['service-config-ignored'];
   const [, line] = describeEvent({ ...ignored, isFirst: true });
   expect(line).toBe(
@@ -180,7 +175,7 @@ it('a log line cuts a long foreign value', () => {
 });
 
 it.each(Object.values(EVENTS))(
-  'the event $type is one log line, whatever other programs wrote',
+  'the event $type becomes one log line even if keys and values contain line breaks',
   (event) => {
     const bad = 'x\n[Nest] LOG [Auth] root logged in\r\u001b[2J\u009b\u2028';
     const error = new DiscoveryError('REGISTRY_REJECTED', bad);
@@ -196,7 +191,7 @@ it.each(Object.values(EVENTS))(
 );
 
 it.each(Object.values(EVENTS))(
-  'the event $type is a short log line, whatever other programs wrote',
+  'the event $type becomes a short log line even if keys and values are long',
   (event) => {
     const long = 'x'.repeat(1_000_000);
     const error = new DiscoveryError('REGISTRY_REJECTED', long);
@@ -213,7 +208,7 @@ it.each(Object.values(EVENTS))(
   },
 );
 
-it('events go to the logger of Nest at their level until it is stopped', () => {
+it("the logger writes events to Nest's logger, each at its level, until it is stopped", () => {
   const events = new Subject<DiscoveryEvent>();
   class EventfulRegistry extends MemoryRegistry {
     override get events$() {
@@ -238,7 +233,7 @@ it('events go to the logger of Nest at their level until it is stopped', () => {
   expect(lines).toHaveLength(3);
 });
 
-it('a registry whose events cannot be described, or fail, does not end the process', () => {
+it('a registry whose events fail or cannot be described does not end the process', () => {
   const events = new Subject<DiscoveryEvent>();
   class EventfulRegistry extends MemoryRegistry {
     override get events$() {
@@ -260,6 +255,6 @@ it('a registry whose events cannot be described, or fail, does not end the proce
     expect.stringContaining('An event cannot be described'),
     expect.stringContaining('An event cannot be described'),
     expect.stringContaining('Registered api/h:1'),
-    String.raw`No more events: Error: broken\nevents`,
+    String.raw`The events of the registry ended with an error, and no more are logged: Error: broken\nevents`,
   ]);
 });

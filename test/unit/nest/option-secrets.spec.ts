@@ -1,6 +1,6 @@
 /**
- * Random secrets at random places in options of random shapes: no error, no log line and nothing that is
- * inspected holds one.
+ * Puts random secrets at random places of options of random shapes: no error, no log line and no inspected
+ * object may contain a secret.
  */
 import { inspect } from 'node:util';
 import { Logger } from '@nestjs/common';
@@ -38,11 +38,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Draws secrets and options. Letters are capitals, which no message has four of in a row beside digits. */
+/**
+ * Draws secrets and options. A secret has pieces of six capital letters and digits, which no message
+ * contains.
+ */
 class Draw {
   constructor(private readonly random: () => number) {}
 
-  /** What must not be seen: the pieces of the secret between its special characters. */
+  /** What must not be shown: the pieces of all secrets, without the special characters between them. */
   readonly pieces: string[] = [];
 
   one<T>(choices: readonly T[]): T {
@@ -133,7 +136,10 @@ class Draw {
     ]);
   }
 
-  /** Names that a proxy's user and password may come under, and values of any type. */
+  /**
+   * Channel options under whose names a user may put the user and password of a proxy, with values of any
+   * type.
+   */
   channelOptions(): unknown {
     const name = this.one([
       'grpc.http_connect_creds',
@@ -199,7 +205,7 @@ class Draw {
     }
   }
 
-  /** Options of `forRoot`, which may be anything at run time. */
+  /** Options of `forRoot`, with values of any type. */
   root(): unknown {
     return this.one<() => unknown>([
       () => ({ etcd: this.etcd() }),
@@ -228,7 +234,7 @@ beforeEach(() => {
   }
 });
 
-/** Everything that could be seen of what `act` makes or throws. */
+/** Every text that shows what `act` returned, threw or logged. */
 function seen(act: () => unknown): string {
   try {
     return [inspect(act(), { depth: Infinity }), ...lines].join('\n');
@@ -256,7 +262,7 @@ describe.each(SEEDS)('the library shows no secret (seed %i)', (seed) => {
     }
   };
 
-  it('when forRoot refuses or resolves options', () => {
+  it('when forRoot rejects or accepts options', () => {
     vi.stubEnv('ETCD_HOSTS', undefined);
     draws((draw) => {
       const options = draw.root() as DiscoveryModuleOptions;
@@ -264,11 +270,11 @@ describe.each(SEEDS)('the library shows no secret (seed %i)', (seed) => {
     });
   });
 
-  it('when it refuses channel options', () => {
+  it('when it rejects channel options', () => {
     draws((draw) => {
       const clientDefaults = { channelOptions: draw.channelOptions() };
       const options = { etcd: { hosts: ['h'] }, clientDefaults } as DiscoveryModuleOptions;
-      // Those that are accepted are the application's own object.
+      // Channel options that were accepted stay the application's own object, so only errors are looked at.
       return seen(() => void DiscoveryModule.forRoot(options));
     });
   });
@@ -284,7 +290,7 @@ describe.each(SEEDS)('the library shows no secret (seed %i)', (seed) => {
     });
   });
 
-  it('when it constructs an EtcdRegistry, nor in that object', () => {
+  it('when it constructs an EtcdRegistry, nor when that object is printed', () => {
     draws((draw) => {
       const options = draw.etcd() as ConstructorParameters<typeof EtcdRegistry>[0];
       return seen(() => {

@@ -29,7 +29,7 @@ function createGate(options: Omit<ReadinessOptions, 'check'> = {}): ReadinessGat
   );
 }
 
-/** When every promise that is settled by now has been followed up. */
+/** Resolves after the handlers of all promises that are settled by now have run. */
 const settled = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(resolve);
@@ -40,7 +40,7 @@ async function advance(ms: number): Promise<void> {
   await settled();
 }
 
-/** The check under way answers when the returned function is called. */
+/** Makes the checks wait. The returned function answers the check under way. */
 function answerLater(): (ready: boolean) => void {
   const responses: ((ready: boolean) => void)[] = [];
   answer = () => new Promise((resolve) => responses.push(resolve));
@@ -58,7 +58,7 @@ describe('the answer of a check', () => {
     ['an object without a status', () => ({})],
     ['the status "ok"', () => ({ status: 'ok' })],
     ['a promise of nothing', () => Promise.resolve()],
-  ])('opens the gate where it is %s', async (_, given) => {
+  ])('opens the gate if it is %s', async (_, given) => {
     answer = given;
     const gate = createGate();
     expect(gate.isReady).toBe(false);
@@ -80,7 +80,7 @@ describe('the answer of a check', () => {
       },
       'no pool',
     ],
-  ])('keeps the gate closed where it is %s, and gives the reason', async (_, given, reason) => {
+  ])('keeps the gate closed, with a reason, if it is %s', async (_, given, reason) => {
     answer = given;
     const gate = createGate();
     await gate.start();
@@ -90,7 +90,7 @@ describe('the answer of a check', () => {
 });
 
 describe('a running gate', () => {
-  it('reports a change once, however often the check says the same', async () => {
+  it('reports a change once, however often the check repeats its answer', async () => {
     const gate = createGate();
     await gate.start();
     await advance(1_000);
@@ -112,7 +112,7 @@ describe('a running gate', () => {
   it.each([
     [undefined, 1_000],
     [250, 250],
-  ])('checks again %s ms after an answer, 1 s by default', async (intervalMs, expectedMs) => {
+  ])('with intervalMs %s checks again %s ms after an answer', async (intervalMs, expectedMs) => {
     const gate = createGate(intervalMs === undefined ? {} : { intervalMs });
     await gate.start();
     expect(checks).toBe(1);
@@ -123,7 +123,7 @@ describe('a running gate', () => {
     gate.stop();
   });
 
-  it('checks once, however often it is started', async () => {
+  it('runs one series of checks, however often it is started', async () => {
     const gate = createGate();
     expect(gate.start()).toBe(gate.start());
     await gate.start();
@@ -134,7 +134,7 @@ describe('a running gate', () => {
     [undefined, 5_000],
     [300, 300],
   ])(
-    'closes where a check takes longer than %s ms, 5 s by default',
+    'with timeoutMs %s closes if a check takes longer than %s ms',
     async (timeoutMs, expectedMs) => {
       const gate = createGate(timeoutMs === undefined ? {} : { timeoutMs });
       await gate.start();
@@ -147,7 +147,7 @@ describe('a running gate', () => {
     },
   );
 
-  it('has no timer but that of the next check once a check has answered', async () => {
+  it('has only the timer of the next check after a check has answered', async () => {
     const gate = createGate();
     for (let check = 0; check < 10; check++) {
       await (check === 0 ? gate.start() : advance(1_000));
@@ -155,7 +155,7 @@ describe('a running gate', () => {
     }
   });
 
-  it('starts when the first check has answered', async () => {
+  it('resolves start() when the first check has answered', async () => {
     const respond = answerLater();
     const gate = createGate();
     let started = false;
@@ -169,7 +169,7 @@ describe('a running gate', () => {
 });
 
 describe('a stopped gate', () => {
-  it('checks no more', async () => {
+  it('starts no further check', async () => {
     const gate = createGate();
     await gate.start();
     gate.stop();
@@ -178,7 +178,7 @@ describe('a stopped gate', () => {
     expect(checks).toBe(1);
   });
 
-  it('ignores the answer of the check that was under way', async () => {
+  it('ignores the answer of the check that was under way when it was stopped', async () => {
     const respond = answerLater();
     const gate = createGate();
     const start = gate.start();

@@ -29,7 +29,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-it('a client that the user closes ends its watch', () => {
+it('a client that the user closes ends the watch of its service', () => {
   const { pool, create } = createFactory();
   const client = create('api');
   expect([...pool.directories.keys()]).toEqual(['api']);
@@ -37,7 +37,7 @@ it('a client that the user closes ends its watch', () => {
   expect(pool.directories.size).toBe(0);
 });
 
-it('closing one client twice leaves the watch to another of the same service', () => {
+it('closing one client twice does not end the watch of another client of the same service', () => {
   const { pool, factory, create } = createFactory();
   const [first] = [create('api'), create('api')];
   first.close();
@@ -47,7 +47,7 @@ it('closing one client twice leaves the watch to another of the same service', (
   expect(pool.directories.size).toBe(0);
 });
 
-it('the application closes the clients that are still open', () => {
+it('the shutdown of the application closes the clients that are still open', () => {
   const { pool, factory, create } = createFactory();
   const clients = [create('api'), create('billing')];
   clients[0]?.getService('User');
@@ -56,7 +56,7 @@ it('the application closes the clients that are still open', () => {
   expect(() => create('late')).toThrow(/\[CLOSED\]/);
 });
 
-/** What the channel of a client gets from its options, for the service config that its service publishes. */
+/** The choices of a client that its channel compares with the service config which the service publishes. */
 function choicesOf(client: object): Record<string, unknown> | undefined {
   const { channelOptions } = Reflect.get(client, 'options') as { channelOptions: object };
   const found = Object.values(channelOptions).find(
@@ -65,7 +65,7 @@ function choicesOf(client: object): Record<string, unknown> | undefined {
   return found?.choices;
 }
 
-it('a channel knows which methods are unary, and what its client left to the service', () => {
+it('a channel knows which methods are unary, and which settings its client leaves to the published service config', () => {
   const { create } = createFactory();
   expect(choicesOf(create('api'))).toMatchObject({
     unaries: new Set(['/user.User/Login', '/user.User/Find']),
@@ -77,7 +77,7 @@ it('a channel knows which methods are unary, and what its client left to the ser
   });
 });
 
-it('a channel knows what its client chose itself, and which part of the fleet it uses', () => {
+it('a channel knows which settings its client chose itself, and which part of the fleet it uses', () => {
   const { create } = createFactory({ timeoutMs: 500 });
   const client = create('api', {
     loadBalancing: 'random',
@@ -101,8 +101,8 @@ it('a channel knows what its client chose itself, and which part of the fleet it
 const unknownPackage = (name: string) =>
   `option client "api".package is "${name}"; allowed: a package of the proto, which has "user"`;
 
-describe('an unknown name', () => {
-  it('in retry.methods fails the client, and the error lists the methods', () => {
+describe('a name that the proto does not contain', () => {
+  it('fails the creation of the client if it is in retry.methods, and the error lists the methods', () => {
     const { create, pool } = createFactory();
     expect(() => create('api', { retry: { methods: ['login', 'findd'] } })).toThrow(
       '[INVALID_OPTION] option client "api".retry.methods is "findd"; allowed: methods of its proto, with or without their service: user.User/Login, user.User/Find, user.User/Watch; did you mean Find?',
@@ -110,7 +110,7 @@ describe('an unknown name', () => {
     expect(pool.directories.size).toBe(0);
   });
 
-  it('in the methods of clientDefaults causes a warning if no client has such a method', async () => {
+  it('causes a warning if it is in clientDefaults.retry.methods and no client has such a method', async () => {
     const { create, factory } = createFactory({ retry: { methods: ['find', 'vanish'] } });
     create('api');
     create('own', { retry: false });
@@ -118,7 +118,7 @@ describe('an unknown name', () => {
     expect(warnings).toEqual(['clientDefaults: no client has a method "vanish" to retry.']);
   });
 
-  it('of a package fails the client, and the error lists the packages', () => {
+  it('fails the creation of the client if it is the package, and the error lists the packages', () => {
     const { create } = createFactory();
     expect(() => create('api', { package: 'usr' })).toThrow(
       `${unknownPackage('usr')}; did you mean user?`,
@@ -127,7 +127,7 @@ describe('an unknown name', () => {
   });
 });
 
-describe('an error about a definition', () => {
+describe('an error about a client definition', () => {
   it('names the client', () => {
     const { create } = createFactory();
     expect(() => create('api', { timeoutMs: 0 })).toThrow('option client "api".timeoutMs is 0; ');
@@ -137,7 +137,7 @@ describe('an error about a definition', () => {
     expect(() => create('')).toThrow('option client.name is ""; ');
   });
 
-  it('shows the value, whatever the client is called', () => {
+  it('shows the value of an option without secrets, whatever the client is called', () => {
     const { create } = createFactory();
     expect(() => create('token', { package: 'usr' })).toThrow('client "token".package is "usr"; ');
     const credentials = 'hunter2' as unknown as ClientDefinition['credentials'];
@@ -148,7 +148,7 @@ describe('an error about a definition', () => {
   });
 });
 
-it('the factory warns once for each client about options without effect', async () => {
+it('the factory warns once about each option of a client that has no effect', async () => {
   const { create, factory } = createFactory({ maxMetadataSize: 5 });
   create('api', {
     channelOptions: { 'my.own': 1, 'grpc.max_send_message_length': 5 },

@@ -10,7 +10,7 @@ import {
 
 const pass = (): void => {};
 
-it('the check knows every channel option of this grpc-js except the service config', () => {
+it('the check knows every channel option of the installed grpc-js except the service config', () => {
   const names = Object.keys(recognizedOptions).filter((name) => name !== 'grpc.service_config');
   expect(CHANNEL_OPTIONS).toEqual(expect.arrayContaining(names));
 });
@@ -25,11 +25,11 @@ describe('channel options', () => {
     { interceptors: [pass], callInvocationTransformer: pass },
     { 'grpc.keepalive_time_ms': undefined },
     { 'my.own': true, 'grpc.http2.max_frame_size': 1, 'grpc.min_reconnect_backoff_ms': 1 },
-    // Real options of gRPC's other languages, no mistakes of spelling.
+    // Options that gRPC has in other languages: they are not misspelt.
     { 'grpc.enable_census': 1, 'grpc.default_compression_level': 1 },
     { 'grpc.http2.write_buffer_size': 1, 'grpc.surface_user_agent': 0 },
     { 'grpc.max_message_length': 1, 'grpc.max_metadata_size': 1 },
-  ])('may be %o', (options) => {
+  ])('are accepted: %o', (options) => {
     expect(() => checkChannelOptions('o', options)).not.toThrow();
   });
 
@@ -68,23 +68,23 @@ describe('channel options', () => {
       'one of it and',
     ],
     [{ channelOverride: {} }, 'channelOverride', 'none'],
-  ])('may not be %o', (options, shown, allowed) => {
+  ])('are rejected: %o', (options, shown, allowed) => {
     expect(() => checkChannelOptions('o', options)).toThrow(shown);
     expect(() => checkChannelOptions('o', options)).toThrow(allowed);
   });
 
-  it('that grpc-js does not have are listed, and the others are not', () => {
+  it('are listed by unknownChannelOptions if grpc-js does not have them', () => {
     expect(
       unknownChannelOptions({ 'my.own': 1, 'grpc.max_metadata_size': 1, interceptors: [] }),
     ).toEqual(['my.own', 'grpc.max_metadata_size']);
   });
 });
 
-describe('keepalive', () => {
+describe('the option keepalive', () => {
   it.each([
     { keepaliveTimeMs: 2 ** 31 - 1, keepaliveTimeoutMs: 5_000, keepalivePermitWithoutCalls: 1 },
     { keepaliveTimeMs: -1, http2MaxPingStrikes: 2 },
-  ])('may be %o', (value) => {
+  ])('accepts %o', (value) => {
     expect(() => checkKeepalive('k', value)).not.toThrow();
   });
 
@@ -92,16 +92,16 @@ describe('keepalive', () => {
     [{ keepaliveTime: 1_000 }, 'did you mean keepaliveTimeMs?'],
     [{ 'grpc.keepalive_time_ms': 1 }, 'did you mean keepaliveTimeMs?'],
     [{ keepaliveTimeMs: '20s' }, 'a whole number'],
-    // A timer takes it for 1 ms.
+    // A Node timer of `Infinity` ms fires after 1 ms.
     [{ keepaliveTimeMs: Infinity }, 'to 2147483647'],
     [{ keepalivePermitWithoutCalls: true }, 'from 0 to 1'],
-  ])('may not be %o', (value, allowed) => {
+  ])('rejects %o', (value, allowed) => {
     expect(() => checkKeepalive('k', value)).toThrow(allowed);
   });
 });
 
-describe('loader', () => {
-  it('may have whatever the proto loader reads', () => {
+describe('the option loader', () => {
+  it('accepts every option that the proto loader reads', () => {
     const types = { longs: String, enums: String, bytes: Array };
     const flags = { keepCase: true, alternateCommentMode: true, preferTrailingComment: false };
     const filled = { defaults: true, arrays: true, objects: true, oneofs: true, json: true };
@@ -116,7 +116,7 @@ describe('loader', () => {
     [{ longs: 'String' }, 'a constructor: String, Number or Array, no text'],
     [{ includeDirs: 'proto' }, 'an array of folders'],
     [{ includeDirs: [''] }, 'a non-empty string'],
-  ])('may not be %o', (value, allowed) => {
+  ])('rejects %o', (value, allowed) => {
     expect(() => checkLoader('l', value)).toThrow(allowed);
   });
 });

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { validateLoadBalancing } from '../../../../lib/nest/options/validate-load-balancing.js';
 
 const check = (value: unknown) => validateLoadBalancing('lb', value);
-/** Options that every policy takes. */
+/** Checks a modifier beside a policy's name. */
 const modified = (modifier: object) => check({ policy: 'round_robin', ...modifier });
 
-describe('a policy', () => {
-  it('may be a name alone, or an object with a name and options, or options of the default policy', () => {
+describe('the option loadBalancing', () => {
+  it("accepts a policy's name, an object with a name and options, and options of the default policy", () => {
     expect(check('peak_ewma')).toEqual({ policy: 'peak_ewma' });
     const options = { policy: 'peak_ewma', decayMs: 500 };
     expect(check(options)).toBe(options);
@@ -38,17 +38,17 @@ describe('a policy', () => {
       'option lb.freeInFlight is 1.5; allowed: ',
     ],
     [{ policy: 'random', lokality: {} }, 'option lb.lokality'],
-  ])('%j is refused', (value, reason) => {
+  ])('rejects %j', (value, reason) => {
     expect(() => check(value)).toThrow(`[INVALID_OPTION] ${reason}`);
   });
 
-  it('may have a function for its hash key', () => {
+  it('accepts a function as the hash key', () => {
     const options = { policy: 'consistent_hash', hashKey: () => 'key', loadFactor: Infinity };
     expect(check(options)).toBe(options);
   });
 });
 
-describe('a modifier', () => {
+describe('a modifier of the policy', () => {
   it.each<[object]>([
     [{ locality: { zone: 'a' } }],
     [{ locality: { zone: 'a', overprovisioning: 1, trafficShare: 0.000_001 } }],
@@ -92,7 +92,7 @@ describe('a modifier', () => {
     [{ routing: { canary: { match: {}, share: 0 } } }],
     [{ routing: { canary: { match: {}, share: 1, header: { name: 'X-Canary' } } } }],
     [{ routing: { canary: { match: {}, header: { name: 'x-canary', value: 'yes' } } } }],
-  ])('may be %j', (modifier) => {
+  ])('is accepted: %j', (modifier) => {
     expect(modified(modifier)).toMatchObject(modifier);
   });
 
@@ -147,7 +147,7 @@ describe('a modifier', () => {
       { routing: { canary: { match: {}, header: { name: 'x', value: '' } } } },
       'routing.canary.header.value',
     ],
-  ])('%j is refused', (modifier, option) => {
+  ])('is rejected: %j', (modifier, option) => {
     expect(() => modified(modifier)).toThrow(`[INVALID_OPTION] option lb.${option} is `);
   });
 });

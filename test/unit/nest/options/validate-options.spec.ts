@@ -18,7 +18,7 @@ const SECRET = 'hunter2';
 const tlsFile = (name: string): string =>
   readFileSync(new URL(`../../../fixtures/tls/${name}.pem`, import.meta.url), 'utf8');
 const TLS = { ca: tlsFile('ca'), cert: tlsFile('client'), key: tlsFile('client-key') };
-/** Dials nothing before it is asked something. */
+/** A client of etcd that dials nothing before its first request. */
 const ownClient = new Etcd3({ hosts: 'http://127.0.0.1:1' });
 const cyclic: Record<string, unknown> = {};
 cyclic['self'] = cyclic;
@@ -33,7 +33,7 @@ afterEach(() => {
 
 afterAll(() => ownClient.close());
 
-/** What the module makes of options, which may be anything at run time. */
+/** The checked options that the module makes of given options, whose values may have any type. */
 function resolve(options: unknown): ResolvedOptions {
   const { providers = [] } = DiscoveryModule.forRoot(options as DiscoveryModuleOptions);
   const found = providers.find(
@@ -53,7 +53,10 @@ function rejection(act: () => unknown): DiscoveryError {
   throw new Error('nothing was thrown');
 }
 
-/** Options, which of them is named, how its value is shown, and a part of what is allowed. */
+/**
+ * Wrong options, the option that the error names, how the error shows its value, and a part of what is
+ * allowed.
+ */
 type BadInput = readonly [options: unknown, option: string, shown: string, allowed: string];
 
 const service = (fields: object): object => ({ service: { name: 'api', ...fields } });
@@ -354,7 +357,7 @@ const BAD: readonly BadInput[] = [
   ],
 ];
 
-describe('the module refuses wrong options before it dials anything', () => {
+describe('the module rejects wrong options before it dials anything', () => {
   const rows = BAD.map(([options, option, shown, allowed]) => ({
     options,
     option,
@@ -363,7 +366,7 @@ describe('the module refuses wrong options before it dials anything', () => {
   }));
 
   it.each(rows)(
-    'option $option is $shown; allowed: … $allowed …',
+    'with the error: option $option is $shown; allowed: … $allowed …',
     ({ options, option, shown, allowed }) => {
       const error = rejection(() => resolve(options));
       expect(error.code).toBe('INVALID_OPTION');
@@ -376,7 +379,7 @@ describe('the module refuses wrong options before it dials anything', () => {
     },
   );
 
-  it('also in the definitions of forFeature', () => {
+  it('also in the client definitions of forFeature', () => {
     const definitions = [CLIENT, { ...CLIENT, name: 'web', loadBalancing: 'fastest' }];
     const error = rejection(() =>
       DiscoveryModule.forFeature(definitions as readonly ClientDefinition[]),
@@ -390,7 +393,7 @@ describe('the module refuses wrong options before it dials anything', () => {
     expect(notAList.message).toContain('option forFeature is');
   });
 
-  it('also in ETCD_HOSTS, and the error names it', () => {
+  it('also in ETCD_HOSTS, and the error names that variable', () => {
     vi.stubEnv('ETCD_HOSTS', 'h:1,h');
     expect(rejection(() => resolve({})).message).toMatch(
       /^\[INVALID_OPTION\] option ETCD_HOSTS is "…" \(a name without a port\); allowed: http:\/\/host:port/,
@@ -400,20 +403,20 @@ describe('the module refuses wrong options before it dials anything', () => {
   it.each([
     [{ usefactory: () => ({}) }, 'forRootAsync.usefactory', 'did you mean useFactory?'],
     [{ useFactory: () => ({}), useClass: Object }, 'forRootAsync', 'one of useFactory, useClass'],
-  ])('also in forRootAsync: %o', (options, option, allowed) => {
+  ])('also in the fields of forRootAsync: %o', (options, option, allowed) => {
     const { message } = rejection(() => DiscoveryModule.forRootAsync(options as never));
     expect(message).toContain(`option ${option} is`);
     expect(message).toContain(allowed);
   });
 
-  it('also in forRootAsync without any way to make options', () => {
+  it('also in a forRootAsync without useFactory, useClass and useExisting', () => {
     expect(rejection(() => DiscoveryModule.forRootAsync({})).message).toContain(
       'option forRootAsync is {}; allowed: one of useFactory, useClass, useExisting',
     );
   });
 });
 
-describe('an error never shows', () => {
+describe('an error about options never shows', () => {
   it.each([
     ['a password of another type', etcd({ auth: { username: 'root', password: [SECRET] } })],
     ['auth as one text', etcd({ auth: `root:${SECRET}` })],
@@ -459,7 +462,7 @@ describe('an error never shows', () => {
 });
 
 describe('valid options', () => {
-  it('may be missing: the application is then a client of the etcd on this machine', () => {
+  it('can be left out: the application is then a client of the etcd on this machine', () => {
     expect(resolve(undefined)).toMatchObject({
       registry: undefined,
       etcd: { hosts: ['http://127.0.0.1:2379'], namespace: '' },
@@ -470,7 +473,7 @@ describe('valid options', () => {
     });
   });
 
-  it('give a service a time to live of 10 s, and no metadata, by default', () => {
+  it('give a service a time to live of 10 s and no metadata if it sets neither', () => {
     const [resolved] = resolve({ service: { name: 'api' } }).services;
     expect(resolved).toMatchObject({
       name: 'api',
@@ -484,7 +487,7 @@ describe('valid options', () => {
     });
   });
 
-  it('keep weight, version and zone apart from the metadata of the user', () => {
+  it("keep weight, version and zone apart from the user's metadata", () => {
     const [resolved] = resolve(
       service({ weight: 2, version: '1.2', zone: 'eu', metadata: { team: { name: 'a' } } }),
     ).services;
@@ -492,7 +495,7 @@ describe('valid options', () => {
     expect(resolved?.discovery).toEqual({ weight: 2, version: '1.2', zone: 'eu' });
   });
 
-  it('turn metadata without a field into null, because an object there ends some Go clients', () => {
+  it('turn empty metadata into null, because an empty object ends some Go clients with a panic', () => {
     expect(resolve(service({ metadata: {} })).services[0]).toMatchObject({
       metadata: null,
       discovery: {},
@@ -513,16 +516,16 @@ describe('valid options', () => {
     ['api', { host: 'fe80::1%eth0' }],
     ['api', { metadata: {} }],
     ['api', { metadata: { id: 18_446_744_073_709_551_615n } }],
-  ])('may have a service %s with %o', (name, fields) => {
+  ])('may contain a service %s with %o', (name, fields) => {
     expect(resolve({ service: { name, ...fields } }).services).toHaveLength(1);
   });
 
-  it('may have service names that begin alike, as long as no slash follows', () => {
+  it('may contain service names that begin alike, unless a slash follows the common part', () => {
     const names = ['team', 'team2', 'team-a/b', 'team-a/b2'];
     expect(resolve({ service: names.map((name) => ({ name })) }).services).toHaveLength(4);
   });
 
-  it('hold an IPv6 host without its brackets: the port is appended later', () => {
+  it('contain an IPv6 host without its brackets, because the port is appended later', () => {
     expect(resolve(service({ host: '[::1]' })).services[0]?.host).toBe('::1');
   });
 
@@ -534,21 +537,21 @@ describe('valid options', () => {
     ]);
   });
 
-  it('may have a registry in place of etcd', () => {
+  it('may contain a registry in place of etcd', () => {
     const registry = new StaticRegistry({ api: ['h:1'] });
     const resolved = resolve({ registry });
     expect(resolved.registry).toBe(registry);
     expect(resolved.etcd).toBeUndefined();
   });
 
-  it('may have a client of the user in place of hosts, whatever the environment says', () => {
+  it('may contain an Etcd3 client of the user in place of hosts, even if ETCD_HOSTS is set', () => {
     vi.stubEnv('ETCD_HOSTS', 'nonsense');
     const resolved = resolve({ etcd: { client: ownClient, namespace: 'p/' } }).etcd;
     expect(resolved).toMatchObject({ hosts: [], namespace: 'p/' });
     expect(resolved?.client).toBe(ownClient);
   });
 
-  it('pass tls and auth on', () => {
+  it('contain tls and auth as the user gave them', () => {
     const tls = { ...TLS, cert: Buffer.from(TLS.cert) };
     const auth = { username: 'root', password: SECRET };
     expect(resolve({ etcd: { hosts: ['https://h:1'], tls, auth } }).etcd).toMatchObject({
@@ -557,7 +560,7 @@ describe('valid options', () => {
     });
   });
 
-  it('let a client dial the service of its name by default', () => {
+  it('let a client without an option service dial the service of its own name', () => {
     const { clients } = resolve({ clients: [CLIENT, { ...CLIENT, name: 'b', service: 't/b' }] });
     expect(clients.map((one) => [one.name, one.service])).toEqual([
       ['api', 'api'],
@@ -565,7 +568,7 @@ describe('valid options', () => {
     ]);
   });
 
-  it('may set every option of a client', () => {
+  it('may contain every option of a client', () => {
     const credentials = ChannelCredentials.createInsecure();
     const definition = {
       ...CLIENT,
@@ -586,7 +589,7 @@ describe('valid options', () => {
     expect(resolve({ clientDefaults: defaults }).clientDefaults).toEqual(defaults);
   });
 
-  it('may have a client of a proto without a package, or of a loaded proto', () => {
+  it('may contain a client of a proto without a package, and of a loaded proto', () => {
     const packageDefinition = { 'a.B': {} };
     const { clients } = resolve({
       clients: [
@@ -600,12 +603,12 @@ describe('valid options', () => {
     ]);
   });
 
-  it('may have any options for a loader of the user', () => {
+  it('may contain any options for a proto loader of the user', () => {
     const loading = { protoLoader: 'own-loader', loader: { anything: 1 } };
     expect(resolve({ clients: [{ ...CLIENT, ...loading }] }).clients[0]).toMatchObject(loading);
   });
 
-  it.each(['x-user', 'user_id.v2', '7', String])('may have the hash key %s', (hashKey) => {
+  it.each(['x-user', 'user_id.v2', '7', String])('may contain the hash key %s', (hashKey) => {
     const loadBalancing = { policy: 'consistent_hash', hashKey };
     expect(resolve({ clients: [{ ...CLIENT, loadBalancing }] }).clients).toHaveLength(1);
   });
@@ -643,7 +646,7 @@ describe('valid options', () => {
   });
 });
 
-describe('ETCD_HOSTS', () => {
+describe('the environment variable ETCD_HOSTS', () => {
   it.each([
     ['h:1', ['http://h:1']],
     ['h:1,https://x', undefined],
@@ -651,13 +654,13 @@ describe('ETCD_HOSTS', () => {
     ['https://h:1/,https://[::1]:2', ['https://h:1', 'https://[::1]:2']],
     ['', ['http://127.0.0.1:2379']],
     ['  ', ['http://127.0.0.1:2379']],
-  ])('with the value %j gives the hosts %j', (value, hosts) => {
+  ])('with the value %j results in the hosts %j', (value, hosts) => {
     vi.stubEnv('ETCD_HOSTS', value);
     if (hosts === undefined) expect(rejection(() => resolve({})).message).toContain('ETCD_HOSTS');
     else expect(resolve({ etcd: { namespace: 'p/' } }).etcd?.hosts).toEqual(hosts);
   });
 
-  it('is ignored where hosts are given', () => {
+  it('is ignored if etcd.hosts is given', () => {
     vi.stubEnv('ETCD_HOSTS', 'nonsense');
     expect(resolve({ etcd: { hosts: ['h:1'] } }).etcd?.hosts).toEqual(['http://h:1']);
   });

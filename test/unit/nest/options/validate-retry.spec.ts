@@ -17,7 +17,7 @@ describe('the option retry', () => {
     [{ throttling: false }],
     [{ throttling: { maxTokens: 1, tokenRatio: 0.001 } }],
     [{ throttling: { maxTokens: 1_000, tokenRatio: 1_000 } }],
-  ])('may be %j', (value) => {
+  ])('accepts %j', (value) => {
     expect(() => validateRetry('retry', value)).not.toThrow();
   });
 
@@ -49,7 +49,7 @@ describe('the option retry', () => {
     [{ throttling: { maxTokens: 1_001, tokenRatio: 1 } }, 'retry.throttling.maxTokens is 1001'],
     [{ throttling: { maxTokens: 1, tokenRatio: 0 } }, 'retry.throttling.tokenRatio is 0'],
     [{ throttling: { maxTokens: 1, tokenRatio: 1_001 } }, 'retry.throttling.tokenRatio is 1001'],
-  ])('%j is refused', (value, reason) => {
+  ])('rejects %j', (value, reason) => {
     expect(() => validateRetry('retry', value)).toThrow(`[INVALID_OPTION] option ${reason}`);
   });
 });

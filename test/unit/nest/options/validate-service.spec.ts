@@ -11,7 +11,7 @@ function resolve(given: object): ResolvedService | undefined {
   return validateOptions({ registry: new MemoryRegistry(), service }, {}).services[0];
 }
 
-it('a service has defaults for what it leaves out', () => {
+it('a service gets the defaults of the options that it leaves out', () => {
   expect(resolve({})).toEqual({
     name: 'api',
     ttlSeconds: 10,
@@ -36,40 +36,40 @@ const BOUNDS: [name: string, least: number, most: number][] = [
   ['maxConnectionAgeGraceMs', 0, 86_400_000],
 ];
 
-describe.each(BOUNDS)('%s, a whole number from %i to %i,', (name, least, most) => {
-  it('is taken up to its bounds', () => {
+describe.each(BOUNDS)('the option %s, a whole number from %i to %i,', (name, least, most) => {
+  it('is accepted at both of its bounds', () => {
     expect(resolve({ [name]: least })).toMatchObject({ [name]: least });
     expect(resolve({ [name]: most })).toMatchObject({ [name]: most });
   });
 
-  it.each([least - 1, most + 1, least + 0.5, '5', null])('is refused as %j', (value) => {
+  it.each([least - 1, most + 1, least + 0.5, '5', null])('is rejected if it is %j', (value) => {
     expect(() => resolve({ [name]: value })).toThrow(`[INVALID_OPTION] option service.${name} is `);
   });
 });
 
-describe('the host of a service', () => {
+describe('the option host of a service', () => {
   it.each([
     ['example.org', 'example.org'],
     ['10.0.0.1', '10.0.0.1'],
     ['[::1]', '::1'],
     ['::1', '::1'],
-  ])('%s is taken as %s', (host, expected) => {
+  ])('accepts %s, and advertises %s', (host, expected) => {
     expect(resolve({ host })?.host).toBe(expected);
   });
 
-  it.each(['', '0.0.0.0', '::', 'example.org:80', 'a b', 7])('%j is refused', (host) => {
+  it.each(['', '0.0.0.0', '::', 'example.org:80', 'a b', 7])('rejects %j', (host) => {
     expect(() => resolve({ host })).toThrow('[INVALID_OPTION] option service.host is ');
   });
 });
 
-describe('the metadata of a service', () => {
-  it('is what the user gave, and null where that is nothing', () => {
+describe('the option metadata of a service', () => {
+  it('becomes null if the user gave none or an empty object, else stays as given', () => {
     expect(resolve({ metadata: { team: 'a' } })?.metadata).toEqual({ team: 'a' });
     expect(resolve({ metadata: {} })?.metadata).toBeNull();
   });
 
   it.each(['weight', 'version', 'zone', 'maxConnectionAgeMs', 'draining'])(
-    'has no field %s',
+    'must not have a field %s',
     (field) => {
       expect(() => resolve({ metadata: { [field]: '1' } })).toThrow(
         `[INVALID_OPTION] option service.metadata.${field} is "1"; allowed: none;`,
@@ -77,7 +77,7 @@ describe('the metadata of a service', () => {
     },
   );
 
-  it('is JSON', () => {
+  it('must consist of JSON values', () => {
     expect(() => resolve({ metadata: { rate: Number.NaN } })).toThrow(
       '[INVALID_OPTION] option service.metadata is "not JSON (',
     );
@@ -87,7 +87,7 @@ describe('the metadata of a service', () => {
 describe('updatedRecord', () => {
   const before = { metadata: { team: 'a', tier: 1 }, discovery: { weight: 2, zone: 'a' } };
 
-  it('adds what is given to what there is, field by field', () => {
+  it('merges the changed fields into the record, also inside the metadata', () => {
     const after = updatedRecord('update', before, { weight: 3, metadata: { tier: 2 } });
     expect(after).toEqual({
       metadata: { team: 'a', tier: 2 },
@@ -100,7 +100,7 @@ describe('updatedRecord', () => {
     });
   });
 
-  it('refuses what a service may not have', () => {
+  it('rejects fields and values that a service may not have', () => {
     expect(() => updatedRecord('update', before, { weight: 0 })).toThrow(
       'option update.weight is 0',
     );

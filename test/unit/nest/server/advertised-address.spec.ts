@@ -47,7 +47,7 @@ function address(
   more: Partial<AdvertisedAddressInput> = {},
 ): Promise<string> {
   return advertisedAddress({
-    // Only these two fields of a bound server matter.
+    // The code under test reads only these two fields of a bound server.
     server: { url, addresses } as AdvertisedAddressInput['server'],
     address: undefined,
     host: undefined,
@@ -90,7 +90,7 @@ describe('the advertised address', () => {
     expect(await address('h:1', ['127.0.0.1:1'], { host: 'fe80::1' })).toBe('[fe80::1]:1');
   });
 
-  it('is the bound host with the real port if clients can dial that host', async () => {
+  it('is the bound host with the bound port if clients can dial that host', async () => {
     expect(await address('127.0.0.1:0', ['127.0.0.1:4000'])).toBe('127.0.0.1:4000');
     expect(await address('server.local:5000', ['10.0.0.9:5000'])).toBe('server.local:5000');
     expect(await address('[::1]:0', ['[::1]:4000'])).toBe('[::1]:4000');
@@ -118,19 +118,25 @@ describe('the advertised address', () => {
     expect(await address('unix:/tmp/api.sock', [])).toBe('unix:/tmp/api.sock');
   });
 
-  it.each(['0.0.0.0:0', '[::]:0', ':::0'])('is POD_IP for the wildcard %s', async (url) => {
-    const bound = url === '0.0.0.0:0' ? '0.0.0.0:4000' : '[::]:4000';
-    expect(await address(url, [bound], { podIp: '10.1.1.1' })).toBe('10.1.1.1:4000');
-    expect(await address(url, [bound], { podIp: 'fd00::1' })).toBe('[fd00::1]:4000');
-  });
+  it.each(['0.0.0.0:0', '[::]:0', ':::0'])(
+    'has POD_IP as its host for the wildcard %s',
+    async (url) => {
+      const bound = url === '0.0.0.0:0' ? '0.0.0.0:4000' : '[::]:4000';
+      expect(await address(url, [bound], { podIp: '10.1.1.1' })).toBe('10.1.1.1:4000');
+      expect(await address(url, [bound], { podIp: 'fd00::1' })).toBe('[fd00::1]:4000');
+    },
+  );
 
-  it.each([' 10.1.1.1', '10.1.1.1\n'])('is POD_IP without the blanks of %j', async (podIp) => {
-    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp })).toBe('10.1.1.1:4000');
-    expect(warnings).toEqual([]);
-  });
+  it.each([' 10.1.1.1', '10.1.1.1\n'])(
+    'has POD_IP as its host, without the blanks of %j',
+    async (podIp) => {
+      expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp })).toBe('10.1.1.1:4000');
+      expect(warnings).toEqual([]);
+    },
+  );
 
   it.each(['0.0.0.0', '::', '10.1.1.1,fd00::1', '10.1.1.1:80', '10.1.1', 'pod.local'])(
-    'is not a POD_IP of %j, which is not one address to dial; a warning says so',
+    'does not contain a POD_IP of %j, which is not one address to dial, and a warning says so',
     async (podIp) => {
       expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp })).toBe('10.0.0.9:4000');
       expect(warnings).toEqual([
@@ -139,19 +145,19 @@ describe('the advertised address', () => {
     },
   );
 
-  it('causes no warning about a POD_IP that is not needed', async () => {
+  it('causes no warning about a wrong POD_IP that is not needed', async () => {
     expect(await address('10.0.0.9:0', ['10.0.0.9:4000'], { podIp: '::' })).toBe('10.0.0.9:4000');
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], { podIp: ' ' })).toBe('10.0.0.9:4000');
     expect(warnings).toEqual([]);
   });
 
-  it('is the interface that routes to the registry, for a wildcard without POD_IP', async () => {
+  it('is that of the interface which routes to the registry, for a wildcard without POD_IP', async () => {
     const options = { registryHost: 'etcd.local:2379', podIp: '' };
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('10.0.0.5:4000');
     expect(machine.asked).toEqual(['udp4 etcd.local 2379']);
   });
 
-  it('comes from an IPv6 route where the registry has an IPv6 address', async () => {
+  it('is that of an IPv6 route if the registry has an IPv6 address', async () => {
     machine.routes.set('fd00::2', 'fd00::5');
     const options = { registryHost: '[fd00::2]:2379' };
     expect(await address('[::]:0', ['[::]:4000'], options)).toBe('[fd00::5]:4000');
@@ -162,12 +168,12 @@ describe('the advertised address', () => {
     ['there is no route', 'unreachable:2379'],
     ['there is no registry', undefined],
     ['the registry has no valid address', 'nonsense'],
-  ])('is the first interface that faces outwards where %s', async (_, registryHost) => {
+  ])('is that of the first external interface if %s', async (_, registryHost) => {
     const options = { registryHost };
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('10.0.0.9:4000');
   });
 
-  it('is never the wildcard that a kernel may answer with', async () => {
+  it('is never a wildcard, even if the kernel returns one as the local address of the route', async () => {
     machine.routes.set('etcd.local', '0.0.0.0');
     const options = { registryHost: 'etcd.local:2379' };
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('10.0.0.9:4000');
@@ -188,11 +194,11 @@ describe('the advertised address', () => {
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'])).toBe('127.0.0.1:4000');
   });
 
-  it('has the port of the url where the sockets are unknown', async () => {
+  it('has the port of the url if the sockets are unknown', async () => {
     expect(await address('127.0.0.1:5000', [])).toBe('127.0.0.1:5000');
   });
 
-  it('is an error where the port is unknown, never port 0', async () => {
+  it('is an error if the port is unknown, and never has port 0', async () => {
     const failure = await address('127.0.0.1:0', []).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(DiscoveryError);
     expect(String(failure)).toContain(

@@ -14,7 +14,7 @@ import type { ResolvedService } from '../../../../lib/nest/options/validate-serv
 import { Announcements } from '../../../../lib/nest/server/announcements.js';
 import type { BoundServer } from '../../../../lib/nest/server/grpc-servers.service.js';
 
-/** A registry that keeps all requests and updates it gets. */
+/** A registry that records all registrations and updates that it receives. */
 class NotingRegistry extends Registry {
   readonly scheme = 'noting';
   readonly requests: RegistrationRequest[] = [];
@@ -79,7 +79,7 @@ function serverOf(port: number): BoundServer {
   return { url, packages: [`package${port}`], addresses: [url], server, calls: new CallTracker() };
 }
 
-it('a registration has the key and the time to live of its service', () => {
+it("a registration has the key and the time to live of its service's options", () => {
   announcements.add(serviceOf({ key: 'main', ttlSeconds: 7 }), serverOf(1), 'h:1');
   expect(registry.requests).toEqual([
     {
@@ -91,12 +91,12 @@ it('a registration has the key and the time to live of its service', () => {
   ]);
 });
 
-it('a registration of a service without a key leaves the key to the registry', () => {
+it('a registration of a service without an option key leaves the key to the registry', () => {
   announcements.add(serviceOf(), serverOf(1), 'h:1');
   expect(registry.requests[0]).not.toHaveProperty('key');
 });
 
-it('a record says the weight of its service, and the age at which servers leave connections', () => {
+it('a record contains the weight of its service and the maximum age of connections', () => {
   announcements = new Announcements(registry, 60_000, () => changes++);
   announcements.add(serviceOf({ weight: 3 }), serverOf(1), 'h:1');
   expect(registry.requests[0]?.endpoint.discovery).toEqual({
@@ -105,7 +105,7 @@ it('a record says the weight of its service, and the age at which servers leave 
   });
 });
 
-it('a service is announced once for a server, and once for an address', () => {
+it('a service is announced once per server, and once per address', () => {
   const [one, other] = [serverOf(1), serverOf(2)];
   const service = serviceOf();
   expect(announcements.has(service, one, 'h:1')).toBe(false);
@@ -122,7 +122,7 @@ it('a service with a key is announced once, whatever the server and the address'
   expect(announcements.has(service, serverOf(2), 'h:2')).toBe(true);
 });
 
-it('each change of a status is reported, until the record is withdrawn', async () => {
+it("each change of a registration's status is reported until its record is withdrawn", async () => {
   const added = announcements.add(serviceOf(), serverOf(1), 'h:1');
   expect(announcements.statuses).toMatchObject([{ state: 'registering' }]);
   const before = changes;
@@ -138,7 +138,7 @@ it('each change of a status is reported, until the record is withdrawn', async (
   expect(changes).toBe(before + 2);
 });
 
-it('a withdrawal counts from when the registry has removed the records', async () => {
+it('lastWithdrawalMs is the time when the registry has removed the records', async () => {
   registry.closeMs = 700;
   const startMs = performance.now();
   expect(announcements.lastWithdrawalMs).toBe(-Infinity);
@@ -151,12 +151,12 @@ it('a withdrawal counts from when the registry has removed the records', async (
   expect(announcements.list()).toEqual([]);
 });
 
-it('a withdrawal of no record does not count', async () => {
+it('lastWithdrawalMs does not change when no record is withdrawn', async () => {
   await announcements.withdraw([]);
   expect(announcements.lastWithdrawalMs).toBe(-Infinity);
 });
 
-it('an update changes the records of its service, those to come included, and no others', () => {
+it('an update changes the present and future records of its service, and no others', () => {
   const [service, other] = [serviceOf(), serviceOf({ name: 'other' })];
   announcements.add(service, serverOf(1), 'h:1');
   announcements.add(other, serverOf(1), 'h:2');
@@ -174,7 +174,7 @@ it('an update changes the records of its service, those to come included, and no
   ]);
 });
 
-it('the record of an address given by option goes to the next server that offers the service', () => {
+it('a record with an address from the options is handed over to another server that offers the service', () => {
   const [one, other, third] = [serverOf(1), serverOf(2), serverOf(3)];
   const given = announcements.add(
     serviceOf({ address: 'public:80', server: undefined }),
@@ -189,7 +189,7 @@ it('the record of an address given by option goes to the next server that offers
   expect(given.server).toBe(other);
 });
 
-it('the record of an address given by option does not go to a server that does not offer the service', () => {
+it('a record with an address from the options is not handed over to a server that does not offer the service', () => {
   const [one, other, third] = [serverOf(1), serverOf(2), serverOf(3)];
   const given = announcements.add(
     { ...serviceOf({ address: 'public:80' }), server: 'package3' },

@@ -34,7 +34,7 @@ function answerHealth(_call: unknown, callback: (error: null, reply: object) => 
   callback(null, { status: isReady ? 'SERVING' : 'NOT_SERVING' });
 }
 
-/** A server that the application adds a health service to, which answers as `isReady` says. */
+/** Adds a health service of the application's own to a server; it answers as `isReady` says. */
 function serveHealth(application: ApplicationReadiness): void {
   const server = { register: () => true };
   application.observe(server as never);
@@ -49,14 +49,14 @@ it('an application without a check and without a health service is ready from th
   expect([application.isReady, heard, logged]).toEqual([true, [], []]);
 });
 
-it('an application with a check is ready once that has passed', async () => {
+it('an application with a readiness check is ready once the check has passed', async () => {
   const application = create(() => isReady);
   expect([application.isReady, application.reason]).toEqual([false, 'it was not asked yet']);
   await application.start();
   expect([application.isReady, heard]).toEqual([true, []]);
 });
 
-it('each change is reported and logged once', async () => {
+it('each change of readiness is reported and logged once', async () => {
   const application = create(() => isReady);
   await application.start();
   isReady = false;
@@ -71,7 +71,7 @@ it('each change is reported and logged once', async () => {
   application.end();
 });
 
-it('an application is ready where all of its gates are open', async () => {
+it('an application is ready only if all of its gates are open', async () => {
   const application = create(() => true);
   serveHealth(application);
   isReady = false;
@@ -83,7 +83,7 @@ it('an application is ready where all of its gates are open', async () => {
   application.end();
 });
 
-it('a health service that comes later closes the application until it has answered', async () => {
+it('a health service that is added later makes the application not ready until it has answered', async () => {
   const application = create();
   await application.start();
   isReady = false;
@@ -96,7 +96,7 @@ it('a health service that comes later closes the application until it has answer
   application.end();
 });
 
-it('an application that ends is not ready any more, for good, and asks no more', async () => {
+it('an application that ends is never ready again, and runs no further check', async () => {
   const application = create(() => isReady);
   await application.start();
   application.end();

@@ -98,7 +98,7 @@ function follow(work: Promise<unknown>): { readonly isOver: boolean } {
   return seen;
 }
 
-/** Longer than any start waits for the registry. */
+/** A time in milliseconds that is longer than any start waits for the registry. */
 const START_MS = 3_000;
 
 let warnings: string[];
@@ -117,7 +117,7 @@ afterEach(() => {
 describe('failFast', () => {
   const service = { name: 'api', drainDelayMs: 0 };
 
-  it('fails a start without an answer of the registry, and removes the registration', async () => {
+  it('fails a start if the registry does not answer, and removes the registration', async () => {
     const { registry, registrar } = createRegistrar({ service, failFast: true });
     registry.isAway = true;
     await registrar.onBootstrapped();
@@ -149,13 +149,13 @@ describe('failFast', () => {
   });
 });
 
-/** A check that answers after three seconds. */
+/** A readiness check that answers after three seconds. */
 const slowCheck = () =>
   new Promise((resolve) => {
     setTimeout(resolve, 3_000);
   });
 
-/** The method of a health service that answers as late. */
+/** The `Check` method of an application's own health service, which also answers after three seconds. */
 function slowHealthCheck(_call: unknown, callback: (error: null, reply: object) => void): void {
   void slowCheck().then(() => callback(null, { status: 'SERVING' }));
 }
@@ -198,7 +198,7 @@ describe('a start', () => {
     await registrar.shutDown();
   });
 
-  it('goes on without the registry after a while, where failFast is not set', async () => {
+  it('goes on without the registry after a time limit if failFast is not set', async () => {
     const { registry, registrar } = createRegistrar({ service });
     registry.isAway = true;
     await registrar.onBootstrapped();
@@ -217,7 +217,7 @@ describe('a start', () => {
     ['services', { service }, true],
     ['the option health', { health: true }, true],
     ['neither', {}, false],
-  ])('follows the servers of an application with %s: %j, %s', (_, options, follows) => {
+  ])('of an application with %s (%j) follows its servers: %s', (_, options, follows) => {
     const followed = vi.spyOn(GrpcServers.prototype, 'follow');
     const { registrar } = createRegistrar(options);
     expect(followed.mock.calls).toEqual(follows ? [[registrar]] : []);
@@ -246,14 +246,14 @@ describe('the time that a shutdown gives', () => {
     expect(registrar.status.state).toBe('drained');
   });
 
-  it('clients is none where no record was removed', async () => {
+  it('clients is 0 if no record was removed', async () => {
     const { registrar } = await startWith([{ drainDelayMs: 5_000 }]);
     const drained = follow(registrar.drain());
     await vi.advanceTimersByTimeAsync(0);
     expect(drained.isOver).toBe(true);
   });
 
-  it('clients begins once: a server that closes after the records are out does not wait again', async () => {
+  it('clients begins once: a server that closes after the removal of the records does not wait again', async () => {
     const server = boundServer(1);
     const { registrar } = await startWith([{ drainDelayMs: 5_000 }], server);
     void registrar.drain();
@@ -265,7 +265,7 @@ describe('the time that a shutdown gives', () => {
     expect(closed.isOver).toBe(true);
   });
 
-  it('calls is the longest drainTimeoutMs, after the delay', async () => {
+  it('calls is the longest drainTimeoutMs, and begins after drainDelayMs', async () => {
     const timeouts = [
       { drainDelayMs: 1_000, drainTimeoutMs: 400 },
       { drainDelayMs: 0, drainTimeoutMs: 700 },
@@ -278,7 +278,7 @@ describe('the time that a shutdown gives', () => {
     expect([end.isOver, forced]).toEqual([true, 1]);
   });
 
-  it('calls is 10 s where the application has no service', async () => {
+  it('calls is 10 s if the application has no service', async () => {
     const { registrar } = createRegistrar({ health: true });
     const server = boundServer(1, true);
     await registrar.onBound(server);
@@ -294,7 +294,7 @@ describe('a second signal', () => {
   const service = { name: 'api', drainDelayMs: 0, drainTimeoutMs: 600_000 };
   let before = 0;
   beforeEach(() => {
-    // As with shutdown hooks: without a listener the signal would end this process.
+    // Nest's shutdown hooks add such a listener; without one the signal would end this process.
     process.on('SIGTERM', ignore);
     before = process.listenerCount('SIGTERM');
   });
@@ -337,7 +337,7 @@ describe('a second signal', () => {
     expect(process.listenerCount('SIGTERM')).toBe(before);
   });
 
-  it('ends the waiting if the application closes its only server, unless it is an echo', async () => {
+  it('ends the waiting if the application closes its only server, unless the signal is an echo of the first', async () => {
     const server = boundServer(1, true);
     const registrar = await start(server);
     const closed = follow(registrar.onClosing(server));
@@ -364,7 +364,7 @@ describe('a second signal', () => {
     expect(end.isOver).toBe(true);
   });
 
-  it('has no effect right after the first, as its echo, or after the shutdown', async () => {
+  it('has no effect right after the first, where it is an echo, and after the shutdown', async () => {
     const registrar = await start(boundServer(1, true));
     const end = follow(registrar.shutDown());
     await vi.advanceTimersByTimeAsync(50);
@@ -389,7 +389,7 @@ async function startTwo(...services: object[]) {
 }
 
 describe('two gRPC servers', () => {
-  it('offer a service at the one that it names', async () => {
+  it('register a service only for the server that its option names', async () => {
     const { records } = await startTwo(
       { name: 'one', server: 'package1' },
       { name: 'two', server: '127.0.0.1:2' },
@@ -403,7 +403,7 @@ describe('two gRPC servers', () => {
     ]);
   });
 
-  it('behind one address keep its record until the last server closes', async () => {
+  it('behind one address keep their record until the last of them closes', async () => {
     const { registry, registrar, servers, records } = await startTwo({ address: 'public:80' });
     expect(records()).toEqual(['api/public:80']);
     await registrar.onClosing(servers[0]);
@@ -413,7 +413,7 @@ describe('two gRPC servers', () => {
     expect(records()).toEqual([]);
   });
 
-  it('behind one address remove their record with the last server that offers the service', async () => {
+  it('behind one address remove their record when the last one that offers the service closes', async () => {
     const { registrar, servers, records } = await startTwo({
       address: 'public:80',
       server: 'package1',
@@ -422,7 +422,7 @@ describe('two gRPC servers', () => {
     expect(records()).toEqual([]);
   });
 
-  it('under one key register the address of one that still serves', async () => {
+  it('under one key register the address of the one that still serves when the other closes', async () => {
     const { registrar, servers, records } = await startTwo({ key: 'main' });
     expect(records()).toEqual(['api/127.0.0.1:1']);
     await registrar.onClosing(servers[0]);
@@ -438,7 +438,7 @@ describe('two gRPC servers', () => {
     expect(registry.registrations).toHaveLength(1);
   });
 
-  it('are registered independently: one may close during the look-up of its address', async () => {
+  it('are registered independently, even if one closes during the look-up of its address', async () => {
     const { registrar } = createRegistrar({ service: { name: 'api', drainDelayMs: 0 } });
     const servers = [boundServer(1), boundServer(2)] as const;
     for (const server of servers) await registrar.onBound(server);

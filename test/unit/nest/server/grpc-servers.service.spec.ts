@@ -13,7 +13,7 @@ const listener = {
   onClosing: () => Promise.resolve(),
 };
 
-/** The servers of an application with one server, and that server. No port is bound. */
+/** An application with one server that binds no port: the part under test, and the server. */
 function oneServer() {
   const target = {
     transportId: Transport.GRPC,
@@ -31,7 +31,7 @@ function oneServer() {
 const FOR_GOOD =
   '[CLOSED] the gRPC server at "a:1" cannot listen again: it was closed, and its registrations with it, for good;';
 
-it('the error of a server that was closed alone says that its application still runs', async () => {
+it('the error of a closed server that is started again says that its application still runs', async () => {
   const { target } = oneServer();
   await target.createClient();
   await target.close();
@@ -40,7 +40,7 @@ it('the error of a server that was closed alone says that its application still 
   );
 });
 
-it('the error of a server says what the shutdown of its application ended', async () => {
+it('the error of a server that is started again after the shutdown says what the shutdown ended', async () => {
   const { servers, target } = oneServer();
   await target.createClient();
   await target.close();
@@ -50,13 +50,13 @@ it('the error of a server says what the shutdown of its application ended', asyn
   );
 });
 
-it('the error of a server that was closed before it was bound says so', async () => {
+it('the error of a server that is started after it was closed says that it was never bound', async () => {
   const { target } = oneServer();
   await target.close();
   await expect(target.createClient()).rejects.toThrow('was closed before it was bound');
 });
 
-/** Servers that a test adds, and what their listener hears. */
+/** Servers that a test adds, and the calls that their listener receives. */
 function following() {
   const targets = new Subject<unknown>();
   const modules = { getRpcTargetRegistry: () => targets } as unknown as ModulesContainer;
@@ -89,7 +89,7 @@ function following() {
 const own = (): void => {};
 
 describe('a gRPC server of the application', () => {
-  it('is followed from its making to its close', async () => {
+  it('is reported when it is made, bound and closed', async () => {
     const { servers, targets, target, heard, bound } = following();
     targets.next(target);
     expect(servers.all).toEqual([{ url: 'a:1', packages: ['user', 'admin'] }]);
@@ -105,7 +105,7 @@ describe('a gRPC server of the application', () => {
     expect(bound).toMatchObject([{ url: 'a:1', packages: ['user', 'admin'], addresses: [] }]);
   });
 
-  it('has the tracker of its calls before all interceptors of the user, in options of its own', async () => {
+  it("has the tracker of its calls before all interceptors of the user, and the user's options stay unchanged", async () => {
     const { targets, target, bound } = following();
     const options = { package: 'user', channelOptions: { interceptors: [own] } };
     target.options = options;
@@ -120,7 +120,7 @@ describe('a gRPC server of the application', () => {
     expect(bound[0]?.packages).toEqual(['user']);
   });
 
-  it('is adopted once, and only where it is one', async () => {
+  it('is adopted once, and servers of other transports and other objects are not', async () => {
     const { servers, targets, target } = following();
     for (let time = 0; time < 2; time++) targets.next(target);
     targets.next({ ...target, transportId: Transport.TCP });
@@ -152,7 +152,7 @@ describe('a gRPC server of the application', () => {
     expect([listening, heard]).toEqual([1, []]);
   });
 
-  it('does not listen where its listener fails', async () => {
+  it("does not listen if the discovery's listener fails", async () => {
     const { targets, target, fail } = following();
     const failure = fail(new Error('failFast is set'));
     targets.next(target);

@@ -8,7 +8,7 @@ type Check = (
   callback: (error: { code?: number } | null, reply?: { status?: unknown }) => void,
 ) => void;
 
-/** What a gRPC server is to this: a place for methods. It listens nowhere. */
+/** A gRPC server reduced to what the health service needs: it takes methods and listens nowhere. */
 class FakeServer {
   readonly methods = new Map<string, unknown>();
 
@@ -17,7 +17,7 @@ class FakeServer {
     return true;
   }
 
-  /** As grpc-js finds the handler of a method: by its name in the proto, or in JavaScript. */
+  /** Finds the handler of a method as grpc-js does: by its name in the proto, or its name in JavaScript. */
   addService(
     definition: Record<string, { path: string; originalName?: string }>,
     handlers: Record<string, unknown>,
@@ -31,7 +31,7 @@ class FakeServer {
     return this as unknown as Server;
   }
 
-  /** What the health service answers about a service: its status, or the code of an error. */
+  /** The answer of the health service about a service: a status, or the code of an error. */
   ask(service: string): unknown {
     const check = this.methods.get('/grpc.health.v1.Health/Check') as Check;
     let answer: unknown;
@@ -45,7 +45,7 @@ const NOT_FOUND = 5;
 const own = (): void => {};
 
 describe('the health service of the option health', () => {
-  it('answers for the server as a whole and for each of its services, as it was set last', async () => {
+  it('answers for the whole server and for each of its services with the status that was set last', async () => {
     const health = new HealthServing();
     await health.load();
     const server = new FakeServer();
@@ -62,7 +62,7 @@ describe('the health service of the option health', () => {
     expect([server.ask(''), server.ask('user.User')]).toEqual(['NOT_SERVING', 'NOT_SERVING']);
   });
 
-  it('answers for a server and a service that are added later, as it was set before', async () => {
+  it('answers with the status that was set before for a server and a service that are added later', async () => {
     const health = new HealthServing();
     await health.load();
     health.set(true);
@@ -84,7 +84,7 @@ describe('the health service of the option health', () => {
     await health.load();
   });
 
-  it('is refused beside one that the application adds itself, which is left out', async () => {
+  it('is an error beside a health service that the application adds itself, whose methods are left out', async () => {
     const health = new HealthServing();
     await health.load();
     const server = new FakeServer();
@@ -98,7 +98,7 @@ describe('the health service of the option health', () => {
   });
 });
 
-/** The check of a server whose own health service answers like this. */
+/** The readiness check made of a server's own health service, whose `Check` is the given method. */
 function checkOf(check: Check): ReadinessCheck | undefined {
   const server = new FakeServer();
   let noticed: ReadinessCheck | undefined;
@@ -118,21 +118,24 @@ describe('noticeServedHealth', () => {
     ['NOT_SERVING', false],
     [2, false],
     [undefined, false],
-  ])('a status of %s is a check that returns %s', async (status, expected) => {
-    const asked: string[] = [];
-    const check = checkOf(({ request }, callback) => {
-      asked.push(request.service);
-      callback(null, { status });
-    });
-    await expect(check?.()).resolves.toBe(expected);
-    expect(asked).toEqual(['']);
-  });
+  ])(
+    'makes a check of the health service; its status %s is the answer %s',
+    async (status, expected) => {
+      const asked: string[] = [];
+      const check = checkOf(({ request }, callback) => {
+        asked.push(request.service);
+        callback(null, { status });
+      });
+      await expect(check?.()).resolves.toBe(expected);
+      expect(asked).toEqual(['']);
+    },
+  );
 
-  it('an answer without a reply is a check that returns false', async () => {
+  it('makes a check that returns false if the health service sends no reply', async () => {
     await expect(checkOf((_call, callback) => callback(null))?.()).resolves.toBe(false);
   });
 
-  it('an error is a check that rejects with it', async () => {
+  it('makes a check that rejects with the error of the health service', async () => {
     const error = { code: 14 };
     const check = checkOf((_call, callback) => callback(error));
     await expect(check?.()).rejects.toBe(error);

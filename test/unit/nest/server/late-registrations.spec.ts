@@ -47,14 +47,14 @@ async function begin(timeoutMs: number | undefined, ...all: FakeRegistration[]):
   await vi.advanceTimersByTimeAsync(0);
 }
 
-it('no registration is late where all are in the registry', async () => {
+it('no registration is late if all are in the registry', async () => {
   await begin(1_000, new FakeRegistration('a', 'registered'));
   expect([result, vi.getTimerCount()]).toEqual([undefined, 0]);
   await begin(1_000);
   expect(result).toBeUndefined();
 });
 
-it('no registration is late that is registered, or taken out again, in time', async () => {
+it('a registration is not late if it is registered, or removed again, in time', async () => {
   const [one, other] = ['a', 'b'].map((key) => new FakeRegistration(key, 'registering'));
   await begin(1_000, one!, other!);
   one?.become('registered');
@@ -66,7 +66,7 @@ it('no registration is late that is registered, or taken out again, in time', as
 });
 
 it.each<State>(['registering', 'unreachable', 'conflict'])(
-  'a registration that is %s after one request and 500 ms is late',
+  'a registration is late if it is still %s after the time of one request and 500 ms',
   async (state) => {
     const error = new DiscoveryError('REGISTRY_UNAVAILABLE', 'away');
     const late = new FakeRegistration('api/h:1', state, error);
@@ -81,7 +81,7 @@ it.each<State>(['registering', 'unreachable', 'conflict'])(
   },
 );
 
-it('one request takes 2 s by default', async () => {
+it('the time of one request is 2 s by default', async () => {
   await begin(undefined, new FakeRegistration('a', 'registering'));
   await vi.advanceTimersByTimeAsync(2_499);
   expect(result).toBe('waiting');
@@ -89,7 +89,7 @@ it('one request takes 2 s by default', async () => {
   expect(result).toEqual({ text: 'a could not be registered within 2500 ms', cause: undefined });
 });
 
-it('all that are late are named', async () => {
+it('the text names all late registrations', async () => {
   const all = ['a', 'b', 'c'].map((key) => new FakeRegistration(key, 'registering'));
   await begin(500, ...all);
   all[1]?.become('registered');

@@ -7,7 +7,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-/** Only these two fields of a bound server matter. */
+/** The code under test reads only these two fields of a bound server. */
 const server = { url: '0.0.0.0:0', addresses: ['0.0.0.0:4000'] } as unknown as BoundServer;
 
 it('the registrar warns once about a POD_IP that is no address, however often it needs one', async () => {

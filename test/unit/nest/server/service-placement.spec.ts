@@ -13,21 +13,21 @@ function offer(server?: string) {
 }
 
 describe('a service', () => {
-  it('is offered at every server unless an option says otherwise', () => {
+  it('is offered at every server unless its option server says otherwise', () => {
     expect([USERS, BILLING].map((server) => isOfferedAt(offer(), server))).toEqual([true, true]);
   });
 
   it.each([
     ['the url as it was written', '0.0.0.0:50051'],
-    ['a package', 'user'],
+    ['a package of it', 'user'],
     ['another package of it', 'user.admin'],
-  ])('is offered at the server named by %s, and at no other', (_how, server) => {
+  ])('is offered at the server that its option names by %s, and at no other', (_how, server) => {
     const service = offer(server);
     expect([USERS, BILLING].map((one) => isOfferedAt(service, one))).toEqual([true, false]);
   });
 
   it.each(['50051', 'use', 'user.', '0.0.0.0'])(
-    'is not offered at a server of which the option names only a part: %s',
+    'is not offered at a server if the option is only a part of its url or package: %s',
     (server) => {
       expect(isOfferedAt(offer(server), USERS)).toBe(false);
     },
@@ -44,7 +44,7 @@ describe('checkPlacement', () => {
     expect(check(['billing', 'user'], [USERS, BILLING])).not.toThrow();
   });
 
-  it('names the missing server, and the servers that exist', () => {
+  it('throws an error that names the missing server and the servers that exist', () => {
     const failing = check(['user', 'orders'], [USERS, BILLING]);
     expect(failing).toThrow(DiscoveryError);
     expect(failing).toThrow(
@@ -52,7 +52,7 @@ describe('checkPlacement', () => {
     );
   });
 
-  it('warns if there is no server at all, unless there is no service either', () => {
+  it('warns if the application has services but no server', () => {
     const warnings: string[] = [];
     expect(check([], [], warnings)).not.toThrow();
     expect(warnings).toEqual([]);

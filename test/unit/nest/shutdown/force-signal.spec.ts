@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { abortableDelay } from '../../../../lib/nest/shutdown/abortable-delay.js';
 import { ForceSignal } from '../../../../lib/nest/shutdown/force-signal.js';
 
-/** A part of a shutdown; it ends with its test at the latest. */
+/** A part of a shutdown, which a test ends; `afterEach` ends the others. */
 interface Part {
   readonly end: () => void;
   readonly done: Promise<void>;
@@ -19,7 +19,7 @@ beforeEach(() => {
   forced = [];
   parts = [];
   force = new ForceSignal((signal) => forced.push(signal));
-  // As with shutdown hooks: otherwise the signal would end this process.
+  // Nest's shutdown hooks add such a listener; without one the signal would end this process.
   process.on('SIGTERM', shutdownHook);
   before = process.listenerCount('SIGTERM');
 });
@@ -41,7 +41,7 @@ function part(): Part {
 }
 
 describe('a signal during a shutdown', () => {
-  it('forces it once, whatever comes after', () => {
+  it('forces the shutdown once, even if more signals follow', () => {
     force.begin();
     void part();
     vi.advanceTimersByTime(100);
@@ -52,7 +52,7 @@ describe('a signal during a shutdown', () => {
     expect(forced).toEqual(['SIGTERM']);
   });
 
-  it('within 100 ms of its beginning is the one that began it', () => {
+  it('counts as the one that began the shutdown if it comes within 100 ms', () => {
     force.begin();
     void part();
     vi.advanceTimersByTime(99);
@@ -60,7 +60,7 @@ describe('a signal during a shutdown', () => {
     expect([forced, force.signal.aborted, listens()]).toEqual([[], false, true]);
   });
 
-  it('is listened for while any part is under way', async () => {
+  it('is listened for while any part of the shutdown is under way', async () => {
     const [one, other] = [part(), part()];
     expect(listens()).toBe(true);
     one.end();
@@ -76,7 +76,7 @@ describe('a signal during a shutdown', () => {
     await last.done;
   });
 
-  it('is not an echo of a later part: the beginning counts once', async () => {
+  it('forces the shutdown right after a later part began: only the first beginning has an echo', async () => {
     force.begin();
     const first = part();
     vi.advanceTimersByTime(1_000);
@@ -98,7 +98,7 @@ describe('a signal during a shutdown', () => {
     expect(listens()).toBe(false);
   });
 
-  it('sets the exit code where nothing else listens to it', () => {
+  it('sets the exit code if the process has no other listener for it', () => {
     const exitCode = process.exitCode;
     process.off('SIGTERM', shutdownHook);
     force.begin();
@@ -110,7 +110,7 @@ describe('a signal during a shutdown', () => {
     process.on('SIGTERM', shutdownHook);
   });
 
-  it('leaves the exit code alone where a shutdown hook listens', () => {
+  it('does not change the exit code if a shutdown hook listens for it', () => {
     const exitCode = process.exitCode;
     force.begin();
     void part();
@@ -121,14 +121,14 @@ describe('a signal during a shutdown', () => {
 });
 
 describe('during', () => {
-  it('has the result of its part, also a failure', async () => {
+  it('settles as the given part of the shutdown does, also with an error', async () => {
     await expect(force.during(Promise.resolve(7))).resolves.toBe(7);
     await expect(force.during(Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(listens()).toBe(false);
   });
 });
 
-/** Forces the shutdown. */
+/** Begins a shutdown and forces it. */
 function forceIt(): void {
   force.begin();
   void part();
@@ -139,17 +139,17 @@ function forceIt(): void {
 describe('unlessForced', () => {
   const endless = new Promise<void>(() => {});
 
-  it('ends with its work', async () => {
+  it('resolves when the work is done', async () => {
     await expect(force.unlessForced(Promise.resolve())).resolves.toBeUndefined();
   });
 
-  it('ends with the force', async () => {
+  it('resolves when the shutdown is forced, although the work is not done', async () => {
     const end = force.unlessForced(endless);
     forceIt();
     await expect(end).resolves.toBeUndefined();
   });
 
-  it('ends at once after it', async () => {
+  it('resolves at once if the shutdown was forced before', async () => {
     forceIt();
     await expect(force.unlessForced(endless)).resolves.toBeUndefined();
   });
@@ -163,7 +163,7 @@ describe('abortableDelay', () => {
     await vi.advanceTimersByTimeAsync(0);
   };
 
-  it('lasts as long as it says', async () => {
+  it('resolves after the given time', async () => {
     await begin(500, force.signal);
     await vi.advanceTimersByTimeAsync(499);
     expect(isOver).toBe(false);
@@ -171,12 +171,12 @@ describe('abortableDelay', () => {
     expect(isOver).toBe(true);
   });
 
-  it.each([0, -1, -Infinity])('of %d ms is none', async (delayMs) => {
+  it.each([0, -1, -Infinity])('resolves at once for %d ms', async (delayMs) => {
     await begin(delayMs, force.signal);
     expect([isOver, vi.getTimerCount()]).toEqual([true, 0]);
   });
 
-  it('ends with the signal, and leaves no timer', async () => {
+  it('resolves when the signal is aborted, and leaves no timer', async () => {
     const controller = new AbortController();
     await begin(500, controller.signal);
     controller.abort();

@@ -15,17 +15,17 @@ function listen(listener: SignalListener): SignalListener {
 }
 
 describe('listenToSignals', () => {
-  it('passes a signal to every listener, with one listener at the process for all of them', () => {
+  it('passes a signal to every listener, but adds only one listener to the process', () => {
     const before = process.listenerCount('SIGINT');
     const heard: string[] = [];
     for (const name of ['a', 'b', 'c']) listen((signal) => heard.push(`${name} ${signal}`));
     expect(process.listenerCount('SIGINT')).toBe(before + 1);
-    // Emits the signal to the listeners only: a real one would end the test process.
+    // Emits the signal to this listener only: a real signal would end the test process.
     process.listeners('SIGINT').at(-1)?.('SIGINT');
     expect(heard).toEqual(['a SIGINT', 'b SIGINT', 'c SIGINT']);
   });
 
-  it("does not count against the process's limit of listeners", () => {
+  it("raises the process's limit of listeners by the listener that it adds", () => {
     const limit = process.getMaxListeners();
     const one = listen(() => {});
     expect(process.getMaxListeners()).toBe(limit + 1);

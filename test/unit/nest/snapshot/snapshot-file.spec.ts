@@ -70,14 +70,14 @@ async function write(registry?: string): Promise<void> {
   await store.flush();
 }
 
-it('a snapshot file gives the lists of one process to the next', async () => {
+it('a process reads the lists that another process wrote into the snapshot file', async () => {
   await write();
   const { store, told } = open();
   expect(store.load('api')).toEqual({ snapshot: LIST, savedAt: 5_000 });
   expect(told).toEqual([]);
 });
 
-it('a snapshot file may come from a version whose records had weight and zone in their metadata', async () => {
+it('a process reads the snapshot file of a version whose records had weight and zone in their metadata', async () => {
   await write();
   const value = '{"Op":0,"Addr":"a:1","Metadata":{"weight":3,"zone":"z"}}';
   const services = { api: { savedAt: 5_000, records: { 'api/a:1': { value, lease: '7' } } } };
@@ -93,7 +93,7 @@ it('a snapshot file may come from a version whose records had weight and zone in
   expect(told).toEqual([]);
 });
 
-it('a snapshot file keeps the lists of services without an update', async () => {
+it('a snapshot file keeps the lists of services that the process has not updated', async () => {
   await write();
   const { store } = open();
   store.save('other', () => new Map());
@@ -104,7 +104,7 @@ it('a snapshot file keeps the lists of services without an update', async () => 
 describe('a list that the registry confirms', () => {
   afterEach(() => vi.useRealTimers());
 
-  it('has the age of the confirmation', async () => {
+  it('has the time of the confirmation as its age', async () => {
     await write();
     let now = 9_000;
     const store = new SnapshotFile(file, 'etcd ', () => now);
@@ -116,7 +116,7 @@ describe('a list that the registry confirms', () => {
     expect(open().store.load('never heard of')).toBeUndefined();
   });
 
-  it('is written once a minute, and does not delay a change', async () => {
+  it('is written once a minute, but a change is written after a second', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const savedAt = () => JSON.parse(readFileSync(file, 'utf8')).services.api.savedAt as number;
     let now = 0;
@@ -143,13 +143,13 @@ describe('a list that the registry confirms', () => {
   });
 });
 
-it('a snapshot file leaves no draft beside it', async () => {
+it('writing a snapshot file leaves no draft beside it', async () => {
   await write();
   expect(readdirSync(join(folder, 'below'))).toEqual(['lists.json']);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: 1, registry: 'etcd ' });
 });
 
-it('a snapshot file gives no lists to another registry', async () => {
+it('lists in a snapshot file are not used for another registry', async () => {
   await write('etcd http://a:1 staging/');
   const { store, told } = open('etcd http://b:1 prod/');
   expect(store.load('api')).toBeUndefined();
@@ -176,7 +176,7 @@ it('the warning about a missing service names the services in the file', async (
   ]);
 });
 
-it('a snapshot file belongs to the etcd with the same hosts, in any order', async () => {
+it('lists in a snapshot file are used for an etcd with the same hosts, in any order', async () => {
   await withStore({ hosts: ['http://a:1', 'http://b:1'] }, (store) =>
     store.save('api', () => LIST),
   );
@@ -236,11 +236,11 @@ it.each([
 });
 
 describe('the draft of a snapshot file', () => {
-  it('is not written through a link, whatever is beside the file', async () => {
+  it('is not written through a symbolic link that lies beside the file', async () => {
     const victim = join(folder, 'victim');
     writeFileSync(victim, 'precious');
     mkdirSync(join(folder, 'below'));
-    // The path of drafts in an earlier version, and one that an attacker may guess.
+    // The names of drafts in an earlier version; an attacker may have guessed them.
     for (const name of [`${file}.${process.pid}.tmp`, `${file}.tmp`]) symlinkSync(victim, name);
     await write();
     expect(readFileSync(victim, 'utf8')).toBe('precious');
@@ -268,7 +268,7 @@ describe('a snapshot file that is a symbolic link', () => {
     mkdirSync(volume);
     mkdirSync(join(folder, 'below'));
     if (exists) writeFileSync(join(volume, 'lists.json'), '{}');
-    // Over two links, the second of which is relative.
+    // The path leads over two links; the second one is relative.
     symlinkSync(join(folder, 'second'), file);
     symlinkSync('volume/lists.json', join(folder, 'second'));
     await write();
@@ -295,7 +295,7 @@ describe('a snapshot file that is a symbolic link', () => {
 const refusal = (snapshotFile: string) => () => validateOptions({ snapshotFile }, {});
 
 describe('a snapshot path that is not a regular file', () => {
-  it('is refused at the start', () => {
+  it('is rejected at the start', () => {
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
     symlinkSync(fifo, join(folder, 'link'));
@@ -310,7 +310,7 @@ describe('a snapshot path that is not a regular file', () => {
     expect(refusal(join(folder, 'regular', 'below a file'))).not.toThrow();
   });
 
-  it('is neither waited for nor replaced if it appears later', async () => {
+  it('is neither read nor replaced if it appears after the start', async () => {
     mkdirSync(join(folder, 'below'));
     execFileSync('mkfifo', [file]);
     const { store, told } = open();
@@ -326,7 +326,7 @@ describe('a snapshot path that is not a regular file', () => {
   });
 });
 
-it('a client keeps running with one warning if the snapshot file cannot be written', async () => {
+it('an application goes on with one warning if the snapshot file cannot be written', async () => {
   writeFileSync(join(folder, 'below'), 'a file where the folder should be');
   const { store, told } = open();
   for (let attempt = 0; attempt < 2; attempt++) {
@@ -340,7 +340,7 @@ it('a client keeps running with one warning if the snapshot file cannot be writt
 const guard = (removalGuard: unknown) =>
   validateOptions({ removalGuard } as object, {}).removalGuard;
 
-it('the module checks the options of guard and file', () => {
+it('the module checks the options removalGuard and snapshotFile', () => {
   expect(guard(false)).toBeUndefined();
   expect(guard({ maxHoldMs: 5 })).toMatchObject({ maxHoldMs: 5, minShare: 0.5 });
   expect(() => guard(true)).toThrow('option removalGuard is true; allowed: false, or an object');

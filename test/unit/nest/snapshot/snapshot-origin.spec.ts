@@ -24,12 +24,12 @@ it.each([
     'of etcd.hosts that are not known, not ["http://a:1","http://b:1"]',
   ],
   ['namespace', 'etcd http://a:1,http://b:1 other/', 'of etcd.namespace "other/", not "prod/"'],
-])('describeOtherOrigin names the difference: %s', (_, found, text) => {
+])('describeOtherOrigin names the part that differs: %s', (_, found, text) => {
   expect(describeOtherOrigin(found, snapshotOrigin('etcd', HERE))).toBe(text);
 });
 
 it.each(['http://root:Secret@h:1', 'http://root:Sec,ret@h:1', 'http://root:Sec ret@h:1'])(
-  'describeOtherOrigin shows no user info, whatever is in the file: %s',
+  'describeOtherOrigin does not show the user and password of the hosts in the file: %s',
   (hosts) => {
     const text = describeOtherOrigin(`etcd ${hosts} x/`, snapshotOrigin('etcd', HERE));
     expect(text).not.toMatch(/root|Sec|ret/);

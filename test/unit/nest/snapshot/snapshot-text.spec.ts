@@ -16,13 +16,13 @@ function kept(count: number, savedAt = 7): KeptList {
   return { savedAt, current: () => new Map(entries) };
 }
 
-/** The pieces, and the document that they are together. */
+/** The pieces of a text, and the parsed document that they form together. */
 function written(lists: ReadonlyMap<string, KeptList>, head: Record<string, unknown> = {}) {
   const pieces = [...snapshotText(head, lists)];
   return { pieces, document: JSON.parse(pieces.join('')) as Record<string, unknown> };
 }
 
-it('the document has its head, and each service with its age and records', () => {
+it('the document contains its head, and each service with the age and the records of its list', () => {
   const lists = new Map<string, KeptList>([
     ['api', kept(2)],
     ['empty', kept(0, 8)],
@@ -51,11 +51,11 @@ it('a record has the incarnation of its endpoint as its lease', () => {
   expect(document['services']).toMatchObject({ api: { records: { 'api/h:1': { lease: '77' } } } });
 });
 
-it('a document without services is a document', () => {
+it('a document without services is valid JSON', () => {
   expect(written(new Map()).document).toEqual({ services: {} });
 });
 
-it('a long list comes in pieces of about 64 KiB', () => {
+it('the text of a long list is split into pieces of about 64 KiB', () => {
   const lists = new Map([
     ['one', kept(3_000)],
     ['two', kept(3_000)],
