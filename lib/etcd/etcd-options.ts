@@ -8,7 +8,10 @@ export interface EtcdAuth {
   readonly password: string;
 }
 
-/** Transport security. `cert` and `key` together make it mutual. PEM text or bytes, never names of files. */
+/**
+ * TLS for the connections to etcd. With `cert` and `key` it is mutual. PEM text or bytes, never names of
+ * files.
+ */
 export interface EtcdTls {
   /** The certificate authority that signed the server's certificate. */
   readonly ca: string | Uint8Array;
@@ -22,7 +25,7 @@ export interface EtcdTls {
 export interface EtcdOptions {
   /** URLs of the members, all `http://` or all `https://`. */
   readonly hosts: readonly string[];
-  /** Put before every key, verbatim: `prod/` makes `prod/api/10.0.0.7:9999`. Default empty. */
+  /** The beginning of every key, verbatim: with `prod/` a key is `prod/api/10.0.0.7:9999`. Default empty. */
   readonly namespace?: string;
   readonly auth?: EtcdAuth;
   readonly tls?: EtcdTls;

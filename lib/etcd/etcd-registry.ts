@@ -57,7 +57,7 @@ export class EtcdRegistry extends Registry {
   private readonly back: Subscription;
   private readonly events = new Subject<DiscoveryEvent>();
   private readonly keepers = new Map<number, LeaseKeeper>();
-  /** Every watch with its service. */
+  /** The open watches, each with its service. */
   private readonly watches = new Map<AnyWatch, string>();
   private readonly serviceConfigs = new ServiceConfigWatch((onUpdate) =>
     this.open({
@@ -131,7 +131,7 @@ export class EtcdRegistry extends Registry {
   }
 
   override refresh(service: string): void {
-    // While etcd is away only the probe asks it: a hint comes with every connection that breaks.
+    // A hint comes with every connection that breaks, but while etcd is away only the probe sends requests.
     if (this.connection.isDown) return;
     for (const [watch, watched] of this.watches) if (watched === service) watch.wake();
   }
@@ -145,7 +145,7 @@ export class EtcdRegistry extends Registry {
   }
 
   override close(hurry?: AbortSignal): Promise<void> {
-    // No further request starts, and only the one in flight keeps the process alive, until its deadline.
+    // No further request starts; the one in flight keeps the process alive, until its deadline at the latest.
     hurry?.addEventListener('abort', () => this.connection.close(), { once: true });
     this.closing ??= this.end();
     return this.closing;
@@ -219,7 +219,7 @@ function memberUrls({ hosts, client }: EtcdOptions): readonly string[] {
   return argumentReader.refuse('hosts', describeMemberUrls(hosts), allowed);
 }
 
-/** A watch, whatever it decodes. */
+/** A watch on values of any type. */
 type AnyWatch = Pick<PrefixWatch<unknown>, 'wake' | 'verify' | 'stop'>;
 
 function decodeRecord({ value, lease }: EtcdEntry): DecodedEntry<Endpoint> {

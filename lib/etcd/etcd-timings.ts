@@ -31,9 +31,8 @@ export interface EtcdTimings {
    */
   readonly probeIntervalMs?: number;
   /**
-   * Once etcd is back, each process returns to it at a random moment within this time, in milliseconds,
-   * 0–60,000. The time grows, up to 10,000, the longer etcd was away, and if etcd is lost again soon. Default
-   * 500.
+   * The time within which each process returns to an etcd that was away, at a random moment, in milliseconds,
+   * 0–60,000. It grows, up to 10,000, the longer etcd was away, and if etcd is lost again soon. Default 500.
    */
   readonly returnSpreadMs?: number;
   /**

@@ -35,7 +35,7 @@ import { TokenSource } from './token-source.js';
  */
 type RequestMode = 'unless-down' | 'always' | 'last';
 
-/** What Node's `util.inspect` calls. */
+/** The key of the method that Node's `util.inspect` calls. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** What a connection needs besides its options. */

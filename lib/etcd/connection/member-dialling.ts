@@ -47,7 +47,11 @@ export class MemberDialling {
     for (const attempt of this.attempts) attempt.abort();
   }
 
-  /** @param connect connects, and stops when the signal is aborted */
+  /**
+   * Runs one attempt to connect, which {@link end} can abort.
+   *
+   * @param connect connects, and stops when the signal is aborted
+   */
   async run<Result>(connect: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     if (this.ended) throw new Error('the etcd client is closed');
     const attempt = new AbortController();

@@ -110,7 +110,7 @@ export class MemberSync {
 
   private fail(error: unknown): void {
     const failure = toDiscoveryError('member list', error);
-    // The requests that need etcd report that it is away.
+    // A read that fails because etcd is away is not reported: the requests that need etcd report that.
     if (failure.code !== 'REGISTRY_REJECTED' || this.hasFailed) return;
     this.hasFailed = true;
     this.options.onEvent({ type: 'members-unknown', error: failure });

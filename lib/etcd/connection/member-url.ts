@@ -3,7 +3,7 @@
 /** The allowed forms, for error texts. */
 export const MEMBER_URL_ALLOWED = 'http://host:port or https://host:port, all members alike';
 
-/** A name, or an address in brackets. */
+/** A host: a name, an IPv4 address, or an IPv6 address in brackets. */
 const HOST = String.raw`(?:\[[0-9a-fA-F:.]+\]|[\p{L}\p{N}._-]+)`;
 const MEMBER_URL = new RegExp(String.raw`^https?:\/\/${HOST}:\d{1,5}\/?$`, 'u');
 const BARE_NAME = new RegExp(`^${HOST}$`, 'u');

@@ -26,7 +26,8 @@ const FIRST_PROBE_MS = 100;
  */
 const GROWTH_PER_SECOND = 1.18;
 /**
- * That time also grows by this factor with each relapse: etcd was lost again soon after they had returned.
+ * The time over which processes return also grows by this factor with each relapse: etcd was lost again soon
+ * after the processes had returned.
  */
 const GROWTH_PER_RELAPSE = 4;
 /** The longest time over which processes return, in milliseconds, unless `returnSpreadMs` is longer. */

@@ -15,31 +15,31 @@ export function fieldOf(message: unknown, name: string): unknown {
   return typeof message === 'object' && message !== null ? Reflect.get(message, name) : undefined;
 }
 
-/** A list of messages. */
+/** Reads a field that must be a list of messages. */
 export function listField(message: unknown, name: string): readonly unknown[] {
   const value = fieldOf(message, name);
   return Array.isArray(value) ? value : malformed(`it has no ${name}`);
 }
 
-/** A boolean. */
+/** Reads a field that must be a boolean. */
 export function booleanField(message: unknown, name: string): boolean {
   const value = fieldOf(message, name);
   return typeof value === 'boolean' ? value : malformed(`it has no ${name}`);
 }
 
-/** A text that is not empty. Ids are texts, too. */
+/** Reads a field that must be a text and not empty. Ids are texts, too. */
 export function textField(message: unknown, name: string): string {
   const value = fieldOf(message, name);
   return typeof value === 'string' && value !== '' ? value : malformed(`it has no ${name}`);
 }
 
-/** Bytes, of any number, also none. */
+/** Reads a field that must be bytes, of any number, also none. */
 export function bytesField(message: unknown, name: string): Buffer {
   const value = fieldOf(message, name);
   return Buffer.isBuffer(value) ? value : malformed(`it has no ${name}`);
 }
 
-/** An integer of up to 64 bits, as a number or in decimal digits. */
+/** Reads a field that must be an integer of up to 64 bits, as a number or in decimal digits. */
 export function integerField(message: unknown, name: string): bigint {
   const value = fieldOf(message, name);
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);

@@ -20,8 +20,8 @@ export interface TokenSourceOptions<Member> {
 /** Mean delay before the first retry of a refused password, in milliseconds; doubles with each refusal. */
 const FIRST_RETRY_MS = 250;
 /**
- * The longest mean delay, in milliseconds: with its spread and the request itself, a corrected password is
- * used within 5 s.
+ * The longest mean delay between retries of a refused password, in milliseconds: with its spread and the
+ * request itself, a corrected password is used within 5 s.
  */
 const LAST_RETRY_MS = 3_000;
 

@@ -17,7 +17,7 @@ export class EtcdRegistration extends TrackedRegistration {
         return this.become(state === 'conflict' ? state : 'registering', event.error);
       case 'lease-lost':
       case 'lease-expired':
-        // A record that another process holds does not end with our lease.
+        // `conflict` stays: the record of another process does not end with our lease.
         return this.become(state === 'conflict' ? state : 'registering');
       case 'lease-unreachable':
         return this.become(state === 'registered' ? 'unreachable' : state, event.error);

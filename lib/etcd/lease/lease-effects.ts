@@ -58,9 +58,9 @@ export async function syncRecords(
 }
 
 /**
- * Announces the removal of records and revokes the lease, within the time that a withdrawal may take.
+ * Announces the removal of records and revokes the lease, within `withdrawalTimeoutMs`.
  *
- * @returns what etcd said about the records before the time was over
+ * @returns the observations of the records about which etcd answered in time
  */
 export async function revokeRecords(
   connection: EtcdConnection,

@@ -26,8 +26,9 @@ export interface RecordOutcome {
 }
 
 /**
- * Marks our records as leaving. A deletion alone does not show who made it; clients do not take an announced
- * one for a fault of the registry, and remove the endpoint at once, however many servers leave together.
+ * Marks our records as leaving, before they are deleted. A deletion alone does not show why it happened;
+ * clients do not take an announced deletion for a fault of the registry, and remove the endpoint at once,
+ * however many servers leave together.
  *
  * @param totalMs how long this may take, in milliseconds
  * @returns the observation for each record once it is deleted; none for a record that is not in etcd, or that
@@ -57,7 +58,8 @@ export function removeRecords(
 
 /**
  * Hands records that other processes also claim over to those processes, so that no client loses an address
- * at which another process serves. Removes all other records, and those whose heir's lease is gone.
+ * at which another process serves. Removes all other records, and records whose other claimant has lost its
+ * lease.
  */
 async function handOver(
   connection: EtcdConnection,
@@ -111,7 +113,7 @@ async function remove(
   try {
     await announce(connection, leaseId, records);
   } catch (error) {
-    // A full etcd refuses writes and still deletes.
+    // Other refusals do not end the removal: a full etcd refuses to write the mark, but still deletes.
     if (isUnavailable(error) || error instanceof LeaseGoneError) throw error;
   }
   const deletions = records.map(({ key }): [string, Operation] => [
@@ -180,8 +182,8 @@ function leaseOf(found: unknown): string | undefined {
 }
 
 /**
- * Sends all batches at once. etcd refuses a batch because of a single record: then each record of it is sent
- * alone.
+ * Sends all batches at once. etcd may refuse a batch because of a single record: then each record of the
+ * batch is sent alone.
  */
 async function inBatches(
   records: readonly RecordRequest[],

@@ -11,7 +11,7 @@ import {
   textField,
 } from '../connection/reply-fields.js';
 
-/** The record under a key if it is not our value under our lease. */
+/** A record that was found under a key instead of our value under our lease. */
 interface FoundRecord {
   readonly value: string;
   readonly leaseId: string;
@@ -32,7 +32,7 @@ export async function syncRecord(
   return place(connection, leaseId, request, PLACE_ATTEMPTS);
 }
 
-/** How often a record is written while etcd has another value of ours each time. */
+/** How often one sync writes a record if older writes of this process keep arriving late in between. */
 const PLACE_ATTEMPTS = 2;
 
 async function place(
@@ -100,7 +100,7 @@ async function inspect(
   });
 }
 
-/** Writes if the key is unchanged since `modRevision`; `'0'`: if there is no such key. */
+/** Writes a record if its key is unchanged since `modRevision`; `'0'`: if there is no such key. */
 async function write(
   connection: EtcdConnection,
   request: HoldRequest,

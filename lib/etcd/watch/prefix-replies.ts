@@ -41,7 +41,7 @@ export interface ListPage {
   readonly last: Buffer | undefined;
 }
 
-/** What a reply of a watch says. */
+/** The content of one reply of a watch stream. */
 export type WatchNews =
   | { readonly type: 'cancelled'; readonly reason: string }
   | {
@@ -59,7 +59,7 @@ export function readPage(reply: unknown, range: KeyRange): ListPage {
   const found = listField(reply, 'kvs');
   const entries = found.map((entry) => readEntry(entry, range));
   if (!booleanField(reply, 'more')) return { position, entries, last: undefined };
-  // Such a reply would end the list too early, or never.
+  // A page without keys, although more keys follow, would end the list too early, or never.
   if (found.length === 0) malformed('more keys follow, and it has none');
   return { position, entries, last: keyOf(found.at(-1), range) };
 }

@@ -24,7 +24,7 @@ export interface OpenWatch {
 /** The handlers of a watch stream. No call comes after `onEnd`. */
 export interface WatchHandlers {
   onCreated(position: RegistryPosition): void;
-  /** @param revision that of the last change */
+  /** @param revision the revision of the last change */
   onChanges(changes: readonly EtcdChange[], revision: bigint): void;
   onEnd(error: DiscoveryError): void;
 }
@@ -35,8 +35,8 @@ export interface WatchHandlers {
  */
 const PAGE_SIZE = 1_000;
 /**
- * The same for the first reply if the caller uses the first page: it arrives soon and is read in a few
- * milliseconds.
+ * How many keys the first reply may hold if the caller uses the first page: a short page arrives soon and is
+ * read in a few milliseconds.
  */
 const FIRST_PAGE_SIZE = 256;
 
@@ -162,7 +162,7 @@ type WatchStream = Awaited<
   ReturnType<ReturnType<EtcdConnection['member']>['watchClient']['watch']>
 >;
 
-/** What a reply of a watch says, or why the watch is over. */
+/** The content of one reply of a watch, or the reason why the watch is over. */
 function newsOf(
   reply: unknown,
   range: KeyRange,

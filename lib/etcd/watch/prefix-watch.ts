@@ -42,8 +42,9 @@ export interface PrefixWatchOptions<Value> {
 }
 
 /**
- * A reply with this many changes is a part of those that came in a pause, and more will follow: etcd sends
- * 1,000 revisions at a time. Another pause would leave the watch further behind each time.
+ * With this many changes, a reply is one of several that bring the changes of a pause: etcd sends 1,000
+ * revisions at a time. After such a reply the watch does not pause again, because it would fall further
+ * behind each time.
  */
 const CATCHING_UP = 500;
 
@@ -201,7 +202,7 @@ export class PrefixWatch<Value> {
       if (isGone) this.records.delete(key);
       if (decoded?.ok === false && !isGone) this.ignored.set(key, decoded);
       else this.ignored.delete(key);
-      // True also if the announced deletion has followed.
+      // `isLeft` is true even if the announced deletion follows in the same reply.
       const isLeft = value !== undefined && isLeaving?.(value) === true;
       if (isLeft) left.push(key);
       // A value that cannot be decoded removes the one before it: list and watch must agree.

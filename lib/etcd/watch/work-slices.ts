@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.js';
 /** How long one slice may take, in milliseconds; its last step may exceed it. */
 const SLICE_MS = 5;
 
-/** Divides one piece of work. */
+/** The slices of one piece of work. */
 export class WorkSlices {
   private startedMs: number;
 

@@ -11,7 +11,7 @@ describe('resolveTimings and timedBackoff', () => {
     expect(validate({ backoffCapMs: undefined })).toEqual(DEFAULT_TIMINGS);
   });
 
-  it('keep what is given', () => {
+  it('keep the times that are given', () => {
     expect(validate({ probeIntervalMs: 100, keepaliveJitter: 0 })).toEqual({
       ...DEFAULT_TIMINGS,
       probeIntervalMs: 100,
@@ -44,7 +44,7 @@ describe('resolveTimings and timedBackoff', () => {
       { relist: 1 },
       'option etcd.timings.relist is a number; allowed: none; etcd.timings has keepalives',
     ],
-  ])('%o is refused', (timings, message) => {
+  ])('reject %o as an option', (timings, message) => {
     expect(() => validate(timings)).toThrow(message);
   });
 });

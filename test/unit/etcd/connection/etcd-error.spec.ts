@@ -50,7 +50,7 @@ describe.each(sources)('an error of etcd, %s', (_, create) => {
     '8 RESOURCE_EXHAUSTED: etcdserver: mvcc: database space exceeded',
     '11 OUT_OF_RANGE: etcdserver: mvcc: required revision has been compacted',
     '16 UNAUTHENTICATED: etcdserver: invalid auth token',
-  ])('"%s" is a refusal, which another member would repeat', (text) => {
+  ])('"%s" is a refusal that every other member would repeat', (text) => {
     const error = create(text);
     expect(isUnavailable(error)).toBe(false);
     expect(isAnothersTurn(error)).toBe(false);
@@ -61,7 +61,7 @@ describe.each(sources)('an error of etcd, %s', (_, create) => {
     '9 FAILED_PRECONDITION: etcdserver: not now',
     '12 UNIMPLEMENTED: The server does not implement the method',
     '13 INTERNAL: Response message parsing error: index out of range',
-  ])('"%s" is a refusal of one member, which another may answer', (text) => {
+  ])('"%s" is a refusal by one member; another member may serve the request', (text) => {
     const error = create(text);
     expect(isUnavailable(error)).toBe(false);
     expect(isAnothersTurn(error)).toBe(true);

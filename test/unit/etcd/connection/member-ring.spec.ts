@@ -50,7 +50,7 @@ it.each([
   [0, 'd'],
   [0.5, 'f'],
   [0.99, 'g'],
-])('a ring with the start %d uses that share of a list of new members', (start, url) => {
+])('with the start %d, a ring whose members were all replaced uses the member %s', (start, url) => {
   const ring = ringOf(['a', 'b'], start);
   ring.replace(['d', 'e', 'f', 'g']);
   expect(ring.member.url).toBe(url);

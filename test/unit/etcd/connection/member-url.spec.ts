@@ -50,7 +50,7 @@ describe('describeMemberUrls', () => {
     [{ pwd: 'x' }, 'a value of type object'],
     [undefined, 'undefined'],
     [Array(7).fill('h:1'), '["h:1","h:1","h:1","h:1","h:1",…]'],
-  ])('%j is %s', (given, shown) => {
+  ])('shows %j as %s', (given, shown) => {
     expect(describeMemberUrls(given)).toBe(shown);
   });
 

@@ -143,15 +143,15 @@ it('a doubt makes etcd silent and not down, until it answers', () => {
   expect([reachability.isSilent, clock.pendingTimers]).toEqual([false, 0]);
 });
 
-describe('a doubt since a moment', () => {
-  it('makes etcd silent if it has not answered since then', () => {
+describe('doubt(sinceMs), for a request that began at a known moment,', () => {
+  it('makes etcd silent if etcd has not answered since that moment', () => {
     reachability.answered();
     clock.advance(1);
     reachability.doubt(clock.now());
     expect(reachability.isSilent).toBe(true);
   });
 
-  it('has no effect if etcd has answered another request since then', () => {
+  it('has no effect if etcd has answered another request since that moment', () => {
     const since = clock.now();
     clock.advance(1);
     reachability.answered();

@@ -191,7 +191,7 @@ describe('LeaseKeeper.stop', () => {
     expect(events.at(-1)).toBe('deregistered');
   });
 
-  it('waits for a write in flight, so that it can announce the removal of that record', async () => {
+  it('waits for a write in flight, so that the keeper can announce the removal of that record', async () => {
     let answer: (() => void) | undefined;
     let beforeRevoke: string | undefined;
     etcd.before = (what) => {

@@ -12,7 +12,7 @@ it('a grant returns the lease and its time to live, in milliseconds', async () =
   expect(ttlMs).toBe(7_000);
 });
 
-it('a renewal succeeds for a lease that exists, and throws LeaseGoneError for another', async () => {
+it('a renewal succeeds for a lease that exists, and throws LeaseGoneError for a lease that does not exist', async () => {
   const etcd = new FakeEtcd();
   const lease = etcd.grant();
   await renewLease(etcd.connection, lease);

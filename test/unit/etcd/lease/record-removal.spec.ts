@@ -163,7 +163,7 @@ describe('removeRecords', () => {
     expect(etcd.log).toHaveLength(2);
   });
 
-  it('spares the record of another process, and says so', async () => {
+  it('leaves the record of another process, and reports it as spared', async () => {
     const records = held(2);
     etcd.put('api/h:1', records[0]?.value ?? '', etcd.grant());
     expect(found(await removeRecords(etcd.connection, ours, records))).toEqual({
