@@ -6,11 +6,11 @@ import { argumentReader } from '../core/values/value-reader.js';
 import { numberWithin } from '../core/values/value-rule.js';
 import type { RegistrationRequest } from './registration.js';
 
-/** Any finite time from 1 s on; each registry has its own upper bound. */
+/** A time to live of at least 1 s; each registry has its own upper bound. */
 const TTL_SECONDS = numberWithin(1, Number.MAX_VALUE, 'seconds');
 
 /**
- * Refuses a registration that no client could find, dial or read.
+ * Rejects a registration that no client could find, dial or read.
  *
  * @throws DiscoveryError `INVALID_OPTION`
  */

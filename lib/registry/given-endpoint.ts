@@ -8,7 +8,7 @@ import { arrayOf, FIELDS, inWords, ruleOf } from '../core/values/value-rule.js';
 /** An address (`host:port`), a port of this machine, or a whole endpoint. */
 export type GivenEndpoint = string | number | Endpoint;
 
-/** Lists by the names of their services. */
+/** The endpoints of several services, by the names of the services. */
 export type GivenServices = Readonly<Record<string, readonly GivenEndpoint[]>>;
 
 const SERVICES = inWords('an object of arrays of addresses by service name', FIELDS);

@@ -46,8 +46,8 @@ export class KeptWatch {
     this.cancelTimer = this.clock.setTimer(FIRST_WORD_MS, () =>
       this.fail(`said nothing within ${FIRST_WORD_MS} ms`),
     );
-    // Made first: an update that comes during `subscribe` may already end it, and it then also unsubscribes
-    // what is added later.
+    // The subscription is made before `subscribe` is called: an update that comes during that call may
+    // already end the watch, and the subscription then also unsubscribes what is added later.
     const subscription = new Subscription();
     this.subscription = subscription;
     try {

@@ -97,7 +97,7 @@ export class MemoryRegistry extends Registry {
 }
 
 class MemoryService {
-  /** Changed in place; watchers get copies. */
+  /** The current endpoints by address. The map changes in place, so watchers get copies. */
   private readonly endpoints = new Map<string, Endpoint>();
   private readonly changes = new Subject<RegistryUpdate>();
 
@@ -123,7 +123,7 @@ class MemoryService {
     if (this.endpoints.has(key)) this.apply({ put: new Map(), removed: [key] });
   }
 
-  /** O(n). An endpoint that stays keeps its place. */
+  /** Replaces all endpoints, in O(n). An endpoint that stays keeps its place. */
   replace(next: Snapshot): void {
     const change = diffSnapshots(this.endpoints, next);
     if (!isEmptyChange(change)) this.apply(change);

@@ -3,7 +3,7 @@ import type { Observable } from 'rxjs';
 import type { DiscoveryError } from '../core/discovery-error.js';
 import type { Endpoint } from '../core/records/endpoint.js';
 
-/** What to announce. */
+/** The endpoint to announce, and under which service and key. */
 export interface RegistrationRequest {
   readonly service: string;
   readonly endpoint: Endpoint;
@@ -32,7 +32,7 @@ export interface RegistrationStatus {
   /** The full key of the record in the registry. */
   readonly key: string;
   readonly address: string;
-  /** Why it is not `registered`, if that is known. */
+  /** Why the state is not `registered`, if the reason is known. */
   readonly error?: DiscoveryError;
 }
 

@@ -10,12 +10,15 @@ import type { Registration, RegistrationRequest } from './registration.js';
  * and `watch` are required, the rest has defaults that suit a read-only registry.
  */
 export abstract class Registry {
-  /** The target scheme it answers to, lower case: with `etcd`, clients dial `etcd:///api`. */
+  /**
+   * The scheme of the targets that the registry serves, in lower case: with `etcd`, clients dial
+   * `etcd:///api`.
+   */
   abstract readonly scheme: string;
 
   /**
-   * Whether every removal is intended, because records neither expire nor can be wiped: then no removal is
-   * held. Default false.
+   * Whether every removal is intended, because the registry's records neither expire nor can be wiped: then
+   * no removal is held. Default false.
    */
   get removalsAreFinal(): boolean {
     return false;

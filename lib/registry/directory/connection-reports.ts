@@ -9,7 +9,7 @@ export interface ConnectionOracle {
   isReady(address: string): boolean;
 }
 
-/** The side of one channel. */
+/** One channel's view of the connections: it reports its own. */
 export interface ConnectionReporter {
   /** Reports that the connection to an address became ready, or is no longer ready. */
   report(address: string, ready: boolean): void;

@@ -83,7 +83,7 @@ export class GuardedList {
     this.step({ type: 'update', update });
   }
 
-  /** Replaces the list by a kept one; the registry counts as away until it answers. */
+  /** Replaces the list by one that an earlier process kept; the registry counts as away until it answers. */
   remember(snapshot: Snapshot): void {
     this.guard = new RemovalGuard(snapshot);
   }

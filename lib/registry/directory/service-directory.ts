@@ -24,9 +24,9 @@ import type { SnapshotStore } from './snapshot-store.js';
 export interface DirectoryState {
   /** The endpoints to use, one per address; `undefined` until the registry has answered once. */
   readonly endpoints: readonly Endpoint[] | undefined;
-  /** The last failure of the registry since its last answer; the endpoints above stay in use. */
+  /** The last failure of the registry since its last answer; `endpoints` stays in use. */
   readonly error: DiscoveryError | undefined;
-  /** Addresses among them that the registry no longer lists; absent if there are none. */
+  /** The addresses in `endpoints` that the registry no longer lists; absent if there are none. */
   readonly held?: readonly string[];
   /**
    * Present while the endpoints come from a kept list of an earlier process: when the registry confirmed them
@@ -60,13 +60,13 @@ export const DEFAULT_DEBOUNCE_MS = 50;
  */
 export const GATHER_PER_PUBLISH = 50;
 /**
- * The longest time by {@link GATHER_PER_PUBLISH}, in milliseconds: a process that was suspended during a
- * publication must not keep an old list for minutes.
+ * The longest time for which changes are coalesced by {@link GATHER_PER_PUBLISH}, in milliseconds: a process
+ * that was suspended during a publication must not keep an old list for minutes.
  */
 export const MAX_GATHER_MS = 5_000;
 /**
- * How long the directory waits for the registry before it uses the kept list, in milliseconds; after a
- * failure of the registry it uses it at once.
+ * How long the directory waits for the registry before it uses the kept list, in milliseconds. After a
+ * failure of the registry it uses the kept list at once.
  */
 export const SNAPSHOT_WAIT_MS = 500;
 
@@ -93,7 +93,7 @@ export class ServiceDirectory {
   private leftOutBefore = NOTHING_IGNORED;
   /** Something changed since the last list was published. */
   private pending = false;
-  /** The registry sent a whole list since then. */
+  /** The registry sent a whole list since the last list was published. */
   private listed = false;
 
   constructor(

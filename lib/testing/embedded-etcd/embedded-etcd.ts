@@ -118,12 +118,12 @@ export class EmbeddedEtcd {
     return etcd;
   }
 
-  /** The port it listens on. */
+  /** The port on which the server listens. */
   get port(): number {
     return this.listener.port;
   }
 
-  /** What goes into `etcd: { hosts }`: `['http://127.0.0.1:PORT']`. */
+  /** The value for `etcd: { hosts }` of a client: `['http://127.0.0.1:PORT']`. */
   get hosts(): string[] {
     return [`http://${LISTEN_HOST}:${this.port}`];
   }

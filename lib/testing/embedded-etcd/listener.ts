@@ -5,7 +5,7 @@ import type { Clock } from '../../core/clock.js';
 import { DiscoveryError } from '../../core/discovery-error.js';
 import { FaultSocket } from './fault-socket.js';
 
-/** The only address it listens on. */
+/** The only address on which the embedded server listens. */
 export const LISTEN_HOST = '127.0.0.1';
 
 /** Accepts connections on one port and hands them on. */

@@ -20,9 +20,9 @@ export interface MemberContent {
 
 /** The state behind etcd's API. */
 export class Member {
-  /** Decimal digits; a new one after {@link wipe}. */
+  /** The id of the cluster, in decimal digits; {@link wipe} makes a new one. */
   clusterId = randomId();
-  /** Decimal digits; a new one after {@link wipe}. */
+  /** The id of the member, in decimal digits; {@link wipe} makes a new one. */
   memberId = randomId();
   store!: KvStore;
   leases!: LeaseBook;

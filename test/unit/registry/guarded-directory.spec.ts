@@ -84,7 +84,7 @@ describe('a directory whose registry forgot everything', () => {
     expect(used()).toEqual([]);
   });
 
-  it('removes held endpoints after the longest time', () => {
+  it('removes held endpoints after maxHoldMs', () => {
     clock.advance(DEFAULT_REMOVAL_GUARD.maxHoldMs);
     expect(used()).toEqual([]);
     expect(directory.state.held).toBeUndefined();
@@ -125,7 +125,7 @@ describe('a directory whose registry forgot everything', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('stops its timers', () => {
+  it('has no timer after stop', () => {
     channel.report('h:1', false);
     directory.stop();
     expect(clock.pendingTimers).toBe(0);
@@ -169,7 +169,7 @@ describe('a kept list', () => {
     directory.start();
   });
 
-  it('is used once the registry fails, with its age', () => {
+  it('is used once the registry fails, and the state has the age of the list', () => {
     expect(used()).toBeUndefined();
     registry.fail('api');
     expect(directory.state).toMatchObject({ savedAt: 77, error: { code: 'REGISTRY_UNAVAILABLE' } });
@@ -218,14 +218,14 @@ describe('a kept list', () => {
     ]);
   });
 
-  it('is confirmed each time the registry lists the same', () => {
+  it('is confirmed each time the registry sends the same list', () => {
     registry.fail('api');
     registry.reset('api', 'h:1');
     expect(confirmed).toEqual(['api']);
     registry.reset('api', 'h:1');
     clock.advance(50);
     expect(confirmed).toEqual(['api', 'api']);
-    // Only a whole list confirms it, and only one without missing endpoints.
+    // Only a whole list without missing endpoints confirms the kept list.
     registry.put('api', 'h:1');
     registry.reset('api', 'h:1', 'h:2', 'h:3');
     clock.advance(60_000);

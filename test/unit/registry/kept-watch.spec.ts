@@ -139,7 +139,7 @@ it('a stopped watch passes on nothing and does not watch again', () => {
   expect([registry.watches, told.length, clock.pendingTimers]).toEqual([1, 1, 0]);
 });
 
-it('a watch that an update stops does not watch again, though that update fails', () => {
+it('a watch that its callback stops does not watch again, even if the callback then throws', () => {
   const updates = new Subject<RegistryUpdate>();
   const registry = new OddRegistry([() => updates]);
   const watch: KeptWatch = new KeptWatch(registry, 'api', clock, () => {

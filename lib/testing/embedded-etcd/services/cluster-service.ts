@@ -14,7 +14,7 @@ import type { AuthenticateRequest } from '../wire/wire-messages.js';
  */
 export const EMBEDDED_VERSION = '3.6.0-embedded';
 
-/** MemberList. */
+/** The Cluster service: MemberList. */
 export function clusterService(
   member: Member,
   clientUrls: () => readonly string[],
@@ -27,7 +27,7 @@ export function clusterService(
   };
 }
 
-/** Status, and Alarm for listing alarms, of which there are none. */
+/** The Maintenance service: Status, and Alarm for listing alarms, of which there are none. */
 export function maintenanceService(member: Member, gate: ServiceGate): ServiceMethodsServed {
   return {
     Status: served(() => {
@@ -55,7 +55,7 @@ export function maintenanceService(member: Member, gate: ServiceGate): ServiceMe
   };
 }
 
-/** Authenticate and AuthStatus. */
+/** The Auth service: Authenticate and AuthStatus. */
 export function authService(member: Member, auth: AuthBook): ServiceMethodsServed {
   return {
     Authenticate: {

@@ -18,7 +18,7 @@ export function openEmptyEnds<R extends WithRangeEnd>(request: R): R {
   return isEmpty ? { ...request, rangeEnd: everyKeyFromThereOn } : request;
 }
 
-/** The same for the compares and ranges of a transaction that only reads. */
+/** Does what {@link openEmptyEnds} does for the compares and ranges of a transaction that only reads. */
 export function openEmptyEndsOfReads(request: TxnRequest): TxnRequest {
   const open = (operation: RequestOp): RequestOp =>
     operation.request === 'requestRange'

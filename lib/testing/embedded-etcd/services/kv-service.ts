@@ -30,7 +30,7 @@ const LOG_ENTRY_OVERHEAD_BYTES = 20;
 
 const write = (): Refusal => 'deadlineExceeded';
 
-/** Range, Put, DeleteRange, Txn and Compact. */
+/** The KV service: Range, Put, DeleteRange, Txn and Compact. */
 export function kvService(member: Member): ServiceMethodsServed {
   const hasLease = (id: string): boolean => member.leases.has(id);
   const withHeader = <R extends { readonly header: ResponseHeader }>(reply: R): R => ({

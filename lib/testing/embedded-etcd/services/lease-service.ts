@@ -17,7 +17,7 @@ import type {
 
 const write = (): Refusal => 'deadlineExceeded';
 
-/** LeaseGrant, LeaseRevoke, LeaseKeepAlive, LeaseTimeToLive and LeaseLeases. */
+/** The Lease service: LeaseGrant, LeaseRevoke, LeaseKeepAlive, LeaseTimeToLive and LeaseLeases. */
 export function leaseService(
   member: Member,
   auth: AuthBook,

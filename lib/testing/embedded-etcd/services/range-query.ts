@@ -8,7 +8,7 @@ const noBytes = new Uint8Array(0);
 
 type Order = (a: KeyValue, b: KeyValue) => number;
 
-/** By `sortTarget`: key, version, create revision, mod revision, value. */
+/** The orders, by the number of `sortTarget`: key, version, create revision, mod revision, value. */
 const orders: readonly Order[] = [
   (a, b) => Buffer.compare(a.key, b.key),
   (a, b) => a.version - b.version,

@@ -83,7 +83,7 @@ export class ServiceGate {
     this.settleWaiting(false);
   }
 
-  /** Calls back once there is a leader (true) or it has taken too long (false). */
+  /** Calls back when there is a leader (`true`), or when the wait for one has taken too long (`false`). */
   whenLeader(callback: (hasLeader: boolean) => void): void {
     if (this.leader) return callback(true);
     let cancel: CancelTimer | undefined;

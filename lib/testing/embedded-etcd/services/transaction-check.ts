@@ -47,7 +47,7 @@ export function isReadOnly(request: TxnRequest): boolean {
   );
 }
 
-/** Whether every read in it may be served without a leader. */
+/** Whether every read in a transaction may be served without a leader. */
 export function isSerializable(request: TxnRequest): boolean {
   return [...request.success, ...request.failure].every(
     (operation) => operation.request === 'requestRange' && operation.requestRange.serializable,

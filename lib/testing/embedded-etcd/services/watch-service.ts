@@ -11,7 +11,7 @@ import { WatchStream } from './watch-stream.js';
  */
 export const DEFAULT_PROGRESS_NOTIFY_INTERVAL_MS = 600_000;
 
-/** Watch. */
+/** The Watch service: Watch. */
 export function watchService(
   member: Member,
   auth: AuthBook,

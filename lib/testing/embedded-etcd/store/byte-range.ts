@@ -10,7 +10,7 @@ export type ByteKey = string;
 export interface ByteRange {
   readonly start: ByteKey;
   readonly end: ByteKey | undefined;
-  /** Whether it can hold no key but `start`. */
+  /** Whether the range can contain no key but `start`. */
   readonly single: boolean;
 }
 

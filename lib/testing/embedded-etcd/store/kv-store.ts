@@ -14,7 +14,7 @@ export interface KeyVersion extends KeyValue {
 /** What one revision did to one key. */
 export interface KeyChange {
   readonly now: KeyVersion;
-  /** The live version it replaced. */
+  /** The live version that the revision replaced. */
   readonly before: KeyVersion | undefined;
 }
 

@@ -17,7 +17,7 @@ export interface Lease {
   readonly id: string;
   /** The granted time to live, in seconds. */
   readonly ttlSeconds: number;
-  /** When it ends, on the clock's scale, unless kept alive. */
+  /** When the lease ends unless it is kept alive, on the clock's scale. */
   readonly endsAtMs: number;
   readonly keys: ReadonlySet<ByteKey>;
 }

@@ -32,9 +32,9 @@ export interface WatchSink {
 
 /** One watcher. */
 export class Watcher {
-  /** The first revision it has not got yet. */
+  /** The first revision that the watcher has not received yet. */
   nextRevision: number;
-  /** Whether it misses revisions that the store has. */
+  /** Whether the watcher lacks revisions that the store has. */
   behind: boolean;
 
   constructor(

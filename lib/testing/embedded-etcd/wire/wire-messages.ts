@@ -6,7 +6,7 @@ export type Int64 = string;
 /** A 64-bit integer as it is sent. */
 export type Int64Value = string | number;
 
-/** What every reply begins with. */
+/** The header of every reply. */
 export interface ResponseHeader {
   readonly clusterId?: Int64Value;
   readonly memberId?: Int64Value;
@@ -31,7 +31,7 @@ export interface KeyValue {
 
 export interface RangeRequest {
   readonly key: Uint8Array;
-  /** Absent unless sent; see `openEmptyEnds`. */
+  /** Absent if the client did not send it; see `openEmptyEnds`. */
   readonly rangeEnd?: Uint8Array;
   readonly limit: Int64;
   readonly revision: Int64;
@@ -101,7 +101,7 @@ export interface Compare {
   /** 0 version, 1 create revision, 2 mod revision, 3 value, 4 lease. */
   readonly target: number;
   readonly key: Uint8Array;
-  /** Absent unless sent; see `openEmptyEnds`. */
+  /** Absent if the client did not send it; see `openEmptyEnds`. */
   readonly rangeEnd?: Uint8Array;
   readonly version?: Int64;
   readonly createRevision?: Int64;
@@ -138,7 +138,7 @@ export interface WatchCreateRequest {
   readonly fragment: boolean;
 }
 
-/** What a client says on a watch stream; an empty one has no `requestUnion`. */
+/** A message of a client on a watch stream; an empty one has no `requestUnion`. */
 export type WatchRequest =
   | { readonly requestUnion: 'createRequest'; readonly createRequest: WatchCreateRequest }
   | { readonly requestUnion: 'cancelRequest'; readonly cancelRequest: { readonly watchId: Int64 } }

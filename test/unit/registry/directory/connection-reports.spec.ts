@@ -31,12 +31,12 @@ it('a state that a channel reports twice counts once', () => {
   expect([reports.isReady('h:1'), lost]).toEqual([true, ['h:1']]);
 });
 
-it('an end that no beginning preceded is no loss', () => {
+it('the end of a connection that was never ready is not reported as a loss', () => {
   reports.open().report('h:1', false);
   expect(lost).toEqual([]);
 });
 
-it('a channel that closes has no connections any more', () => {
+it('the connections of a channel end when the channel closes', () => {
   const [one, other] = [reports.open(), reports.open()];
   for (const address of ['h:1', 'h:2']) one.report(address, true);
   other.report('h:2', true);

@@ -35,7 +35,7 @@ describe('splitEvents', () => {
     expect(shape([event(10), event(10)])).toEqual([2]);
   });
 
-  it('splits a large one below the limit, counting previous values too', () => {
+  it('splits a large delivery into parts below the limit, counting previous values too', () => {
     const megabyte = 1024 * 1024;
     expect(shape([event(megabyte), event(megabyte / 2), event(megabyte)])).toEqual([2, 1]);
     expect(shape([event(10, megabyte), event(10, megabyte)])).toEqual([1, 1]);

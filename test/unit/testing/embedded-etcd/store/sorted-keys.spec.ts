@@ -11,7 +11,7 @@ import {
 } from '../../../../../lib/testing/embedded-etcd/store/sorted-keys.js';
 import { seededRandom } from '../../../../support/seeded-random.js';
 
-/** The keys in a range, out of a few. */
+/** The keys of a set of a few keys that are in a range. */
 function within(key: string, end: string): string {
   const range = toByteRange(Buffer.from(key), Buffer.from(end));
   const held = ['a', 'a\0', 'ab', 'b', 'c'].filter((name) => contains(range, name));
@@ -19,7 +19,7 @@ function within(key: string, end: string): string {
 }
 
 describe('byte keys', () => {
-  it('hold any bytes, and sort like them', () => {
+  it('hold any bytes, and sort in the order of these bytes', () => {
     const all = Array.from({ length: 256 }, (_, byte) => Buffer.from([byte, 1]));
     for (const bytes of all) expect(fromByteKey(toByteKey(bytes))).toEqual(bytes);
     const keys = all.map(toByteKey);
@@ -55,7 +55,7 @@ describe('SortedKeys', () => {
     expect(keys.size).toBe(plain.filter((key) => key < 'd').length);
   });
 
-  it('finds the first index that is not below', () => {
+  it('lowerBound finds the first index for which isBelow is false', () => {
     expect(lowerBound(0, () => true)).toBe(0);
     expect([0, 3, 7].map((bound) => lowerBound(7, (index) => index < bound))).toEqual([0, 3, 7]);
   });
