@@ -1,4 +1,4 @@
-/** Calls rotate over all live servers, and follow the list as it changes. */
+/** Calls rotate over all live servers, and follow the changes of the list. */
 import { ServiceRegistrar } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -35,7 +35,7 @@ async function server(id: string, service = 'api') {
     discovery: { ...registry(), service: { name: service } },
   });
   closers.push(() => app.close());
-  // On a busy machine `listen` goes on without the record after a while.
+  // On a busy machine `listen` resolves without the record after a time limit.
   const { status$ } = app.get(ServiceRegistrar, { strict: false });
   await firstValueFrom(status$.pipe(filter(({ state }) => state === 'registered')));
   return app;
@@ -47,7 +47,7 @@ async function client(definition: Parameters<typeof startUserClient>[1] = {}): P
   return started;
 }
 
-it('300 calls over three servers are 100 each', async () => {
+it('each of three servers gets 100 of 300 calls', async () => {
   await Promise.all(['a', 'b', 'c'].map((id) => server(id)));
   const users = await client();
   const seen = new Set<string>();
@@ -59,7 +59,7 @@ it('300 calls over three servers are 100 each', async () => {
   }
 });
 
-it('a server that joins gets calls, one that leaves gets none', async () => {
+it('a server that joins gets calls, and a server that leaves gets none', async () => {
   await server('a');
   const users = await client();
   await loginUntil(users, (id) => id === 'a');
@@ -69,7 +69,7 @@ it('a server that joins gets calls, one that leaves gets none', async () => {
   expect(await countByServer(users, 20)).toEqual({ a: 20 });
 });
 
-it('api and api2 never see each other', async () => {
+it('clients of api never get servers of api2, nor the other way round', async () => {
   await Promise.all([server('one', 'api'), server('two', 'api2')]);
   const [one, two] = [await client(), await client({ name: 'api2' })];
   expect(await countByServer(one, 10)).toEqual({ one: 10 });
@@ -92,7 +92,7 @@ it('a client name and its service may differ, and pick_first stays with one serv
   expect(Object.values(counts)).toEqual([10]);
 });
 
-it('without any server a call fails at once and says where nothing was found', async () => {
+it('without any server a call fails at once, and the error says where no server was found', async () => {
   const users = await client({ name: 'nobody' });
   await expect(users.login()).rejects.toMatchObject({
     code: 14,
@@ -111,7 +111,7 @@ it('without any server a call fails at once and says where nothing was found', a
     .toBe('late');
 });
 
-it('etcd away: a call fails at once and says what etcd said', async () => {
+it('while etcd is away a call fails at once, and the error contains the reason', async () => {
   const users = await startUserClient({
     etcd: { hosts: ['http://127.0.0.1:1'], requestTimeoutMs: 200 },
   });
@@ -124,7 +124,7 @@ it('etcd away: a call fails at once and says what etcd said', async () => {
   });
 });
 
-it('timeoutMs bounds a call that brings no deadline', async () => {
+it('timeoutMs is the deadline of a call that sets none', async () => {
   const slow = await startUserServer({
     delayMs: 30_000,
     discovery: { ...registry(), service: { name: 'api' } },

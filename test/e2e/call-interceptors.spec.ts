@@ -1,6 +1,6 @@
 /**
- * What a client definition promises holds for calls with interceptors of their own too, whichever way they
- * are made.
+ * The options of a client definition also apply to calls with interceptors of their own, however they are
+ * made.
  */
 import {
   type CallOptions,
@@ -27,7 +27,7 @@ import {
   startShapesServer,
 } from '../support/shapes-server.js';
 
-/** A grpc-js client's call, by what its shape returns. */
+/** A call of a grpc-js client; its fields depend on which sides stream. */
 interface RawCall {
   end(message?: object): void;
   on(event: 'data' | 'error', listener: (value: never) => void): RawCall;
@@ -37,7 +37,7 @@ type Raw = Readonly<Record<string, (...args: unknown[]) => RawCall>>;
 let registry: MemoryRegistry;
 let app: INestApplicationContext;
 let servers: ShapesServer[];
-/** Names of interceptors in the order in which they saw the last call. */
+/** The names of interceptors in the order in which the last call passed them. */
 let seen: string[];
 
 beforeEach(async () => {
@@ -75,7 +75,7 @@ function noting(name: string): Interceptor {
   };
 }
 
-/** The last message of one call, of a client as grpc-js makes it. */
+/** Makes one call on a client of plain grpc-js, and resolves with its last message. */
 function send(client: Raw, method: string, message: ShapesMessage, options: CallOptions) {
   return new Promise<ShapesMessage | undefined>((resolve, reject) => {
     let last: ShapesMessage | undefined;
@@ -129,9 +129,9 @@ describe('a call with interceptors of its own', () => {
     expect(seen).toEqual(['call', 'call']);
   });
 
-  it('ends at its own deadline where an interceptor sets one', async () => {
+  it('ends at the deadline that its interceptor sets', async () => {
     await serve(() => undefined);
-    // Would otherwise last an hour.
+    // Without the interceptor the call would last an hour.
     const call = send(
       raw(create({ timeoutMs: 3_600_000 })),
       'unary',
@@ -154,11 +154,11 @@ describe('a call with interceptors of its own', () => {
     expect(seen).toEqual(['call']);
   });
 
-  it.each(['unary', 'download'])('goes where its hash key says: %s', async (method) => {
+  it.each(['unary', 'download'])('goes to the server of its hash key: %s', async (method) => {
     await serve(() => ({ text: 'first' }));
     await serve(() => ({ text: 'second' }));
     const client = raw(create({ loadBalancing: { policy: 'consistent_hash', hashKey } }));
-    // Calls without a key go anywhere: to both, once both are connected.
+    // Calls without a key may go to any server; this loop ends when both servers are connected.
     for (const missing = new Set(['first', 'second']); missing.size > 0;) {
       missing.delete((await send(client, method, {}, {}))?.text ?? '');
     }
@@ -180,7 +180,7 @@ describe('a call with interceptors of its own', () => {
     expect([...places].toSorted()).toEqual(['first', 'second']);
   });
 
-  it("runs them before the definition's, and those run too", async () => {
+  it('runs its own interceptors before those of the client definition', async () => {
     await serve(() => ({}));
     const interceptors = [noting('definition')];
     const client = raw(create({ timeoutMs: 60_000, channelOptions: { interceptors } }));

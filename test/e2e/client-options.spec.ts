@@ -1,4 +1,4 @@
-/** What Nest's own client takes, a discovered client takes and follows. */
+/** A discovered client accepts and applies every option of Nest's own client. */
 import {
   loadPackageDefinition,
   Server,
@@ -37,7 +37,7 @@ afterEach(async () => {
   server?.stop();
 });
 
-/** A factory of clients of a server that answers with as many bytes as the text says. */
+/** A factory of clients whose server answers with as many bytes as the request's text says. */
 async function start(clientDefaults: ClientDefaults = {}): Promise<GrpcClientFactory> {
   server = await startShapesServer(({ text }) => ({ bytes: Buffer.alloc(Number(text)) }));
   const registry = new MemoryRegistry();
@@ -56,7 +56,7 @@ async function receive(factory: GrpcClientFactory, definition: Partial<ClientDef
   return bytes?.length;
 }
 
-it('an answer above 4 MiB passes with maxReceiveMessageLength alone, of the client or of clientDefaults', async () => {
+it('maxReceiveMessageLength alone lets an answer above 4 MiB pass, in a client or in clientDefaults', async () => {
   const protoPath = shapesProtoPath;
   const factory = await start({ maxReceiveMessageLength: -1 });
   expect(await receive(factory, { protoPath })).toBe(LARGE);
@@ -90,7 +90,7 @@ it('a packageDefinition takes the place of protoPath, and protoLoader names a lo
   expect(await receive(factory, loading)).toBe(LARGE);
 });
 
-it('the empty package is that of a proto without one', async () => {
+it('the empty package finds the services of a proto without a package', async () => {
   const protoPath = new URL('../support/proto/bare.proto', import.meta.url).pathname;
   const { Bare } = loadPackageDefinition(loadSync(protoPath)) as unknown as {
     Bare: ServiceClientConstructor;

@@ -1,4 +1,6 @@
-/** Connections are left at their age: no unary call fails for it, and streams are told to come again. */
+/**
+ * Connections end at their maximum age: no unary call fails because of it, and streams must be opened again.
+ */
 import { status, type ServiceError } from '@grpc/grpc-js';
 import type { ClientGrpc } from '@nestjs/microservices';
 import { MemoryRegistry } from 'nestjs-grpc-discovery';
@@ -55,7 +57,7 @@ it('no unary call fails while every connection is replaced again and again', asy
   expect(failures).toEqual([]);
 });
 
-it('a stream that stays is ended with UNAVAILABLE after the grace', async () => {
+it('a stream that does not end by itself is ended with UNAVAILABLE after maxConnectionAgeGraceMs', async () => {
   const { client } = await fleet(['a'], 100, 50);
   const error = await firstError(client);
   expect(error.code).toBe(status.UNAVAILABLE);

@@ -1,6 +1,6 @@
 /**
- * Addresses that answer nothing, in a list or as etcd, do not keep a process that has closed its
- * applications.
+ * A process that has closed its applications ends even if it was connecting to addresses that never answer:
+ * endpoints or etcd.
  */
 import { MemoryRegistry } from 'nestjs-grpc-discovery';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -10,13 +10,13 @@ import { stopEventProcesses } from '../support/event-process.js';
 import { startUserServer } from '../support/user-apps.js';
 
 /**
- * How long a process may take to end after it has closed its applications, in milliseconds; the system alone
- * takes 127,000.
+ * How long a process may take to end after it has closed its applications, in milliseconds; without an abort,
+ * the system's own limit for connecting is 127,000.
  */
 const END_MS = 20_000;
 /**
- * How long it may take until then, and a test as a whole, in milliseconds: a slow machine takes ten times
- * what ours does.
+ * How long a process may take until it has closed its applications, and a test as a whole, in milliseconds: a
+ * slow machine takes ten times as long as ours.
  */
 const CLOSED_MS = 60_000;
 const TEST_MS = 90_000;
@@ -43,7 +43,7 @@ afterAll(async () => {
 });
 
 it(
-  'connections under way to endpoints, with TLS and without, end with their applications',
+  'an application that ends aborts its attempts to connect to endpoints, with TLS and without',
   async () => {
     const dead = [hole.address, silence.address];
     await endsByItself(
@@ -60,7 +60,7 @@ it(
 );
 
 it(
-  'connections under way to etcd, with TLS and without, end with their applications',
+  'an application that ends aborts its attempts to connect to etcd, with TLS and without',
   async () => {
     const clients = [hole.address, silence.address].flatMap((address) => [
       { etcd: `http://${address}` },

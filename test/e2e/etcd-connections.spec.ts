@@ -1,6 +1,6 @@
 /**
- * What the connections to etcd do while nothing happens: stay. Silence has no event to wait for, so it waits
- * on time.
+ * Connections to etcd stay open while nothing happens. No event marks that, so this test waits for time to
+ * pass.
  */
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -19,7 +19,7 @@ afterAll(async () => {
   await etcd?.stop();
 });
 
-it('a lease that is kept alive and a watch that ends leave the other connections alone', async () => {
+it('keepalives of a lease and the end of a watch do not close the other connections', async () => {
   const registry = new EtcdRegistry({ hosts: [`http://127.0.0.1:${proxy.port}`] });
   const endpoint = { address: '127.0.0.1:1', metadata: null };
   const registration = registry.register({ service: 'one', endpoint, ttlSeconds: 2 });

@@ -1,4 +1,7 @@
-/** The contract of every registry, on real etcd: two processes' worth of registries on one store. */
+/**
+ * The contract of every registry, on a real etcd: several registries that work on one etcd, as two processes
+ * do.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Etcd3 } from 'etcd3';
 import { filter, firstValueFrom } from 'rxjs';
@@ -37,7 +40,7 @@ describeEachEtcd('EtcdRegistry', (binary) => {
   it.each([
     ['one of several registrations', 2],
     ['the last registration, with its lease', 1],
-  ])('tells followers that servers leave: %s', async (_, count) => {
+  ])('announces to followers that servers leave: %s', async (_, count) => {
     const options = { hosts: etcd.hosts, namespace: `leaving-${count}/` };
     const [server, observer] = [new EtcdRegistry(options), new EtcdRegistry(options)];
     const addresses = Array.from({ length: count }, (__, index) => `h:${index + 1}`);
@@ -56,7 +59,7 @@ describeEachEtcd('EtcdRegistry', (binary) => {
     await Promise.all([server.close(), observer.close()]);
   });
 
-  it('tells the beginning of a long list before all of it, to who does not know it yet', async () => {
+  it('emits the first page of a long list before the whole list, to watches without a list', async () => {
     const options = { hosts: etcd.hosts, namespace: 'long/' };
     const admin = new Etcd3({ hosts: etcd.hosts });
     const addresses = Array.from({ length: 3_000 }, (_, index) => `h:${index + 1}`);
@@ -82,7 +85,7 @@ describeEachEtcd('EtcdRegistry', (binary) => {
     admin.close();
   });
 
-  it('tells followers that servers leave: a registry that closes', async () => {
+  it('announces to followers that servers leave: when the registry closes', async () => {
     const options = { hosts: etcd.hosts, namespace: 'closing/' };
     const [server, observer] = [new EtcdRegistry(options), new EtcdRegistry(options)];
     await announce(server, 'api', endpointAt('h:1'), endpointAt('h:2'));
@@ -96,7 +99,7 @@ describeEachEtcd('EtcdRegistry', (binary) => {
     await observer.close();
   });
 
-  it('tells followers that servers leave: a registry that closes during its first write', async () => {
+  it('announces to followers that servers leave: when the registry closes during its first write', async () => {
     const options = { hosts: etcd.hosts, namespace: 'hasty/' };
     const observer = new EtcdRegistry(options);
     const follower = new Follower(observer, 'api');
@@ -109,7 +112,7 @@ describeEachEtcd('EtcdRegistry', (binary) => {
       await writing;
       await server.close();
     }
-    // What was seen before this was seen in order.
+    // Updates come in order: once this one has come, all earlier ones have.
     const [last] = await announce(observer, 'api', endpointAt('h:99'));
     await follower.lists('h:99');
     const put = follower.updates.flatMap((update) =>
@@ -130,7 +133,7 @@ describeEachEtcd('EtcdRegistry', (binary) => {
     expect(() => registry.register(request)).toThrow(/CLOSED|closed/);
   });
 
-  it('refuses one record and leaves the status of the others alone', async () => {
+  it('changes only the status of the record that etcd refuses', async () => {
     const registry = new EtcdRegistry({ hosts: etcd.hosts, namespace: 'refused/' });
     const events: string[] = [];
     registry.events$.subscribe((event) => {
@@ -151,7 +154,7 @@ describeEachEtcd('EtcdRegistry', (binary) => {
     await registry.close();
   });
 
-  it("does not tell a record as taken out where another process's stands", async () => {
+  it('does not report a record as removed while the record of another process is there', async () => {
     const options = { hosts: etcd.hosts, namespace: 'theirs/' };
     const registry = new EtcdRegistry(options);
     const told: string[] = [];

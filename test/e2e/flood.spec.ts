@@ -1,4 +1,4 @@
-/** A watch in which more changes come than it takes in one by one. */
+/** A watch on a prefix that changes faster than the watch can process single changes. */
 import { Etcd3 } from 'etcd3';
 import { afterEach, expect, it } from 'vitest';
 import { EtcdRegistry, type RegistryUpdate } from '../../lib/index.js';
@@ -44,7 +44,7 @@ describeEtcd('a flood of changes', (binary) => {
     for (let from = 0; from < CHANGES; from += 100) {
       const changes = Array.from({ length: 100 }, (_, offset) => {
         const change = from + offset;
-        // Each key is put once, so that nothing that is lost is made good by a later change.
+        // Each key is put only once, so that no later change can hide a lost one.
         if (random() < 0.3 && from > 0) {
           return writer
             .delete()

@@ -1,6 +1,6 @@
 /**
- * A hybrid application whose microservices are started is told what is missing, unless it is about to do
- * that.
+ * A hybrid application that starts its microservices without initializing gets a warning which says what to
+ * call, unless the initialization has begun.
  */
 import { Global, type INestApplication, Logger, Module, type OnModuleInit } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -11,9 +11,9 @@ import { grpcOptions, userModule } from '../support/user-apps.js';
 let registry: MemoryRegistry;
 let app: INestApplication;
 let warnings: string[];
-/** Ends the module that takes long to initialize. */
+/** Ends the initialization of the slow module. */
 let initialized: () => void;
-/** Resolves once that module is being initialized. */
+/** Resolves when the initialization of the slow module begins. */
 let isInitializing: Promise<void>;
 
 beforeEach(async () => {
@@ -33,7 +33,8 @@ beforeEach(async () => {
       return initializing;
     }
   }
-  // Before the discovery: also the first hook of all comes too late to know that the application initializes.
+  // The slow module comes before the discovery: even its first hook runs too late to show that the
+  // application initializes.
   @Module({
     imports: [SlowModule, userModule({ discovery: { registry, service: { name: 'api' } } })],
   })
@@ -52,7 +53,7 @@ afterEach(async () => {
   await app.close();
 });
 
-it('without init() or listen() it is not registered, and after 5 s it hears what to call', async () => {
+it('a hybrid application without init() or listen() is not registered, and after 5 s a warning says what to call', async () => {
   vi.advanceTimersByTime(5_000);
   expect(warnings).toEqual([
     expect.stringContaining('Call "await app.init()" or "await app.listen(port)"'),
@@ -64,7 +65,7 @@ it('without init() or listen() it is not registered, and after 5 s it hears what
   expect(registry.endpoints('api')).toHaveLength(1);
 });
 
-it('with a module that takes long to initialize it hears nothing', async () => {
+it('a hybrid application with a module that takes long to initialize gets no warning', async () => {
   const start = app.init();
   await isInitializing;
   vi.advanceTimersByTime(600_000);

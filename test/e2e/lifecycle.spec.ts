@@ -1,4 +1,4 @@
-/** A server is in etcd exactly while it can serve: in every start order, and on every way out. */
+/** A server is in etcd exactly while it can serve: in every order of the start, and at every kind of end. */
 import { Injectable, Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ServerGrpc } from '@nestjs/microservices';
@@ -39,7 +39,7 @@ const closing = <App extends { close(): Promise<unknown> }>(app: App): App => {
   return app;
 };
 
-/** Waits until the first record says this, from its metadata on. */
+/** Waits until the first record contains this text, from its metadata on. */
 const untilRecordSays = (text: string) =>
   expect
     .poll(async () => {
@@ -48,7 +48,7 @@ const untilRecordSays = (text: string) =>
     })
     .toBe(text);
 
-/** A provider of the user's whose hooks look into etcd. */
+/** A provider of the user, whose hooks look into etcd. */
 function hookSpy() {
   const seen: Record<string, number> = {};
   const look = async (hook: string) => {
@@ -101,7 +101,7 @@ describe('start', () => {
     expect(await records()).toHaveLength(1);
   });
 
-  it('with deferInitialization, where bootstrap hooks run twice, it is registered once', async () => {
+  it('a hybrid with deferInitialization, whose bootstrap hooks run twice, is registered once', async () => {
     const app = closing(await createHybrid({ discovery: discovery() }));
     app.connectMicroservice(grpcOptions(), { deferInitialization: true });
     await app.startAllMicroservices();
@@ -110,7 +110,7 @@ describe('start', () => {
     expect(app.get(ServiceRegistrar, { strict: false }).status.registrations).toHaveLength(1);
   });
 
-  it('two gRPC servers of one application are two records', async () => {
+  it('two gRPC servers of one application have two records', async () => {
     const app = closing(await createHybrid({ discovery: discovery() }));
     app.connectMicroservice(grpcOptions());
     app.connectMicroservice(grpcOptions());
@@ -119,7 +119,7 @@ describe('start', () => {
     expect(await records()).toHaveLength(2);
   });
 
-  it('a service that names one of two gRPC servers is registered there alone', async () => {
+  it('a service whose option names one of two gRPC servers is registered for that one only', async () => {
     const url = `127.0.0.1:${await freePort()}`;
     const service = [{ name: 'api', server: url }, { name: 'api2' }];
     const app = closing(await createHybrid({ discovery: { ...discovery(), service } }));
@@ -132,7 +132,7 @@ describe('start', () => {
   });
 
   it.each(['microservices first', 'HTTP first'])(
-    'a service that names no server of the application fails the start, %s',
+    'a service whose option names no server of the application fails the start, with %s',
     async (order) => {
       const service = { name: 'api', server: 'billing' };
       const app = closing(await createHybrid({ discovery: { ...discovery(), service } }));
@@ -145,7 +145,7 @@ describe('start', () => {
     },
   );
 
-  it('a server that is connected only after the start is held to the services too', async () => {
+  it('a server that is connected only after the start is checked against the option server, too', async () => {
     const service = { name: 'api', server: 'billing' };
     const app = closing(await createHybrid({ discovery: { ...discovery(), service } }));
     await app.listen(0, '127.0.0.1');
@@ -154,12 +154,15 @@ describe('start', () => {
     expect(await records()).toEqual([]);
   });
 
-  it.each(['0.0.0.0:0', '[::]:0'])('bound to %s it never advertises a wildcard', async (url) => {
-    closing(await startUserServer({ discovery: discovery(), url }));
-    const [[key = ''] = []] = await records();
-    const address = key.slice(`${namespace}api/`.length);
-    expect(address).toMatch(/^(127\.0\.0\.1|\[::1\]):[1-9]\d+$/);
-  });
+  it.each(['0.0.0.0:0', '[::]:0'])(
+    'a server bound to %s never advertises a wildcard',
+    async (url) => {
+      closing(await startUserServer({ discovery: discovery(), url }));
+      const [[key = ''] = []] = await records();
+      const address = key.slice(`${namespace}api/`.length);
+      expect(address).toMatch(/^(127\.0\.0\.1|\[::1\]):[1-9]\d+$/);
+    },
+  );
 
   it('weight, version and zone stand beside the metadata, whose keys are sorted as Go sorts them', async () => {
     const service = {
@@ -191,7 +194,7 @@ describe('start', () => {
     expect(await records()).toHaveLength(1);
   });
 
-  it('an application without a gRPC server says so once, clearly', async () => {
+  it('an application without a gRPC server logs one clear warning', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
     try {
       const app = closing(await createHybrid({ discovery: discovery() }));
@@ -215,8 +218,8 @@ describe('start', () => {
   });
 });
 
-describe('etcd away at start', () => {
-  it('the server runs, and is registered as soon as etcd is there', async () => {
+describe('start while etcd is away', () => {
+  it('the server runs, and is registered as soon as etcd answers', async () => {
     const port = await freePort();
     const hosts = [`http://127.0.0.1:${port}`];
     const app = closing(
@@ -238,7 +241,7 @@ describe('etcd away at start', () => {
     }
   });
 
-  it('failFast makes listen() fail, naming the record and the cause', async () => {
+  it('failFast makes listen() fail, and the error names the record and the cause', async () => {
     const hosts = [`http://127.0.0.1:${await freePort()}`];
     const start = startUserServer({
       discovery: {
@@ -254,7 +257,7 @@ describe('etcd away at start', () => {
 });
 
 describe('end', () => {
-  it('app.close() of a pure microservice takes the record out before the server closes', async () => {
+  it('app.close() of a pure microservice removes the record before the server closes', async () => {
     const server = new ServerGrpc(grpcOptions().options);
     const close = server.close.bind(server);
     let atClose = -1;
@@ -272,7 +275,7 @@ describe('end', () => {
     expect(atClose).toBe(0);
   });
 
-  it('app.close() of a hybrid takes the record out before any hook of the user', async () => {
+  it('app.close() of a hybrid removes the record before any hook of the user', async () => {
     const { HookSpy, seen } = hookSpy();
     const app = await createHybrid({ discovery: discovery(), providers: [HookSpy] });
     app.connectMicroservice(grpcOptions());
@@ -290,7 +293,7 @@ describe('end', () => {
     expect(await leaseCount()).toBe(0);
   });
 
-  it('drain() takes the record out while the server goes on, and twice is once', async () => {
+  it('drain() removes the record while the server goes on, and a second call changes nothing', async () => {
     const app = closing(await startUserServer({ discovery: discovery() }));
     const registrar = app.get(ServiceRegistrar, { strict: false });
     const first = registrar.drain();

@@ -1,6 +1,6 @@
 /**
- * Many applications in one process, and many servers in one application: nothing is taken for a leak, and
- * nothing leaks.
+ * Many applications in one process, and many servers in one application: Node reports no leak, and there is
+ * none.
  */
 import { getEventListeners } from 'node:events';
 import { MemoryRegistry } from 'nestjs-grpc-discovery';
@@ -32,7 +32,7 @@ it('25 applications start and shut down together without a warning, and leave no
   );
   let most = 0;
   const onListener = (name: string | symbol): void => {
-    // It is told before the listener is there.
+    // The event comes before the listener is added.
     if (name === 'SIGTERM') most = Math.max(most, process.listenerCount('SIGTERM') + 1);
   };
   process.on('newListener', onListener);
@@ -57,7 +57,7 @@ it('25 servers of one application shut down together without a warning, and leav
   expect(getEventListeners(signal, 'abort')).toEqual([]);
 });
 
-/** Node reports warnings in a later turn. */
+/** Waits until Node has reported its warnings, which it does in a later turn of the event loop. */
 function warned(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }

@@ -1,4 +1,4 @@
-/** Server and client as processes of their own: signals, `kill -9`, and the end of a process by itself. */
+/** Server and client in their own processes: signals, `kill -9`, and a process that ends by itself. */
 import { Etcd3 } from 'etcd3';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { compileApps, startApp } from '../support/child-app.js';
@@ -27,13 +27,13 @@ const server = (service: string, env: Record<string, string> = {}) =>
   );
 
 it.each(['SIGTERM', 'SIGINT'] as const)(
-  '%s takes the record out and ends the process',
+  '%s removes the record and ends the process',
   async (signal) => {
     const app = await server(signal);
     await app.waitForEvent('listening');
     expect(await keys(signal)).toHaveLength(1);
     app.kill(signal);
-    // Nest sends the signal again once its hooks have run: the process ends as one that was asked to.
+    // Nest sends the signal again after its hooks: the process ends by the signal.
     expect(await app.exit).toEqual({ code: null, signal });
     expect(await keys(signal)).toEqual([]);
     const { leases } = await reader.leaseClient.leaseLeases();
@@ -73,7 +73,7 @@ it('a record outlives kill -9 by no more than its time to live', async () => {
   expect(await keys('killed')).toEqual([]);
 });
 
-it('etcd away does not hold up the exit', async () => {
+it('an etcd that is away does not delay the exit', async () => {
   const own = await startTestEtcd();
   const app = await startApp('api-server', { ETCD_HOSTS: own.hosts.join(','), SERVICE: 'away' });
   await app.waitForEvent('listening');

@@ -1,4 +1,4 @@
-/** A server is in the registry only while it is ready, and says so to those who ask by grpc.health.v1. */
+/** A server is in the registry only while it is ready, and its grpc.health.v1 answers the same. */
 import {
   credentials,
   loadPackageDefinition,
@@ -30,7 +30,7 @@ afterEach(async () => {
 
 const service = { name: 'api', drainDelayMs: 0 };
 
-/** A health service of the application's own. */
+/** The application's own health service. */
 @Controller()
 class HealthController {
   @GrpcMethod('Health', 'Check')
@@ -48,7 +48,7 @@ async function start(options: Parameters<typeof startUserServer>[0]['discovery']
   return { app, reaches };
 }
 
-it('the record follows the readiness check, in and out', async () => {
+it('the record is added and removed as the readiness check answers', async () => {
   const registry = new MemoryRegistry();
   let ready = false;
   const { reaches } = await start({
@@ -71,13 +71,13 @@ it.each([
   ['throws', () => Promise.reject(new Error('database away'))],
   ['answers as a failed Terminus check', () => ({ status: 'error' })],
   ['never answers', () => new Promise(() => {})],
-])('a check that %s keeps the record out', async (_how, check) => {
+])('a readiness check that %s keeps the record out of the registry', async (_how, check) => {
   const registry = new MemoryRegistry();
   await start({ registry, service, readiness: { check, intervalMs: 10, timeoutMs: 10 } });
   expect(registry.endpoints('api')).toEqual([]);
 });
 
-it('a Terminus result that is ok lets the record in before listen() resolves', async () => {
+it('with a Terminus result "ok" the record is there before listen() resolves', async () => {
   const registry = new MemoryRegistry();
   await start({ registry, service, readiness: () => Promise.resolve({ status: 'ok' }) });
   expect(registry.endpoints('api')).toHaveLength(1);
@@ -123,7 +123,7 @@ it('the health option answers for each service that the server has, and for no o
 });
 
 it.each(['onLoadPackageDefinition', 'a controller'])(
-  'the health option beside a health service of the application, from %s, fails the start and says what clashes',
+  'the health option beside a health service of the application, from %s, fails the start, and the error names both',
   async (how) => {
     const own = new HealthImplementation({ '': 'SERVING' });
     const { options } = grpcOptions();
@@ -175,7 +175,7 @@ it('the health option serves an application that offers no service to others', a
   expect(await healthCheck(`127.0.0.1:${port}`)()).toBe('SERVING');
 });
 
-it("an application's own grpc.health.v1 gates its registration", async () => {
+it("an application's own grpc.health.v1 decides whether it is registered", async () => {
   const registry = new MemoryRegistry();
   const health = new HealthImplementation({ '': 'NOT_SERVING' });
   const { options } = grpcOptions();

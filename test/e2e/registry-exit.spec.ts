@@ -1,6 +1,6 @@
 /**
- * What a registry leaves in etcd when it is closed: nothing, however much there is, and however far away etcd
- * is.
+ * A registry that is closed leaves nothing in etcd, however many records there are, and however slow the
+ * network to etcd is.
  */
 import { Etcd3 } from 'etcd3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -64,13 +64,14 @@ describeEtcd('a registry that is closed', (binary) => {
           const registry = new EtcdRegistry(options);
           const endpoint = endpointAt(`h:${afterMs + 1}`);
           const registration = registry.register({ service: 'api', endpoint, ttlSeconds: 600 });
-          // The round trips of a registration are what passes here, so this time is the input and no waiting.
+          // This time is an input of the test: it ends at some moment between the round trips of a
+          // registration.
           await new Promise((resolve) => setTimeout(resolve, afterMs));
           await registration.close();
           await registry.close();
         }),
       );
-      // Requests are under way for a moment after the registry is closed.
+      // The last requests end a moment after the registry is closed.
       await expect.poll(() => left('far/')).toEqual({ records: 0, leases: 0 });
     } finally {
       await proxy.stop();

@@ -32,7 +32,7 @@ describeEachEtcd('secured', (binary) => {
     }
   });
 
-  it('registers and resolves with a user whose role covers the prefix, and nowhere else', async () => {
+  it("registers and resolves with a user under the prefix of the user's role, and nowhere else", async () => {
     const etcd = await EtcdProcess.start({ binary });
     try {
       const root = new Etcd3({ hosts: etcd.hosts });
@@ -54,8 +54,8 @@ describeEachEtcd('secured', (binary) => {
       await works({ hosts: etcd.hosts, auth });
 
       const outside = await startUserServer({
-        // The default time for a request: etcd's check of a password alone takes a good part of a second on a
-        // busy machine.
+        // The default requestTimeoutMs stays: on a busy machine the check of a password alone takes etcd a
+        // good part of a second.
         discovery: { etcd: { hosts: etcd.hosts, auth }, service: { name: 'forbidden' } },
       });
       const { state, registrations } = outside.get(ServiceRegistrar, { strict: false }).status;

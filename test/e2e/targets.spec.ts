@@ -59,7 +59,7 @@ async function server(id: string, discovery: Parameters<typeof startUserServer>[
 
 describe('plain grpc-js', () => {
   it.each(['http_proxy', 'grpc_proxy', 'https_proxy'])(
-    'dials endpoints and no proxy, whatever %s says',
+    'dials endpoints and no proxy, even if %s is set',
     async (variable) => {
       let visits = 0;
       const proxy = createServer((socket) => {
@@ -97,20 +97,20 @@ describe('plain grpc-js', () => {
     ['etcd:///api:v1', 'api:v1'],
     ['etcd:///a%20b', 'a b'],
     ['etcd:///s%C3%A9rvice', 'sérvice'],
-  ])('%s reaches service %s', async (target, service) => {
+  ])('the target %s reaches the service %s', async (target, service) => {
     await server(service, { etcd: { hosts: etcd.hosts }, service: { name: service } });
     const registry = new EtcdRegistry({ hosts: etcd.hosts });
     closers.push(() => registry.close(), registerDiscoveryResolver(registry));
     expect(await plainLogin(target)).toBe(service);
   });
 
-  it('etcd:/// fails the call with a text that says why', async () => {
+  it('the target etcd:/// fails the call, and the error says why', async () => {
     const registry = new EtcdRegistry({ hosts: etcd.hosts });
     closers.push(() => registry.close(), registerDiscoveryResolver(registry));
     await expect(plainLogin('etcd:///?x')).rejects.toThrow(/INVALID_TARGET.*names no service/);
   });
 
-  it('a registry of the user brings its own scheme: user:///api', async () => {
+  it('a registry of the user has its own scheme: user:///api', async () => {
     const memory = new MemoryRegistry();
     await server('mine', { registry: memory, service: { name: 'api' } });
     const [endpoint] = memory.endpoints('api');
@@ -172,7 +172,7 @@ it('applications with different registries in one process do not disturb each ot
   ]);
 });
 
-it('a static list needs no registry at all', async () => {
+it('a static list works without etcd', async () => {
   const memory = new MemoryRegistry();
   for (const id of ['9999', '9998', '9997']) {
     await server(id, { registry: memory, service: { name: 'api' } });

@@ -1,6 +1,6 @@
 /**
- * TLS to what is named by an IP address, which Node 26 does not take for a server name: etcd's members, and
- * endpoints.
+ * TLS to etcd's members and to endpoints that are named by an IP address, which Node 26 does not accept as a
+ * server name.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
@@ -40,7 +40,7 @@ describeEtcd('etcd over TLS', (binary) => {
     },
   );
 
-  /** The URL of an etcd with the certificate as it is. */
+  /** Starts an etcd with the present certificate; returns its URL. */
   async function startEtcd(host: string): Promise<string> {
     const etcd = await EtcdProcess.start({ binary, scheme: 'https', flags: certificates.flags });
     closers.push(() => etcd.stop());
@@ -51,7 +51,7 @@ describeEtcd('etcd over TLS', (binary) => {
 it.each([
   ['of its certificate reaches it', BOTH, 'tls'],
   ['that its certificate has not is refused', OTHER, undefined],
-])('an endpoint over TLS by an address %s', async (_what, names, expected) => {
+])('an endpoint over TLS by an IP address %s', async (_what, names, expected) => {
   certificates.issue(names);
   const { cert, key } = certificates.pair;
   const registry = new MemoryRegistry();
@@ -87,7 +87,7 @@ it.each([
   else expect(answer).toMatch(/UNAVAILABLE.*127\.0\.0\.1 is not in the cert's list/s);
 });
 
-/** A port of ::1 that leads to an etcd. */
+/** Opens a port of ::1 that forwards to an etcd. */
 async function onIPv6({ port }: EtcdProcess): Promise<number> {
   const server = createServer((socket) => {
     const upstream = connect(port, '127.0.0.1');
@@ -103,7 +103,7 @@ async function onIPv6({ port }: EtcdProcess): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** The first thing that a registry says: a list, or why there is none. */
+/** The first update of a registry: its list, or the reason why there is none. */
 async function firstUpdate(host: string): Promise<string> {
   const { ca } = certificates;
   const registry = new EtcdRegistry({ hosts: [host], tls: { ca }, requestTimeoutMs: 1_000 });

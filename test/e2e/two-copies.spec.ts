@@ -1,6 +1,6 @@
 /**
- * A workspace in which this library has a copy of grpc-js of its own beside the application's: the start says
- * so.
+ * A workspace in which this library has its own copy of grpc-js beside the application's: the start fails and
+ * says so.
  */
 import {
   cpSync,
@@ -22,7 +22,7 @@ const packages = join(projectRoot(import.meta.url), 'node_modules');
 const GRPC = '@grpc/grpc-js';
 let folder: string;
 
-/** The library with a grpc-js of its own; Nest, and the grpc-js that it has loaded, are the project's. */
+/** The library gets its own copy of grpc-js; Nest and the grpc-js that Nest has loaded are the project's. */
 beforeAll(async () => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'two-copies-')));
   cpSync(await compileApps(), folder, { recursive: true });
@@ -42,15 +42,18 @@ afterAll(async () => {
 it.each<[string, string, Record<string, string>]>([
   ['server', 'api-server', { SERVICE: 'api', ETCD_HOSTS: 'http://127.0.0.1:1' }],
   ['client', 'closing-clients', { CLIENTS: '[{"endpoints":["127.0.0.1:1"]}]' }],
-])('a %s fails at its start, with the places of both copies', async (_role, name, env) => {
-  const entry = join(folder, 'test/support/apps', `${name}.js`);
-  const app = new EventProcess(process.execPath, [entry], {
-    name,
-    env: { PATH: process.env['PATH'], USER_PROTO: userProtoPath, NO_COLOR: '1', ...env },
-  });
-  expect((await app.exit).code).not.toBe(0);
-  const output = app.stdout + app.stderr;
-  expect(output).toContain('[UNSUPPORTED_VERSION] @grpc/grpc-js is there twice');
-  expect(output).toContain(`loads ${join(packages, GRPC, 'build/src/index.js')}`);
-  expect(output).toContain(`loads ${join(folder, 'node_modules', GRPC, 'build/src/index.js')}`);
-});
+])(
+  'a %s fails at its start, and the error names the places of both copies',
+  async (_role, name, env) => {
+    const entry = join(folder, 'test/support/apps', `${name}.js`);
+    const app = new EventProcess(process.execPath, [entry], {
+      name,
+      env: { PATH: process.env['PATH'], USER_PROTO: userProtoPath, NO_COLOR: '1', ...env },
+    });
+    expect((await app.exit).code).not.toBe(0);
+    const output = app.stdout + app.stderr;
+    expect(output).toContain('[UNSUPPORTED_VERSION] @grpc/grpc-js is there twice');
+    expect(output).toContain(`loads ${join(packages, GRPC, 'build/src/index.js')}`);
+    expect(output).toContain(`loads ${join(folder, 'node_modules', GRPC, 'build/src/index.js')}`);
+  },
+);

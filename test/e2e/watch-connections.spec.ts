@@ -1,4 +1,4 @@
-/** What a watch that fails does to the others. */
+/** A watch that fails does not affect other watches. */
 import type { EventEmitter } from 'node:events';
 import { afterEach, expect, it, vi } from 'vitest';
 import { EtcdConnection } from '../../lib/etcd/connection/etcd-connection.js';
@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const end of endings.splice(0).toReversed()) await end();
 });
 
-it('a watch that fails on an old connection leaves the one of the others alone', async () => {
+it('a watch that fails on an old connection does not close the new connection of other watches', async () => {
   const etcd = await startTestEtcd();
   endings.push(() => etcd.stop());
   const targetPort = Number(new URL(etcd.hosts[0] ?? '').port);
@@ -35,13 +35,13 @@ it('a watch that fails on an old connection leaves the one of the others alone',
   };
 
   const first = await open('first/');
-  // etcd3 takes new connections after a request that was not answered in time.
+  // etcd3 opens new connections after a request that was not answered in time.
   const late = { deadline: Date.now() - 1 };
   const request = connection.request('list', ({ kv }) => kv.range({ key: Buffer.of(1) }, late));
   await expect(request).rejects.toThrow('DEADLINE_EXCEEDED');
   await open('second/');
-  // Requests have a connection of their own, which is opened with the next one, be it the look whether etcd
-  // is back.
+  // Requests have their own connection, which the next request opens; this may be the probe that checks
+  // whether etcd is back.
   const key = Buffer.of(1);
   await connection.request('list', ({ kv }, options) => kv.range({ key }, options), 'always');
   const before = proxy.accepted;

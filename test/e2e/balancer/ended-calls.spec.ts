@@ -1,4 +1,4 @@
-/** What calls leave behind in memory when they have ended. */
+/** What finished calls leave behind in memory. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { firstValueFrom, map } from 'rxjs';
@@ -12,19 +12,21 @@ beforeEach(() => {
 });
 afterEach(() => fleet.close());
 
-/** Collects what is young and dead: what a process does all the time, and cheap. */
+/**
+ * Runs only the garbage collection of young objects, which is cheap and which a process runs all the time.
+ */
 function collectYoung(): void {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as (options: { type: 'minor' }) => void;
-  // Twice: an object is old once it has outlived two.
+  // Twice: an object counts as old after it has survived two collections.
   for (let turn = 0; turn < 2; turn++) gc({ type: 'minor' });
 }
 
 const CALLS = 300;
-/** What hangs on each call, in bytes: for all of them 24 MB. */
+/** The data that is attached to each call, in bytes: 24 MB for all calls together. */
 const BALLAST = 80_000;
 
-it('is nothing that only a full garbage collection would free', async () => {
+it('finished calls leave nothing behind that only a full garbage collection would free', async () => {
   await fleet.start({ a: {} });
   const { call, users } = await fleet.client();
   const callWithBallast = async (): Promise<void> => {
@@ -37,7 +39,7 @@ it('is nothing that only a full garbage collection would free', async () => {
   collectYoung();
   const before = process.memoryUsage().heapUsed;
   for (let round = 0; round < CALLS; round++) await callWithBallast();
-  // A call lets go in the turn of the event loop after its answer.
+  // A finished call drops its references in the event-loop turn after its answer.
   await call();
   collectYoung();
   const left = process.memoryUsage().heapUsed - before;

@@ -30,7 +30,7 @@ const { user } = loadPackageDefinition(loadSync(userProtoPath)) as unknown as {
   user: { User: ServiceClientConstructor };
 };
 
-/** One server. What it does with calls can be changed while it runs. */
+/** One server. A test can change its answers while it runs. */
 export class TestServer {
   readonly health = new HealthImplementation({ '': 'SERVING' });
   readonly seen: Metadata[] = [];
@@ -38,7 +38,7 @@ export class TestServer {
   calls = 0;
   /** The status of every answer; 0 is success. */
   code: status = status.OK;
-  /** Calls are kept here, unanswered, while it is an array. */
+  /** While this is an array, the server answers no call and keeps the calls here. */
   held: (() => void)[] | undefined;
   /** Streams that are open. */
   readonly streams = new Set<ServerWritableStream<UserRequest, UserResponse>>();
@@ -90,7 +90,7 @@ export class TestServer {
     return this;
   }
 
-  /** Ends at once, as a process that is killed. */
+  /** Ends at once, like a process that is killed. */
   stop(): void {
     this.listener?.close();
     this.server.forceShutdown();
@@ -113,22 +113,22 @@ export class TestServer {
   }
 }
 
-/** What the `User` service looks like through Nest. */
+/** The `User` service as Nest's client offers it. */
 interface UserService {
   login(request: UserRequest, metadata?: Metadata): Observable<UserResponse>;
   watch(request: UserRequest): Observable<UserResponse>;
 }
 
-/** A client and what tests ask of it. */
+/** A client, with the calls that tests make. */
 export interface FleetClient {
   readonly users: UserService;
-  /** One call; which server answered. */
+  /** Makes one call; resolves with the name of the server that answered. */
   call(name?: string, headers?: Readonly<Record<string, string>>): Promise<string>;
-  /** So many calls one after the other: which server answered how many; failures by their status. */
+  /** Makes this many calls one after the other; counts the answers by server, and the failures by status. */
   spread(calls: number, name?: (call: number) => string): Promise<Record<string, number>>;
-  /** So many at once. */
+  /** Makes this many calls at the same time, and counts them as `spread` does. */
   burst(calls: number): Promise<Record<string, number>>;
-  /** Calls until the answers so far satisfy; for waiting on a state. */
+  /** Calls until the answers so far meet the condition; for waiting on a state. */
   until(done: (server: string, answers: ReadonlySet<string>) => boolean): Promise<void>;
 }
 
@@ -149,7 +149,7 @@ export class Fleet {
     return servers;
   }
 
-  /** The list as clients see it from now on. */
+  /** Replaces the list that clients see. */
   list(servers: readonly (TestServer | Endpoint)[]): void {
     for (const server of servers) {
       if (server instanceof TestServer) this.servers.add(server);

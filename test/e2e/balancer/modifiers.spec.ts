@@ -1,4 +1,4 @@
-/** What modifies every policy, over real sockets. */
+/** The modifiers, which work with every policy, over real sockets. */
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Fleet, TestServer } from './fleet.js';
@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => fleet.close());
 
-it('locality: the own zone takes all calls while it can, and the rest spills over when it cannot', async () => {
+it('locality: a zone takes all calls of its clients while it can, and the excess spills over when it cannot', async () => {
   const [one, two] = await fleet.start({
     one: { zone: 'here' },
     two: { zone: 'here' },
@@ -21,7 +21,7 @@ it('locality: the own zone takes all calls while it can, and the rest spills ove
   await client.until((_, answers) => answers.has('one') && answers.has('two'));
   expect(await client.spread(40)).toEqual({ one: 20, two: 20 });
   one?.stop();
-  // Half of the zone is left: 1.4 × 1 of the 2 that are its part, so 30 % of calls go elsewhere.
+  // One of the zone's two servers is left: it takes 1.4 × 1/2 of the calls, so 30 % go to other zones.
   await client.until((_, answers) => answers.has('three') && answers.has('four'));
   const counts = await client.spread(200);
   expect(counts['two']).toBeGreaterThanOrEqual(139);
@@ -31,14 +31,14 @@ it('locality: the own zone takes all calls while it can, and the rest spills ove
   await expect.poll(() => client.spread(20)).toEqual({ three: 10, four: 10 });
 });
 
-it("locality by the client's own zone option", async () => {
+it('locality: the option zone of the client alone is enough', async () => {
   await fleet.start({ one: { zone: 'here' }, two: { zone: 'there' } });
   const client = await fleet.client({ zone: 'there' });
   await client.until((server) => server === 'two');
   await expect.poll(() => client.spread(10)).toEqual({ two: 10 });
 });
 
-it('slow start: a server that joins gets little at first', async () => {
+it('slow start: a server that joins gets few calls at first', async () => {
   const [a] = await fleet.start({ a: {} });
   const client = await fleet.client({
     loadBalancing: { slowStart: { windowMs: 3_600_000, minWeight: 0.000_001 } },
@@ -53,7 +53,7 @@ it('slow start: a server that joins gets little at first', async () => {
   expect(counts['a'] ?? 0).toBeGreaterThan(counts['b'] ?? 0);
 });
 
-it('outlier ejection: one of two that fails is left out after five failures, and nobody waits for it', async () => {
+it('outlier ejection: a failing server of two is ejected after five failures, and no call waits for it', async () => {
   const [a] = await fleet.start({ a: {}, b: {} });
   const client = await fleet.client({ loadBalancing: { outlierDetection: true } });
   await client.until((_, answers) => answers.size === 2);
@@ -63,7 +63,7 @@ it('outlier ejection: one of two that fails is left out after five failures, and
   expect(counts).toEqual({ b: 95, INTERNAL: 5 });
 });
 
-it('outlier ejection: who has recovered takes part again', async () => {
+it('outlier ejection: a server that has recovered gets calls again', async () => {
   const [a] = await fleet.start({ a: {}, b: {} });
   const client = await fleet.client({
     loadBalancing: {
@@ -81,7 +81,7 @@ it('outlier ejection: who has recovered takes part again', async () => {
   expect(Object.keys(counts).sort()).toEqual(['a', 'b']);
 });
 
-it('outlier ejection: an error that all servers share ejects nobody', async () => {
+it('outlier ejection: an error that all servers share ejects no server', async () => {
   const servers = await fleet.start({ a: {}, b: {} });
   const client = await fleet.client({ loadBalancing: { outlierDetection: true } });
   await client.until((_, answers) => answers.size === 2);
@@ -94,7 +94,7 @@ it('outlier ejection: an error that all servers share ejects nobody', async () =
   }
 });
 
-it('subset: a client uses as many endpoints as it is told, and one more when one of them leaves', async () => {
+it('subset: a client uses subsetSize endpoints, and a new one when one of them leaves', async () => {
   const records = Object.fromEntries(Array.from({ length: 8 }, (_, at) => [`s${at}`, {}]));
   const servers = await fleet.start(records);
   const client = await fleet.client({ subsetSize: 3 });
@@ -108,7 +108,7 @@ it('subset: a client uses as many endpoints as it is told, and one more when one
   expect(now.filter((id) => used.includes(id)).sort()).toEqual(used.slice(1).sort());
 });
 
-it('routing: only the version that is wanted, and a clear word when there is none', async () => {
+it('routing: only the matching version gets calls, and the error says so if there is none', async () => {
   await fleet.start({ a: { version: '1' }, b: { version: '2' } });
   const two = await fleet.client({ loadBalancing: { routing: { match: { version: '2' } } } });
   expect(await two.spread(10)).toEqual({ b: 10 });
@@ -119,7 +119,7 @@ it('routing: only the version that is wanted, and a clear word when there is non
   });
 });
 
-it('canary by share and by header', async () => {
+it('canary: calls go to the canary by share and by header', async () => {
   await fleet.start({ a: { version: '1' }, b: { version: '2' } });
   const client = await fleet.client({
     loadBalancing: {
@@ -138,7 +138,7 @@ it('canary by share and by header', async () => {
   }
 });
 
-it('health: a server that says it does not serve gets no calls until it does', async () => {
+it('health: a server whose health service answers NOT_SERVING gets no calls until it serves', async () => {
   const [a] = await fleet.start({ a: {}, b: {} });
   const client = await fleet.client({ loadBalancing: { healthCheck: true } });
   await client.until((_, answers) => answers.size === 2);
@@ -148,7 +148,7 @@ it('health: a server that says it does not serve gets no calls until it does', a
   await client.until((server) => server === 'a');
 });
 
-it('health: none serving fails calls at once, with what the servers say', async () => {
+it('health: if no server serves, calls fail at once with the answers of the servers', async () => {
   const servers = await fleet.start({ a: {}, b: {} });
   for (const { health } of servers) health.setStatus('', 'NOT_SERVING');
   const client = await fleet.client({ loadBalancing: { healthCheck: true } });
@@ -158,7 +158,7 @@ it('health: none serving fails calls at once, with what the servers say', async 
   });
 });
 
-it('health: of one service by name', async () => {
+it('health: the health of one service can be asked for by name', async () => {
   const [a, b] = await fleet.start({ a: {}, b: {} });
   a?.health.setStatus('user.User', 'NOT_SERVING');
   b?.health.setStatus('user.User', 'SERVING');

@@ -1,4 +1,4 @@
-/** How many requests a service that refuses gets for each call: counted at the server. */
+/** How many requests a service that refuses calls gets per call, counted at the servers. */
 import {
   credentials,
   loadPackageDefinition,
@@ -25,7 +25,7 @@ import { startUserClient, userProtoPath } from '../../support/user-apps.js';
 
 type Users = Readonly<Record<'find', (request: object) => Observable<{ server: string }>>>;
 
-/** Calls at a time; a server that takes every tenth of them is overloaded tenfold. */
+/** Calls at a time. A server that accepts every tenth of them is overloaded tenfold. */
 const CONCURRENCY = 20;
 const WARM_CALLS = 200;
 const COUNTED_CALLS = 300;
@@ -56,15 +56,15 @@ const { user } = loadPackageDefinition(loadSync(userProtoPath)) as unknown as {
 };
 
 interface Refusing {
-  /** Calls that it works on at a time; it refuses the others at once. */
+  /** How many calls the server works on at a time; it refuses the others at once. */
   readonly capacity: number;
   readonly code?: status;
   readonly trailers?: Readonly<Record<string, string>>;
-  /** It says no only after the headers of an answer. */
+  /** Whether the server refuses only after it has sent the headers of an answer. */
   readonly behindHeaders?: boolean;
 }
 
-/** A server that is registered, and counts what reaches it. */
+/** Starts a server that is registered and counts the requests that reach it. */
 async function startServer(id: string, { capacity, ...refusal }: Refusing) {
   const counts = { requests: 0, code: refusal.code ?? status.UNAVAILABLE };
   let busy = 0;
@@ -103,7 +103,7 @@ async function startClient(definition: Partial<ClientDefinition>): Promise<Users
   return (client.client as ClientGrpc).getService<Users>('User');
 }
 
-/** Makes so many calls, and returns who answered, failures as `undefined`. */
+/** Makes this many calls; returns the server that answered each, `undefined` for a failure. */
 async function call(users: Users, calls: number): Promise<(string | undefined)[]> {
   const answers: (string | undefined)[] = [];
   let begun = 0;
@@ -165,7 +165,7 @@ it.each(OVERLOADS.flatMap((load) => CALLS.map((calls) => ({ ...load, ...calls })
     const counts = await startServer('only', { capacity, ...refusal });
     const users = await startClient(definition);
     await call(users, WARM_CALLS);
-    // Further attempts there were, until they stopped.
+    // Before they stopped, there were further attempts.
     expect(counts.requests).toBeGreaterThan(WARM_CALLS);
     const before = counts.requests;
     const answers = await call(users, COUNTED_CALLS);
@@ -186,10 +186,10 @@ it('a client whose retries are off does not end the throttling of another one', 
   expect((counts.requests - before) / COUNTED_CALLS).toBeLessThanOrEqual(1.2);
 });
 
-it('calls that wait for a server are sent once each when it comes', async () => {
+it('calls that wait for a server are each sent once when a server is registered', async () => {
   const users = await startClient({ retry: { hedgingDelayMs: 500 }, waitForReady: true });
   const answers = call(users, CONCURRENCY);
-  // Twice the delay: each call would have had two more attempts in line by now.
+  // Twice hedgingDelayMs: without a limit each call would have two more attempts waiting by now.
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   const counts = await startServer('only', { capacity: Infinity });
   expect(await answers).toEqual(Array.from({ length: CONCURRENCY }, () => 'only'));
@@ -199,18 +199,21 @@ it('calls that wait for a server are sent once each when it comes', async () => 
 it.each([
   { what: 'a retried call', retry: {} },
   { what: 'a hedged call', retry: { hedgingDelayMs: 5_000 } },
-])('$what fails at once where a server asks for a pause and no tokens are left', async (calls) => {
-  const trailers = { 'grpc-retry-pushback-ms': '60000' };
-  const counts = await startServer('only', { capacity: 0, trailers });
-  const throttling = { maxTokens: 1, tokenRatio: 1 };
-  const users = await startClient({ retry: { ...calls.retry, throttling } });
-  const failure = lastValueFrom(users.find({ name: 'a' }));
-  // Not `DEADLINE_EXCEEDED`, which comes before the pause is over.
-  await expect(failure).rejects.toMatchObject({ code: status.UNAVAILABLE });
-  expect(counts.requests).toBe(1);
-});
+])(
+  '$what fails at once if a server asks for a pause before the next attempt and no tokens are left',
+  async (calls) => {
+    const trailers = { 'grpc-retry-pushback-ms': '60000' };
+    const counts = await startServer('only', { capacity: 0, trailers });
+    const throttling = { maxTokens: 1, tokenRatio: 1 };
+    const users = await startClient({ retry: { ...calls.retry, throttling } });
+    const failure = lastValueFrom(users.find({ name: 'a' }));
+    // Not `DEADLINE_EXCEEDED`, which comes before the pause is over.
+    await expect(failure).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    expect(counts.requests).toBe(1);
+  },
+);
 
-it('after an outage errors that blame the caller bring the retries back', async () => {
+it('after an outage, answers with errors that blame the caller enable retries again', async () => {
   const counts = await startServer('only', { capacity: 0 });
   const users = await startClient({ retry: { throttling: { maxTokens: 10, tokenRatio: 1 } } });
   const refusedAtFirst = await call(users, WARM_CALLS);
@@ -223,7 +226,7 @@ it('after an outage errors that blame the caller bring the retries back', async 
   expect(counts.requests - before).toBe(4);
 });
 
-it('the hedges of a plain client with a service config of its own stop when that says so', async () => {
+it('the hedges of a plain client stop at the throttling of its own service config', async () => {
   const counts = await startServer('only', { capacity: 0 });
   const registry = new EtcdRegistry({ hosts: etcd.hosts, namespace });
   closers.push(() => registry.close(), registerDiscoveryResolver(registry));
@@ -257,11 +260,12 @@ it.each([
     await startServer('good', { capacity: Infinity });
     const loadBalancing = policy === 'consistent_hash' ? { policy, hashKey: 'user' } : policy;
     const users = await startClient({ loadBalancing, retry: false });
-    // Both are connected.
+    // Calls until both servers are connected.
     while (refusing.requests === 0) await call(users, CONCURRENCY);
     const before = refusing.requests;
     await call(users, COUNTED_CALLS);
-    // Half of them where load does not count, and more where only calls in flight do: refusals are fast.
+    // Without load the share would be 0.5; with calls in flight alone it would be higher, as refusals are
+    // fast.
     expect((refusing.requests - before) / COUNTED_CALLS).toBeLessThan(0.25);
   },
 );

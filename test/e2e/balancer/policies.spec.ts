@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => fleet.close());
 
-/** A client that is connected to all three. */
+/** A client that is connected to all three servers. */
 async function connected(
   loadBalancing: NonNullable<Parameters<Fleet['client']>[0]>['loadBalancing'],
 ) {
@@ -28,7 +28,7 @@ async function connected(
 }
 
 it.each(['round_robin', { policy: 'round_robin' }, undefined])(
-  '%j is an exact rotation',
+  '%j rotates exactly',
   async (loadBalancing) => {
     await fleet.start(THREE);
     expect(await (await connected(loadBalancing)).spread(300)).toEqual({ a: 100, b: 100, c: 100 });
@@ -36,7 +36,7 @@ it.each(['round_robin', { policy: 'round_robin' }, undefined])(
 );
 
 it.each(['weighted_round_robin', { policy: 'weighted_round_robin' }])(
-  '%j goes by the weights in the records',
+  '%j distributes calls by the weights in the records',
   async (loadBalancing) => {
     await fleet.start({ a: { weight: 1 }, b: { weight: 2 }, c: { weight: 3 } });
     const counts = await (await connected(loadBalancing)).spread(600);
@@ -55,13 +55,13 @@ it.each([
 ] as const)('%j uses all endpoints', async (loadBalancing) => {
   await fleet.start(THREE);
   const counts = await (await connected(loadBalancing)).spread(300);
-  // peak_ewma prefers who answers faster, by chance or not: it has to use all, not evenly.
+  // peak_ewma prefers the server that happens to answer faster: it must use all servers, not evenly.
   const isPeakEwma = typeof loadBalancing === 'object' && loadBalancing.policy === 'peak_ewma';
   const least = isPeakEwma ? 1 : 50;
   for (const id of Object.keys(THREE)) expect(counts[id]).toBeGreaterThanOrEqual(least);
 });
 
-it('pick_first stays with one, and goes on with another when that dies', async () => {
+it('pick_first stays with one server, and uses another when that server dies', async () => {
   const servers = await fleet.start(THREE);
   const client = await fleet.client({ loadBalancing: { policy: 'pick_first' } });
   const first = await client.call();
@@ -72,16 +72,16 @@ it('pick_first stays with one, and goes on with another when that dies', async (
   expect(await client.spread(20)).toEqual({ [next]: 20 });
 });
 
-// Of peak_ewma that is only so once the silence has grown; the simulations in test/unit/balance show it.
+// peak_ewma does so only after a longer silence; the simulations in test/unit/balance show that.
 it.each([{ policy: 'least_request' }])(
-  '%j gives a server that does not answer nothing while others are free',
+  '%j sends no call to a server that does not answer while others are free',
   async (loadBalancing) => {
     const [a, b] = await fleet.start({ a: {}, b: {} });
     const client = await fleet.client({ loadBalancing });
     await client.until((_, answers) => answers.size === 2);
     if (a === undefined || b === undefined) throw new Error('no servers');
     a.held = [];
-    // Until one call hangs there, nothing tells it from the other.
+    // The servers look alike to the client until one call hangs at this one.
     const { held } = a;
     const hangs = async () => {
       while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -114,7 +114,7 @@ it('least_request counts an open stream as load', async () => {
   await client.until((server) => server === busy?.id);
 });
 
-it('peak_ewma does not take the life of a stream for latency', async () => {
+it('peak_ewma does not count the duration of a stream as latency', async () => {
   const servers = await fleet.start({ a: {}, b: {} });
   const client = await fleet.client({ loadBalancing: { policy: 'peak_ewma', decayMs: 10 } });
   await client.until((_, answers) => answers.size === 2);
@@ -127,7 +127,7 @@ it('peak_ewma does not take the life of a stream for latency', async () => {
   await client.until((_, answers) => answers.size === 2);
 });
 
-it('consistent_hash by a metadata key', async () => {
+it('consistent_hash chooses the server by a metadata key', async () => {
   await fleet.start(THREE);
   const client = await fleet.client({
     loadBalancing: { policy: 'consistent_hash', hashKey: 'x-user' },
@@ -143,7 +143,7 @@ it('consistent_hash by a metadata key', async () => {
   expect(places.size).toBe(3);
 });
 
-it('consistent_hash by a function of the request, whose key no server sees', async () => {
+it('consistent_hash chooses by a function of the request, and servers do not see its key', async () => {
   const servers = await fleet.start(THREE);
   const client = await fleet.client({
     loadBalancing: {
@@ -154,7 +154,7 @@ it('consistent_hash by a function of the request, whose key no server sees', asy
   const names = Array.from({ length: 20 }, (_, at) => `张三 ${at}`);
   const home = new Map<string, string>();
   await client.until((_, answers) => answers.size >= 1);
-  // Keys move while connections are still being made; then they stay.
+  // Keys move to other servers while connections are still being made; after that they stay.
   await expect
     .poll(async () => {
       for (const name of names) home.set(name, await client.call(name));
@@ -169,7 +169,7 @@ it('consistent_hash by a function of the request, whose key no server sees', asy
   expect(keys.filter((key) => key.includes('hash'))).toEqual([]);
 });
 
-it('consistent_hash: a server that joins takes keys, and moves no other', async () => {
+it('consistent_hash: a server that joins takes some keys, and all other keys stay', async () => {
   const servers = await fleet.start(THREE);
   const client = await fleet.client({
     loadBalancing: { policy: 'consistent_hash', hashKey: 'x-user' },
@@ -189,7 +189,7 @@ it('consistent_hash: a server that joins takes keys, and moves no other', async 
   expect(after.filter((server, at) => server !== before[at] && server !== 'd')).toEqual([]);
 });
 
-it('a policy of ones own', async () => {
+it('a policy of the user can be registered and used by its name', async () => {
   registerLoadBalancingPolicy('by_zone_letter', <C extends Candidate>(pool: Pool<C>): Picker<C> => {
     const sorted = pool.candidates.toSorted((x, y) => (x.zone ?? '').localeCompare(y.zone ?? ''));
     return {
@@ -203,7 +203,7 @@ it('a policy of ones own', async () => {
   expect(await client.call('x', { 'x-last': 'yes' })).toBe('a');
 });
 
-it('a policy of ones own under modifiers', async () => {
+it('a policy of the user works with modifiers', async () => {
   registerLoadBalancingPolicy('first_listed', (pool) => ({ pick: () => pool.candidates[0]! }));
   await fleet.start({ a: { version: '1' }, b: { version: '2' } });
   const client = await fleet.client({
@@ -212,7 +212,7 @@ it('a policy of ones own under modifiers', async () => {
   expect(await client.spread(5)).toEqual({ b: 5 });
 });
 
-it('an unknown policy fails the start and names those there are', async () => {
+it('an unknown policy fails the start, and the error names the known policies', async () => {
   await expect(fleet.client({ loadBalancing: 'fastest' })).rejects.toThrow(
     /"fastest"; allowed: round_robin, .*peak_ewma/,
   );

@@ -23,7 +23,9 @@ async function single(): Promise<TestServer> {
   return server;
 }
 
-/** A port that accepts connections and never says a word; how many it has accepted, and has open. */
+/**
+ * A port that accepts connections and never answers; it counts those it has accepted and those still open.
+ */
 async function silentPeer() {
   const open = new Set<unknown>();
   let accepted = 0;
@@ -44,7 +46,7 @@ async function silentPeer() {
   };
 }
 
-it('a peer that accepts and says nothing fails calls after the connect timeout, and holds no sockets', async () => {
+it('calls to a peer that accepts connections and never answers fail after the connect timeout, and its sockets are closed', async () => {
   const peer = await silentPeer();
   fleet.list([{ address: peer.address, metadata: null }]);
   const client = await fleet.client();
@@ -52,13 +54,13 @@ it('a peer that accepts and says nothing fails calls after the connect timeout, 
     code: status.UNAVAILABLE,
     details: expect.stringMatching(/no HTTP\/2 answer from 127\.0\.0\.1:\d+ within 5000 ms/),
   });
-  // Tried again by itself, and calls do not wait for that.
+  // The client tries the peer again by itself, and calls do not wait for that.
   await expect.poll(peer.accepted).toBeGreaterThan(1);
   expect(await client.spread(1)).toEqual({ UNAVAILABLE: 1 });
   expect(peer.open()).toBeLessThanOrEqual(1);
 });
 
-it('a peer that accepts and says nothing holds up no call while another is ready', async () => {
+it('a peer that accepts connections and never answers delays no call while another server is ready', async () => {
   const peer = await silentPeer();
   const a = await single();
   fleet.list([a, { address: peer.address, metadata: null }]);
@@ -66,10 +68,10 @@ it('a peer that accepts and says nothing holds up no call while another is ready
   expect(await client.spread(20)).toEqual({ a: 20 });
 });
 
-it('the same address registered anew is tried at once, whatever the backoff', async () => {
+it('an address that is registered anew is tried at once, whatever its backoff', async () => {
   const a = await single();
   fleet.list([{ ...a.endpoint, incarnation: '1' }]);
-  // Nothing but a reset ends this backoff within the test.
+  // Only a reset ends this backoff within the test.
   const client = await fleet.client({
     channelOptions: { 'grpc.initial_reconnect_backoff_ms': 600_000 },
   });
@@ -84,7 +86,7 @@ it('the same address registered anew is tried at once, whatever the backoff', as
   again.stop();
 });
 
-it('calls and streams under way on an endpoint that is removed finish, new ones go elsewhere', async () => {
+it('calls and streams under way on a removed endpoint finish, and new calls go to another server', async () => {
   const a = await single();
   const client = await fleet.client();
   expect(await client.call()).toBe('a');
@@ -100,12 +102,12 @@ it('calls and streams under way on an endpoint that is removed finish, new ones 
   a.stop();
 });
 
-it('statistics survive updates: who is busy stays so while the list changes around it', async () => {
+it('statistics survive updates: a busy server still counts as busy after the list has changed', async () => {
   const [a, b] = await fleet.start({ a: {}, b: {} });
   if (a === undefined || b === undefined) throw new Error('no servers');
   const client = await fleet.client({ loadBalancing: 'least_request' });
   await client.until((_, answers) => answers.size === 2);
-  // The stream keeps one of them busy.
+  // The open stream keeps one of the servers busy.
   const stream = client.users.watch({ name: 'x', password: '' });
   const { server: busy } = await new Promise<{ server: string }>((resolve) => {
     stream.subscribe({ next: resolve, error: () => {} });
@@ -125,7 +127,7 @@ it('statistics survive updates: who is busy stays so while the list changes arou
   await client.until((answer) => answer === idle);
 });
 
-it('servers that die while others live cost no call that was not under way on them', async () => {
+it('when servers die while others live, only the calls under way on them fail', async () => {
   const servers = await fleet.start({ a: {}, b: {}, c: {}, d: {} });
   const client = await fleet.client();
   await client.until((_, answers) => answers.size === 4);
@@ -137,7 +139,7 @@ it('servers that die while others live cost no call that was not under way on th
   expect(await client.spread(10)).toEqual({ d: 10 });
 });
 
-it('500 replacements under load fail no call, and leave no connection behind', async () => {
+it('500 replacements under load of servers under load fail no call, and leave no connection behind', async () => {
   const records = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`s${at}`, {}]));
   const servers = await fleet.start(records);
   fleet.list(servers.slice(0, 5));
@@ -153,7 +155,7 @@ it('500 replacements under load fail no call, and leave no connection behind', a
   expect(failed).toEqual([]);
   fleet.list(servers.slice(0, 1));
   await client.until((answer) => answer === 's0');
-  // grpc-js itself lets go of unused connections every ten seconds.
+  // grpc-js itself closes unused connections every ten seconds.
   const open = () => servers.reduce((sum, { connections }) => sum + connections.size, 0);
   expect(open()).toBeGreaterThan(1);
   await expect.poll(open, { interval: 200 }).toBe(1);
@@ -174,7 +176,7 @@ it.each([
   expect(server.calls).toBe(expected);
 });
 
-it('retries that were throttled come back with answers', async () => {
+it('retries that were throttled resume after calls were answered', async () => {
   const server = await single();
   const throttling = { maxTokens: 4, tokenRatio: 1 };
   const client = await fleet.client({ retry: { methods: 'all', initialBackoffMs: 1, throttling } });

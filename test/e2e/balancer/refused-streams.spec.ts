@@ -1,6 +1,6 @@
 /**
- * Streams that servers refuse before anything has run, as a server that stops does with what it gets after
- * its GOAWAY.
+ * Streams that servers refuse before any handler has run, as a stopping server does with streams that reach
+ * it after its GOAWAY.
  */
 import { constants, createServer, type Http2Server } from 'node:http2';
 import { status } from '@grpc/grpc-js';
@@ -45,7 +45,7 @@ it('a call that four of five servers refuse is answered by the fifth', async () 
   expect(refused).toBeGreaterThanOrEqual(40);
 });
 
-it('servers that refuse everything are not asked five times for each call', async () => {
+it('a fleet that refuses every stream does not get five requests for each call', async () => {
   fleet.list(await Promise.all(Array.from({ length: 5 }, refusing)));
   const client = await fleet.client();
   await expect(client.call()).rejects.toMatchObject({
@@ -54,7 +54,7 @@ it('servers that refuse everything are not asked five times for each call', asyn
   });
   expect(refused).toBe(5);
   await client.spread(200);
-  // gRPC itself sends each call twice, whatever it fails with.
+  // gRPC itself sends each call twice, whatever error it gets.
   const before = refused;
   await client.spread(100);
   expect(refused - before).toBe(200);

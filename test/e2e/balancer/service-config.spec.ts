@@ -1,4 +1,4 @@
-/** What a service publishes in etcd, clients follow; and what a server changes in its record. */
+/** Clients follow the service config that a service publishes in etcd, and the changes of records. */
 import { status } from '@grpc/grpc-js';
 import { Etcd3 } from 'etcd3';
 import {
@@ -59,12 +59,12 @@ const publish = (config: unknown, service = 'api') =>
 
 const POLICY = (name: string) => ({ loadBalancingConfig: [{ [name]: {} }] });
 
-/** Twelve calls, one after the other: all on one server, or spread. */
+/** Makes twelve calls, one after the other; returns whether more than one server answered. */
 async function isSpread(users: UserClient): Promise<boolean> {
   return Object.keys(await countByServer(users, 12)).length > 1;
 }
 
-it('a change of weight is followed live', async () => {
+it('clients follow a change of weight in a record at once', async () => {
   const a = await server('a');
   await server('b');
   const users = await client({ loadBalancing: 'weighted_round_robin' });
@@ -75,7 +75,7 @@ it('a change of weight is followed live', async () => {
   await expect.poll(async () => (await countByServer(users, 40))['a']).toBeGreaterThanOrEqual(29);
 });
 
-it('a published policy is there at the start, changes live, and its removal takes it back', async () => {
+it('a client uses a published policy at its start, follows its changes, and drops it when it is removed', async () => {
   await publish(POLICY('pick_first'));
   await Promise.all([server('a'), server('b')]);
   const users = await client();
@@ -88,7 +88,7 @@ it('a published policy is there at the start, changes live, and its removal take
   await expect.poll(() => isSpread(users)).toBe(true);
 });
 
-it('an explicit option of the client wins', async () => {
+it('an explicit option of the client overrides the published policy', async () => {
   await publish(POLICY('pick_first'));
   await Promise.all([server('a'), server('b')]);
   const [chosen, open] = [await client({ loadBalancing: 'round_robin' }), await client()];
@@ -96,29 +96,29 @@ it('an explicit option of the client wins', async () => {
   await expect.poll(() => isSpread(chosen)).toBe(true);
 });
 
-it('an invalid config is told once, and the last good one stays', async () => {
+it('an invalid config is reported once, and the last valid one stays in use', async () => {
   await publish(POLICY('pick_first'));
   await Promise.all([server('a'), server('b')]);
   const users = await client();
   await expect.poll(() => isSpread(users)).toBe(false);
   await publish({ loadBalancingConfig: 'round_robin' });
   await publish({ methodConfig: 1 }, 'other');
-  // The next valid one shows that the invalid one before has been passed over.
+  // When this valid config takes effect, the client has read the invalid one before it.
   await publish({ ...POLICY('pick_first'), methodConfig: [{ name: [{}], timeout: '1s' }] });
   expect(await isSpread(users)).toBe(false);
 });
 
-it('a timeout by method, and none for other services whose name begins alike', async () => {
+it('a published timeout applies to its method, and not to services whose name begins alike', async () => {
   await server('slow', 1, 60_000);
   await publish({ methodConfig: [{ name: [{ service: 'user.User' }], timeout: '0.1s' }] });
   await publish({ methodConfig: [{ name: [{}], timeout: '0.001s' }] }, 'ap');
   await publish({ methodConfig: [{ name: [{}], timeout: '0.001s' }] }, 'api2');
   const users = await client();
-  // The very first call knows it.
+  // The timeout applies to the first call of the client.
   await expect(users.login()).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
 });
 
-it('the registry says what is published, one watch for all services', async () => {
+it('the registry emits what is published, with one watch for all services', async () => {
   const registry = new EtcdRegistry({ hosts: etcd.hosts, namespace });
   const events: DiscoveryEvent[] = [];
   const said: Record<string, (string | undefined)[]> = { api: [], other: [] };

@@ -1,6 +1,6 @@
 /**
- * Servers that die or freeze while they answer: the headers are there, perhaps the message too, and the
- * status never comes.
+ * Servers that die or freeze while they answer: the client gets the headers, perhaps the message, and never
+ * the status.
  */
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
@@ -21,20 +21,20 @@ let good: INestMicroservice;
 let dying: Http2Server;
 let dyingAddress = '';
 let client: UserClient;
-/** Calls that the dying server has begun to answer. */
+/** How many calls the dying server has begun to answer. */
 let begun = 0;
-/** Whether it only falls silent, and its connection stays. */
+/** Whether the dying server only stops answering, while its connection stays open. */
 let freezes = false;
 const sockets = new Set<Socket>();
 
-/** Answers with headers, and every other time with a message, and is gone, or frozen. */
+/** Answers with headers, every other time with a message too, and then cuts its connections or freezes. */
 function breakOff(stream: ServerHttp2Stream): void {
   begun++;
   stream.on('error', () => {});
   stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto' });
   if (begun % 2 === 0) stream.write(Buffer.of(0, 0, 0, 0, 0));
   if (freezes) return;
-  // Later: the headers have to be on their way.
+  // The connections are cut later, so that the headers are sent before.
   setImmediate(() => setImmediate(() => [...sockets].forEach((socket) => socket.destroy())));
 }
 
@@ -75,7 +75,7 @@ async function failureOf(call: () => Observable<unknown>): Promise<{ readonly de
 
 const hasMetBoth = (): boolean => begun >= 2;
 
-/** Calls until the dying server has begun both kinds of answers; how each of them ended. */
+/** Calls until the dying server has begun both kinds of answers; returns the outcome of every call. */
 async function callAll(call: () => Observable<{ server: string }>) {
   const ended: PromiseSettledResult<{ server: string }>[] = [];
   do {
@@ -85,20 +85,20 @@ async function callAll(call: () => Observable<{ server: string }>) {
   return ended;
 }
 
-it('an idempotent call is answered by another server', async () => {
+it('an idempotent call whose server dies during the answer is answered by another server', async () => {
   const users = await start();
   const ended = await callAll(() => users.find({ name: 'a' }));
   expect(ended).toEqual(ended.map(() => expect.objectContaining({ status: 'fulfilled' })));
 });
 
-it('a hedged call is answered by another server where one freezes behind its headers', async () => {
+it('a hedged call is answered by another server if the first freezes after its headers', async () => {
   freezes = true;
   const users = await start({ retry: { hedgingDelayMs: 20 }, timeoutMs: 10_000 });
   const ended = await callAll(() => users.find({ name: 'a' }));
   expect(ended).toEqual(ended.map(() => expect.objectContaining({ status: 'fulfilled' })));
 });
 
-it('a hedged call that passes its deadline says how many attempts there were', async () => {
+it('the error of a hedged call at its deadline says how many attempts there were', async () => {
   freezes = true;
   registry.setEndpoints('api', [dyingAddress]);
   const retry = { hedgingDelayMs: 10, maxAttempts: 3 };
@@ -108,7 +108,7 @@ it('a hedged call that passes its deadline says how many attempts there were', a
   expect(details).toContain(`attempts: 3 of 3 (${peers})`);
 });
 
-it('any other call fails, and is not sent again', async () => {
+it('a call that is not idempotent fails if its server dies during the answer, and is not sent again', async () => {
   const users = await start();
   const ended = await callAll(() => users.login({ name: 'a' }));
   const failed = ended.flatMap((one) =>
@@ -117,13 +117,13 @@ it('any other call fails, and is not sent again', async () => {
   expect(failed).toEqual(Array.from({ length: begun }, () => status.UNAVAILABLE));
 });
 
-it('without retries an idempotent call fails too', async () => {
+it('an idempotent call of a client without retries fails if its server dies during the answer', async () => {
   const users = await start({ retry: false });
   const ended = await callAll(() => users.find({ name: 'a' }));
   expect(ended.filter((one) => one.status === 'rejected')).toHaveLength(begun);
 });
 
-it('where all servers die that way the call fails after as many attempts as it may have', async () => {
+it('if all servers die during their answers, a call fails after maxAttempts attempts', async () => {
   registry.setEndpoints('api', [dyingAddress]);
   const users = await start({ retry: { maxAttempts: 3 }, waitForReady: true });
   await expect(lastValueFrom(users.find({ name: 'a' }))).rejects.toMatchObject({
@@ -132,7 +132,7 @@ it('where all servers die that way the call fails after as many attempts as it m
   expect(begun).toBe(3);
 });
 
-it('a call with interceptors of its own has as many attempts', async () => {
+it('a call with interceptors of its own is retried as often as any other call', async () => {
   registry.setEndpoints('api', [dyingAddress]);
   const users = await start({ retry: { maxAttempts: 3 }, waitForReady: true });
   const options = { interceptors: [passing] };
@@ -142,7 +142,7 @@ it('a call with interceptors of its own has as many attempts', async () => {
   expect(begun).toBe(3);
 });
 
-it('a call that fails in the end has the headers of its last attempt', async () => {
+it('a call whose attempts all fail has the headers of the last attempt', async () => {
   registry.setEndpoints('api', [dyingAddress]);
   const users = await start({ retry: { maxAttempts: 3 }, waitForReady: true });
   let headers = 0;

@@ -1,4 +1,4 @@
-/** What a client learns of a stream that its server ends, whatever the stream is doing just then. */
+/** What a client receives of a stream that its server ends at drainTimeoutMs. */
 import {
   Client,
   credentials,
@@ -25,7 +25,9 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
-/** A stream that has answered once: both its ends, and what shuts its server down. */
+/**
+ * Opens a stream that has been answered once; returns both of its ends and a function that ends its server.
+ */
 async function openStream() {
   const calls = new CallTracker();
   const server = new Server({ interceptors: [calls.interceptor] });
@@ -62,7 +64,7 @@ async function openStream() {
   return { sent, received, error, shutDown: () => shutDownGracefully({ server, calls, ...NOW }) };
 }
 
-it('has its status though the handler has messages left to write', async () => {
+it('a stream that the server ends has its status although the handler still writes messages', async () => {
   const { sent, error, shutDown } = await openStream();
   const down = shutDown();
   for (let count = 0; count < 1_000; count += 1) sent.write(MESSAGE);
@@ -73,7 +75,7 @@ it('has its status though the handler has messages left to write', async () => {
   });
 });
 
-it('is UNAVAILABLE though its client does not read, and so never gets the status', async () => {
+it('a stream that the server ends is UNAVAILABLE although its client does not read, and so gets no status', async () => {
   const { sent, received, error, shutDown } = await openStream();
   received.pause();
   for (let count = 0; count < 20; count += 1) sent.write(Buffer.alloc(60_000));

@@ -1,4 +1,4 @@
-/** How a server process ends: what callers see of it, and how long it may take. */
+/** How a server process ends: what its callers see, and how long the end may take. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
 import { filter, firstValueFrom } from 'rxjs';
@@ -12,7 +12,7 @@ import { EtcdProcess } from '../../support/etcd-process.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 import { type EventProcess, stopEventProcesses } from '../../support/event-process.js';
 
-/** A second, as the issue has it, and what a busy machine may add. */
+/** The allowed excess over a bound: one second, and two for a busy machine. */
 const MARGIN_MS = 1_000 + 2_000;
 const FOR_EVER = { method: 'watch', holdMs: 600_000, timeoutMs: 60_000 } as const;
 
@@ -44,17 +44,17 @@ describeEtcd('the end of a server', (binary) => {
     await app.waitForEvent('listening');
     return app;
   };
-  /** Starts one call and resolves with its client once the server has it. */
+  /** Starts one call; resolves with its client when the call has reached the server. */
   const callOne = async (app: EventProcess, service: string, call: ClientOptions) => {
     const client = await startClient('nest', url, service, call);
     await app.waitForEvent(({ event, holdMs }) => event === 'call' && holdMs === call.holdMs);
     return client;
   };
-  /** Resolves when the last record of a service is out of etcd. */
+  /** Resolves when etcd has no record of a service any more. */
   const untilWithdrawn = async (service: string) => {
     while ((await keys(service)).length > 0) {}
   };
-  it('calls under way finish, and the process is gone right after', async () => {
+  it('calls under way finish, and the process ends right after', async () => {
     const app = await server('running', { drainDelayMs: 100 });
     const client = await callOne(app, 'running', { holdMs: 1_500 });
     const { exit, elapsedMs } = await endOf(app, 'SIGTERM');
@@ -63,9 +63,10 @@ describeEtcd('the end of a server', (binary) => {
     expect(elapsedMs).toBeLessThan(100 + 1_500 + MARGIN_MS);
   });
 
-  it('a call that outlives the pings of its client by far still finishes', async () => {
+  it('a call that lasts longer than several ping intervals of its client still finishes', async () => {
     const app = await server('pinged', { drainDelayMs: 0, drainTimeoutMs: 30_000 });
-    // grpc-js pings connections that have said GOAWAY too, and takes it for a lost connection that it cannot.
+    // grpc-js also pings connections that got a GOAWAY; it takes the failure of such a ping for a lost
+    // connection.
     const clientOptions = { keepalive: { keepaliveTimeMs: 300, keepaliveTimeoutMs: 1_000 } };
     const client = await callOne(app, 'pinged', { holdMs: 2_000, clientOptions });
     app.kill('SIGTERM');
@@ -95,7 +96,7 @@ describeEtcd('the end of a server', (binary) => {
     },
   );
 
-  it('a second signal ends the waiting', async () => {
+  it('a second signal ends the waiting of the shutdown', async () => {
     const app = await server('forced', { drainDelayMs: 0, drainTimeoutMs: 600_000 });
     const client = await callOne(app, 'forced', FOR_EVER);
     app.kill('SIGTERM');
@@ -106,7 +107,7 @@ describeEtcd('the end of a server', (binary) => {
     expect(await outcome(client)).toMatchObject({ byCode: { UNAVAILABLE: 1 } });
   });
 
-  it('a signal during app.close() ends the waiting', async () => {
+  it('a signal during app.close() ends the waiting of the shutdown', async () => {
     const app = await server('both', { drainDelayMs: 0, drainTimeoutMs: 600_000 });
     const client = await callOne(app, 'both', FOR_EVER);
     app.kill('SIGUSR2');
@@ -131,7 +132,7 @@ describeEtcd('the end of a server', (binary) => {
     for (const tally of await stage.finish()) expect(tally).toMatchObject({ failed: 0 });
   });
 
-  it('drain() on demand takes the record out while the server serves on', async () => {
+  it('drain() removes the record while the server goes on serving', async () => {
     const stage = new DeployStage('nest', url, 'drained');
     await stage.grow(2);
     await stage.call({ holdMs: 5, concurrency: 8 }, { holdMs: 700, concurrency: 8 });
@@ -164,8 +165,8 @@ describeEtcd('the end of a server', (binary) => {
         else own.pause();
         const { exit, elapsedMs } = await endOf(app, 'SIGTERM');
         expect(exit).toEqual({ code: null, signal: 'SIGTERM' });
-        // An etcd that is gone is known to be; one that is frozen is asked for 0.8 s, and once more for
-        // 0.2 s.
+        // The process knows that a killed etcd is gone; it waits 0.8 s, and then 0.2 s, for an answer of a
+        // frozen one.
         expect(elapsedMs).toBeLessThan(200 + (how === 'frozen' ? 1_000 : 0) + MARGIN_MS);
       } finally {
         own.resume();
@@ -179,42 +180,45 @@ describeEtcd('the end of a server', (binary) => {
       [1, 2],
       [3, 1],
       [3, 2],
-    ])('frozen: %i hosts, %i services: half of requestTimeoutMs', async (count, services) => {
-      const own = await EtcdProcess.start({ binary });
-      const proxies = await Promise.all(
-        Array.from({ length: count }, () => FaultProxy.start({ targetPort: own.port })),
-      );
-      const hosts = proxies.map(({ port }) => `http://127.0.0.1:${port}`);
-      // Long, so that the time of a busy machine does not matter beside it.
-      const registry = new EtcdRegistry({ hosts, requestTimeoutMs: 10_000 });
-      try {
-        const registrations = Array.from({ length: services }, (_, index) =>
-          registry.register({
-            service: `api-${index}`,
-            endpoint: { address: '127.0.0.1:1', metadata: null },
-            ttlSeconds: 600,
-          }),
+    ])(
+      'with %i frozen hosts and %i services the exit takes half of requestTimeoutMs',
+      async (count, services) => {
+        const own = await EtcdProcess.start({ binary });
+        const proxies = await Promise.all(
+          Array.from({ length: count }, () => FaultProxy.start({ targetPort: own.port })),
         );
-        for (const { status$ } of registrations) {
-          await firstValueFrom(status$.pipe(filter(({ state }) => state === 'registered')));
+        const hosts = proxies.map(({ port }) => `http://127.0.0.1:${port}`);
+        // The time is long, so that the delays of a busy machine do not matter.
+        const registry = new EtcdRegistry({ hosts, requestTimeoutMs: 10_000 });
+        try {
+          const registrations = Array.from({ length: services }, (_, index) =>
+            registry.register({
+              service: `api-${index}`,
+              endpoint: { address: '127.0.0.1:1', metadata: null },
+              ttlSeconds: 600,
+            }),
+          );
+          for (const { status$ } of registrations) {
+            await firstValueFrom(status$.pipe(filter(({ state }) => state === 'registered')));
+          }
+          own.pause();
+          const startedMs = performance.now();
+          await Promise.all(registrations.map((registration) => registration.close()));
+          await registry.close();
+          const elapsedMs = performance.now() - startedMs;
+          expect(elapsedMs).toBeGreaterThan(3_900);
+          expect(elapsedMs).toBeLessThan(5_000 + 1_000);
+        } finally {
+          own.resume();
+          await registry.close();
+          await Promise.all(proxies.map((proxy) => proxy.stop()));
+          await own.stop();
         }
-        own.pause();
-        const startedMs = performance.now();
-        await Promise.all(registrations.map((registration) => registration.close()));
-        await registry.close();
-        const elapsedMs = performance.now() - startedMs;
-        expect(elapsedMs).toBeGreaterThan(3_900);
-        expect(elapsedMs).toBeLessThan(5_000 + 1_000);
-      } finally {
-        own.resume();
-        await registry.close();
-        await Promise.all(proxies.map((proxy) => proxy.stop()));
-        await own.stop();
-      }
-    });
+      },
+    );
 
     it.each(['SIGTERM', 'SIGUSR2'] as const)(
-      'frozen: a signal after %s ends the waiting for etcd too',
+      'a signal after %s also ends the waiting for a frozen etcd',
       async (first) => {
         const own = await EtcdProcess.start({ binary });
         try {
@@ -242,7 +246,7 @@ async function outcome(client: EventProcess): Promise<Tally> {
   return asTally(await client.waitForEvent('done'));
 }
 
-/** A signal that follows the beginning of the end at once counts as its echo. */
+/** Waits until a further signal no longer counts as an echo of the first one. */
 function echoIsOver(): Promise<void> {
   return pause(200);
 }

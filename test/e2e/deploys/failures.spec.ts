@@ -1,4 +1,4 @@
-/** Servers that die, freeze or are all gone: what it costs, and how soon it is over. */
+/** Servers that die, freeze or are all gone: how many calls fail, and when calls succeed again. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { finalTally, tickWhere } from '../../interop/fleet.js';
@@ -9,7 +9,7 @@ import { EtcdProcess, freePort } from '../../support/etcd-process.js';
 import { stopEventProcesses } from '../../support/event-process.js';
 
 const CONCURRENCY = 32;
-/** What a busy machine may add to a bound. */
+/** What a busy machine may add to a bound, in milliseconds. */
 const MARGIN_MS = 2_000;
 
 describeEtcd('servers that fail', (binary) => {
@@ -25,7 +25,7 @@ describeEtcd('servers that fail', (binary) => {
     await etcd?.stop();
   });
 
-  it('kill -9 of one: idempotent calls are retried, others lose those in flight on it', async () => {
+  it('after kill -9 of one server idempotent calls are retried, and other calls fail only if they were in flight on it', async () => {
     const stage = new DeployStage('nest', url, 'killed');
     await stage.grow(3);
     const [, login] = await stage.call({ method: 'find', holdMs: 20 }, { holdMs: 20 });
@@ -35,15 +35,15 @@ describeEtcd('servers that fail', (binary) => {
     await stage.calls(4 * CONCURRENCY);
     expect(await stage.finish()).toMatchObject([
       { failed: 0, byCode: {} },
-      // All of them were on their way to it: none was begun after the first had failed.
+      // All failed calls were in flight on the killed server: none began after the first failure.
       { failed: after?.failed, lateFailures: 0 },
     ]);
-    // The record stands for its time to live; nobody calls it any more.
+    // The record stays for its time to live, but no client calls the server any more.
     expect(after?.failed).toBeLessThanOrEqual(CONCURRENCY);
     expect(Object.keys(after?.byCode ?? {})).toEqual(after?.failed === 0 ? [] : ['UNAVAILABLE']);
   });
 
-  it('SIGSTOP of one: hedged calls all succeed, others fail only until keepalive finds out', async () => {
+  it('after SIGSTOP of one server all hedged calls succeed, and others fail only until keepalive notices', async () => {
     const stage = new DeployStage('nest', url, 'frozen');
     const keepaliveMs = 500;
     await stage.grow(3);
@@ -57,7 +57,7 @@ describeEtcd('servers that fail', (binary) => {
       {
         holdMs: 20,
         timeoutMs: 1_000,
-        // Under round_robin every caller ends up waiting for the frozen server.
+        // Under round_robin every caller would end up waiting for the frozen server.
         policy: 'least_request',
         clientOptions: {
           keepalive: { keepaliveTimeMs: keepaliveMs, keepaliveTimeoutMs: keepaliveMs },
@@ -73,16 +73,16 @@ describeEtcd('servers that fail', (binary) => {
     const [finds, logins] = await stage.finish();
     expect(finds).toMatchObject({ failed: 0, byCode: {}, messages: [] });
     expect(logins?.failed).toBe(found?.failed);
-    // Each caller once a second, its deadline, until then.
+    // Until then each caller loses at most one call per second, which is its deadline.
     expect(logins?.failed).toBeLessThanOrEqual(3 * CONCURRENCY);
     expect((logins?.lastFailureMs ?? frozenMs) - frozenMs).toBeLessThan(
       2 * keepaliveMs + MARGIN_MS,
     );
   });
 
-  it('all servers down, then back: calls succeed soon after the first record', async () => {
+  it('after all servers were down, calls succeed soon after the first one is registered again', async () => {
     const ports = await Promise.all([freePort(), freePort()]);
-    // The records outlive the servers, so what the clients learnt about the addresses does too.
+    // The records outlive the servers, so the clients keep what they know about the addresses.
     const stage = new DeployStage('nest', url, 'down', { ttlSeconds: 60 });
     for (const port of ports) await stage.grow(1, { port });
     const [client, patient] = await stage.call(
@@ -90,7 +90,7 @@ describeEtcd('servers that fail', (binary) => {
       { concurrency: 2, intervalMs: 20, clientOptions: { waitForReady: true }, timeoutMs: 20_000 },
     );
     await stage.shrink(0, 'SIGKILL');
-    // Long enough for gRPC's backoff to have grown well past the bound.
+    // Long enough that gRPC's backoff has grown far beyond the bound.
     await pause(6_000);
     await stage.grow(1, { port: ports[0] });
     const registeredMs = Date.now();

@@ -1,4 +1,4 @@
-/** A server's own interceptors and the tracking of calls do not get into each other's way. */
+/** The interceptors of a user's server and the library's tracking of calls work together. */
 import { ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { NestFactory } from '@nestjs/core';
 import type { ClientGrpc } from '@nestjs/microservices';
@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-/** A server with interceptors of the user's, and a client that watches. */
+/** A server with interceptors of the user, and a client that holds a stream open. */
 async function start(service: object, ...interceptors: ServerInterceptor[]) {
   const discovery = { etcd: { hosts: etcd.hosts }, service: { name: 'api', ...service } };
   const { transport, options } = grpcOptions();
@@ -46,7 +46,7 @@ it('a stream behind an interceptor ends when its connection is too old', async (
   const age = { maxConnectionAgeMs: 100, maxConnectionAgeGraceMs: 100 };
   const { watch } = await start(age, passing);
   await expect(watch()).rejects.toMatchObject({ code: status.UNAVAILABLE });
-  // Else the client's own keepalive would end it, after 20 s.
+  // Above this limit of the test the client's own keepalive would end the stream, after 20 s.
 }, 10_000);
 
 it('a stream behind an interceptor ends with UNAVAILABLE after drainTimeoutMs', async () => {
@@ -59,7 +59,7 @@ it('a stream behind an interceptor ends with UNAVAILABLE after drainTimeoutMs', 
   ]);
 });
 
-it('an interceptor that answers by itself is heard', async () => {
+it('an interceptor can answer a call by itself', async () => {
   const { client } = await start({}, refusing);
   await expect(client.login()).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
 });

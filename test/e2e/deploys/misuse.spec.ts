@@ -1,4 +1,4 @@
-/** What goes wrong by hand: said clearly, and without harm. */
+/** Mistakes in the use of the library: each causes a clear error or warning, and no harm. */
 import { NestFactory } from '@nestjs/core';
 import { Etcd3 } from 'etcd3';
 import { DiscoveryError, DiscoveryModule, ServiceRegistrar } from 'nestjs-grpc-discovery';
@@ -55,14 +55,14 @@ it('of two applications with one address, the second has the record until it end
   ]);
   expect(await keys()).toEqual([`${namespace}api/10.0.0.1:50051`]);
   await second.close();
-  // Whichever of the two wrote last: the first one sees at its next keepalive whether its record is still
-  // there.
+  // It does not matter which of the two wrote last: the first one notices at its next keepalive whether its
+  // record is still there.
   await expect.poll(keys).toEqual([`${namespace}api/10.0.0.1:50051`]);
   await firstValueFrom(registrar.status$.pipe(filter(({ state }) => state === 'registered')));
 });
 
 it.each(['10.0.0.1', '10.0.0.1:0', '0.0.0.0:50051', ':50051', '10.0.0.1:70000', '[::]:50051'])(
-  'the advertised address %s fails the start and says why',
+  'the advertised address %s fails the start, and the error says why',
   (address) => {
     const start = () => DiscoveryModule.forRoot(discovery({ address }));
     expect(start).toThrow(DiscoveryError);
@@ -70,7 +70,7 @@ it.each(['10.0.0.1', '10.0.0.1:0', '0.0.0.0:50051', ':50051', '10.0.0.1:70000', 
   },
 );
 
-it('a server that could not bind is not registered, the other one of the application is not harmed', async () => {
+it("a server that could not bind is not registered, and the application's other server still is", async () => {
   const port = await freePort();
   closing(await startUserServer({ discovery: { service: [] }, url: `127.0.0.1:${port}` }));
   const app = closing(await createHybrid({ discovery: discovery() }));
@@ -119,12 +119,12 @@ it.each([0, 1, 5, 20])(
     await app.close();
     await listening;
     expect(await keys()).toEqual([]);
-    // The port is free again: another server can have it.
+    // The port is free again: another server can bind it.
     closing(await startUserServer({ discovery: discovery(), url: `127.0.0.1:${port}` }));
   },
 );
 
-it('listen() after close() says that it is another application that has to be made', async () => {
+it('the error of listen() after close() says that a new application must be made', async () => {
   const app = await startUserServer({ discovery: discovery() });
   await app.close();
   await expect(app.listen()).rejects.toThrow(
@@ -133,7 +133,7 @@ it('listen() after close() says that it is another application that has to be ma
   expect(await keys()).toEqual([]);
 });
 
-it('listen() after close() of a microservice says what that ended in the hybrid application', async () => {
+it('the error of listen() after close() of one microservice says what close() ended in the hybrid application', async () => {
   const app = closing(await createHybrid({ discovery: discovery() }));
   const microservice = app.connectMicroservice(grpcOptions());
   await app.startAllMicroservices();
@@ -162,7 +162,7 @@ it('close() while the registration waits for etcd ends the start', async () => {
   expect(await keys()).toEqual([]);
 });
 
-it('gracefulShutdown of Nest, which is not needed, does no harm', async () => {
+it('the gracefulShutdown of Nest is not needed, and does no harm', async () => {
   const { transport, options } = grpcOptions();
   const app = await NestFactory.createMicroservice(userModule({ discovery: discovery() }), {
     transport,

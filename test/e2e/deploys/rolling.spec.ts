@@ -1,4 +1,4 @@
-/** Deploys under load cost no call: servers in processes of their own, 32 calls at a time, no retries. */
+/** Deploys under load fail no call: servers in their own processes, 32 calls at a time, no retries. */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { compileApps } from '../../support/child-app.js';
 import { DeployStage } from '../../support/deploy-stage.js';
@@ -7,8 +7,8 @@ import { EtcdProcess, freePort } from '../../support/etcd-process.js';
 import { stopEventProcesses } from '../../support/event-process.js';
 
 /**
- * `Login` and `Watch` are not declared idempotent: nothing retries them but gRPC itself, before a server has
- * begun.
+ * `Login` and `Watch` are not declared idempotent: only gRPC itself retries them, and only before a server
+ * has begun.
  */
 const UNARY_5 = { holdMs: 5 };
 const UNARY_500 = { holdMs: 500 };
@@ -28,14 +28,14 @@ describeEtcd('deploys without a failed call', (binary) => {
     await etcd?.stop();
   });
 
-  it('rolling restart, each time another way, under calls of 5 ms, 500 ms and streams of 1.5 s', async () => {
+  it('a rolling restart, each server in another way, fails no call of 5 ms, of 500 ms, and no stream of 1.5 s', async () => {
     const stage = new DeployStage('nest', url, 'rolling');
     const port = await freePort();
     await stage.grow(3);
     await stage.call(UNARY_5, UNARY_500, STREAM_1500);
     await stage.restart(0, 'SIGTERM', { port });
     await stage.restart(1, 'SIGINT');
-    // On the same port again, as where a machine has one address.
+    // On the same port again, as on a machine with only one address.
     await stage.restart(0, 'close', { port, settings: { HYBRID: '1' } });
     await stage.restart(0, 'SIGTERM', { settings: { HYBRID: '1' } });
     await stage.restart(0, 'close', { settings: { SERVERS: '2' } });
@@ -44,7 +44,7 @@ describeEtcd('deploys without a failed call', (binary) => {
     for (const tally of await stage.finish()) expect(tally).toMatchObject(NONE_FAILED);
   }, 180_000);
 
-  it('scale 3, 6, 2', async () => {
+  it('scaling from 3 to 6 and to 2 servers fails no call', async () => {
     const stage = new DeployStage('nest', url, 'scaling');
     await stage.grow(3);
     await stage.call(UNARY_5, UNARY_500);

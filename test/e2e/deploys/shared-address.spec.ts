@@ -1,4 +1,4 @@
-/** Several processes behind one address: workers of node:cluster, and others that claim one key. */
+/** Several processes behind one address: workers of node:cluster, and other processes that claim one key. */
 import { Etcd3 } from 'etcd3';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -34,7 +34,7 @@ describeEtcd('one address, several processes', (binary) => {
     return found && { value: found.value.toString(), lease: found.lease };
   }
 
-  it('four workers of node:cluster that share a port are replaced one by one under load: no call fails', async () => {
+  it('four workers of node:cluster that share a port are replaced one by one under load, and no call fails', async () => {
     const port = await freePort();
     const address = `127.0.0.1:${port}`;
     const url = etcd.hosts[0] ?? '';
@@ -54,7 +54,7 @@ describeEtcd('one address, several processes', (binary) => {
     expect(await finalTally(client)).toMatchObject({ failed: 0 });
   }, 200_000);
 
-  it('a process that leaves hands its record to one that claims it too: no client loses the address', async () => {
+  it('a process that leaves hands its record over to another that also claims it, and no client loses the address', async () => {
     const options = { hosts: etcd.hosts };
     const [first, second, observer] = [
       new EtcdRegistry(options),
@@ -71,7 +71,7 @@ describeEtcd('one address, several processes', (binary) => {
     );
     const leaving = second.register(request);
     await isClaimed;
-    // As the two go on, the record is the one's and the other's in turn; each may leave whenever it likes.
+    // While both go on, the record belongs to the one and the other in turn; either may leave at any time.
     await leaving.close();
     await second.close();
     expect(await keys('virtual/')).toEqual(['virtual/10.0.0.1:1']);
@@ -88,10 +88,10 @@ describeEtcd('one address, several processes', (binary) => {
     expect(await keys('virtual/')).toEqual([]);
   });
 
-  it('a process that comes and leaves hands the record back before its owner has looked again', async () => {
+  it('a second process that registers the key and leaves gives the record back to the first before the next keepalive of the first', async () => {
     const options = { hosts: etcd.hosts };
     const [owner, visitor] = [new EtcdRegistry(options), new EtcdRegistry(options)];
-    // Its keepalives are 20 s apart.
+    // The keepalives of the first process are 20 s apart.
     const request = { service: 'visited', endpoint: endpointAt('10.0.0.1:1'), ttlSeconds: 60 };
     const isRegistered = filter(({ state }: { readonly state: string }) => state === 'registered');
     await firstValueFrom(owner.register(request).status$.pipe(isRegistered));

@@ -15,7 +15,7 @@ describeEtcd('a fleet on a cluster of three', (binary) => {
 
   beforeAll(async () => {
     cluster = await EtcdCluster.start({ binary });
-    // One of the hosts was never up.
+    // One of the hosts was never running.
     const hosts = [NOWHERE, ...cluster.hosts];
     const readerHosts = cluster.hosts;
     fleet = await FaultFleet.start({ hosts, readerHosts, ttlSeconds: 5, servers: SERVERS });
@@ -64,7 +64,7 @@ describeEtcd('a fleet on a cluster of three', (binary) => {
     member?.pause();
     try {
       await isUnharmed();
-      // Long enough for every lease to be renewed elsewhere.
+      // Long enough that every lease was renewed through another member.
       await fleet.tick(({ calls }) => calls > before.calls + 2_000);
       await isUnharmed();
       expect(leases()).toEqual([1, 1, 1]);

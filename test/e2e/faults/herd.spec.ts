@@ -1,6 +1,6 @@
 /**
  * Registrations that lose their etcd together: they do not flood it, and their returns are spread over time.
- * Row 13; the bench `herd` has 500 of them.
+ * Row 13 of the fault matrix; the bench `herd` has 500 of them.
  */
 import { EtcdRegistry } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
@@ -9,7 +9,7 @@ import { describeEtcd } from '../../support/describe-etcd.js';
 import { EtcdProcess } from '../../support/etcd-process.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 
-/** As many as one process can serve beside other work. */
+/** As many registries as one process can run beside other work. */
 const REGISTRIES = 40;
 
 describeEtcd('a herd', (binary) => {
@@ -65,7 +65,7 @@ describeEtcd('a herd', (binary) => {
       }),
     );
     returned.sort((left, right) => left - right);
-    // They did not all return at the same moment.
+    // The registrations did not all return at the same moment.
     const [first = 0, last = 0] = [returned[0], returned.at(-1)];
     expect(last - first).toBeGreaterThan(100);
   }, 240_000);

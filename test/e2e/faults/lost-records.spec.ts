@@ -1,6 +1,5 @@
 /**
- * Servers that are alive and whose records are lost without an announcement: their clients go on calling
- * them.
+ * Servers that are alive, but whose records are lost without an announcement: their clients still call them.
  */
 import {
   loadPackageDefinition,
@@ -30,7 +29,7 @@ const { user } = loadPackageDefinition(loadSync(userProtoPath)) as unknown as {
 const TTL_SECONDS = 3;
 const PREFIX = 'api/';
 
-/** Calls without a pause, four at a time. */
+/** Makes calls without a pause, four at a time. */
 class Calls {
   readonly answers = new Map<string, number>();
   private readonly failures: string[] = [];
@@ -184,7 +183,7 @@ describeEtcd('servers whose records are lost', (binary) => {
     await first.stop();
     expect(await login()).toMatchObject({ code: status.UNAVAILABLE });
     await released;
-    // Another process on the same port, in no registry.
+    // Another process binds the same port and is in no registry.
     const stranger = await startPlainServer(first.port);
     expect(await login()).toMatchObject({
       code: status.UNAVAILABLE,

@@ -64,7 +64,7 @@ describeEtcd('a fleet behind a network', (binary) => {
     'notices that %s, and recovers when that ends',
     async (_, strike) => {
       strike();
-      // The client notices it without a hint, and etcd because leases run out.
+      // The client notices the fault without a hint; etcd notices it because leases run out.
       await fleet.tick(({ away }) => away === true, 60_000);
       expect(await fleet.untilRecords(0)).toBeDefined();
       proxy.resume();

@@ -36,7 +36,7 @@ describeEachEtcd('odd data', (binary) => {
   });
   afterEach(() => registry.close());
 
-  /** Waits until the directory has exactly so many endpoints. */
+  /** Waits until the directory has exactly this many endpoints. */
   const listed = (service: string, count: number) =>
     firstValueFrom(
       pool

@@ -37,7 +37,7 @@ const found = (one: object): Answer => [
   { header, succeeded: false, responses: [{ response_range: { kvs: [one] } }] },
 ];
 
-/** The answers that differ, by case. */
+/** The replies that differ from `REPLIES`, by case. */
 const CASES: readonly (readonly [string, Partial<Record<Method, Answer>>])[] = [
   ...METHODS.flatMap((method): (readonly [string, Partial<Record<Method, Answer>>])[] => [
     [`${method}: bytes that are not a message`, { [method]: [Buffer.from([255, 255])] }],
@@ -130,9 +130,9 @@ describe('replies that no etcd gives', () => {
   it.each(CASES)('%s: retries come with growing delays, and the log has few lines', (name) => {
     const { calls, warnings } = outcomes.get(name) ?? { calls: new Map(), warnings: [] };
     expect(warnings.length).toBeGreaterThan(0);
-    // One warning; if requests succeed in between, one each time.
+    // One warning per case; if requests succeed in between, one each time.
     expect(warnings.length).toBeLessThanOrEqual(6);
-    // A handful of attempts in that time, with three requests each in the cases about tokens. Without backoff
+    // A handful of attempts in `LOOK_MS`, with three requests each in the cases about tokens. Without backoff
     // there would be hundreds.
     expect(Math.max(...calls.values())).toBeLessThanOrEqual(40);
   });

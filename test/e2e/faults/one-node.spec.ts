@@ -42,7 +42,9 @@ describeEtcd('a fleet on one etcd', (binary) => {
     logged = fleet.servers.map(({ stdout }) => stdout.length);
   };
 
-  /** Every record and the client's list are right, no call has failed, and the stream has not broken. */
+  /**
+   * Checks that every record and the client's list are right, no call failed, and the stream is not broken.
+   */
   const isUnharmed = async (): Promise<void> => {
     expect(await fleet.untilRecords(SERVERS)).toBeDefined();
     expect(await fleet.untilList(SERVERS)).toBeDefined();
@@ -54,7 +56,7 @@ describeEtcd('a fleet on one etcd', (binary) => {
     expect(after.stream?.broken).toBe(before.stream?.broken);
   };
 
-  /** Whether every server has logged this since the test began. */
+  /** Whether every server has logged this text since the test began. */
   const logs = async (text: string, servers: readonly EventProcess[] = fleet.servers) => {
     for (const server of servers) {
       const from = logged[fleet.servers.indexOf(server)] ?? 0;

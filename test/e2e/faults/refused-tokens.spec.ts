@@ -28,7 +28,7 @@ it('a list fails after three rejected tokens, and its error says so', async () =
   const registry = new EtcdRegistry({
     hosts: etcd.hosts,
     auth: { username: 'api', password: 'a secret' },
-    // One attempt: the next one comes much later.
+    // The registry makes only one attempt: the next one comes much later.
     timings: { backoffBaseMs: 60_000, backoffCapMs: 60_000 },
   });
   try {

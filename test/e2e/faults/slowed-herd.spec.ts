@@ -1,4 +1,4 @@
-/** Many registries on an etcd that hardly runs, and to which all of them must reconnect. */
+/** Many registries on an etcd that gets almost no CPU time, and to which all of them must reconnect. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeEtcd } from '../../support/describe-etcd.js';
 import { EtcdProcess } from '../../support/etcd-process.js';

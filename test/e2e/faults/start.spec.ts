@@ -74,7 +74,7 @@ describeEtcd('a fleet without its etcd', (binary) => {
     expect(settled.byServer['s0']).toBe(after.byServer['s0']);
     expect(settled.list).toHaveLength(3);
     await etcd.launch();
-    // Its record stays for one time to live; then the list is right too.
+    // The record of the dead server stays for one time to live; after that the list is right too.
     expect(await fleet.untilRecords(2)).toBeDefined();
     expect(await fleet.untilList(2)).toBeDefined();
     expect((await fleet.tick()).failed).toBe(after.failed);

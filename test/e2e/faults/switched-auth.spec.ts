@@ -46,7 +46,7 @@ describeEachEtcd('an etcd with users', (binary) => {
     const [pub, priv] = [join(folder, 'public.pem'), join(folder, 'private.pem')];
     writeFileSync(pub, publicKey.export({ type: 'spki', format: 'pem' }));
     writeFileSync(priv, privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
-    // JWT tokens contain their expiry, which their use does not extend.
+    // A JWT token contains the time at which it expires; using the token does not extend it.
     const token = `jwt,pub-key=${pub},priv-key=${priv},sign-method=RS256,ttl=2s`;
     etcd = await EtcdProcess.start({ binary, flags: ['--auth-token', token] });
     admin = new Etcd3({ hosts: etcd.hosts });
