@@ -1,4 +1,4 @@
-/** One fleet of Go and Nest services: who registers, who is found, who is called, in every combination. */
+/** One fleet of Go and Nest services: registration, discovery and calls in every combination. */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { compileApps } from '../support/child-app.js';
 import { EtcdProcess } from '../support/etcd-process.js';
@@ -62,17 +62,17 @@ describeInterop('one fleet of Go and Nest', (binary) => {
     expect(tally).toMatchObject({ calls: 1, failed });
   });
 
-  it('calls that a Go server never answers end by their deadlines, not by its patience with pings', async () => {
+  it('calls that a Go server never answers end at their deadlines, and the server does not end the connection because of too many pings', async () => {
     await startServer('go', url, 'hanging', { id: 'g1' });
     const clientOptions = { channelOptions: { 'grpc.keepalive_time_ms': 200 } };
     const hanging = { calls: 6, holdMs: 60_000, timeoutMs: 700, clientOptions } as const;
     const tally = await callThrough('nest', url, 'hanging', hanging);
-    // The server may be the first to tell that time is up.
+    // The server may be the first to report that the deadline has passed.
     expect(tally.failed).toBe(6);
     expect(Object.keys(tally.byCode)).not.toContain('UNAVAILABLE');
   });
 
-  it('two Go and two Nest servers are one service to both kinds of client', async () => {
+  it('two Go and two Nest servers serve as one service for both kinds of client', async () => {
     const ids = ['g1', 'g2', 'n1', 'n2'];
     await startAll('mixed', ids);
     const tallies = await Promise.all(
@@ -112,7 +112,7 @@ describeInterop('one fleet of Go and Nest', (binary) => {
     }
   });
 
-  it('a service with a nested name is found by both', async () => {
+  it('a service with a nested name is found by both kinds of client', async () => {
     const ids = ['g1', 'n1'];
     await startAll('a/b/c', ids);
     const records = await rawRecords(url, 'a/b/c');
@@ -125,7 +125,7 @@ describeInterop('one fleet of Go and Nest', (binary) => {
     }
   });
 
-  it('api and api2 never see each other', async () => {
+  it('clients of api never get servers of api2, nor the other way round', async () => {
     await Promise.all([startAll('api', ['g1', 'n1']), startAll('api2', ['g2', 'n2'])]);
     for (const side of sides) {
       expectEven(await callThrough(side, url, 'api', { calls: 40, warm: 2 }), ['g1', 'n1'], 40);
@@ -138,7 +138,10 @@ function sideOf(id: string): Side {
   return id.startsWith('n') ? 'nest' : 'go';
 }
 
-/** Every call answered, by exactly these servers, their shares at most one call apart from even. */
+/**
+ * Expects that every call was answered by one of these servers, and that their shares differ by at most one
+ * call.
+ */
 function expectEven(tally: Tally, ids: readonly string[], calls: number): void {
   expect(tally).toMatchObject({ calls, failed: 0, byCode: {} });
   expect(Object.keys(tally.byServer).sort()).toEqual([...ids].sort());

@@ -1,16 +1,16 @@
-/** Servers and clients of both kinds, Nest's and Go's, started alike and held to the same events. */
+/** Servers and clients of Nest and of Go, which are started alike and report the same events. */
 import { startApp } from '../support/child-app.js';
 import type { EventProcess, ProcessEvent } from '../support/event-process.js';
 import { type GoFlags, runGo, startGo } from './go-program.js';
 
-/** Whose implementation. */
+/** The implementation of a server or client. */
 export type Side = 'nest' | 'go';
 
-/** Both sides, for `it.each`. */
+/** Both implementations, for `it.each`. */
 export const sides: readonly Side[] = ['nest', 'go'];
 
 export interface ServerOptions {
-  /** The name it answers with. */
+  /** The name with which the server answers. */
   readonly id: string;
   readonly ttlSeconds?: number;
   /** The port on 127.0.0.1; a free one by default. */
@@ -26,11 +26,11 @@ export interface ServerOptions {
 export interface ClientOptions {
   readonly calls?: number;
   readonly concurrency?: number;
-  /** Call until stopped, with a `tick` event every 100 ms. */
+  /** Whether the client calls until it is stopped, with a `tick` event every 100 ms. */
   readonly forever?: boolean;
-  /** Before the counting starts, call until so many servers have answered. */
+  /** How many servers must have answered before the counting starts. */
   readonly warm?: number;
-  /** `find` is the one that may be called twice. Default `login`. */
+  /** The method to call; only `find` is declared idempotent. Default `login`. */
   readonly method?: 'login' | 'find' | 'watch';
   /** How long a call takes at the server, in milliseconds. Default 0. */
   readonly holdMs?: number;
@@ -39,27 +39,27 @@ export interface ClientOptions {
   /** Deadline of a call, in milliseconds. Default 5,000. */
   readonly timeoutMs?: number;
   readonly policy?: string;
-  /** Go only: retry `find`, and ping, as its users have to write themselves. */
+  /** Go only: flags to retry `find` and to send pings, which Go users must configure themselves. */
   readonly goFlags?: GoFlags;
   /** Nest only: further fields of the client's definition. */
   readonly clientOptions?: Readonly<Record<string, unknown>>;
 }
 
-/** What a client event counts. */
+/** The counts in the events of a client. */
 export interface Tally {
   readonly calls: number;
   readonly failed: number;
   readonly byServer: Readonly<Record<string, number>>;
   readonly byCode: Readonly<Record<string, number>>;
-  /** When a call failed last, by the clock on the wall. */
+  /** The wall-clock time of the last failed call. */
   readonly lastFailureMs?: number;
-  /** When a call was last answered that followed a failed one, by the clock on the wall. */
+  /** The wall-clock time of the last answer that followed a failed call. */
   readonly recoveredMs?: number;
   /** Failed calls that were begun after the first failure of all; Nest only. */
   readonly lateFailures?: number;
 }
 
-/** A record as it stands in etcd. */
+/** A record with its bytes as they are in etcd. */
 export interface RawRecord {
   readonly key: string;
   readonly value: string;
@@ -155,7 +155,7 @@ export async function finalTally(client: EventProcess): Promise<Tally> {
   return asTally(done);
 }
 
-/** Waits for a tick of a client that calls forever, from now on. */
+/** Waits for the next tick of a forever-calling client that meets the condition. */
 export async function tickWhere(
   client: EventProcess,
   condition: (tally: Tally) => boolean,
@@ -166,8 +166,8 @@ export async function tickWhere(
 }
 
 /**
- * Waits until a client has done `calls` more calls since now, and returns who answered those. Call it when
- * the client is known to have followed a change, or in a loop that ends when it has.
+ * Waits until a client has made `calls` more calls, and returns which servers answered them. Call it when the
+ * client is known to have followed a change, or in a loop that ends when it has.
  */
 export async function answersOfNext(client: EventProcess, calls: number): Promise<string[]> {
   const before = await tickWhere(client, () => true);

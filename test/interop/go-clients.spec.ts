@@ -1,6 +1,4 @@
-/**
- * Go clients of every age beside Nest servers that come and go: what this library writes ends none of them.
- */
+/** Go clients of every age beside Nest servers that come and go: no record of this library ends them. */
 import type { INestMicroservice } from '@nestjs/common';
 import { Etcd3 } from 'etcd3';
 import { ServiceRegistrar } from 'nestjs-grpc-discovery';
@@ -52,13 +50,13 @@ describeInterop('Go clients of every age', (binary) => {
     for (const id of ids) servers.delete(id);
   };
 
-  it('call Nest servers that join, change, drain and leave three at a time: none ends, no call fails', async () => {
+  it('call Nest servers that join, change, drain and leave three at a time: no client ends, and no call fails', async () => {
     await join('fleet', 'n1', 'n2', 'n3', 'n4');
     const clients = await Promise.all(
       kinds.map(async (kind) => ({ kind, client: await startGoClient(kind, url, 'fleet') })),
     );
     expect(clients).toHaveLength(10);
-    /** Every client calls these servers and no other; with pick_first one of them. */
+    /** Waits until every client calls these servers and no other; a client with pick_first one of them. */
     const called = (...ids: string[]) =>
       Promise.all(
         clients.map(async ({ kind, client }) => {
@@ -88,7 +86,7 @@ describeInterop('Go clients of every age', (binary) => {
     }
   }, 240_000);
 
-  it('end where a record has an object in its metadata, each as README says', async () => {
+  it('end with a panic, in the versions that README names, if a record has an object in its metadata', async () => {
     await join('elsewhere', 'n1', 'n2', 'n3');
     const records = Object.values(await reader.getAll().prefix('elsewhere/').strings());
     const addresses = records.map((value) => (JSON.parse(value) as { Addr: string }).Addr);
@@ -102,7 +100,7 @@ describeInterop('Go clients of every age', (binary) => {
     );
     await Promise.all(clients.map(({ client }) => answersOfNext(client, 10)));
 
-    // Go's lists have a random order, by which it depends what is compared with what.
+    // Go's lists have a random order, which decides which records are compared.
     let ended: typeof clients = [];
     for (let weight = 1; weight <= 20 && ended.length < 5; weight++) {
       for (const address of addresses) await put(address, { weight });
@@ -123,7 +121,7 @@ describeInterop('Go clients of every age', (binary) => {
   }, 240_000);
 });
 
-/** Whether a client is there for three of its ticks more. */
+/** Whether a client still runs after three more of its ticks. */
 async function isAlive(client: EventProcess): Promise<boolean> {
   try {
     for (let ticks = 0; ticks < 3; ticks++) await client.nextEvent('tick');

@@ -1,6 +1,6 @@
 /**
- * Go clients as there are in the field: one small program (`test/interop/go-clients`) with each grpc-go that
- * its `versions` pin. `.ci/build-go-clients` builds them, once per content and user.
+ * Go clients with the grpc-go versions that are in use: one small program (`test/interop/go-clients`), built
+ * with each grpc-go that its `versions` pin. `.ci/build-go-clients` builds them, once per content and user.
  */
 import { join } from 'node:path';
 import { EventProcess } from '../support/event-process.js';
@@ -9,7 +9,7 @@ import { runCommand } from '../support/run-command.js';
 
 const root = projectRoot(import.meta.url);
 
-/** The version of a program's grpc-go and its policy. */
+/** The grpc-go version of a client program, and its policy. */
 export interface GoClientKind {
   readonly version: string;
   readonly policy: 'pick_first' | 'round_robin';
@@ -32,8 +32,8 @@ export function buildGoClients(): Promise<ReadonlyMap<string, string>> {
 }
 
 /**
- * Starts a client that calls until it is stopped, with a `tick` event every 100 ms. Its messages have its
- * kind in them.
+ * Starts a client that calls until it is stopped, with a `tick` event every 100 ms. Its error messages
+ * contain its kind.
  */
 export async function startGoClient(
   { version, policy }: GoClientKind,

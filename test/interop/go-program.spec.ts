@@ -1,4 +1,4 @@
-/** The Go program against itself: the reference that the other suites of this folder hold this library to. */
+/** The Go program against itself: it is the reference for the other suites in this folder. */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { EtcdProcess } from '../support/etcd-process.js';
 import { stopEventProcesses } from '../support/event-process.js';
@@ -21,7 +21,7 @@ describeInterop('the Go program', (binary) => {
     await etcd?.stop();
   });
 
-  it('registers servers, calls them in turn and unregisters them', async () => {
+  it('the Go program registers servers, calls them in turn and unregisters them', async () => {
     const servers = await Promise.all(
       ['g1', 'g2'].map((id) => startGo('server', url, 'go', { id })),
     );
@@ -46,7 +46,7 @@ describeInterop('the Go program', (binary) => {
     expect((await runGo('list', url, 'go'))['endpoints']).toEqual({});
   });
 
-  it('calls until it is stopped, with a tick that others can wait on', async () => {
+  it('the Go client calls until it is stopped, and prints ticks that tests can wait for', async () => {
     await (await startGo('server', url, 'ticking', { id: 'only' })).waitForEvent('registered');
     const client = await startGo('client', url, 'ticking', { forever: true });
     await client.waitForEvent(({ event, calls }) => event === 'tick' && Number(calls) > 20);
@@ -55,7 +55,7 @@ describeInterop('the Go program', (binary) => {
     expect(done).toMatchObject({ event: 'done', failed: 0, byServer: { only: done?.['calls'] } });
   });
 
-  it('watches what it puts and deletes', async () => {
+  it('the Go watch reports what the Go program puts and deletes', async () => {
     const watch = await startGo('watch', url, 'a/b/c');
     await watch.waitForEvent('watching');
     const put = await runGo('put', url, 'a/b/c', {
@@ -72,7 +72,7 @@ describeInterop('the Go program', (binary) => {
     ]);
   });
 
-  it('ends by itself when its standard input closes', async () => {
+  it('the Go program ends by itself when its standard input closes', async () => {
     const server = await startGo('server', url, 'orphan', { id: 'orphan' });
     await server.waitForEvent('registered');
     server.closeInput();

@@ -1,5 +1,5 @@
 /**
- * The records themselves: Go lists and watches what Nest writes, byte for byte as Go would, and the other way
+ * The records themselves: Go reads what Nest writes, byte for byte as Go would write it, and the other way
  * round.
  */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -37,7 +37,7 @@ describeInteropOnEach('records', (binary) => {
     await etcd?.stop();
   });
 
-  it('Go lists a Nest server, and would have written the same bytes but for what this library adds', async () => {
+  it('Go lists a Nest server, and the record has the bytes that Go writes, except for the fields that this library adds', async () => {
     const metadata = { '9': 'nine', '10': 'ten', team: 'a<b>&"c"', 团队: '张三\u2028' };
     await startServer('nest', url, 'listed', {
       id: 'n1',
@@ -68,7 +68,7 @@ describeInteropOnEach('records', (binary) => {
     expect(record?.value).toBe(`{"Op":0,"Addr":"${address}","Metadata":null}`);
   });
 
-  it('Go watches Nest servers come, leave in order and die', async () => {
+  it('a Go watch reports Nest servers that register, leave in order and die', async () => {
     const watch = await startGo('watch', url, 'watched');
     await watch.waitForEvent('watching');
     const orderly = await startServer('nest', url, 'watched', {
@@ -86,8 +86,8 @@ describeInteropOnEach('records', (binary) => {
     killed.kill('SIGKILL');
     await update(watch, ({ op, key }) => op === 'delete' && key === second.key);
 
-    // A record is written once, and nothing rewrites it while all is well; one that leaves in order says so
-    // first.
+    // A healthy record is written once; a server that leaves in order first rewrites its record as an
+    // announcement.
     const [, leaving] = updates(watch);
     expect(leaving).toEqual(added);
     expect(updates(watch).map(({ op }) => op)).toEqual(['add', 'add', 'delete', 'add', 'delete']);
@@ -106,7 +106,7 @@ describeInteropOnEach('records', (binary) => {
     await client.waitForEvent('warm');
     expect(await answersOfNext(client, 20)).toEqual(['g1']);
 
-    // The key's suffix is free text: Go does not parse it, nor may we.
+    // The end of the key is free text: Go does not parse it, and this library must not parse it either.
     await runGo('put', url, 'followed', { key: 'followed/second of two', addr: second });
     await untilAnswers(client, ['g1', 'g2']);
     await runGo('delete', url, 'followed', { key: `followed/${first}` });
@@ -116,7 +116,7 @@ describeInteropOnEach('records', (binary) => {
     expect(await finalTally(client)).toMatchObject({ failed: 0, byCode: {} });
   });
 
-  it('reads 600 odd values as Go does, and leaves out what Go leaves out', async () => {
+  it('this library reads 600 odd values as Go does, and leaves out what Go leaves out', async () => {
     const random = seededRandom(710);
     const base = Buffer.from(
       '{"Op":0,"Addr":"h:1","Metadata":{"a":["€😀",1e30,"x"],"b":{"c":null}}}',
@@ -160,12 +160,12 @@ describeInteropOnEach('records', (binary) => {
       return [[`odd/${index}`, { Addr: address, Metadata: metadata }]];
     });
     expect(Object.fromEntries(ours)).toEqual(list);
-    // Both sides saw enough.
+    // Both cases, read and left out, occurred often enough.
     expect(ours.length).toBeGreaterThan(100);
     expect(values.length - ours.length).toBeGreaterThan(100);
   });
 
-  it('a Nest client follows a record that Go points elsewhere', async () => {
+  it('a Nest client follows a record to which Go gives another address', async () => {
     const addresses = await Promise.all(
       ['g1', 'g2'].map(async (id) => {
         const server = await startServer('go', url, 'homes', { id });
@@ -188,7 +188,7 @@ function updates(watch: EventProcess): GoUpdate[] {
   return watch.events.flatMap((event) => (event['updates'] ?? []) as GoUpdate[]);
 }
 
-/** The first update of a Go watch that matches, of the past or to come. */
+/** The first matching update of a Go watch, including updates that have already come. */
 async function update(
   watch: EventProcess,
   condition: (update: GoUpdate) => boolean,

@@ -1,4 +1,4 @@
-/** Applications outside of the checkout that install the packed package from its tarball, as users do. */
+/** Applications outside this checkout that install the packed package from its tarball, as users do. */
 import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { runCommand } from '../support/run-command.js';
 
 const root = projectRoot(import.meta.url);
 
-/** What `npm pack` made. */
+/** The result of `npm pack`. */
 export interface Tarball {
   readonly path: string;
   /** The names of the files in it, relative to the package. */
@@ -17,8 +17,8 @@ export interface Tarball {
 /** Builds and packs the package into a folder. */
 export async function packPackage(folder: string): Promise<Tarball> {
   const output = await runCommand('npm', ['pack', '--json', '--pack-destination', folder], root);
-  // What the build prints goes before the JSON; npm names packages in an array, or in an object since its
-  // version 12.
+  // The output of the build precedes the JSON; npm prints the packages as an array, and since version 12 as
+  // an object.
   const listed = JSON.parse(output.slice(output.search(/^[[{]$/m))) as object;
   const [packed] = Object.values(listed) as {
     filename: string;
@@ -28,7 +28,7 @@ export async function packPackage(folder: string): Promise<Tarball> {
   return { path: join(folder, packed.filename), files: packed.files.map(({ path }) => path) };
 }
 
-/** A temporary folder by its real name. */
+/** Makes a temporary folder, and returns its path without symbolic links. */
 export function temporaryFolder(): string {
   return realpathSync(mkdtempSync(join(tmpdir(), 'package-test-')));
 }
@@ -37,14 +37,14 @@ interface Manifest {
   dependencies: Record<string, string>;
 }
 
-/** An application in a folder of its own. Whoever installs it removes it. */
+/** An application in its own folder. The code that installs it must remove it. */
 export class FreshApp {
   private constructor(readonly folder: string) {}
 
   /**
    * Installs `apps/NAME` with the package from its tarball.
    *
-   * @param versions dependencies in other versions than the app's own package.json says
+   * @param versions dependencies whose versions differ from those in the app's package.json
    */
   static async install(
     name: string,
@@ -69,7 +69,7 @@ export class FreshApp {
     return runCommand(command, args, this.folder);
   }
 
-  /** The version of a package as it is installed. */
+  /** The installed version of a package. */
   installed(name: string): string {
     const path = join(this.folder, 'node_modules', name, 'package.json');
     return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;

@@ -1,6 +1,6 @@
 /**
- * The packed package in applications that know nothing of the checkout: every module system and Nest that it
- * promises.
+ * Installs the packed package into applications outside the checkout: every module system and every Nest
+ * version that the package supports.
  */
 import { rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -35,7 +35,7 @@ afterAll(async () => {
   rmSync(packFolder, { recursive: true, force: true });
 });
 
-it('the package holds its build and its documents, nothing else', () => {
+it('the package contains its build and its documents, and nothing else', () => {
   const expected =
     /^(dist\/[\w/.-]+\.(js|d\.ts|proto)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
   expect(tarball.files.filter((path) => !expected.test(path))).toEqual([]);
@@ -74,7 +74,7 @@ describe.each([
 
   afterAll(() => app?.remove());
 
-  it('installs, with one grpc-js', async () => {
+  it('installs the package with only one grpc-js', async () => {
     for (const each of nestPackages) expect(fresh().installed(each)).toContain(major);
     const tree = await fresh().run('npm', ['ls', '@grpc/grpc-js', '--parseable', '--all']);
     expect(tree.split('\n').filter((line) => line.endsWith('@grpc/grpc-js'))).toEqual([
@@ -100,22 +100,22 @@ describe.each([
   });
 
   if (everySetup) {
-    it('compiles where TypeScript looks for modules as it did before it knew exports', () =>
+    it('compiles with a module resolution of TypeScript that does not read exports', () =>
       fresh().compile(BEFORE_EXPORTS));
 
-    it('is loaded by Jest, set up as README.md says', async () => {
+    it('loads the package in Jest, set up as README.md says', async () => {
       await fresh().run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...JEST]);
       await fresh().run(process.execPath, ['node_modules/jest/bin/jest.js']);
     });
   }
 
-  it('is loaded without any effect', async () => {
+  it('loads the package without any side effect', async () => {
     const program = `
       const before = process.listenerCount('SIGTERM') + process.listenerCount('exit');
       import('nestjs-grpc-discovery').then(() => {
         const after = process.listenerCount('SIGTERM') + process.listenerCount('exit');
         const { registerDiscoveryResolver, ...rest } = require('nestjs-grpc-discovery');
-        // The pipe is standard output; requests are the loader's, which still closes the files it read.
+        // PipeWrap is standard output; Req are requests of the module loader, which still closes files.
         const passing = /^PipeWrap$|Req/;
         console.log(JSON.stringify({
           resources: process.getActiveResourcesInfo().filter((each) => !passing.test(each)),

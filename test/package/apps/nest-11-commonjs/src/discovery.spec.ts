@@ -1,4 +1,4 @@
-/** A test of somebody who has installed the package and uses Jest, as `nest new` lays it out. */
+/** A test in an application that has installed the package and uses Jest, as `nest new` sets it up. */
 import 'reflect-metadata';
 import { expect, test } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
