@@ -28,7 +28,7 @@ class ReserveHeaviest<C extends Candidate> implements Picker<C> {
 
 registerLoadBalancingPolicy('reserve_heaviest', (pool) => new ReserveHeaviest(pool));
 
-/** Modifiers go with it as with the built-in ones: the pool has only healthy servers in it. */
+/** Modifiers work with this policy as with the built-in ones: its pool contains only healthy servers. */
 export const clients = DiscoveryModule.forFeature([
   {
     name: 'api',

@@ -7,7 +7,7 @@ interface UserClient {
   login(request: { readonly name: string }): Observable<{ readonly message: string }>;
 }
 
-/** What is to be tested: it calls a service that it finds by name. */
+/** The class under test: it calls a service that it finds by name. */
 @Injectable()
 export class LoginService implements OnModuleInit {
   private users: UserClient | undefined;

@@ -50,11 +50,11 @@ afterAll(async () => {
   delete process.env['ETCD_HOSTS'];
 });
 
-it('greets through the server it found', async () => {
+it('the login service greets through the server that discovery found', async () => {
   expect(await client.get(LoginService).greet('Ada')).toBe('HELLO ADA');
 });
 
-it('goes on when the registration is lost, until the server has registered again', async () => {
+it('the login service still greets while the registration is lost, until the server has registered again', async () => {
   const states: string[] = [];
   const following = server
     .get(ServiceRegistrar)

@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import { protoPath } from '../src/app.module.js';
 import { LoginService } from '../src/login.service.js';
 
-it('greets in capitals', async () => {
+it('the login service greets in capitals', async () => {
   const module = await Test.createTestingModule({
     imports: [
       DiscoveryModule.forRoot({ registry: createTestingRegistry() }),

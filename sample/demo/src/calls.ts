@@ -1,8 +1,8 @@
 import { Changes } from './changes.js';
 
-/** What the client has printed about its calls: who answered, and what failed. */
+/** The calls that the client has printed: which server answered each, and which calls failed. */
 export class Calls extends Changes {
-  /** Who answered, call by call. */
+  /** The server that answered, call by call. */
   readonly answers: string[] = [];
   readonly failures: string[] = [];
   private readonly lastAnswers = new Map<string, number>();
@@ -57,7 +57,7 @@ export class Calls extends Changes {
     await this.until(`an answer of ${server}`, () => this.lastAnswerOf(server) !== last);
   }
 
-  /** `127.0.0.1:9997 100, 127.0.0.1:9998 100, …` for the answers from an index on. */
+  /** The number of answers per server from an index on: `127.0.0.1:9997 100, 127.0.0.1:9998 100, …`. */
   describeShares(from: number, to = this.answers.length): string {
     const counts = new Map<string, number>();
     for (const server of this.answers.slice(from, to)) {

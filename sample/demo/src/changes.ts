@@ -1,15 +1,18 @@
-/** How long the demonstration waits for something before it says what is missing, in milliseconds. */
+/**
+ * How long the demonstration waits for a state before it fails and says which one is missing, in
+ * milliseconds.
+ */
 const PATIENCE_MS = 30_000;
 
-/** Something that changes, and can be waited for. */
+/** A state that changes, and that callers can wait for. */
 export abstract class Changes {
   private readonly checks = new Set<() => void>();
 
   /**
    * Resolves as soon as the condition holds.
    *
-   * @param what names it in the error
-   * @throws when it has not come true in time, after 30 s by default
+   * @param what names the condition in the error
+   * @throws when the condition is not met in time, after 30 s by default
    */
   until(what: string, condition: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
     return new Promise((resolve, reject) => {

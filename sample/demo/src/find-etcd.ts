@@ -6,19 +6,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EmbeddedEtcd } from 'nestjs-grpc-discovery/testing';
 import { freePort } from './ports.js';
 
-/** How long an etcd of ours may take to answer, in milliseconds. */
+/** How long an etcd that the demonstration starts may take to answer, in milliseconds. */
 const READY_WITHIN_MS = 15_000;
 
 /** An etcd to run the demonstration on. */
 export interface FoundEtcd {
-  /** Which one it is, for people. */
+  /** Describes this etcd to the user. */
   readonly description: string;
   readonly hosts: readonly string[];
-  /** Ends it, if it was started here. */
+  /** Ends the etcd, if the demonstration started it. */
   stop(): Promise<void>;
 }
 
-/** The cluster that `ETCD_HOSTS` names; else an `etcd` from the PATH; else the embedded one. */
+/** Finds the cluster that `ETCD_HOSTS` names; else starts an `etcd` from the PATH; else the embedded one. */
 export async function findEtcd(): Promise<FoundEtcd> {
   const named = (process.env['ETCD_HOSTS'] ?? '').trim();
   if (named !== '') {
@@ -90,7 +90,9 @@ async function startInstalled(): Promise<FoundEtcd | undefined> {
   return undefined;
 }
 
-/** etcd takes any setting from variables of this kind too, and none of them is meant for this one. */
+/**
+ * etcd also reads its settings from environment variables `ETCD_…`; those of the user are for other etcds.
+ */
 function environmentForEtcd(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('ETCD_')),

@@ -1,6 +1,6 @@
 /**
- * The demonstration behind `npm start`: servers come and go, as processes, and a client follows. It waits on
- * what it sees in etcd and in the client's answers, never on time.
+ * The demonstration behind `npm start`: server processes come and go, and a client follows. It waits for
+ * states in etcd and in the client's answers, never for time to pass.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type FoundEtcd, findEtcd } from './find-etcd.js';
@@ -8,9 +8,9 @@ import { isPortFree } from './ports.js';
 import { type RunningServer, Stage, TTL_SECONDS } from './stage.js';
 
 const PORTS = [9999, 9998, 9997];
-/** Over how many calls the rotation is shown: a multiple of the number of servers. */
+/** The number of calls that show the rotation: a multiple of the number of servers. */
 const ROTATION = 150;
-/** How long records of an earlier run may take to run out, in milliseconds. */
+/** How long the records of an earlier run may take to expire, in milliseconds. */
 const LEFTOVERS_MS = (TTL_SECONDS + 5) * 1_000;
 
 async function play(stage: Stage): Promise<void> {
@@ -93,8 +93,8 @@ async function stopServer(stage: Stage, server: RunningServer, rest: string[]): 
 async function killServer(stage: Stage, server: RunningServer, rest: string[]): Promise<void> {
   const { calls, records } = stage;
   const failedBefore = calls.failures.length;
-  // Between two calls: one in flight would fail, and the client could not know whether the server had acted
-  // on it.
+  // The server is killed between two calls: a call in flight would fail, and the client could not know
+  // whether the server had processed it.
   await calls.untilNextAnswerOf(server.address);
   const sent = performance.now();
   server.process.kill('SIGKILL');
@@ -113,8 +113,8 @@ async function killServer(stage: Stage, server: RunningServer, rest: string[]): 
 }
 
 /**
- * Servers of the same name that are not ours would take part; those an earlier run left run out by
- * themselves.
+ * Fails if other servers have the same service name, because they would take part. Records of an earlier run
+ * expire by themselves.
  */
 async function refuseStrangers({ records }: Stage): Promise<void> {
   if (records.addresses?.length === 0) return;
@@ -136,7 +136,7 @@ function since(start: number): number {
   return Math.round(performance.now() - start);
 }
 
-/** Rejects when this process is asked to end, so that everything it started is ended first. */
+/** Rejects when this process gets a signal to end, so that it first ends everything that it started. */
 function interruption(): Promise<never> {
   return new Promise((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -164,5 +164,5 @@ async function run(etcd: FoundEtcd): Promise<void> {
 const etcd = await findEtcd();
 console.log(`etcd: ${etcd.description}, ${etcd.hosts.join(', ')}`);
 await run(etcd);
-// After a failure some wait may still go on; everything it could be about has been stopped.
+// After a failure some promise may still be pending, although everything that it waits for was stopped.
 if (process.exitCode === 1) process.exit();

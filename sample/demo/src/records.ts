@@ -2,10 +2,10 @@ import { EtcdRegistry } from 'nestjs-grpc-discovery';
 import type { Subscription } from 'rxjs';
 import { Changes } from './changes.js';
 
-/** How long etcd may take to answer at all, in milliseconds. */
+/** How long the first answer of etcd may take, in milliseconds. */
 const ANSWER_WITHIN_MS = 5_000;
 
-/** The records of the service `api` as etcd has them. */
+/** The records of the service `api` in etcd. */
 export class Records extends Changes {
   private readonly registry: EtcdRegistry;
   private readonly subscription: Subscription;

@@ -6,9 +6,9 @@ const SAMPLES = join(import.meta.dirname, '../../02-user-login');
 /** How long a process may take to end after SIGTERM, in milliseconds. */
 const END_WITHIN_MS = 10_000;
 
-/** One application of `sample/02-user-login` as a process of its own. */
+/** One application of `sample/02-user-login` in its own process. */
 export class SampleProcess {
-  /** Resolves with how it ended, once all its output is read. */
+  /** Resolves with a description of how the process ended, after all its output was read. */
   readonly ended: Promise<string>;
   private readonly child: ChildProcess;
   private readonly lines: string[] = [];
@@ -40,9 +40,9 @@ export class SampleProcess {
   }
 
   /**
-   * The first group of the first line that matches, of those to come.
+   * Waits for the next line that matches, and returns the first group of the match.
    *
-   * @throws when the process ends without it
+   * @throws when the process ends before such a line
    */
   async printed(pattern: RegExp): Promise<string> {
     const found = new Promise<string>((resolve) => {
@@ -57,7 +57,7 @@ export class SampleProcess {
     const failed = this.ended.then((how) => {
       throw new Error(`${this.name} ended with ${how}\n${this.lines.slice(-20).join('\n')}`);
     });
-    // Once the line was there nobody looks at how the process ends.
+    // After the line has come, the end of the process must not cause an unhandled rejection.
     failed.catch(() => undefined);
     return Promise.race([found, failed]);
   }
@@ -66,7 +66,7 @@ export class SampleProcess {
     this.child.kill(signal);
   }
 
-  /** Ends it by SIGTERM, and by SIGKILL where that does not help. */
+  /** Ends the process by SIGTERM, and by SIGKILL if it does not end in time. */
   async stop(): Promise<string> {
     this.child.kill('SIGTERM');
     const force = setTimeout(() => {

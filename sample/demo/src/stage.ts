@@ -8,13 +8,13 @@ export const TTL_SECONDS = 4;
 /** The client's pause between two calls, in milliseconds. */
 const INTERVAL_MS = 20;
 
-/** A server process and the address it is known by. */
+/** A server process, and the address at which it is registered. */
 export interface RunningServer {
   readonly address: string;
   readonly process: SampleProcess;
 }
 
-/** Everything that runs in the demonstration: whatever starts here is stopped here. */
+/** Everything that runs in the demonstration: what starts here is also stopped here. */
 export class Stage {
   readonly calls = new Calls();
   readonly records: Records;
@@ -25,7 +25,7 @@ export class Stage {
     this.records = new Records(etcd.hosts);
   }
 
-  /** Starts a server; resolves once it is in etcd. Port 0 is any free one. */
+  /** Starts a server; resolves when its record is in etcd. Port 0 is any free port. */
   async startServer(port: number): Promise<RunningServer> {
     const settings = { PORT: String(port), TTL_SECONDS: String(TTL_SECONDS) };
     const process = this.start('api', settings, printNews);
@@ -41,7 +41,7 @@ export class Stage {
     });
   }
 
-  /** Ends every process, the client first, so that no call is under way when the servers go. */
+  /** Ends every process, the client first, so that no call is under way when the servers end. */
   async stopProcesses(): Promise<void> {
     const stopping = [...this.processes].toReversed();
     for (const process of stopping) await process.stop();
@@ -68,7 +68,7 @@ export class Stage {
   }
 }
 
-/** Passes on what the library and the applications say in the log; Nest's own lines at start are left out. */
+/** Prints what the library and the applications log; Nest's own lines at the start are left out. */
 function printNews(line: string): void {
   const [, pid, level = '', context, text] =
     /^\[Nest\] (\d+) .*? (LOG|WARN|ERROR|FATAL) \[(\w+)\] (.*)$/.exec(line) ?? [];

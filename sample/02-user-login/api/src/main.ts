@@ -6,7 +6,7 @@ import { ServiceRegistrar } from 'nestjs-grpc-discovery';
 import { AppModule } from './app.module.js';
 
 async function bootstrap(): Promise<void> {
-  // 0 is any free port; the record in etcd names the real one.
+  // Port 0 binds any free port; the record in etcd has the bound port.
   const port = process.env['PORT'] ?? '9999';
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
     transport: Transport.GRPC,

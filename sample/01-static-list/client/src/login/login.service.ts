@@ -19,7 +19,7 @@ interface UserClient {
 /** Logs in again and again and prints which server answered, until the application ends. */
 @Injectable()
 export class LoginService implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
-  /** The pause between two calls. */
+  /** The pause between two calls, in milliseconds. */
   private readonly intervalMs = Number(process.env['INTERVAL_MS'] ?? 500);
   private readonly ending = new AbortController();
   private users: UserClient | undefined;
@@ -35,7 +35,7 @@ export class LoginService implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.loop = this.run(this.ending.signal);
   }
 
-  /** The call under way is answered before the client is closed. */
+  /** Waits for the call under way, so that it is answered before the client is closed. */
   async onModuleDestroy(): Promise<void> {
     this.ending.abort();
     await this.loop;

@@ -26,7 +26,8 @@ export class UserController {
   }
 
   /**
-   * The address in the record. It is kept, because calls are still answered while the record is taken out.
+   * The address in the record, which is remembered here: calls are still answered after the record was
+   * removed.
    */
   private server(): string {
     this.address ??= this.registrar.status.registrations[0]?.address;

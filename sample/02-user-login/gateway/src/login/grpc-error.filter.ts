@@ -2,14 +2,14 @@ import { status } from '@grpc/grpc-js';
 import { type ArgumentsHost, Catch, HttpException } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 
-/** The HTTP status for a gRPC status; any other is 502: the fault is behind the gateway. */
+/** The HTTP status for each gRPC status; any other becomes 502, because the fault is behind the gateway. */
 const HTTP_STATUS: ReadonlyMap<unknown, number> = new Map([
   [status.INVALID_ARGUMENT, 400],
   [status.UNAVAILABLE, 503],
   [status.DEADLINE_EXCEEDED, 504],
 ]);
 
-/** Answers a failed gRPC call with the HTTP status that says the same. */
+/** Answers a failed gRPC call with the corresponding HTTP status. */
 @Catch()
 export class GrpcErrorFilter extends BaseExceptionFilter {
   override catch(exception: unknown, host: ArgumentsHost): void {
