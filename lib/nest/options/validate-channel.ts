@@ -14,7 +14,7 @@ import { optionReader } from './option-reader.js';
 /** The longest time that a Node timer can wait, in milliseconds; gRPC uses this number for "never". */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** A time in milliseconds, or a number of pings; -1 means "not set". */
+/** A time in milliseconds, or a number of pings; -1 stands for "none". */
 const COUNT = wholeNumber(-1, LONGEST_MS);
 const KEEPALIVE_RULES = {
   keepaliveTimeMs: COUNT,
