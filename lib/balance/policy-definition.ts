@@ -39,7 +39,7 @@ export interface PolicyFacts {
 }
 
 /** An option of a policy whose value is a number; both bounds are allowed. */
-export interface NumberOption {
+interface NumberOption {
   readonly kind: 'number' | 'integer';
   readonly minimum: number;
   readonly maximum: number;

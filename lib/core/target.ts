@@ -6,7 +6,7 @@ import { DiscoveryError } from './discovery-error.js';
 /**
  * A dial target, split as a gRPC channel splits it. Its scheme may be in lower or upper case, or capitalised.
  */
-export interface TargetUri {
+interface TargetUri {
   readonly scheme?: string;
   /** The part between `//` and the next `/`; `undefined` if the target has no `//`. Ignored, as in Go. */
   readonly authority?: string;

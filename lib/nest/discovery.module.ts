@@ -88,7 +88,7 @@ export class DiscoveryModule implements OnApplicationShutdown {
 
 /** Holds the clients of one `forFeature`. */
 @Module({})
-export class DiscoveryFeatureModule {}
+class DiscoveryFeatureModule {}
 
 function rootModule(options: Provider[], clients: Provider[]): DynamicModule {
   return {

@@ -22,7 +22,7 @@ export interface LocalityOptions {
  *   come.
  * - `missing`: it cannot be called: not reachable, not healthy, or ejected.
  */
-export type LocalityStanding = 'usable' | 'untried' | 'missing';
+type LocalityStanding = 'usable' | 'untried' | 'missing';
 
 /** One endpoint, as far as the split by zones needs it. */
 export interface LocalityMember {

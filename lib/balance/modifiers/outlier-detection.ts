@@ -25,7 +25,7 @@ export interface OutlierOptions {
 }
 
 /** One endpoint to be judged. */
-export interface OutlierMember {
+interface OutlierMember {
   /** Counts how the endpoint's calls ended; also identifies the endpoint. */
   readonly tally: CallTally;
   /** Whether the endpoint could be called now, ejected or not. */
@@ -33,7 +33,7 @@ export interface OutlierMember {
 }
 
 /** What outlier detection remembers about one endpoint. */
-export interface OutlierStanding {
+interface OutlierStanding {
   /** Until when the endpoint is ejected, in milliseconds; `undefined` while it is not ejected. */
   readonly ejectedUntilMs: number | undefined;
   /** How many times in a row the endpoint was ejected; one less for each `baseEjectionMs` without. */

@@ -10,7 +10,7 @@ import { endOfString, hasFiniteNumbers, isTooDeep, wellFormedJson } from './go-j
 import { decodeGoUtf8 } from './go-utf8.js';
 
 /** An endpoint, or why the value is not a record. */
-export type DecodedEndpoint =
+type DecodedEndpoint =
   | { readonly ok: true; readonly endpoint: Endpoint }
   | { readonly ok: false; readonly reason: string };
 

@@ -53,7 +53,7 @@ export type RemovalGuardInput =
 type HoldReason = 'registry-returned' | 'many-at-once' | 'list-emptied';
 
 /** What the guard reports to its owner. */
-export type RemovalGuardEvent =
+type RemovalGuardEvent =
   | {
       readonly type: 'held';
       readonly addresses: readonly string[];
@@ -67,7 +67,7 @@ export type RemovalGuardEvent =
     };
 
 /** What a step of the guard may read besides state and input. */
-export interface RemovalGuardContext {
+interface RemovalGuardContext {
   readonly now: number;
   /** The settings of the guard. `undefined`: the guard holds nothing. */
   readonly policy: RemovalGuardPolicy | undefined;
@@ -76,7 +76,7 @@ export interface RemovalGuardContext {
 }
 
 /** The result of a step of the guard. */
-export interface RemovalGuardStep {
+interface RemovalGuardStep {
   readonly events: readonly RemovalGuardEvent[];
   /** In how many milliseconds the oldest hold reaches its longest time; `undefined`: no hold can expire. */
   readonly lookInMs: number | undefined;

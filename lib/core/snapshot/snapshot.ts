@@ -53,7 +53,7 @@ export function sameEndpoints(left: readonly Endpoint[], right: readonly Endpoin
 }
 
 /** Addresses that only one of two lists has, each in the order of its list. */
-export interface AddressDiff {
+interface AddressDiff {
   readonly added: readonly string[];
   readonly removed: readonly string[];
 }

@@ -11,7 +11,7 @@ import type { DiscoveryError } from '../discovery-error.js';
 import type { WatchEvent } from '../discovery-event.js';
 
 /** The phase of the watch machine. */
-export type WatchPhase =
+type WatchPhase =
   | { readonly name: 'idle' }
   | { readonly name: 'listing'; readonly attempt: number }
   /** The watch was requested, and the registry has not confirmed it yet. */
@@ -29,7 +29,7 @@ export type WatchPhase =
   | { readonly name: 'stopped' };
 
 /** What a confirmed watch keeps over its pauses. */
-export interface WatchCourse {
+interface WatchCourse {
   /** When the watch was first confirmed. */
   readonly since: number;
   /** When the next periodic list is due. */
@@ -99,7 +99,7 @@ export interface WatchContext {
 }
 
 /** The result of a step: the next state, and what to do on the way into it. */
-export interface WatchStep {
+interface WatchStep {
   readonly machine: WatchMachine;
   readonly effects: readonly WatchEffect[];
 }

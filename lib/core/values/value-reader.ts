@@ -5,7 +5,7 @@ import { printableBeginning } from '../printable-text.js';
 import { FIELDS, type ValueRule } from './value-rule.js';
 
 /** The source of values: how an error shows a refused value, and which error is thrown. */
-export interface ValueSource {
+interface ValueSource {
   /** Creates the error that has a text as its message. */
   readonly toError: (text: string) => Error;
   /** Shows a refused value in the error's text. Default: {@link showValue}. */
@@ -18,7 +18,7 @@ export interface ValueSource {
 }
 
 /** The rules of an object's fields, by name. */
-export type FieldRules = Readonly<Record<string, ValueRule<unknown>>>;
+type FieldRules = Readonly<Record<string, ValueRule<unknown>>>;
 
 /** The fields that {@link ValueReader.record} returns for such rules. */
 export type ReadFields<Rules extends FieldRules> = {

@@ -39,7 +39,7 @@ type RequestMode = 'unless-down' | 'always' | 'last';
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** What a connection needs besides its options. */
-export interface EtcdConnectionPorts {
+interface EtcdConnectionPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly onEvent?: (event: ConnectionEvent) => void;

@@ -71,7 +71,7 @@ export function isUnavailable(error: unknown): boolean {
 const PLAIN = new Set(['Error', 'EtcdWatchStreamEnded', 'GRPCGenericError']);
 
 /** Whether the reply makes no sense, or cannot be parsed. */
-export function isMalformed(error: unknown): boolean {
+function isMalformed(error: unknown): boolean {
   if (error instanceof MalformedReplyError) return true;
   return error instanceof Error && error.message.includes('Response message parsing error');
 }

@@ -44,7 +44,7 @@ export function readMembers(reply: unknown, isSecure: boolean): ClientUrls {
 }
 
 /** What the sync needs. */
-export interface MemberSyncOptions {
+interface MemberSyncOptions {
   readonly clock: Clock;
   readonly random: Random;
   /** Mean time between two reads of the list, in milliseconds; each is drawn from ±50 % around it. */

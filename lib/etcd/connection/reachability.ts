@@ -7,7 +7,7 @@ import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 import type { ResolvedTimings } from '../etcd-timings.js';
 
 /** What {@link Reachability} needs. */
-export interface ReachabilityOptions {
+interface ReachabilityOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly timings: Pick<ResolvedTimings, 'probeIntervalMs' | 'returnSpreadMs'>;

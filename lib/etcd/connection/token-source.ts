@@ -6,7 +6,7 @@ import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 import { isAnothersTurn, isAuthOff, KnownRefusalError } from './etcd-error.js';
 
 /** What a token source needs. */
-export interface TokenSourceOptions<Member> {
+interface TokenSourceOptions<Member> {
   readonly clock: Clock;
   readonly random: Random;
   /** Asks a member for a token. */

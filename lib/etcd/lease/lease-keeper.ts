@@ -15,7 +15,7 @@ import { revokeRecords, syncRecords } from './lease-effects.js';
 import { grantLease } from './lease-requests.js';
 
 /** What a lease keeper needs. */
-export interface LeaseKeeperOptions {
+interface LeaseKeeperOptions {
   readonly connection: EtcdConnection;
   readonly clock: Clock;
   readonly random: Random;

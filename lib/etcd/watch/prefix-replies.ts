@@ -34,7 +34,7 @@ export interface KeyRange {
 }
 
 /** One page of a list. */
-export interface ListPage {
+interface ListPage {
   readonly position: RegistryPosition;
   readonly entries: readonly EtcdEntry[];
   /** The last key of the page if more pages follow. */

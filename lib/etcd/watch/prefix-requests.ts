@@ -22,7 +22,7 @@ export interface OpenWatch {
 }
 
 /** The handlers of a watch stream. No call comes after `onEnd`. */
-export interface WatchHandlers {
+interface WatchHandlers {
   onCreated(position: RegistryPosition): void;
   /** @param revision the revision of the last change */
   onChanges(changes: readonly EtcdChange[], revision: bigint): void;
@@ -41,7 +41,7 @@ const PAGE_SIZE = 1_000;
 const FIRST_PAGE_SIZE = 256;
 
 /** How a list is read. */
-export interface ListOptions {
+interface ListOptions {
   /** Called between pages; `false` ends the list early. */
   readonly isWanted?: () => boolean;
   /** Called once, after the first page, if more pages follow. With this callback the first page is short. */

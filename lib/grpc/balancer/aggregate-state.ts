@@ -21,7 +21,7 @@ export type AggregateState =
   | { readonly calls: 'fail'; readonly details: string };
 
 /** What the state follows from. */
-export interface Aggregate {
+interface Aggregate {
   /** How many connections are in each state. */
   readonly count: Readonly<Record<ConnectionState, number>>;
   /** Why the last attempt of all that failed did; `undefined` while none has failed. */

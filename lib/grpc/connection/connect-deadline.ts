@@ -10,7 +10,7 @@ import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 const ABANDONED_BACKOFF: BackoffPolicy = { baseMs: 1_000, capMs: 30_000, floorMs: 500 };
 
 /** What a deadline does to the connection that it belongs to. */
-export interface DeadlineActions {
+interface DeadlineActions {
   /** Ends the attempt under way as a failed one; returns false if that cannot be done. */
   readonly breakOff: () => boolean;
   /** Gives the attempt under way up together with its transport. */

@@ -34,7 +34,6 @@ export const REQUIRED_EXPERIMENTAL = [
   'registerResolver',
   'statusOrFromValue',
   'statusOrFromError',
-  'parseLoadBalancingConfig',
   'registerLoadBalancerType',
   'isLoadBalancerNameRegistered',
   'QueuePicker',
@@ -65,10 +64,6 @@ export function assertSupportedGrpc(
 /** Makes a resolver class answer for a scheme, for every channel of the process. */
 export const registerResolver: typeof experimental.registerResolver = (...args) =>
   experimental.registerResolver(...args);
-
-/** Reads one entry of a `loadBalancingConfig`; throws where grpc-js would silently fall back to `pick_first`. */
-export const parseLoadBalancingConfig: typeof experimental.parseLoadBalancingConfig = (...args) =>
-  experimental.parseLoadBalancingConfig(...args);
 
 export const statusOrFromValue: typeof experimental.statusOrFromValue = (value) =>
   experimental.statusOrFromValue(value);

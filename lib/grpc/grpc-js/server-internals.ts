@@ -7,7 +7,7 @@ import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import { DiscoveryError } from '../../core/discovery-error.js';
 
 /** The part of a server that channelz, gRPC's own introspection, needs. */
-export type ChannelzServer = Pick<Server, 'getChannelzRef'>;
+type ChannelzServer = Pick<Server, 'getChannelzRef'>;
 
 /** `host:port` of every socket a server listens on; empty where channelz was switched off for it. */
 export function boundAddresses(server: ChannelzServer): string[] {

@@ -2,7 +2,7 @@
 import type { CallOptions } from '@grpc/grpc-js';
 
 /** The shape of a call. */
-export interface CallShape {
+interface CallShape {
   readonly requestStream: boolean;
   readonly responseStream: boolean;
 }

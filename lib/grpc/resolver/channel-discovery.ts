@@ -5,7 +5,7 @@ import type { ChannelChoices } from '../service-config/channel-config.js';
 import { privateChannelOption } from '../grpc-js/grpc-experimental.js';
 
 /** A channel's own discovery. */
-export interface ChannelDiscovery {
+interface ChannelDiscovery {
   /** Where its endpoints come from. */
   readonly pool: DirectoryPool;
   /** How it balances and retries; it wins over the channel option `grpc.service_config`. */

@@ -10,7 +10,7 @@ import { http2Servers } from '../grpc-js/server-internals.js';
 import type { CallTracker } from './call-tracker.js';
 
 /** How old connections get. */
-export interface ConnectionAgeOptions {
+interface ConnectionAgeOptions {
   /** Age at which a connection is to be left, in milliseconds, spread by ±10 %. */
   readonly maxAgeMs: number;
   /** How long calls may then still run before they are ended with `UNAVAILABLE`, in milliseconds. */

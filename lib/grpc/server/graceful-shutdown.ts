@@ -4,7 +4,7 @@ import { dropConnections } from '../grpc-js/server-internals.js';
 import type { CallTracker } from './call-tracker.js';
 
 /** What is shut down, and how long it may take. */
-export interface GracefulShutdown {
+interface GracefulShutdown {
   readonly server: Pick<Server, 'tryShutdown' | 'forceShutdown'>;
   readonly calls: CallTracker;
   /** How long calls under way may still run, in milliseconds. */

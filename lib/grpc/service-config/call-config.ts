@@ -111,7 +111,7 @@ function merge(
 }
 
 /** The entry for a method: by service and method, else by service, else the one for all (grpc/doc/service_config.md). */
-export function findMethodConfig(
+function findMethodConfig(
   path: string,
   configs: ServiceConfig['methodConfig'] | readonly MethodConfig[],
 ): MethodConfig | undefined {

@@ -16,7 +16,7 @@ import {
 export class ServiceConfigError extends Error {}
 
 /** Reads one value that no rule describes, or throws a {@link ServiceConfigError}. */
-export type JsonReader<T> = (path: string, value: unknown) => T;
+type JsonReader<T> = (path: string, value: unknown) => T;
 
 /** The largest unsigned integer of 32 bits: protobuf's `uint32`. */
 export const LARGEST_UINT32 = 4_294_967_295;

@@ -37,7 +37,7 @@ export interface PublishedConfig {
 }
 
 /** A config, or why the text is not one. */
-export type ParsedServiceConfig =
+type ParsedServiceConfig =
   | { readonly ok: true; readonly config: PublishedConfig }
   | { readonly ok: false; readonly reason: string };
 

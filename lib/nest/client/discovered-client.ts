@@ -7,7 +7,7 @@ import type { DirectoryLease } from '../../registry/directory/directory-pool.js'
 import { optionReader } from '../options/option-reader.js';
 
 /** Nest's own options, and how errors name the client. */
-export type DiscoveredClientOptions = GrpcOptions['options'] & { readonly place: string };
+type DiscoveredClientOptions = GrpcOptions['options'] & { readonly place: string };
 
 /**
  * Nest's gRPC client, with access to its loaded proto and its open channels. The client keeps its

@@ -48,7 +48,7 @@ export function clientPlace(definition: unknown): string {
 }
 
 /** The kind of a value: `a string`, `an array of 2`, `an object with a, b`. */
-export function describeKind(value: unknown): string {
+function describeKind(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value);
   if (value === '') return '""';
   if (value instanceof Uint8Array) return 'bytes';

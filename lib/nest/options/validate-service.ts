@@ -17,7 +17,7 @@ import type { ReadFields } from '../../core/values/value-reader.js';
 import { optionReader } from './option-reader.js';
 
 /** The fields of `service.metadata`, which are the record's `Metadata`. */
-export type Metadata = { readonly [key: string]: JsonValue };
+type Metadata = { readonly [key: string]: JsonValue };
 
 /** The fields that can change while a service is registered; a field that is `undefined` keeps its value. */
 export interface RecordUpdate {

@@ -17,7 +17,7 @@ import {
 import { defaultKey } from '../worker-key.js';
 
 /** One service at one server. */
-export interface Announcement {
+interface Announcement {
   readonly service: ResolvedService;
   /** The server of the record; another one after the record was handed over. */
   server: BoundServer;

@@ -4,7 +4,7 @@
  */
 
 /** The side of the directory. */
-export interface ConnectionOracle {
+interface ConnectionOracle {
   /** Whether some channel of this process has a ready connection to an address. */
   isReady(address: string): boolean;
 }

@@ -21,7 +21,7 @@ import { ConnectionReports } from './connection-reports.js';
 export const RECONNECT_GRACE_MS = 1_000;
 
 /** What a guarded list needs. */
-export interface GuardedListOptions {
+interface GuardedListOptions {
   readonly service: string;
   readonly clock: Clock;
   /** When removals are held; `undefined`: never. */

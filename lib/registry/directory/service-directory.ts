@@ -53,7 +53,7 @@ export interface DirectoryOptions {
 }
 
 /** The default of {@link DirectoryOptions.debounceMs}. */
-export const DEFAULT_DEBOUNCE_MS = 50;
+const DEFAULT_DEBOUNCE_MS = 50;
 /**
  * Changes are coalesced for at least this many times the duration of the last publication: a list that
  * changes all the time, however long, then costs its clients at most 2 % of their time.

@@ -12,7 +12,7 @@ import type { AuthenticateRequest } from '../wire/wire-messages.js';
  * The version that `Status` states: the one whose behaviour this server follows, marked as not being etcd
  * itself.
  */
-export const EMBEDDED_VERSION = '3.6.0-embedded';
+const EMBEDDED_VERSION = '3.6.0-embedded';
 
 /** The Cluster service: MemberList. */
 export function clusterService(

@@ -23,7 +23,7 @@ import type {
 } from '../wire/wire-messages.js';
 
 /** The largest request that changes something, in bytes: etcd's default `--max-request-bytes`. */
-export const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
+const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
 
 /** About how many bytes etcd's log adds to a request; they count against the limit too. */
 const LOG_ENTRY_OVERHEAD_BYTES = 20;

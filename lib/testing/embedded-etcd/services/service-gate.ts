@@ -35,7 +35,7 @@ export interface UnaryMethod {
 export type DuplexCall = ServerDuplexStream<unknown, object>;
 
 /** How a streamed method is served. */
-export type DuplexMethod = (call: DuplexCall) => void;
+type DuplexMethod = (call: DuplexCall) => void;
 
 /** How the methods of one service are served; those left out answer UNIMPLEMENTED. */
 export type ServiceMethodsServed = Readonly<Record<string, UnaryMethod | DuplexMethod>>;

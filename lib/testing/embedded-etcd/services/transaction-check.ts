@@ -19,7 +19,7 @@ import type {
 } from '../wire/wire-messages.js';
 
 /** How many compares, or operations of one branch, a transaction may have: etcd's default `--max-txn-ops`. */
-export const MAX_TRANSACTION_OPERATIONS = 128;
+const MAX_TRANSACTION_OPERATIONS = 128;
 
 /** Refuses a wrong put. */
 export function checkPutRequest(request: PutRequest): void {

@@ -20,7 +20,7 @@ import type {
 } from '../wire/wire-messages.js';
 
 /** Whether a lease exists; needed by puts. */
-export type HasLease = (id: string) => boolean;
+type HasLease = (id: string) => boolean;
 
 /**
  * A transaction whose compares were evaluated: the branch to run, and the same for the transactions nested in

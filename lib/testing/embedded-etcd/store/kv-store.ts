@@ -19,7 +19,7 @@ export interface KeyChange {
 }
 
 /** Called after every committed revision, with its changes in order. */
-export type ChangeListener = (revision: number, changes: readonly KeyChange[]) => void;
+type ChangeListener = (revision: number, changes: readonly KeyChange[]) => void;
 
 /** The writes that belong to one revision. */
 export interface StoreWriter {

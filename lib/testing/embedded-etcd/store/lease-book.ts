@@ -6,13 +6,13 @@ import type { KeyChange } from './kv-store.js';
 import { MAX_TIMER_MS } from '../wait-time.js';
 
 /** The shortest time to live a lease is granted, in seconds: etcd's, at its default election timeout. */
-export const MIN_LEASE_TTL_SECONDS = 2;
+const MIN_LEASE_TTL_SECONDS = 2;
 
 /** The longest time to live that may be asked for, in seconds: etcd's. */
 export const MAX_LEASE_TTL_SECONDS = 9_000_000_000;
 
 /** The public view of a lease. */
-export interface Lease {
+interface Lease {
   /** Decimal digits of a 64-bit integer. */
   readonly id: string;
   /** The granted time to live, in seconds. */

@@ -4,7 +4,7 @@
 export type Int64 = string;
 
 /** A 64-bit integer as it is sent. */
-export type Int64Value = string | number;
+type Int64Value = string | number;
 
 /** The header of every reply. */
 export interface ResponseHeader {

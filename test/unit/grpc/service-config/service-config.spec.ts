@@ -1,6 +1,6 @@
+import { experimental } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import { BALANCER_NAME, BalancerConfig } from '../../../../lib/grpc/balancer/balancer-config.js';
-import { parseLoadBalancingConfig } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
 import { installBalancer } from '../../../../lib/grpc/balancer/install-balancer.js';
 import { createBalancerSettings } from '../../../../lib/grpc/balancer/policies.js';
 import { createServiceConfig } from '../../../../lib/grpc/service-config/service-config.js';
@@ -19,6 +19,7 @@ it('names the balancer once, with its settings as they are', () => {
 it('is read back by grpc-js itself, which would silently replace what it cannot read', () => {
   installBalancer();
   const [entry] = createServiceConfig(settings).loadBalancingConfig;
+  const { parseLoadBalancingConfig } = experimental;
   const parsed = parseLoadBalancingConfig(
     entry as object as Parameters<typeof parseLoadBalancingConfig>[0],
   );
