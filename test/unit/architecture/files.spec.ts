@@ -1,7 +1,8 @@
 /** Holds the library's files to their size, and the unit tests to the tree that they test. */
 import { existsSync, readdirSync } from 'node:fs';
+import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { readModules } from './import-graph.js';
+import { parseModule, readModules, type SourceModule } from './import-graph.js';
 
 /** A file is one concept, and rarely needs more lines. */
 const MOST_LINES = 250;
@@ -11,10 +12,111 @@ const LONGER: Readonly<Record<string, string>> = {
   'core/snapshot/watch-machine.ts':
     'one table of states and inputs, which a reader follows in one piece',
   'etcd/connection/etcd-connection.ts':
-    'the only file that knows etcd3; its members share one life',
+    'the only file that loads etcd3: calls, tokens and members of one client share its life',
   'grpc/connection/endpoint-connection.ts': 'one connection with all of its states',
   'nest/server/grpc-registrar.service.ts': 'a public class with its documentation',
-  'registry/directory/service-directory.ts': 'a public class with its documentation',
+  'registry/directory/service-directory.ts':
+    'one list with all that starts, publishes and ends it, and its documentation',
+};
+
+/** Below so many lines a file with a single importer belongs into that one. */
+const FEWEST_LINES = 40;
+
+/** Files with fewer lines and one importer, and why they are files. */
+const SHORTER: Readonly<Record<string, string>> = {
+  'balance/policies/least-request.ts': 'a policy is one file, and one line of the policy table',
+  'balance/policies/rotation.ts': 'a policy is one file, and one line of the policy table',
+  'core/snapshot/change-flood.ts': 'pure; its importer stands in a room that is not',
+  'etcd/lease/etcd-registration.ts': 'its importer would have more than 250 lines',
+  'etcd/watch/work-slices.ts': 'its importer would have more than 250 lines',
+  'grpc/balancer/install-balancer.ts':
+    'the balancer on real time; its importer knows resolvers only',
+  'grpc/grpc-js/ip-servername.ts': 'private parts of grpc-js; its importer stands in another room',
+  'grpc/grpc-js/proxy-exemption.ts':
+    'private parts of grpc-js; its importer stands in another folder',
+  'grpc/grpc-js/ready-transport.ts':
+    'private parts of grpc-js; its importer stands in another folder',
+  'grpc/interceptors/default-deadline.ts': 'one rule for calls, as every file of the folder',
+  'grpc/service-config/balancing-choice.ts':
+    'a choice without memory; its importer remembers what was last chosen',
+  'grpc/service-config/same-value.ts': 'compares any two values, and knows no service config',
+  'grpc/turn-gatherer.ts': 'its importer would have more than 250 lines',
+  'grpc/warm-up.ts': 'about channels of grpc-js; its importer stands in another room',
+  'nest/server/end-server.ts': 'its importer has more than 250 lines',
+  'nest/server/registrar-status.ts': 'its importer has more than 250 lines',
+  'nest/server/service-addresses.ts': 'its importer has more than 250 lines',
+  'nest/shutdown/abortable-delay.ts': 'its importer has more than 250 lines',
+  'nest/shutdown/close-registry.ts':
+    'a step of the shutdown; its importer declares what the module provides',
+  'nest/shutdown/shutdown-signals.ts':
+    'one for the process, while its importer has an object for each application',
+  'nest/worker-key.ts': 'the only file that asks node:cluster',
+  'testing/embedded-etcd/services/empty-ends.ts':
+    'one rule of etcd about requests, beside the service that serves them',
+  'testing/embedded-etcd/services/watch-fragments.ts':
+    'pure; its importer is a stream with timers and listeners',
+  'testing/embedded-etcd/services/watch-service.ts': 'each service of etcd is one file',
+  'testing/testing-registry.ts': 'its importer is an entrance, which declares nothing',
+};
+
+/** Files with code and without a spec of their own, and the specs that test them. */
+const WITHOUT_SPEC: Readonly<Record<string, string>> = {
+  'balance/candidate.ts': 'unit/grpc/resolved-endpoint.spec.ts',
+  'balance/load/call-tally.ts': 'unit/balance/modifiers/outlier-detection.spec.ts',
+  'balance/load/endpoint-load.ts':
+    'unit/balance/load/refused-calls.spec.ts, unit/balance/policies/pick-two.spec.ts',
+  'balance/load/fleet-load.ts': 'unit/balance/load/peak-ewma.spec.ts',
+  'balance/load/in-flight-sum.ts': 'unit/balance/load/refused-calls.spec.ts',
+  'balance/policies/least-request.ts': 'unit/balance/policies/pick-two.spec.ts',
+  'balance/policies/ring.ts': 'unit/balance/policies/consistent-hash.spec.ts',
+  'balance/policies/rotation.ts': 'unit/balance/policies/round-robin.spec.ts',
+  'balance/policy-definition.ts': 'unit/balance/policy-table.spec.ts',
+  'core/discovery-error.ts': 'unit/core/target.spec.ts, unit/core/values/value-reader.spec.ts',
+  'core/lease/lease-types.ts': 'unit/core/lease/lease-machine.spec.ts',
+  'core/records/discovery-fields.ts':
+    'unit/core/records/endpoint.spec.ts, unit/core/records/endpoint-codec.spec.ts',
+  'core/records/endpoint-address.ts': 'unit/core/records/dialable-record.spec.ts',
+  'core/records/go-json-source.ts': 'unit/core/records/endpoint-codec.spec.ts',
+  'core/records/go-utf8.ts': 'unit/core/records/endpoint-codec.spec.ts',
+  'core/service-name.ts': 'unit/registry/check-registration.spec.ts',
+  'core/snapshot/held-endpoints.ts': 'unit/core/snapshot/removal-guard.spec.ts',
+  'grpc/balancer/balancer-config.ts': 'unit/grpc/service-config/service-config.spec.ts',
+  'grpc/balancer/install-balancer.ts': 'unit/grpc/service-config/service-config.spec.ts',
+  'grpc/connection/connect-deadline.ts': 'unit/grpc/connection/endpoint-connection.spec.ts',
+  'grpc/connection/connect-plan.ts': 'unit/grpc/connection/ramp-plan.spec.ts',
+  'grpc/connection/connection-renewal.ts': 'unit/grpc/connection/endpoint-connection.spec.ts',
+  'grpc/connection/health-call.ts': 'e2e/balancer/modifiers.spec.ts',
+  'grpc/grpc-js/ended-calls.ts': 'unit/grpc/grpc-js/ready-transport.spec.ts',
+  'grpc/grpc-js/proxy-exemption.ts': 'e2e/targets.spec.ts',
+  'grpc/grpc-js/retried-codes.ts': 'unit/grpc/grpc-js/grpc-private-attempts.spec.ts',
+  'grpc/grpc-js/server-internals.ts':
+    'e2e/lifecycle.spec.ts, e2e/connection-age.spec.ts, e2e/deploys/ended-streams.spec.ts',
+  'grpc/metadata-key.ts': 'unit/nest/options/validate-load-balancing.spec.ts',
+  'grpc/resolver/channel-discovery.ts': 'unit/grpc/resolver/registry-resolver.spec.ts',
+  'grpc/service-config/balancing-choice.ts': 'unit/grpc/service-config/channel-config.spec.ts',
+  'grpc/service-config/call-config.ts': 'unit/grpc/service-config/channel-config.spec.ts',
+  'grpc/service-config/json-reader.ts': 'unit/grpc/service-config/service-config-json.spec.ts',
+  'nest/client/discovered-client.ts': 'unit/nest/client/grpc-client.factory.spec.ts',
+  'nest/client/inject-grpc-client.decorator.ts': 'e2e/main-job.spec.ts',
+  'nest/client/retried-methods.ts': 'unit/nest/client/grpc-client.factory.spec.ts',
+  'nest/discovery.module.ts': 'e2e/lifecycle.spec.ts, unit/nest/snapshot/snapshot-file.spec.ts',
+  'nest/discovery.tokens.ts': 'e2e/lifecycle.spec.ts',
+  'nest/one-copy.ts': 'e2e/two-copies.spec.ts',
+  'nest/options/nest-client-options.ts': 'unit/nest/client/grpc-client.factory.spec.ts',
+  'nest/options/option-reader.ts': 'unit/nest/options/validate-options.spec.ts',
+  'nest/options/option-value.ts':
+    'unit/nest/options/validate-options.spec.ts, unit/nest/option-secrets.spec.ts',
+  'nest/options/validate-clients.ts': 'unit/nest/options/validate-options.spec.ts',
+  'nest/options/validate-etcd-tls.ts': 'unit/nest/options/validate-options.spec.ts',
+  'nest/options/validate-etcd.ts': 'unit/nest/options/validate-options.spec.ts',
+  'nest/server/end-server.ts': 'unit/nest/server/grpc-registrar.service.spec.ts',
+  'nest/server/registrar-status.ts': 'unit/nest/server/grpc-registrar.service.spec.ts',
+  'nest/server/unregistered-reminder.ts': 'unit/nest/server/grpc-registrar.service.spec.ts',
+  'nest/shutdown/abortable-delay.ts': 'unit/nest/shutdown/force-signal.spec.ts',
+  'nest/snapshot/snapshot-path.ts': 'unit/nest/snapshot/snapshot-file.spec.ts',
+  'registry/directory/guarded-list.ts': 'unit/registry/guarded-directory.spec.ts',
+  'registry/given-endpoint.ts': 'unit/registry/static-registry.spec.ts',
+  'registry/tracked-registration.ts': 'unit/registry/memory-registry.spec.ts',
 };
 
 /** Specs of no file: each plays a scenario over several. */
@@ -29,12 +131,53 @@ const SCENARIOS: Readonly<Record<string, string>> = {
 const root = new URL('../../../', import.meta.url).pathname;
 const modules = readModules(`${root}lib`);
 
+const linesOf = ({ source }: SourceModule): number => source.text.trimEnd().split('\n').length;
+
+/** Every file that is short and has exactly one importer. */
+function shorter(files: readonly SourceModule[]): string[] {
+  const importers = (path: string): number =>
+    files.filter(({ imports }) => imports.some(({ file }) => file === path)).length;
+  return files
+    .filter((module) => linesOf(module) < FEWEST_LINES && importers(module.path) === 1)
+    .map(({ path }) => path);
+}
+
+/** Whether nothing of the file is left when it is compiled. */
+const isTypesOnly = ({ source }: SourceModule): boolean =>
+  source.statements.every(
+    (statement) =>
+      ts.isImportDeclaration(statement) ||
+      ts.isInterfaceDeclaration(statement) ||
+      ts.isTypeAliasDeclaration(statement),
+  );
+
 describe('a file of the library', () => {
   it(`has at most ${MOST_LINES} lines, or a reason`, () => {
-    const longer = modules
-      .filter(({ source }) => source.text.trimEnd().split('\n').length > MOST_LINES)
-      .map(({ path }) => path);
+    const longer = modules.filter((module) => linesOf(module) > MOST_LINES).map(({ path }) => path);
     expect(longer).toEqual(Object.keys(LONGER).sort());
+  });
+
+  it(`has at least ${FEWEST_LINES} lines, several importers, or a reason`, () => {
+    expect(shorter(modules)).toEqual(Object.keys(SHORTER).sort());
+  });
+});
+
+describe('the check of short files', () => {
+  const line = `import { x } from './x.js';\n`;
+  const check = (lines: number, ...importers: readonly string[]): string[] =>
+    shorter([
+      parseModule('core/x.ts', 'export const x = 1;\n'.repeat(lines)),
+      ...importers.map((path) => parseModule(path, line.repeat(FEWEST_LINES))),
+    ]);
+
+  it('sees a file that belongs into its only importer', () => {
+    expect(check(FEWEST_LINES - 1, 'core/a.ts')).toEqual(['core/x.ts']);
+  });
+
+  it('takes a longer file, an entrance, and a file that several share', () => {
+    expect(check(FEWEST_LINES, 'core/a.ts')).toEqual([]);
+    expect(check(1)).toEqual([]);
+    expect(check(1, 'core/a.ts', 'core/b.ts')).toEqual([]);
   });
 });
 
@@ -52,4 +195,24 @@ describe('a unit test', () => {
   it('stands where the file stands that it tests, or plays a scenario', () => {
     expect(specs.filter((spec) => !hasFile(spec)).sort()).toEqual(Object.keys(SCENARIOS).sort());
   });
+
+  it('tests each file that has code, unless a named spec does', () => {
+    const untested = modules
+      .filter((module) => /^(core|balance|registry|grpc|nest)\//.test(module.path))
+      .filter((module) => !isTypesOnly(module))
+      .map(({ path }) => path)
+      .filter((path) => {
+        const name = path.slice(0, -'.ts'.length);
+        return !specs.some((spec) => spec === name || spec.startsWith(`${name}.`));
+      });
+    expect(untested).toEqual(Object.keys(WITHOUT_SPEC).sort());
+  });
+
+  it.each(Object.entries(WITHOUT_SPEC))(
+    'of another file that tests %s is there: %s',
+    (_, named) => {
+      const missing = named.split(', ').filter((spec) => !existsSync(`${root}test/${spec}`));
+      expect(missing).toEqual([]);
+    },
+  );
 });
