@@ -1,11 +1,14 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { CompressionFilter } from '@grpc/grpc-js/build/src/compression-filter.js';
+import { LoadBalancingCall } from '@grpc/grpc-js/build/src/load-balancing-call.js';
+import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
 import { StreamDecoder } from '@grpc/grpc-js/build/src/stream-decoder.js';
 import { expect, it } from 'vitest';
 import { EndpointLoad } from '../../../../lib/balance/load/endpoint-load.js';
 import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
 import type { EndpointConnection } from '../../../../lib/grpc/connection/endpoint-connection.js';
 import { EndpointPicker } from '../../../../lib/grpc/balancer/endpoint-picker.js';
+import { PickResultType } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
 
 const clock = { now: () => 0 };
 const observer = { onPick: () => {}, onFailure: () => {} };
@@ -129,4 +132,28 @@ it("a call that grpc-js's own size limits end is no refusal by the server", asyn
     onCallEnded?.(status.RESOURCE_EXHAUSTED, text, new Metadata());
   }
   expect([load.refusedCalls(0), failed, load.tally.failures]).toEqual([0, [], 0]);
+});
+
+it('each attempt of a call picks with the same object, in the grpc-js that is loaded', () => {
+  const picked: unknown[] = [];
+  const channel = {
+    getOptions: () => ({}),
+    getServiceUrl: () => '',
+    queueCallForPick: () => {},
+    doPick: (_metadata: Metadata, extraPickInfo: unknown) => {
+      picked.push(extraPickInfo);
+      return { pickResultType: PickResultType.QUEUE };
+    },
+    createLoadBalancingCall: (...call: readonly unknown[]): object =>
+      Reflect.construct(LoadBalancingCall, [channel, ...call]),
+  };
+  const config = { methodConfig: { name: [] }, pickInformation: {} };
+  const call = Reflect.construct(RetryingCall, [channel, config]) as unknown as {
+    start(metadata: Metadata, listener: object): void;
+    startNewAttempt(): void;
+  };
+  call.start(new Metadata(), {});
+  call.startNewAttempt();
+  expect(picked).toHaveLength(2);
+  for (const extraPickInfo of picked) expect(extraPickInfo).toBe(config.pickInformation);
 });

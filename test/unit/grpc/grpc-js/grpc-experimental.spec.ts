@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { experimental } from '@grpc/grpc-js';
+import { credentials, experimental } from '@grpc/grpc-js';
+import { Subchannel } from '@grpc/grpc-js/build/src/subchannel.js';
+import { Http2SubchannelConnector } from '@grpc/grpc-js/build/src/transport.js';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { DiscoveryError } from '../../../../lib/core/discovery-error.js';
 import {
   assertSupportedGrpc,
+  breakOffHandshake,
   privateChannelOption,
   REQUIRED_EXPERIMENTAL,
   subchannelOptions,
@@ -75,5 +78,26 @@ describe('private channel options', () => {
     const prefix = experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX;
     expect(privateChannelOption('pool').startsWith(prefix)).toBe(true);
     expect(privateChannelOption('a')).not.toBe(privateChannelOption('b'));
+  });
+});
+
+describe('breakOffHandshake', () => {
+  it('finds the session of a handshake where the grpc-js that is loaded keeps it', () => {
+    const connector = new Http2SubchannelConnector({ path: 'api' });
+    const address = { host: '127.0.0.1', port: 1 };
+    const options = { 'grpc.enable_channelz': 0 };
+    const subchannel = new Subchannel(
+      { path: 'api' },
+      address,
+      options,
+      credentials.createInsecure(),
+      connector,
+    );
+    expect(Reflect.get(connector, 'session')).toBeNull();
+    expect(breakOffHandshake(subchannel)).toBe(false);
+    let isDestroyed = false;
+    Reflect.set(connector, 'session', { destroy: () => (isDestroyed = true) });
+    expect(breakOffHandshake(subchannel)).toBe(true);
+    expect(isDestroyed).toBe(true);
   });
 });
