@@ -5,9 +5,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DiscoveryError } from '../../../lib/core/discovery-error.js';
-import type { DiscoveryEvent } from '../../../lib/core/discovery-event.js';
 import { describeEvent } from '../../../lib/nest/discovery-logger.service.js';
+import { EVENTS } from '../nest/every-event.js';
+import { readModules } from './import-graph.js';
+import { ORDER } from './room-order.js';
 
 const root = new URL('../../../', import.meta.url).pathname;
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -24,7 +25,7 @@ const documents = [
 function rows(document: string, heading: string): string[][] {
   const [, section = ''] = read(document).split(`\n${heading}\n`);
   return section
-    .split(/\n#{1,2} /)[0]!
+    .split(/\n#{1,3} /)[0]!
     .split('\n')
     .filter((line) => line.startsWith('| ') && !line.startsWith('| -'))
     .map((line) =>
@@ -66,6 +67,13 @@ describe('docs/architecture.md', () => {
       .filter(isFolders)
       .flatMap(([room, folders]) => codeOf(folders).map((name) => `${codeOf(room)[0]}/${name}`));
     expect(named.sort()).toEqual(foldersInRooms().sort());
+  });
+
+  it('names the folders of each room in the order of their imports', () => {
+    const orders = table
+      .filter(isFolders)
+      .map(([room, folders]) => [codeOf(room)[0]!.slice('lib/'.length), codeOf(folders)]);
+    expect(Object.fromEntries(orders)).toEqual(ORDER);
   });
 });
 
@@ -189,45 +197,94 @@ function anchors(text: string): string[] {
   );
 }
 
-describe('docs/operations.md', () => {
-  const error = new DiscoveryError('REGISTRY_UNAVAILABLE', 'no connection');
-  const addresses = ['h:1'];
-  const EVENTS: readonly DiscoveryEvent[] = [
-    { type: 'lease-unreachable', error, retryInMs: 100 },
-    { type: 'lease-recovered', leaseId: '7' },
-    { type: 'lease-left', leaseId: '7', ttlMs: 10_000, error },
-    { type: 'record-refused', key: 'api/h:1', error, retryInMs: 100 },
-    { type: 'removals-held', service: 'api', addresses, reason: 'many-at-once' },
-    { type: 'removals-released', service: 'api', addresses, reason: 'expired' },
-    { type: 'registry-reset', prefix: 'api/' },
-    {
-      type: 'record-ignored',
-      prefix: 'api/',
-      kind: 'no-dialable-address',
-      count: 3,
-      key: 'api/x',
-      reason: 'Addr "127.0.0.1" has no port',
-    },
-    { type: 'snapshot-used', service: 'api', total: 3, savedAt: 0 },
-    { type: 'auth-unused' },
-    { type: 'members-unknown', error },
-  ];
-  const lines = EVENTS.map((event) => ({ type: event.type, line: describeEvent(event)[1] }));
-  /** What a signal quotes: texts of the log have a space, and names of events stand behind the word. */
-  const signals = rows('docs/operations.md', '## What to alert on').map(([signal = '']) => ({
-    texts: codeOf(signal.replace(/\(event `[^`]+`\)/, '')).filter((text) => text.includes(' ')),
-    event: /\(event `([^`]+)`/.exec(signal)?.[1],
-  }));
-  const quoted = signals.flatMap(({ texts, event }) => texts.map((text) => ({ text, event })));
+/** What alerts quote that is no line of the log. */
+const NOT_LOGGED: Readonly<Record<string, string>> = {
+  'ServiceRegistrar.status.state': 'a field of the public class',
+  registering: 'a value of that field',
+  conflict: 'the state of one registration',
+  NOSPACE: "etcd's own alarm",
+};
 
-  it.each(quoted)('quotes a line of the log: $text', ({ text, event }) => {
-    const parts = text.split(/\s*…\s*|\bN\b/).filter((part) => part !== '');
-    const found = lines.filter(({ line }) => parts.every((part) => line.includes(part)));
-    expect(found.map(({ type }) => type)).toHaveLength(1);
-    if (event !== undefined) expect(found[0]?.type).toBe(event);
+/** The texts in code of a signal that the log has to have, and the event that it names. */
+function alertOf(signal = ''): { texts: string[]; event: string | undefined } {
+  return {
+    texts: codeOf(signal.replace(/\(event `[^`]+`\)/, '')),
+    event: /\(event `([^`]+)`\)/.exec(signal)?.[1],
+  };
+}
+
+/** The types of the events whose line has the text; in it `…` stands for any text, `N` for a number. */
+function eventsWith(text: string): string[] {
+  const words = text
+    .replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    .replaceAll(/\s*…\s*/g, '.*')
+    .replaceAll(/\bN\b/g, '\\d+');
+  const pattern = new RegExp(`(?<!\\w)${words}(?!\\w)`);
+  return Object.values(EVENTS)
+    .filter((event) => pattern.test(describeEvent(event)[1]))
+    .map(({ type }) => type);
+}
+
+describe('docs/operations.md', () => {
+  const alerts = rows('docs/operations.md', '## What to alert on').map(([signal]) =>
+    alertOf(signal),
+  );
+  const quoted = alerts.flatMap(({ texts, event }) => texts.map((text) => ({ text, event })));
+  const logged = quoted.filter(({ text }) => !Object.hasOwn(NOT_LOGGED, text));
+
+  it.each(logged)('quotes words of one event of the log: $text', ({ text, event }) => {
+    const found = eventsWith(text);
+    expect(found).toHaveLength(1);
+    if (event !== undefined) expect(found).toEqual([event]);
   });
 
   it('quotes the log where it says what to alert on', () => {
-    expect(quoted.length).toBeGreaterThanOrEqual(9);
+    expect(logged.length).toBeGreaterThanOrEqual(11);
+  });
+
+  it('quotes what is not logged only if a reason says what it is', () => {
+    const others = quoted.map(({ text }) => text).filter((text) => Object.hasOwn(NOT_LOGGED, text));
+    expect(others.sort()).toEqual(Object.keys(NOT_LOGGED).sort());
+  });
+});
+
+describe('the check of alerts', () => {
+  it('reads the quoted words and the event of a signal', () => {
+    expect(alertOf('`a … b` without `c` (event `lease-lost`)')).toEqual({
+      texts: ['a … b', 'c'],
+      event: 'lease-lost',
+    });
+  });
+
+  it('finds every event whose line has the words in that order', () => {
+    expect(eventsWith('wiped or restored')).toEqual(['registry-reset']);
+    expect(eventsWith('using N endpoints … from the snapshot file')).toEqual(['snapshot-used']);
+    expect(eventsWith('from the snapshot file … using N endpoints')).toEqual([]);
+    expect(eventsWith('goes on')).toEqual(['lease-recovered', 'snapshot-failed']);
+  });
+
+  it('sees words that the log does not have, one word and a part of a word too', () => {
+    expect(['was wiped and restored', 'restarted', 'wipe'].map(eventsWith)).toEqual([[], [], []]);
+  });
+});
+
+describe('docs/maintaining.md', () => {
+  /** Files of the folder that use what grpc-js promises. */
+  const PUBLIC_ONLY: Readonly<Record<string, string>> = {
+    'lib/grpc/grpc-js/retried-codes.ts': 'reads the type `ServiceConfig`',
+  };
+  const table = rows('docs/maintaining.md', '### grpc-js').slice(1);
+  const files = readModules(join(root, 'lib/grpc/grpc-js')).map(
+    ({ path }) => `lib/grpc/grpc-js/${path}`,
+  );
+
+  it('says what each file of lib/grpc/grpc-js uses of grpc-js', () => {
+    const named = table.flatMap(([, users]) => codeOf(users));
+    expect(files.filter((file) => !named.includes(file))).toEqual(Object.keys(PUBLIC_ONLY));
+  });
+
+  it.each(table)('names a test that fails without: %s', (_part, _users, _otherwise, tests = '') => {
+    expect(codeOf(tests).filter((name) => name.endsWith('.spec.ts'))).not.toEqual([]);
+    expect(tests).not.toMatch(/^none\b/);
   });
 });

@@ -5,33 +5,10 @@
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseModule, readModules, type SourceModule } from './import-graph.js';
+import { ORDER } from './room-order.js';
 
 /** The most files that a folder holds. */
 const MOST_FILES = 12;
-
-/**
- * The folders of each room from the bottom up: a file may import from its own folder and from those before
- * it. Files at the top of a room are its entrance, or what all of its folders share; the check of cycles
- * covers them.
- */
-const ORDER: Readonly<Record<string, readonly string[]>> = {
-  core: ['values', 'records', 'lease', 'snapshot'],
-  balance: ['load', 'policies', 'modifiers'],
-  registry: ['directory'],
-  etcd: ['connection', 'watch', 'lease'],
-  grpc: [
-    'grpc-js',
-    'interceptors',
-    'connection',
-    'balancer',
-    'service-config',
-    'resolver',
-    'server',
-  ],
-  nest: ['shutdown', 'snapshot', 'options', 'client', 'server'],
-  testing: ['embedded-etcd'],
-  'testing/embedded-etcd': ['wire', 'store', 'services'],
-};
 
 /**
  * Folders that stand above one another and have no files of each other: the server's half of gRPC knows
