@@ -64,6 +64,10 @@ function unused(modules: readonly SourceModule[]): string[] {
     .map(({ path, name }) => `${path} ${name}`);
 }
 
+function check(files: Readonly<Record<string, string>>): string[] {
+  return unused(Object.entries(files).map(([path, text]) => parseModule(path, text)));
+}
+
 describe('an export of the library', () => {
   it('is imported by another file of it, or has a reason', () => {
     const modules = readModules(new URL('../../../lib', import.meta.url).pathname);
@@ -72,9 +76,6 @@ describe('an export of the library', () => {
 });
 
 describe('the check of exports', () => {
-  const check = (files: Readonly<Record<string, string>>): string[] =>
-    unused(Object.entries(files).map(([path, text]) => parseModule(path, text)));
-
   it.each([
     ['a function', 'export function a() {}'],
     ['an async function', 'export async function a() {}'],
