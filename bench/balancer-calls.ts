@@ -1,8 +1,9 @@
 /**
- * Calls per second and CPU per call of a client over three servers, ours and bare grpc-js, with a process for each; `full` for ten rounds.
+ * Calls per second and CPU per call of a client over three servers, ours and grpc-js; `full`: ten rounds.
  *
- * `throughput` has all clients in one process, where each also pays for the garbage of the others. Here each pays for its own. They
- * take turns, in changing order; the figures are medians over the rounds.
+ * `throughput` has all clients in one process, where each also pays for the garbage of the others. Here each
+ * client has a process of its own. The clients take turns, in changing order; the figures are medians over
+ * the rounds.
  */
 import { fileURLToPath } from 'node:url';
 import { EventProcess, stopEventProcesses } from '../test/support/event-process.js';
@@ -50,7 +51,7 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
   }
 }
 
-/** One client from its start to its end. */
+/** Runs one client process and returns what its calls cost. */
 async function measure(host: string, addresses: readonly string[], kind: string): Promise<Cost> {
   const entry = fileURLToPath(new URL('./support/cost-client.js', import.meta.url));
   const client = new EventProcess(

@@ -1,7 +1,8 @@
 /**
- * Slow, frozen and failing servers: our policies, grpc-js's round_robin and Go's policies; `full` for the issue's durations.
+ * Slow, frozen and failing servers: our policies, grpc-js's round_robin and Go's policies; `full`: long runs.
  *
- * Servers are processes; the clients take turns. Words after the name choose scenarios: `slow`, `frozen`, `eleven`, `failing`.
+ * Servers are processes; the clients take turns. Words after the name choose scenarios: `slow`, `frozen`,
+ * `eleven`, `failing`.
  */
 import { goAvailable, goVersion, startGo } from '../test/interop/go-program.js';
 import { stopEventProcesses } from '../test/support/event-process.js';
@@ -16,9 +17,9 @@ import { type BenchResult, type BenchRow, benchRow } from './support/bench-resul
 import { barChart, writeChart } from './support/chart.js';
 import { Load, type LoadResult, warmUp } from './support/load.js';
 
-/** Everybody who is measured, and Go's name where it is Go. */
+/** Our policies that are measured in every scenario. */
 const OURS = ['round_robin', 'least_request', 'peak_ewma'] as const;
-/** Measured where one is slow only: what they do elsewhere follows from it. */
+/** Our policies that are measured only with one slow server: what they do elsewhere follows from that. */
 const OTHERS = ['weighted_round_robin', 'random', 'consistent_hash', 'pick_first'] as const;
 const GO = { 'Go round_robin': 'round_robin', 'Go least_request': 'least_request_experimental' };
 const GRPC_JS = 'grpc-js round_robin';
@@ -29,9 +30,11 @@ interface Setting {
   readonly rate?: number;
   readonly durationMs: number;
   readonly timeoutMs: number;
-  /** What happens; returns what ends it. */
+  /** Disturbs the servers; returns what ends the disturbance. */
   readonly disturb: (servers: readonly BehavingServer[]) => Promise<() => Promise<unknown>>;
-  /** The disturbance comes before the first call that counts, or so long after it. */
+  /**
+   * How long after the first counted call the disturbance comes, in milliseconds; below 0: before that call.
+   */
   readonly afterMs: number;
 }
 
@@ -200,7 +203,7 @@ async function delay(
   return async () => server !== undefined && behave(server, 'delayMs', 0);
 }
 
-/** Every client in turn over the same servers. */
+/** Measures every client in turn over the same servers. */
 async function play(place: Place, name: string, setting: Setting): Promise<Results> {
   const ids = Array.from({ length: setting.servers }, (_, at) => `s${at}`);
   const servers = await Promise.all(ids.map((id) => startServer(id)));
@@ -274,7 +277,7 @@ async function play(place: Place, name: string, setting: Setting): Promise<Resul
 
 const hashKey = (request: unknown): string => (request as { readonly name: string }).name;
 
-/** `consistent_hash` over the names of a thousand users. */
+/** A client with `consistent_hash` whose calls have the names of a thousand users as keys. */
 function hashing(place: Place, service: string): BalancedClient {
   const loadBalancing = { policy: 'consistent_hash', hashKey } as const;
   const client = place.ours(service, { loadBalancing, retry: false });

@@ -1,9 +1,10 @@
 /**
- * What a large fleet costs a client: pick, update, burst, first call, memory, 10,000 replacements; `full` for all sizes.
+ * Costs of a large fleet: pick, update, burst, first call, memory, replacements; `full`: all sizes.
  *
- * Every endpoint is a port of one server process, and every connection is real. grpc-js's round_robin gets its lists from a
- * resolver that costs nothing; ours come the whole way from a registry. Blocked time is the event loop's active time after a
- * change. Words choose parts: `pick`, `update`, `burst`, `first`, `memory`, `replace`.
+ * Every endpoint is a port of one server process, and every connection is real. grpc-js's round_robin gets
+ * its lists from a resolver that costs nothing; our lists come the whole way from a registry. Blocked time is
+ * the event loop's active time after a change. Words after the name choose parts: `pick`, `update`, `burst`,
+ * `first`, `memory`, `replace`.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
@@ -36,7 +37,7 @@ import { barChart, writeChart } from './support/chart.js';
 import { median } from './support/statistics.js';
 
 const GRPC_JS = 'grpc-js round_robin';
-/** Calls after which a client counts as in use. */
+/** After so many calls a client counts as in use. */
 const IN_USE = 3_000;
 const updateCosts = new Map<string, number>();
 
@@ -75,7 +76,7 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
   }
 }
 
-/** A client of ours on a registry in memory, which passes lists on at once. */
+/** Makes a client of ours on a registry in memory, which passes lists on at once. */
 function ours(
   registry: MemoryRegistry,
   policy: LoadBalancingPolicy,
@@ -94,7 +95,7 @@ function ours(
 
 const bare = (): BalancedClient => bareClient('bench:///x', { 'grpc.service_config': ROUND_ROBIN });
 
-/** Calls until as many connections are in use as there are endpoints. */
+/** Makes calls until all endpoints are connected. */
 async function connectAll(client: BalancedClient, size: number): Promise<void> {
   await client.call({ timeoutMs: 60_000 });
   for (let round = 0; round < 3; round++) {
@@ -112,10 +113,13 @@ interface PickerChannel {
   };
 }
 
-/** Where picks go: a result that nobody takes would not even be made, which no call can do without. */
+/**
+ * Keeps the results of picks: the compiler would leave out the making of a result that is never used, which
+ * real calls cannot do.
+ */
 const taken: unknown[] = Array.from({ length: 1_024 }, () => undefined);
 
-/** Nanoseconds per pick, the best of several runs: what disturbs only adds. */
+/** Nanoseconds per pick, the best of several runs, because disturbances only add time. */
 function pickNanos({ channel }: BalancedClient): number {
   const { currentPicker } = (channel as unknown as PickerChannel).internalChannel;
   const metadata = new Metadata();
@@ -130,7 +134,7 @@ function pickNanos({ channel }: BalancedClient): number {
   return best;
 }
 
-/** Until this process has nothing to do: connections that calls asked for are made. */
+/** Waits until this process has nothing to do, so that the connections that calls asked for are made. */
 async function calm(): Promise<void> {
   for (let round = 0; round < 200; round++) {
     const before = performance.eventLoopUtilization();
@@ -202,7 +206,7 @@ async function measureSize(
   return rows;
 }
 
-/** Single adds, one after the other, each seen by the channel before the next. */
+/** Adds endpoints one by one; the channel gets each list before the next is made. */
 async function burst(all: readonly string[], count: number): Promise<BenchRow> {
   const measure = async (client: BalancedClient, set: (size: number) => void): Promise<number> => {
     await client.call();
@@ -232,7 +236,7 @@ async function burst(all: readonly string[], count: number): Promise<BenchRow> {
   });
 }
 
-/** What a client in a process of its own says of itself. */
+/** What a client in a process of its own reports about itself. */
 async function freshClient(
   host: string,
   service: string,
@@ -247,7 +251,7 @@ async function freshClient(
   return { megabytes: Number(megabytes), firstCallMs: Number(firstCallMs) };
 }
 
-/** From making a client to its first answer, each in a process of its own. */
+/** Time from making a client to its first answer; each client has a process of its own. */
 async function firstCall(place: Place, addresses: readonly string[]): Promise<BenchRow[]> {
   await place.list('first', addresses);
   const host = place.etcd.hosts[0] ?? '';
@@ -260,7 +264,7 @@ async function firstCall(place: Place, addresses: readonly string[]): Promise<Be
   const reference = await measure('round_robin');
   const rows = [benchRow({ ...row, reference, referenceName: GRPC_JS })];
   if (goAvailable()) {
-    // With the start of its process, some 10 ms.
+    // Go's time includes the start of its process, some 10 ms.
     const started = performance.now();
     const go = await startGo('client', host, 'first', { calls: 1 });
     await go.waitForEvent('done');
@@ -278,7 +282,8 @@ async function memory(place: Place, addresses: readonly string[]): Promise<Bench
     (await freshClient(host, service, kind, calls)).megabytes;
   const [mine, subset, small, reference] = [
     await rss('large', 'ours'),
-    // In use: until it has been through its heap's young generation once, a process holds less than it soon will.
+    // This client has made calls: a process holds less memory than it soon will until it has been through its
+    // heap's young generation once.
     await rss('large', 'subset', IN_USE),
     await rss('small', 'ours', IN_USE),
     await rss('large', 'round_robin'),
@@ -313,7 +318,7 @@ async function memory(place: Place, addresses: readonly string[]): Promise<Bench
   return rows;
 }
 
-/** Sockets this process has open; `NaN` where there is no `/proc`. */
+/** How many sockets this process has open; `NaN` where there is no `/proc`. */
 function openSockets(): number {
   if (!existsSync('/proc/self/fd')) return NaN;
   const links = readdirSync('/proc/self/fd').map((fd) => {
@@ -326,13 +331,13 @@ function openSockets(): number {
   return links.filter((link) => link.startsWith('socket:')).length;
 }
 
-/** What is left in the heap is then what somebody holds. */
+/** Collects all garbage, so that the heap holds only what is still in use. */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
 }
 
-/** One endpoint replaced at a time, under calls: what is left behind. */
+/** Replaces one endpoint at a time, under calls, and notes heap and sockets that remain. */
 async function replacements(all: readonly string[], count: number): Promise<string[]> {
   const registry = new MemoryRegistry();
   const window = (step: number): string[] =>
@@ -346,7 +351,7 @@ async function replacements(all: readonly string[], count: number): Promise<stri
     const calls = Array.from({ length: 4 }, () => client.call({ timeoutMs: 5_000 }));
     for (const { status } of await Promise.allSettled(calls)) if (status === 'rejected') failed++;
     if (step % (count / 5) !== 0) continue;
-    // grpc-js lets go of unused connections every ten seconds.
+    // grpc-js drops unused connections every ten seconds.
     await pause(11_000);
     collectGarbage();
     const heap = process.memoryUsage().heapUsed / 1_048_576;

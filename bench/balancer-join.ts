@@ -1,11 +1,12 @@
 /**
- * From a server's record in etcd to its first call, and from the record's end to its last: a client that is in use, ours and Go's on
- * the same etcd; `full` for 80 rounds.
+ * From a server's record in etcd to its first call, and from the record's end to its last; `full`: 80 rounds.
  *
- * A client makes 500 calls per second, and is alone on the machine with etcd and the servers. Ours and Go's take turns of ten rounds
- * each, in changing order, after one turn of each that does not count: this process and etcd are slow at first, whoever comes first; nor do
- * the first two rounds of a turn. The clock starts before the record is written, and stops when the first answer of the new server is
- * there; the server has answered others before. It starts again before the record is deleted, and stops when the last call is sent there.
+ * A client, ours and then Go's on the same etcd, makes 500 calls per second, and is alone on the machine with
+ * etcd and the servers. The clients take turns of ten rounds each, in changing order. One turn of each client
+ * before them does not count, because this process and etcd are slow at first; nor do the first two rounds of
+ * a turn. The clock starts before the record is written, and stops at the first answer of the new server,
+ * which has answered other calls before. The clock starts again before the record is deleted, and stops when
+ * the last call is sent to that server.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +17,10 @@ import { type BenchResult, type BenchRow, benchRow } from './support/bench-resul
 import { barChart, writeChart } from './support/chart.js';
 import { quantile } from './support/statistics.js';
 
-/** Calls per second: often enough not to add much, and not so often that a client has nothing left for what is new. */
+/**
+ * Calls per second: so many that the wait for the next call adds little, and so few that a client has time
+ * for a new list.
+ */
 const RATE = 500;
 
 /** @param parameters `full` */
@@ -64,11 +68,11 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
 
 type Who = 'ours' | 'go';
 
-/** Rounds of one client until the other has its turn, and those before that are not counted. */
+/** How many rounds a turn of one client has. */
 const TURN = 10;
 const UNCOUNTED = 2;
 
-/** What it took to see servers come and go. */
+/** How long a client took to notice servers that come and go. */
 class Figures {
   readonly joinMs: number[] = [];
   readonly leaveMs: number[] = [];
@@ -82,7 +86,7 @@ async function takeTurn(place: Place, who: Who, turn: number, into: Figures): Pr
   await joining.stop();
 }
 
-/** One client of a service of its own, with the server that is always there. */
+/** A client, its service and the one server that is always there. */
 class Joining {
   private constructor(
     private readonly place: Place,
@@ -97,7 +101,7 @@ class Joining {
     const client = await startClient(place.etcd.hosts[0] ?? '', service, who);
     const joining = new Joining(place, service, client, first);
     await joining.told('seen', first.id);
-    // In use: what a process does the first thousands of times is slow whoever it is.
+    // A pause under load, because the first thousands of calls are slow in every process.
     await pause(4_000);
     return joining;
   }
@@ -107,12 +111,12 @@ class Joining {
     await this.first.process.stop();
   }
 
-  /** One server comes, and goes: into a fleet of one, so that what is measured is not how long a rotation takes. */
+  /** One server comes and goes, in a fleet of one, so that the length of a rotation is not measured. */
   async round(number: number, into: Figures): Promise<void> {
     const { place, service } = this;
     const server = await startServer(`${service}-${number}`);
     await warmUp(server.addresses[0] ?? '');
-    // What it has begun to compile in the background is not to be in the client's way.
+    // A pause, so that what the server compiles in the background does not disturb the client.
     await pause(200);
     const putMs = wallMs();
     await place.list(service, server.addresses);
@@ -120,7 +124,7 @@ class Joining {
     await pause(200);
     const deletedMs = wallMs();
     await place.unlist(service, server.addresses);
-    // The last call may have been sent before: calls come every two milliseconds.
+    // The last call may have been sent before the record was deleted: calls come every two milliseconds.
     into.leaveMs.push(Math.max(0, (await this.told('left', server.id)) - deletedMs));
     await server.process.stop();
   }
@@ -133,14 +137,14 @@ class Joining {
   }
 }
 
-/** The first calls of a process are slow whoever makes them: they are not what is measured. */
+/** Makes calls that are not measured, because the first calls of every process are slow. */
 async function warmUp(address: string): Promise<void> {
   const client = bareClient(address, {});
   for (let call = 0; call < 200; call++) await client.call();
   await client.close();
 }
 
-/** A client that calls at a steady rate, for as long as it runs. */
+/** Starts a client that calls at a steady rate for as long as it runs. */
 function startClient(
   host: string,
   service: string,
@@ -151,7 +155,7 @@ function startClient(
   return new EventProcess(process.execPath, [entry, host, service, String(RATE)], { name: who });
 }
 
-/** The time of day in milliseconds, with fractions: two processes are compared. */
+/** The time of day in milliseconds, with fractions, because it is compared between processes. */
 function wallMs(): number {
   return performance.timeOrigin + performance.now();
 }

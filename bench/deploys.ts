@@ -1,9 +1,10 @@
 /**
- * Failed calls in deploys and failures, ours against grpc-go with etcd's naming package; `full` for the issue's counts.
+ * Failed calls in deploys and failures, ours against grpc-go with etcd's naming; `full`: full counts.
  *
- * Servers and clients are processes, 32 calls at a time at full speed. Ours retry by default what the proto declares idempotent;
- * the Go client is given the same policy by hand where a row says so. Go has no hybrid applications and no `app.close()`.
- * The last rows vary `drainDelayMs` while four servers stop together.
+ * Servers and clients are processes, with 32 calls at a time at full speed. Our clients retry by default what
+ * the proto declares idempotent; the Go client gets the same policy by hand where a row says so. Go has no
+ * hybrid applications and no `app.close()`. The last rows vary `drainDelayMs` while four servers stop
+ * together.
  */
 import type { ClientOptions, Side, Tally } from '../test/interop/fleet.js';
 import { goAvailable, goVersion } from '../test/interop/go-program.js';
@@ -43,11 +44,11 @@ const HEDGED: ClientOptions = {
 };
 const HYBRID = { settings: { HYBRID: '1' } };
 
-/** A scenario and what it measures, by name; several where several clients call at once. */
+/** A scenario, and the names of what it measures: several if several clients call at once. */
 interface Scenario {
   readonly names: readonly string[];
   readonly unit?: string;
-  /** Whether Go has such a thing. */
+  /** Whether the scenario exists in Go. */
   readonly inGo: boolean;
   play(place: Place): Promise<readonly number[]>;
 }
@@ -126,7 +127,7 @@ const SCENARIOS: readonly Scenario[] = [
   })),
 ];
 
-/** @param parameters `full`; or words, for the scenarios whose name holds one of them */
+/** @param parameters `full`; or words, which choose the scenarios whose names contain one of them */
 export async function run(parameters: readonly string[]): Promise<BenchResult> {
   const [binary] = findEtcdBinaries();
   if (binary === undefined)
@@ -165,7 +166,7 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
   }
 }
 
-/** Of two counts that may both be 0: equal counts are in the ratio of 1. `NaN` where there is no reference. */
+/** A row of two counts, which may both be 0: equal counts have the ratio 1. `NaN`: there is no reference. */
 function row(
   name: string,
   { unit = 'failed calls', inGo }: Scenario,

@@ -1,9 +1,10 @@
 /**
- * The embedded etcd against a real one: start to ready, leased puts with a watcher keeping pace, lists, revocation.
+ * The embedded etcd against a real one: start, leased puts with a watcher keeping pace, lists, revocation.
  *
- * Start to ready is that of `EmbeddedEtcd.start()` in a new process each time, its modules loaded, against a new etcd process
- * until its health is good. For the rest the client is this process; the embedded server is in it too, as it is when an
- * application's tests use it, so the two share one thread, while the real etcd has its own. Both take turns; figures are medians.
+ * Start to ready of the embedded etcd is that of `EmbeddedEtcd.start()` in a new process each time, with its
+ * modules loaded; for the real etcd it is the time from its start to a good health check. In all other rows
+ * the client is this process. The embedded server runs in it too, as in an application's tests, so that both
+ * share one thread, while the real etcd has its own. The two servers take turns; figures are medians.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -17,7 +18,7 @@ const rounds = 5;
 const keys = 10_000;
 const concurrency = 64;
 
-/** What a server took, in the units of the rows. */
+/** The figures of one server, in the units of the rows. */
 interface Figures {
   readonly startMs: number;
   readonly putsPerSecond: number;
@@ -25,7 +26,7 @@ interface Figures {
   readonly revokeMs: number;
 }
 
-/** Measures both and compares. */
+/** Measures both servers and compares them. */
 export async function run(): Promise<BenchResult> {
   const binary = findEtcdBinaries().at(-1);
   if (binary === undefined)
@@ -69,7 +70,7 @@ export async function run(): Promise<BenchResult> {
   };
 }
 
-/** One lease, all keys under it, a watcher on their prefix. */
+/** Measures one server: one lease with all keys under it, and a watcher on their prefix. */
 async function measure(startMs: number, address: string): Promise<Figures> {
   const client = new RawClient(address);
   const range = { key: Buffer.from('key/'), range_end: Buffer.from('key0') };

@@ -1,11 +1,12 @@
 /**
- * The fault matrix on real etcd: failed calls and seconds until all is right again, ours beside the Go pair; `long` for all rows.
+ * The fault matrix on real etcd: failed calls and seconds to recover, ours and Go's; `long`: all rows.
  *
- * `npm run bench -- faults [long] [cluster] [nest|go] [3.4|3.6] [ROW...]`, e.g. `faults nest 1a 11`; with `cluster` on three members
- * what else is on one, and what strikes etcd strikes all of them. Every row has a fresh etcd and a fleet of 3 servers and
- * 1 client, each a process, under 200 calls/s and, ours, one long stream; time to live 10 s. The Go pair runs where Go is, on an etcd
- * without users and TLS. A registration that is gone 30 s later counts as lost. In row 12 calls that are under
- * way on the server that dies fail by nature.
+ * `npm run bench -- faults [long] [cluster] [nest|go] [3.4|3.6] [ROW...]`, e.g. `faults nest 1a 11`. With
+ * `cluster`, rows for one member run on three, and faults of etcd strike all three. Every row has a fresh
+ * etcd and a fleet of 3 servers and 1 client, each a process, under 200 calls/s and, on our side, one long
+ * stream; time to live 10 s. The Go pair runs if Go is installed, on an etcd without users and TLS. A
+ * registration that is still missing after 30 s counts as lost. In row 12, calls under way on the server that
+ * dies always fail.
  */
 import { goAvailable } from '../test/interop/go-program.js';
 import { findEtcdBinaries } from '../test/support/etcd-process.js';
@@ -39,7 +40,7 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
       }
       const etcd = `${binary.version}${members === 3 ? ' × 3' : ''}`;
       rows.push(...benchRows(`${etcd} ${row.id} ${row.name}`, outcomes));
-      // Minutes pass between rows: whoever waits sees what there is.
+      // Prints each row at once, because a row takes minutes.
       console.log(describe(etcd, row, outcomes));
     }
   }

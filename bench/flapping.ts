@@ -1,10 +1,11 @@
 /**
- * What one record that changes all the time costs a client, and what a whole list that changed nothing does: CPU and longest stall.
+ * CPU and longest stall of a client: one record that changes all the time, and whole lists without a change.
  *
- * `npm run bench -- flapping [ENDPOINTS...]`, by default 2,000, 10,000 and 50,000. The client is a process of its own with a subset of 8;
- * one key is put and deleted 1,000 times a second. References are the bounds of docs/operations.md, and for the CPU besides a process that
- * watches the same records and does nothing with what comes, measured in turns with the client. A stall is a stretch of the process's own
- * CPU time in which its event loop did not come round: what the machine gives to others is none.
+ * `npm run bench -- flapping [ENDPOINTS...]`, by default 2,000, 10,000 and 50,000. The client is a process of
+ * its own with a subset of 8; one key is put and deleted 1,000 times a second. The references are the bounds
+ * of docs/operations.md; for the CPU there is a second reference, a process that watches the same records and
+ * ignores them, measured in turns with the client. A stall is CPU time of the process during which its event
+ * loop did not turn; time that the machine gives to other processes does not count.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -18,14 +19,14 @@ import { median } from './support/statistics.js';
 
 const SERVICE = 'api';
 const CHANGES_PER_SECOND = 1_000;
-/** How often the client and the bare watch are started in turns. */
+/** How many turns the client and the bare watch have. */
 const ROUNDS = 2;
-/** How many times two seconds are measured in each, after how many that are not. */
+/** How many ticks of two seconds are measured in each turn. */
 const TICKS = 4;
 const SETTLE_TICKS = 2;
-/** A whole list in each of the measured seconds. */
+/** The client reads a whole list in each of the measured seconds. */
 const RELIST_MS = 1_000;
-/** None within the run. */
+/** The client reads no whole list during the run. */
 const NO_RELIST_MS = 3_600_000;
 /** How many records one transaction writes: etcd's own bound is 128. */
 const BATCH = 100;
@@ -88,7 +89,7 @@ interface Tick {
   readonly stallMs: number;
 }
 
-/** What a process of `bench/support` tells of itself, once it has settled. */
+/** The ticks that a process of `bench/support` reports, once it has settled. */
 async function measure(entry: string, etcd: EtcdProcess, relistMs?: number): Promise<Tick[]> {
   const path = fileURLToPath(new URL(`./support/${entry}.js`, import.meta.url));
   const args = [path, etcd.hosts[0] ?? '', SERVICE, String(relistMs)];
@@ -116,7 +117,7 @@ function listen(server: Server): Promise<number> {
   });
 }
 
-/** Writes so many records: each of them is the one server, by another of its loopback addresses. */
+/** Writes `size` records. All of them are the one server, each under another of its loopback addresses. */
 async function fill(writer: Etcd3, port: number, size: number): Promise<void> {
   for (let from = 0; from < size; from += BATCH) {
     const puts = Array.from({ length: Math.min(BATCH, size - from) }, (_, offset) => {

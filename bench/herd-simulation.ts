@@ -1,20 +1,21 @@
 /**
- * Thousands of processes whose etcd was away, simulated: how long until all are back, and with how many requests.
+ * Thousands of processes whose etcd was away, simulated: time until all are back, and number of requests.
  *
- * `npm run bench -- herd-simulation [PROCESSES,PROCESSES... [SEED,SEED...]]`, by default 1000,5000,10000 and seeds 1,2. Each process has a
- * record and follows 10 services. The library's own machines run in virtual time (`test/support/herd-model.ts`): nothing is dialled.
+ * `npm run bench -- herd-simulation [PROCESSES,PROCESSES... [SEED,SEED...]]`, by default 1000,5000,10000 and
+ * seeds 1,2. Each process has a record and follows 10 services. The library's own machines run in virtual
+ * time (`test/support/herd-model.ts`): nothing is dialled.
  */
 import { type HerdFault, simulateHerd } from '../test/support/herd-model.js';
 import { type BenchResult, benchRow, type BenchRow } from './support/bench-result.js';
 
 const SERVICES = 10;
 const AWAY_MS = 20_000;
-/** Of the machine that etcd has to itself. */
+/** Cores of the simulated machine, which etcd has to itself. */
 const CORES = 4;
 const FAULTS: readonly HerdFault[] = ['killed', 'wiped', 'stalled'];
-/** Within this all are to be back, in seconds, */
+/** The bound on the time until all processes are back, in seconds. */
 const BOUND_SECONDS = 30;
-/** at so many times the least requests. */
+/** The bound on the requests until then, as a multiple of the smallest possible number. */
 const BOUND_RATIO = 2.5;
 
 export async function run(parameters: readonly string[]): Promise<BenchResult> {

@@ -1,9 +1,10 @@
 /**
- * Registrations that lose etcd for 10 s, and registries on an etcd that hardly runs: what they try meanwhile, and when all are back.
+ * Registrations that lose etcd for 10 s, registries on a slow etcd: requests meanwhile, and time to recover.
  *
- * `npm run bench -- herd [COUNT [REGISTRIES]]`, by default 500 and 40. Row 13 of the fault matrix: each of COUNT registrations has a
- * registry, a lease and connections of its own, as so many processes would. Each of REGISTRIES has a record and follows 10 services of
- * an etcd that is stopped 96 of every 100 ms for 60 s; after 10 s all connections are cut once.
+ * `npm run bench -- herd [COUNT [REGISTRIES]]`, by default 500 and 40. Row 13 of the fault matrix. Each of
+ * COUNT registrations has a registry, a lease and connections of its own, like as many processes. Each of
+ * REGISTRIES has a record and follows 10 services of an etcd that is stopped for 96 of every 100 ms for 60 s;
+ * after 10 s all connections are cut once.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { filter, firstValueFrom } from 'rxjs';
@@ -14,17 +15,20 @@ import { slowDown, SlowedHerd } from '../test/support/slowed-herd.js';
 import type { BenchResult, BenchRow } from './support/bench-result.js';
 
 const AWAY_SECONDS = 10;
-/** etcd3's own lease, measured with 500 leases and the same outage. */
+/** Connections that etcd3's own lease tried, measured with 500 leases and the same outage. */
 const ETCD3_CONNECTIONS = 50_099;
 
 const SERVICES = 10;
 const SLOW_SECONDS = 60;
 const CUT_AFTER_SECONDS = 10;
-/** Of every 100 ms. */
+/** How long the slowed etcd runs in every 100 ms, in milliseconds. */
 const RUN_MS = 4;
-/** For so long all have to stay in place. */
+/** How long all records must stay in place to count as back, in milliseconds. */
 const STEADY_MS = 10_000;
-/** Until then all have to be in place at the start, and again after the stopping, in milliseconds; else there is no figure. */
+/**
+ * How long the bench waits for all records, at the start and after the slowing, in milliseconds; then it
+ * fails.
+ */
 const LIMIT_MS = 120_000;
 
 export async function run(parameters: readonly string[]): Promise<BenchResult> {
@@ -93,7 +97,9 @@ async function registrationsThatLoseEtcd(count: number): Promise<BenchResult> {
   }
 }
 
-/** When all are back after the end of the stopping, for good, and how often each list was read until then. */
+/**
+ * Measures when all records are back for good after the slowing, and how often each list was read until then.
+ */
 async function registriesOnSlowEtcd(registries: number): Promise<BenchRow[]> {
   const etcd = await EtcdProcess.start();
   const proxy = await FaultProxy.start({ targetPort: etcd.port });

@@ -1,7 +1,8 @@
 /**
- * 60 random faults in sequence on three nodes, from a printed seed: what each cost and how soon all was right again.
+ * 60 random faults in sequence on three nodes, from a printed seed: failed calls and time to recover of each.
  *
- * `npm run bench -- random-faults [SEED [COUNT]]`. Row 14 of the fault matrix. Time to live 5 s, 200 calls/s and a long stream.
+ * `npm run bench -- random-faults [SEED [COUNT]]`. Row 14 of the fault matrix. Time to live 5 s, 200 calls/s
+ * and a long stream.
  */
 import { findEtcdBinaries } from '../test/support/etcd-process.js';
 import type { BenchResult, BenchRow } from './support/bench-result.js';
@@ -56,7 +57,7 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
   }
 }
 
-/** A figure of which nothing but zero is right. */
+/** A row whose only right figure is zero. */
 function figure(name: string, unit: string, ours: number): BenchRow {
   const ratio = ours === 0 ? 1 : Infinity;
   return { name, unit, ours, reference: 0, referenceName: 'what is expected', ratio };

@@ -1,9 +1,10 @@
 /**
  * `npm run bench` lists the benches, `npm run bench -- NAME [PARAMETER...] [--json FILE]` runs one.
  *
- * A bench is a file of this folder whose first line says what it measures and which exports `run(): Promise<BenchResult>`. The
- * npm script compiles it, with what it imports, by the package's own compiler into `.cache/bench`, and plain Node runs that: no
- * loader is measured. Benches import the library by its path, `../lib/index.js`.
+ * A bench is a file of this folder that says in its first line what it measures and exports `run():
+ * Promise<BenchResult>`. The npm script compiles it, with what it imports, by the package's own compiler into
+ * `.cache/bench`, and plain Node runs the result, so that no loader is measured. Benches import the library
+ * by its path, `../lib/index.js`.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +34,7 @@ if (name === undefined) {
   process.exitCode = 1;
 }
 
-/** What the file says of itself in the first line of its first comment. */
+/** The description of a bench: the first line of the first comment in its file. */
 function describeBench(bench: string): string {
   const text = readFileSync(join(folder, `${bench}.ts`), 'utf8');
   return /^\/\*\*\s*(?:\* )?(.+?)(?:\s*\*\/)?$/m.exec(text)?.[1] ?? '';

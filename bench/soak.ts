@@ -1,8 +1,8 @@
 /**
- * Random faults for minutes on end: heap, handles and sockets of client and servers, the last third beside the middle one.
+ * Random faults for minutes: heap, handles and sockets of client and servers, compared over time.
  *
- * `npm run bench -- soak [MINUTES [SEED]]`, 15 minutes by default. Figures are taken when all is right again, after a garbage
- * collection.
+ * `npm run bench -- soak [MINUTES [SEED]]`, 15 minutes by default. The last third of the time is compared
+ * with the middle third. Figures are taken when all is right again, after a garbage collection.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { findEtcdBinaries } from '../test/support/etcd-process.js';
@@ -43,7 +43,7 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
   const last = samples.at(-1)?.client;
   const rows = (['client', 'servers'] as const).flatMap((who) =>
     FIGURES.map((unit): BenchRow => {
-      // The first third is warm-up: the first faults open what stays open.
+      // The first third is warm-up: the first faults open handles that stay open.
       const third = Math.max(1, Math.floor(samples.length / 3));
       const part = (from: number, to?: number) =>
         median(samples.slice(from, to).map((sample) => sample[who][unit] ?? NaN));
@@ -65,7 +65,9 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
   };
 }
 
-/** A sample when nothing happens: after what the last fault left behind has timed out, and a collection. */
+/**
+ * Takes a sample at rest, when leftovers of the last fault have timed out, and after a garbage collection.
+ */
 async function quiet({ fleet }: RandomFaults): Promise<Sample> {
   await delay(3_000);
   fleet.client.kill('SIGHUP');
@@ -75,7 +77,7 @@ async function quiet({ fleet }: RandomFaults): Promise<Sample> {
 
 interface Sample {
   readonly client: FaultTick;
-  /** All together. */
+  /** The sum over all servers. */
   readonly servers: ResourceFigures;
 }
 

@@ -1,10 +1,11 @@
 /**
  * Unary calls per second and CPU per call: an injected client against Nest's own and against bare grpc-js.
  *
- * One client process, which is this one; the servers have processes of their own and are bare grpc-js, so that the client is what
- * limits. All clients take turns in every round, each time another one first, so that whatever else the machine does hits them
- * alike; the figures are medians over the rounds. `static list` is the same three servers without discovery: an `ipv4:` target
- * with grpc-js's own round_robin, which tells what three connections cost from what discovery costs.
+ * All clients run in this process. The servers are bare grpc-js in processes of their own, so that the client
+ * is the limit. All clients take turns in every round, each time another client first, so that other load of
+ * the machine hits them alike; the figures are medians over the rounds. `static list` is the same three
+ * servers without discovery, an `ipv4:` target with grpc-js's own round_robin: it shows the cost of three
+ * connections without the cost of discovery.
  */
 import 'reflect-metadata';
 import { fileURLToPath } from 'node:url';
@@ -30,7 +31,7 @@ import {
   type UserResponse,
 } from './support/user-calls.js';
 
-// Short turns: what else the machine does then hits all clients of a round alike.
+// Turns are short, so that other load of the machine hits all clients of a round alike.
 const ROUNDS = 150;
 const CALLS_PER_TURN = 400;
 const WARM_UP_CALLS = 4_500;
@@ -40,7 +41,7 @@ const ROUND_ROBIN = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] 
 const protoPath = `${projectRoot(import.meta.url)}/test/support/proto/user.proto`;
 const request: UserRequest = { name: '张三', password: '111111' };
 
-/** The clients by name; the names are what the table shows. */
+/** The clients by the names that the table shows. */
 const CONTENDERS = [
   'bare grpc-js, direct url',
   "Nest's ClientGrpc, direct url",
@@ -52,7 +53,7 @@ const CONTENDERS = [
 
 type Contender = (typeof CONTENDERS)[number];
 
-/** Which of ours is held against which of the others. */
+/** Which of our clients is compared with which reference. */
 const COMPARISONS: readonly (readonly [ours: Contender, reference: Contender])[] = [
   ['ours, 1 endpoint', "Nest's ClientGrpc, direct url"],
   ['ours, 1 endpoint', 'bare grpc-js, direct url'],
@@ -109,7 +110,7 @@ async function announce(
   }
 }
 
-/** Every client takes its turn in every round. */
+/** Gives every client its turn in every round. */
 async function measure(
   hosts: string[],
   addresses: readonly string[],
@@ -241,7 +242,7 @@ function compare(
   ];
 }
 
-/** How far the single rounds lie apart. */
+/** How much the figures of the rounds differ. */
 function spread(
   costs: ReadonlyMap<Contender, readonly Cost[]>,
   ours: Contender,

@@ -1,4 +1,4 @@
-/** Servers in processes, their records in etcd, and clients of several kinds over them. */
+/** Servers in processes of their own, their records in etcd, and clients of several kinds for them. */
 import 'reflect-metadata';
 import { fileURLToPath } from 'node:url';
 import {
@@ -31,23 +31,23 @@ export const { user } = loadPackageDefinition(loadSync(protoPath)) as unknown as
   user: { User: ServiceClientConstructor };
 };
 
-/** grpc-js's own policy, as a user asks for it. */
+/** The service config with which a user asks for grpc-js's own round_robin. */
 export const ROUND_ROBIN = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] });
 
-/** One call: which server answered; rejects with gRPC's error. */
+/** Makes one call; resolves with the server that answered, rejects with gRPC's error. */
 export type TimedCall = (options?: {
   readonly timeoutMs?: number;
   readonly name?: string;
 }) => Promise<string>;
 
-/** A client. */
+/** A client of one service, of any kind. */
 export interface BalancedClient {
   readonly call: TimedCall;
   readonly channel: ReturnType<Client['getChannel']>;
   close(): void | Promise<void>;
 }
 
-/** A server process. */
+/** A server process whose behaviour a bench can change. */
 export interface BehavingServer {
   readonly id: string;
   readonly process: EventProcess;
@@ -74,12 +74,12 @@ export async function behave(
   await client.close();
 }
 
-/** A client of grpc-js on any target. */
+/** Makes a client of bare grpc-js for any target. */
 export function bareClient(target: string, options: Record<string, unknown>): BalancedClient {
   return timed(new user.User(target, credentials.createInsecure(), options));
 }
 
-/** Clients of both kinds on one etcd. */
+/** Makes clients of both kinds, ours and grpc-js's, for one etcd. */
 export interface Clients {
   readonly app: INestApplicationContext;
   /** grpc-js's own `round_robin` over the same records. */
@@ -105,7 +105,7 @@ export async function openClients(hosts: readonly string[]): Promise<Clients> {
   };
 }
 
-/** A client as `DiscoveryModule` makes it. */
+/** Makes a client as `DiscoveryModule` makes it. */
 export function clientOf(
   { app }: Pick<Clients, 'app'>,
   service: string,
@@ -117,7 +117,7 @@ export function clientOf(
   return timed(proxy.getClientByServiceName<Client>('User'), () => proxy.close());
 }
 
-/** etcd with clients of both kinds. */
+/** An etcd with clients of both kinds, ours and grpc-js's. */
 export class Place {
   private constructor(
     readonly etcd: TestEtcd,
@@ -140,7 +140,7 @@ export class Place {
     }
   }
 
-  /** Takes records out again. */
+  /** Deletes records. */
   async unlist(service: string, addresses: readonly string[]): Promise<void> {
     await Promise.all(
       addresses.map((address) => this.admin.delete().key(`${service}/${address}`).exec()),
@@ -162,7 +162,7 @@ export class Place {
   }
 }
 
-/** As Go's naming package writes it. */
+/** A record as Go's naming package writes it. */
 function record(address: string): string {
   return JSON.stringify({ Op: 0, Addr: address, Metadata: null });
 }
@@ -173,7 +173,7 @@ type Login = (
   callback: (error: Error | null, response: UserResponse) => void,
 ) => void;
 
-/** A raw client as a {@link BalancedClient}. */
+/** Turns a client of grpc-js into a {@link BalancedClient}. */
 export function timed(raw: Client, close: () => unknown = () => raw.close()): BalancedClient {
   const { login } = raw as unknown as { login: Login };
   const bound = login.bind(raw);

@@ -1,4 +1,7 @@
-/** grpc-js with nothing of ours: a resolver that hands its channel each list at once, and so costs nothing itself. */
+/**
+ * A resolver for bare grpc-js, without this library: it hands each list to its channel at once, and so costs
+ * nothing itself.
+ */
 import { experimental } from '@grpc/grpc-js';
 
 const listeners = new Set<experimental.ResolverListener>();

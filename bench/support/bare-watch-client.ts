@@ -1,6 +1,6 @@
 /**
- * A process that watches the records of a service and does nothing with what comes: what receiving alone costs. Tells every two seconds
- * how busy it is (`busy-ticks.ts`). Arguments: the host of etcd, the service.
+ * A process that watches the records of a service and ignores them: it shows what receiving alone costs. It
+ * prints every two seconds how busy it is (`busy-ticks.ts`). Arguments: the host of etcd, the service.
  */
 import { Etcd3 } from 'etcd3';
 import { tellBusyTicks } from './busy-ticks.js';

@@ -1,7 +1,8 @@
 /**
- * A server process for benches of balancing: the `User` service on bare grpc-js, whose behaviour a call of its own changes: a
- * request named `!delayMs 2000` makes answers take that long, `!code 14` makes them fail at once; `0` is normal.
- * It listens on as many ports as it is told, and ends when its standard input closes.
+ * A server process for benches of balancing: the `User` service on bare grpc-js. Calls of a special form
+ * change its behaviour: a request named `!delayMs 2000` makes answers take that long, `!code 14` makes calls
+ * fail at once with that code; `0` restores the normal behaviour. The server listens on as many ports as its
+ * argument says, and ends when its standard input closes.
  */
 import { createServer } from 'node:net';
 import { loadPackageDefinition, Server, ServerCredentials } from '@grpc/grpc-js';
@@ -36,7 +37,7 @@ server.addService(user.User.service, {
     else answer();
   },
 });
-// Thousands of ports are no matter for sockets, and would be for servers.
+// Plain sockets and one injector: a gRPC server for each of thousands of ports would cost too much.
 const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
 const addresses = await Promise.all(
   Array.from(

@@ -1,9 +1,9 @@
-/** What a bench finds: our figures beside those of a reference, from one run. */
+/** The result of a bench: our figures beside those of a reference, from one run. */
 
 /** One figure. Both sides are measured in the same run, on the same machine. */
 export interface BenchRow {
   readonly name: string;
-  /** Of both figures: `calls/s`, `µs`. */
+  /** The unit of both figures, such as `calls/s` or `µs`. */
   readonly unit: string;
   readonly ours: number;
   readonly reference: number;
@@ -14,32 +14,34 @@ export interface BenchRow {
 
 export interface BenchResult {
   readonly bench: string;
-  /** The Node that ran it, e.g. `v20.19.0`. */
+  /** The version of Node that ran the bench, e.g. `v20.19.0`. */
   readonly node: string;
-  /** The etcd that took part, e.g. `etcd 3.4.23`. */
+  /** The etcd that the bench used, e.g. `etcd 3.4.23`. */
   readonly etcd: string;
   readonly rows: readonly BenchRow[];
   /** What a reader should know about this run, such as its spread. Printed, and not part of the JSON. */
   readonly notes?: readonly string[];
 }
 
-/** What every file of `bench/` exports beside `run.ts`: `export async function run(): Promise<BenchResult>`. */
+/**
+ * The exports of every file of `bench/` but `run.ts`: `export async function run(): Promise<BenchResult>`.
+ */
 export interface BenchModule {
-  /** @param parameters what stands behind the bench's name on the command line */
+  /** @param parameters the words after the bench's name on the command line */
   run(parameters: readonly string[]): Promise<BenchResult>;
 }
 
-/** A row with its ratio. */
+/** Makes a row, with its ratio. */
 export function benchRow(row: Omit<BenchRow, 'ratio'>): BenchRow {
   return { ...row, ratio: row.ours / row.reference };
 }
 
-/** The JSON form: `{ bench, node, etcd, rows }`. */
+/** Encodes a result as JSON: `{ bench, node, etcd, rows }`. */
 export function encodeResult({ bench, node, etcd, rows }: BenchResult): string {
   return `${JSON.stringify({ bench, node, etcd, rows }, undefined, 2)}\n`;
 }
 
-/** The result as a table of text. */
+/** Formats a result as a table of text. */
 export function formatResult({ bench, node, etcd, rows, notes = [] }: BenchResult): string {
   const table = [
     ['', 'ours', 'reference', 'ratio', 'the reference is'],

@@ -13,7 +13,9 @@ const WIDTH = 720;
 const LABELS = 190;
 const ROW = 30;
 
-/** Horizontal bars, as long as their values; with `logarithmic` as their logarithms, from 0.1 on. */
+/**
+ * Draws horizontal bars as long as their values; with `logarithmic`, as long as their logarithms from 0.1 on.
+ */
 export function barChart(
   title: string,
   bars: readonly Bar[],

@@ -1,6 +1,7 @@
 /**
- * A client process whose calls are measured, once it has made enough of them to be as fast as it gets: says `measured` with its cost, and
- * ends. Arguments: hosts of etcd, service, addresses of the servers, `ours`, `one` or `three`.
+ * A client process whose calls are measured once it has made enough of them to be at full speed. It prints an
+ * event `measured` with the cost of a call, and ends. Arguments: hosts of etcd, service, addresses of the
+ * servers, and `ours`, `one` or `three`.
  */
 import { bareClient, clientOf, openClients, ROUND_ROBIN } from './balanced-fleet.js';
 import { measureCalls } from './user-calls.js';

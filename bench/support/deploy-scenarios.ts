@@ -6,7 +6,7 @@ import { DeployStage, type Ending, FULL_SPEED } from '../../test/support/deploy-
 import type { ProcessEvent } from '../../test/support/event-process.js';
 import { freePort } from '../../test/support/etcd-process.js';
 
-/** How long and how often. */
+/** How long and how often a scenario disturbs the servers. */
 export interface Form {
   readonly rounds: number;
   readonly freezeMs: number;
@@ -14,22 +14,22 @@ export interface Form {
   readonly ageMs: number;
 }
 
-/** The form of the issue, and one for a quick look. */
+/** A full form, and a short one for a quick look. */
 export const FORMS: Readonly<Record<'full' | 'short', Form>> = {
   full: { rounds: 5, freezeMs: 10_000, downMs: 45_000, ageMs: 10_000 },
   short: { rounds: 1, freezeMs: 3_000, downMs: 6_000, ageMs: 3_000 },
 };
 
-/** Where a scenario is played. */
+/** The side, etcd and service that a scenario runs with. */
 export interface Place {
   readonly side: Side;
   readonly etcd: string;
-  /** A service of its own. */
+  /** The name of a service that only this scenario uses. */
   readonly service: string;
   readonly form: Form;
 }
 
-/** grpc-go's longest backoff is 120 s, and random by 20 %. */
+/** How long to wait for a Go client, in milliseconds: grpc-go's longest backoff is 120 s, varied by 20 %. */
 const GO_BACKOFF_MS = 150_000;
 
 type Server = Omit<ServerOptions, 'id'>;
@@ -37,7 +37,7 @@ type Server = Omit<ServerOptions, 'id'>;
 const stageAt = ({ side, etcd, service }: Place, server: Server = {}): DeployStage =>
   new DeployStage(side, etcd, service, server, FULL_SPEED);
 
-/** Three servers, each restarted once a round, while the clients call. */
+/** Restarts each of three servers once a round, while the clients call. */
 export async function rollingRestart(
   place: Place,
   ending: Ending,
@@ -53,7 +53,7 @@ export async function rollingRestart(
   return finish(stage);
 }
 
-/** From 3 servers to 6, and down to 2. */
+/** Scales from 3 servers to 6, and down to 2, while the clients call. */
 export async function scale(
   place: Place,
   calls: readonly ClientOptions[],
@@ -68,7 +68,7 @@ export async function scale(
   return finish(stage);
 }
 
-/** One of three servers is killed. */
+/** Kills one of three servers while the clients call. */
 export async function killOne(place: Place, calls: readonly ClientOptions[]): Promise<Tally[]> {
   const stage = stageAt(place);
   await stage.grow(3);
@@ -87,11 +87,11 @@ export async function killOne(place: Place, calls: readonly ClientOptions[]): Pr
 /** What a frozen server costs. */
 export interface FrozenOutcome {
   readonly failed: number;
-  /** From the freeze to the last failed call. */
+  /** The time from the freeze to the last failed call, in milliseconds. */
   readonly cleanMs: number;
 }
 
-/** One of three servers is frozen for a while. */
+/** Freezes one of three servers for a while. */
 export async function freezeOne(place: Place, call: ClientOptions): Promise<FrozenOutcome> {
   const stage = stageAt(place);
   await stage.grow(3);
@@ -106,7 +106,7 @@ export async function freezeOne(place: Place, call: ClientOptions): Promise<Froz
   return { failed, cleanMs: Math.max(0, lastFailureMs - frozenMs) };
 }
 
-/** All servers are killed and one comes back; resolves with the time from its record to the first answer. */
+/** Kills all servers and starts one again; resolves with the time from its record to the first answer. */
 export async function downAndBack(place: Place): Promise<number> {
   const ports = await Promise.all([freePort(), freePort(), freePort()]);
   const stage = stageAt(place, { ttlSeconds: 60 });
@@ -128,7 +128,7 @@ function hasRecovered(event: ProcessEvent): boolean {
   return asTally(event).recoveredMs !== undefined;
 }
 
-/** Connections of at most 400 ms. */
+/** Runs calls on connections that the servers end at an age of at most 400 ms. */
 export async function ageStorm(place: Place, calls: readonly ClientOptions[]): Promise<Tally[]> {
   const stage = stageAt(place, {
     serviceOptions: { maxConnectionAgeMs: 400 },
@@ -140,7 +140,7 @@ export async function ageStorm(place: Place, calls: readonly ClientOptions[]): P
   return finish(stage);
 }
 
-/** Lets some calls more follow, then counts and stops everything. */
+/** Waits for some more calls, then counts them and stops everything. */
 async function finish(stage: DeployStage, calls = 64): Promise<Tally[]> {
   if (calls > 0) await stage.calls(calls);
   const tallies = await stage.finish();

@@ -1,4 +1,4 @@
-/** One etcd, or a cluster of three, a fleet on it under load, and the measuring of one fault. */
+/** Measures one fault: on one etcd or a cluster of three, and a fleet on it under load. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { EtcdCluster } from '../../test/support/etcd-cluster.js';
 import { type EtcdBinary, EtcdProcess } from '../../test/support/etcd-process.js';
@@ -7,50 +7,56 @@ import { FaultFleet } from '../../test/support/fault-fleet.js';
 import { FaultProxy } from '../../test/support/fault-proxy.js';
 import { Certificates, enableUsers, ROOT } from '../../test/support/secured-etcd.js';
 
-/** Whose fleet. */
+/** Whether the fleet is ours (`nest`) or Go's. */
 export type Side = 'nest' | 'go';
 
-/** What a fault can be done to. */
+/** The processes that a fault can strike. */
 export interface FaultRig {
   readonly side: Side;
   readonly etcds: readonly EtcdProcess[];
   readonly cluster: EtcdCluster | undefined;
   readonly proxy: FaultProxy;
   readonly fleet: FaultFleet;
-  /** Where the row has asked for TLS. */
+  /** The certificates; `undefined`: the row does not ask for TLS. */
   readonly certificates: Certificates | undefined;
 }
 
-/** A row of the matrix. */
+/** A row of the fault matrix. */
 export interface FaultRow {
   readonly id: string;
   readonly name: string;
   readonly expected: string;
-  /** Members, where the row makes sense on so many only. The first is reached through the proxy where `network` is set. */
+  /**
+   * How many members the row needs; unset: any number. With `network`, the first member is reached through
+   * the proxy.
+   */
   readonly members?: 1 | 3;
   readonly network?: boolean;
-  /** An etcd that asks for passwords, or for TLS; ours only. */
+  /** etcd asks for passwords (`users`) or for TLS; Go's pair does not run then. */
   readonly secured?: 'users' | 'tls';
-  /** How many servers are left afterwards; 3 by default. */
+  /** How many servers are left after the fault; 3 by default. */
   readonly left?: number;
-  /** Go's pair is not asked: its server does not start without etcd. */
+  /** Go's pair does not run, because its server does not start without etcd. */
   readonly oursOnly?: boolean;
-  /** Takes minutes. */
+  /** The row takes minutes. */
   readonly long?: boolean;
-  /** Does it all and resolves when the fault is over, or begun where it never ends. */
+  /** Causes the fault; resolves when it is over, or when it has begun if it never ends. */
   strike(rig: FaultRig): Promise<void>;
 }
 
-/** What a fault did. Times in seconds from the end of the fault; `NaN`: not within 30 s, or not known of this side. */
+/**
+ * The effects of a fault. Times are in seconds from the end of the fault; `NaN`: not within 30 s, or not
+ * known for this side.
+ */
 export interface FaultOutcome {
   readonly calls: number;
   readonly failed: number;
   readonly broken: number;
   readonly recordsSeconds: number;
   readonly listSeconds: number;
-  /** Records that were never there again. */
+  /** How many records never came back. */
   readonly lost: number;
-  /** What the logs said, each line once, without what differs from process to process. */
+  /** The lines of all logs, each once, without the parts that differ between processes. */
   readonly log: readonly string[];
 }
 
@@ -59,9 +65,9 @@ const SERVERS = 3;
 export const FAULT_TTL_SECONDS = 10;
 
 /**
- * A fresh etcd and a fresh fleet for one row.
+ * Measures one row on a fresh etcd and a fresh fleet.
  *
- * @param members of etcd; by default as many as the row needs
+ * @param members how many members etcd has; by default as many as the row needs
  */
 export async function measureFault(
   row: FaultRow,
@@ -116,10 +122,10 @@ async function measure(row: FaultRow, rig: FaultRig): Promise<FaultOutcome> {
     fleet.untilRecords(left),
     side === 'go' ? undefined : fleet.untilList(left),
   ]);
-  // A record that nobody renews any more lives for one more TTL: only then it shows who is lost.
+  // A record that is not renewed any more lives for one TTL: only after that it shows whether it was lost.
   await delay((FAULT_TTL_SECONDS + 3) * 1_000);
   const after = await fleet.tick();
-  // A member that is stopped does not say; the next attempt asks another.
+  // A stopped member does not answer; the next attempt asks another member.
   let there = await fleet.records();
   for (let attempt = 0; there === undefined && attempt < 10; attempt++)
     there = await fleet.records();

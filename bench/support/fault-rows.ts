@@ -1,10 +1,13 @@
-/** The faults of the matrix, one after the other. */
+/** The rows of the fault matrix, in order. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { FAULT_TTL_SECONDS, type FaultRig, type FaultRow } from './fault-rig.js';
 
 const SECOND = 1_000;
 
-/** Every row that is one fault on one fleet. Rows 13 and 14 are of other kinds; a client that starts without etcd is a test of its own. */
+/**
+ * Every row with one fault on one fleet. Rows 13 and 14 have benches of their own; a client that starts
+ * without etcd has a test.
+ */
 export const FAULT_ROWS: readonly FaultRow[] = [
   killed('1a', 5),
   killed('1b', 25),
@@ -97,7 +100,7 @@ export const FAULT_ROWS: readonly FaultRow[] = [
     expected: 'list right ≤ 2 s',
     strike: async ({ proxy, fleet, side }) => {
       await proxy.cut();
-      // An address of its own for each: the list has one entry per address.
+      // Each record has another address, because the list has one entry per address.
       for (const port of [1, 2, 3, 4]) await put(fleet, `x${port}`, 'x'.repeat(1_400_000), port);
       await proxy.restore();
       if (side === 'nest') await fleet.untilList(7);
@@ -215,7 +218,7 @@ async function killAll(etcds: FaultRig['etcds']): Promise<void> {
   await Promise.all(etcds.map((etcd) => etcd.kill()));
 }
 
-/** Together: one of three alone never becomes healthy. */
+/** Starts all members together, because one of three alone never becomes healthy. */
 async function launchAll(etcds: FaultRig['etcds']): Promise<void> {
   await Promise.all(etcds.map((etcd) => etcd.launch()));
 }

@@ -1,6 +1,8 @@
 /**
- * A client process that calls at a steady rate. Says when a server answers for the first time, `seen`, and when the last call was sent
- * to one that is not called any more, `left`; each with `server` and `atMs`, by the clock on the wall. Ends when its standard input closes. Arguments: hosts of etcd, service, calls per second.
+ * A client process that calls at a steady rate. It prints an event `seen` when a server answers for the first
+ * time, and an event `left` with the time of the last call to a server that gets no more calls; each has
+ * `server` and `atMs`, the time of day. It ends when its standard input closes. Arguments: hosts of etcd,
+ * service, calls per second.
  */
 import { clientOf, openClients } from './balanced-fleet.js';
 import { pace } from './pacer.js';
@@ -8,7 +10,7 @@ import { pace } from './pacer.js';
 const [, , host = '', service = '', rate = '1000'] = process.argv;
 const clients = await openClients([host]);
 const client = clientOf(clients, service, { loadBalancing: 'round_robin' });
-/** Not called for so long, in milliseconds, a server counts as left. */
+/** After so long without a call a server counts as left, in milliseconds. */
 const QUIET_MS = 300;
 const seen = new Set<string>();
 const lastSentMs = new Map<string, number>();

@@ -1,9 +1,9 @@
-/** Calls as fast as answers come, or at a rate whether or not they come; counted and timed. */
+/** Makes calls as fast as answers come, or at a fixed rate; counts and times them. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TimedCall } from './balanced-fleet.js';
 import { quantile } from './statistics.js';
 
-/** What came of a load. */
+/** The result of a load. */
 export interface LoadResult {
   readonly calls: number;
   readonly failed: number;
@@ -18,7 +18,7 @@ interface Sample {
   readonly server: string | undefined;
 }
 
-/** A load that runs, call by call. */
+/** A running load, which counts call by call. */
 export class Load {
   readonly samples: Sample[] = [];
 
@@ -27,7 +27,7 @@ export class Load {
     private readonly timeoutMs: number,
   ) {}
 
-  /** So many at a time for so long. */
+  /** Keeps `concurrency` calls under way for `durationMs`. */
   async closed(concurrency: number, durationMs: number): Promise<LoadResult> {
     const started = performance.now();
     const worker = async (): Promise<void> => {
@@ -37,7 +37,7 @@ export class Load {
     return this.result(performance.now() - started);
   }
 
-  /** So many per second for so long; returns when all have ended. */
+  /** Sends `perSecond` calls a second for `durationMs`; resolves when all have ended. */
   async open(perSecond: number, durationMs: number): Promise<LoadResult> {
     const started = performance.now();
     const total = (perSecond * durationMs) / 1_000;
@@ -76,7 +76,7 @@ export class Load {
   }
 }
 
-/** Calls until every one of so many servers has answered. */
+/** Makes calls until each of `servers` servers has answered. */
 export async function warmUp(call: TimedCall, servers: number): Promise<void> {
   const seen = new Set<string>();
   while (seen.size < servers) seen.add(await call({ timeoutMs: 5_000 }).catch(() => ''));

@@ -1,7 +1,8 @@
 /**
- * A client process whose first call and memory are measured: calls once, or as often as it is told, waits until its memory stands
- * still, says how long the first call took and how much memory it is, and ends when its standard input closes. Arguments: hosts of
- * etcd, service, `ours`, `subset` or `round_robin`, and how many calls.
+ * A client process whose first call and memory are measured. It calls once, or as often as its argument says,
+ * waits until its memory no longer grows, prints how long the first call took and how much memory the process
+ * uses, and ends when its standard input closes. Arguments: hosts of etcd, service, `ours`, `subset` or
+ * `round_robin`, and the number of calls.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { clientOf, openClients } from './balanced-fleet.js';

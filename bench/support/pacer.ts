@@ -1,7 +1,13 @@
-/** A steady rate, kept to a tenth of a millisecond: timers of the event loop keep to two. */
+/**
+ * Keeps a steady rate to a tenth of a millisecond; timers of the event loop are exact to two milliseconds
+ * only.
+ */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
-/** Calls `onTick` so many times per second, for as long as the process lives. A thread of its own watches the clock. */
+/**
+ * Calls `onTick` `perSecond` times a second as long as the process lives. A thread of its own watches the
+ * clock.
+ */
 export function pace(perSecond: number, onTick: () => void): void {
   const worker = new Worker(new URL(import.meta.url), { workerData: { perSecond } });
   worker.on('message', onTick);

@@ -1,4 +1,7 @@
-/** Random faults on a cluster of three and the fleet on it, from a seed: the same seed gives the same faults in the same order. */
+/**
+ * Random faults on a cluster of three and the fleet on it. The same seed gives the same faults in the same
+ * order.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { EtcdCluster } from '../../test/support/etcd-cluster.js';
 import type { EtcdBinary } from '../../test/support/etcd-process.js';
@@ -6,7 +9,7 @@ import { stopEventProcesses } from '../../test/support/event-process.js';
 import { FaultFleet, type FaultTick } from '../../test/support/fault-fleet.js';
 import { seededRandom } from '../../test/support/seeded-random.js';
 
-/** A cluster under a fleet, to be harmed. */
+/** A cluster and a fleet, for random faults. */
 export class RandomFaults {
   private readonly random: () => number;
 
@@ -29,7 +32,7 @@ export class RandomFaults {
     return new RandomFaults(cluster, fleet, seed);
   }
 
-  /** Does one fault and undoes what it can. Resolves with its name when it is over. */
+  /** Causes one fault, then undoes what can be undone; resolves with the name of the fault. */
   async next(): Promise<string> {
     const { cluster, fleet } = this;
     const { members } = cluster;
@@ -84,7 +87,10 @@ export class RandomFaults {
     }
   }
 
-  /** How long until the records are right, and then the client's list, in milliseconds; `undefined`: not within a minute. */
+  /**
+   * How long until the records and then the client's list are right, in milliseconds; `undefined`: not within
+   * a minute.
+   */
   async converged(): Promise<{ readonly recordsMs: number; readonly listMs: number } | undefined> {
     const started = performance.now();
     const sinceStart = (): number => performance.now() - started;

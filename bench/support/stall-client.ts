@@ -1,6 +1,7 @@
 /**
- * A client process that uses a share of a long list and little time: calls once, then tells every two seconds how busy it is
- * (`busy-ticks.ts`). Arguments: the host of etcd, the service, the mean time between two whole lists in milliseconds.
+ * A client process that uses a small part of a long list. It calls once, then prints every two seconds how
+ * busy it is (`busy-ticks.ts`). Arguments: the host of etcd, the service, the mean time between two whole
+ * lists in milliseconds.
  */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';

@@ -1,4 +1,4 @@
-/** The little statistics that benches need. */
+/** Quantiles and medians for the benches. */
 
 /** The quantile `q` (0–1) of at least one value, between its two neighbours. */
 export function quantile(values: readonly number[], q: number): number {

@@ -1,4 +1,4 @@
-/** Calls of `User.Login` by the client of one's choice, many at a time, and what they cost. */
+/** Makes many calls of `User.Login` at a time with any client, and measures what they cost. */
 import type { Observable } from 'rxjs';
 
 export interface UserRequest {
@@ -11,7 +11,7 @@ export interface UserResponse {
   readonly server: string;
 }
 
-/** The `User` service as Nest's clients have it. */
+/** The `User` service as Nest's clients declare it. */
 export interface UserClient {
   login(request: UserRequest): Observable<UserResponse>;
 }
@@ -19,14 +19,14 @@ export interface UserClient {
 /** One call from start to answer. */
 export type Call = () => Promise<UserResponse>;
 
-/** What a number of calls cost. */
+/** The cost of a number of calls. */
 export interface Cost {
   readonly callsPerSecond: number;
   /** CPU time of this process, user and system, per call, in microseconds. */
   readonly cpuMicros: number;
 }
 
-/** Calls `total` times, `concurrency` at a time, and measures. */
+/** Makes `total` calls, `concurrency` at a time, and measures their cost. */
 export async function measureCalls(
   call: () => Promise<unknown>,
   total: number,

@@ -1,6 +1,7 @@
 /**
- * A server process for benches: the `User` service on bare grpc-js, so that a server costs as little as it can and the client is
- * what is measured. It prints its address as an event and ends when its standard input closes.
+ * A server process for benches: the `User` service on bare grpc-js. A server that costs so little leaves the
+ * client as the thing that is measured. It prints its address as an event and ends when its standard input
+ * closes.
  */
 import { loadPackageDefinition, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerUnaryCall, ServiceClientConstructor } from '@grpc/grpc-js';

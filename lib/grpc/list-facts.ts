@@ -1,6 +1,6 @@
 /**
- * What a list is, beside its endpoints: a value that goes with it from the resolver through the balancer to the plan of its
- * connections; and what a client makes of a list before it connects.
+ * Facts about a list of endpoints, which go with it as one value from the resolver through the balancer to
+ * the connect plan; and the choice of the endpoints that a client may use.
  */
 import type { ChannelOptions } from '@grpc/grpc-js';
 import type { EndpointFacts } from '../balance/candidate.js';
@@ -11,44 +11,48 @@ import type { Policy } from '../balance/policy.js';
 import type { DirectoryState } from '../registry/directory/service-directory.js';
 import { privateChannelOption } from './grpc-js/grpc-experimental.js';
 
-/** What is known of a list. */
+/** What is known of a list besides its endpoints. */
 export interface ListFacts {
-  /** The list is the first page of a long one, which follows: a first call then does not wait until thousands of records are read. */
+  /**
+   * The list is the first page of a long list; the rest follows. A first call then need not wait until
+   * thousands of records are read.
+   */
   readonly isPart: boolean;
   /** The list has endpoints, eligible or not. */
   readonly hasEndpoints: boolean;
-  /** What the resolver says about the list, for the error of a call that fails. */
+  /** The resolver's description of the list, for the error of a call that fails. */
   readonly note: string;
 }
 
-/** Before the first list. */
+/** The facts that a balancer has before its first list. */
 export const NO_LIST: ListFacts = { isPart: false, hasEndpoints: false, note: '' };
 
 /** The settings that decide which endpoints of a list a client uses. */
 export interface ListSettings {
   readonly policy: Policy;
   readonly pipeline: PipelineOptions;
-  /** `undefined`: all endpoints. */
+  /** The subset of endpoints that the client uses; `undefined`: all endpoints. */
   readonly subset: SubsetOptions | undefined;
 }
 
 const PARTIAL_LIST = privateChannelOption('nestjs_grpc_discovery.partial_list');
 
-/** Whether the directory has only the first page of the list yet. */
+/** Whether this state of a directory has only the first page of its list so far. */
 export function isFirstPage({ isPart }: Pick<DirectoryState, 'isPart'>): boolean {
   return isPart === true;
 }
 
-/** The options that the resolver hands to the balancer with the list of this state. */
+/** Channel options that the resolver gives to the balancer together with the list of this state. */
 export function listAttributes(state: Pick<DirectoryState, 'isPart'>): Record<string, unknown> {
   return isFirstPage(state) ? { [PARTIAL_LIST]: true } : {};
 }
 
 /**
- * What the balancer knows of the list that grpc-js hands to it.
+ * The facts about a list that grpc-js gives to the balancer.
  *
- * @param listed `undefined`: the resolver failed, and the list before stays in use
- * @param options the attributes of the list among them
+ * @param before facts of the list in use
+ * @param listed endpoints of the new list; `undefined`: the resolver failed, and the list in use stays in use
+ * @param options channel options, with the {@link listAttributes} of the resolver among them
  */
 export function nextListFacts(
   before: ListFacts,
@@ -64,8 +68,9 @@ export function nextListFacts(
 }
 
 /**
- * Whether a client may connect by this list. It waits for a whole one if its choice depends on that: a subset, routing and locality may
- * match no endpoint of the first page, and the policy says for itself what it needs.
+ * Whether a client may connect to the endpoints of this list. It waits for the whole list if its choice
+ * depends on it: a subset, routing or locality may match no endpoint of the first page, and each policy
+ * declares whether it needs the whole list.
  */
 export function isUsableList(
   { isPart }: Pick<ListFacts, 'isPart'>,
@@ -80,8 +85,8 @@ export function isUsableList(
 }
 
 /**
- * The endpoints that a channel may ever call: those that match the client's routing, and of these its subset. Canaries get a subset of
- * their own; one subset of the whole list could hold no canary, or nothing else.
+ * The endpoints that a channel may ever call: those that match the client's routing, and of these its subset.
+ * Canaries get a subset of their own; one subset of all endpoints could hold no canary, or only canaries.
  */
 export function eligibleEndpoints<E extends EndpointFacts>(
   endpoints: readonly E[],

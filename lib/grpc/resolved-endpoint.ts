@@ -1,10 +1,10 @@
-/** Endpoints on their way from resolver to balancer, in grpc-js's form with ours attached. */
+/** Endpoints on their way from the resolver to the balancer, each in grpc-js's form and ours at once. */
 import { type EndpointFacts, ReadEndpointFacts } from '../balance/candidate.js';
 import type { Endpoint } from '../core/records/endpoint.js';
 import { endpointAddress } from '../core/records/endpoint-address.js';
 import type { GrpcEndpoint, GrpcSubchannelAddress } from './grpc-js/grpc-experimental.js';
 
-/** Both forms in one object, so that a list of thousands is one array on its whole way. */
+/** One endpoint with grpc-js's addresses and our facts, so that a list of thousands is only one array. */
 class ResolvedEndpoint extends ReadEndpointFacts implements GrpcEndpoint {
   constructor(
     endpoint: Endpoint,
@@ -14,15 +14,18 @@ class ResolvedEndpoint extends ReadEndpointFacts implements GrpcEndpoint {
   }
 }
 
-/** Lists that were made here: what is in them is ours. */
+/** Lists that this file made: each of their endpoints is a `ResolvedEndpoint`. */
 const ownLists = new WeakSet<readonly GrpcEndpoint[]>();
 
-/** `null`: it could not be dialled. */
+/** The resolved form of each endpoint; `null`: the endpoint cannot be dialled. */
 const resolved = new WeakMap<Endpoint, ResolvedEndpoint | null>();
 
-/** The endpoints as grpc-js takes them, without those that could not be dialled. The same object for each every time. */
+/**
+ * The endpoints in grpc-js's form, without those that cannot be dialled. An endpoint always gives the same
+ * object.
+ */
 export function resolvedEndpoints(endpoints: readonly Endpoint[]): GrpcEndpoint[] {
-  // A loop: `flatMap` costs a multiple, and every update of thousands comes through.
+  // A loop, because every update of thousands of endpoints runs here, and `flatMap` costs a multiple.
   const list: GrpcEndpoint[] = [];
   for (const endpoint of endpoints) {
     let known = resolved.get(endpoint);
@@ -36,16 +39,22 @@ export function resolvedEndpoints(endpoints: readonly Endpoint[]): GrpcEndpoint[
   return list;
 }
 
-/** The list of one resolver: what it has in common with the one before, nearly everything as a rule, is not looked up again. */
+/**
+ * The lists of one resolver. The part that a list shares with the one before it, as a rule nearly everything,
+ * is not looked up again.
+ */
 export class ResolvedList {
   private before: readonly Endpoint[] = [];
   private resolved: GrpcEndpoint[] = [];
 
-  /** The endpoints as {@link resolvedEndpoints} gives them. O(n), of which all but the difference is copied in one piece. */
+  /**
+   * Resolves a list as {@link resolvedEndpoints} does. O(n), but only the difference to the list before is
+   * looked up; the rest is copied.
+   */
   take(endpoints: readonly Endpoint[]): GrpcEndpoint[] {
     const { before, resolved } = this;
     this.resolved =
-      // Where something was left out, places do not match.
+      // If endpoints were left out, the places of both arrays do not match.
       resolved.length === before.length
         ? splice(before, resolved, endpoints)
         : resolvedEndpoints(endpoints);
@@ -74,11 +83,12 @@ function splice(
 }
 
 /**
- * What the records of our endpoints inside grpc-js's say, without those that are not from our resolver. The same object for each endpoint
- * every time, so that its record is read once and its address hashed once, however many lists it is in.
+ * The facts of the endpoints that our resolver made; other endpoints are left out. An endpoint always gives
+ * the same object, so that its record is read once and its address hashed once, however many lists contain
+ * it.
  */
 export function discoveredFacts(list: readonly GrpcEndpoint[]): readonly EndpointFacts[] {
-  // As a rule, and then nothing is looked at or copied.
+  // The usual case: nothing is filtered or copied.
   if (isOwnList(list)) return list;
   return list.filter((one): one is ResolvedEndpoint => one instanceof ResolvedEndpoint);
 }

@@ -1,6 +1,11 @@
-/** Coalesces the requests of one turn of the event loop, so that a hundred changes cost as much as one or two. */
+/**
+ * Coalesces the requests of one turn of the event loop, so that a hundred changes cost as much as one or two.
+ */
 
-/** Runs a task at the end of the turn in which it was requested; an urgent request that is the first of its turn runs it at once. */
+/**
+ * Runs a task at the end of the turn in which it was requested. An urgent request runs the task at once if it
+ * is the first request of its turn.
+ */
 export class TurnGatherer {
   private isGathering = false;
   private isDue = false;
@@ -8,7 +13,7 @@ export class TurnGatherer {
 
   constructor(private readonly task: () => void) {}
 
-  /** @param isUrgent a call may wait for it: the first request of a turn does not wait for others */
+  /** @param isUrgent a call may wait for the task: the first request of a turn then runs it at once */
   request(isUrgent = false): void {
     const isFirst = !this.isGathering;
     if (isFirst) {
@@ -22,7 +27,7 @@ export class TurnGatherer {
     if (isFirst && isUrgent) this.run();
   }
 
-  /** Runs the task now, which answers every request so far. */
+  /** Runs the task now; requests made before do not run it again. */
   run(): void {
     this.isDue = false;
     if (!this.stopped) this.task();

@@ -1,8 +1,9 @@
-/** Connecting before the first call does. */
+/** Connects a channel before its first call. */
 import { type Client, connectivityState } from '@grpc/grpc-js';
 
 /**
- * Starts connecting a channel and waits until it is ready, has failed, or the time is over. Never rejects.
+ * Starts connecting a channel and waits until the channel is ready, has failed, or `timeoutMs` have passed.
+ * Never rejects.
  *
  * @param timeoutMs how long to wait at most, in milliseconds
  */

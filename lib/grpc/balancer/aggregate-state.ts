@@ -1,37 +1,37 @@
 /**
- * What a channel does with its calls, as it follows from the states of its connections: counts in, decision out.
+ * Decides what a channel does with its calls, from how many of its connections are in each state.
  *
- * Top row first:
+ * The first row that fits counts:
  *
- * | situation                                                 | calls                                             |
- * | --------------------------------------------------------- | ------------------------------------------------- |
- * | no connections, the list has endpoints                    | fail: routing excludes all of them                |
- * | no connections, the list is empty                         | fail with the resolver's note                     |
- * | a connection is ready                                     | go to the picker                                  |
- * | `eager` connections, or all if there are fewer, are failed | fail with the reason of the last failed attempt   |
- * | otherwise                                                 | wait                                              |
+ * | situation                                          | calls                                           |
+ * | -------------------------------------------------- | ----------------------------------------------- |
+ * | no connections, the list has endpoints             | fail: routing excludes all of them              |
+ * | no connections, the list is empty                  | fail with the resolver's note                   |
+ * | a connection is ready                              | go to the picker                                |
+ * | `eager` connections (or all, if fewer) have failed | fail with the reason of the last failed attempt |
+ * | otherwise                                          | wait                                            |
  */
 import type { ConnectionState } from '../connection/endpoint-connection.js';
 import type { ListFacts } from '../list-facts.js';
 
-/** What a channel does with its calls. Calls with `waitForReady` wait where others fail. */
+/** What a channel does with its calls. Where calls fail, those with `waitForReady` wait. */
 export type AggregateState =
   | { readonly calls: 'pick' }
   | { readonly calls: 'wait' }
   | { readonly calls: 'fail'; readonly details: string };
 
-/** What the state follows from. */
+/** What the state of a channel depends on. */
 interface Aggregate {
   /** How many connections are in each state. */
   readonly count: Readonly<Record<ConnectionState, number>>;
-  /** Why the last attempt of all that failed did; `undefined` while none has failed. */
+  /** The reason of the last failed attempt of any connection; `undefined`: none has failed. */
   readonly lastError: string | undefined;
   readonly list: Pick<ListFacts, 'hasEndpoints' | 'note'>;
   /** How many connections the plan makes before any call asks for more. */
   readonly eager: number;
 }
 
-/** The state of a channel, by the table above. */
+/** The state of a channel, by the table at the top of this file. */
 export function aggregateState({ count, lastError, list, eager }: Aggregate): AggregateState {
   const { note } = list;
   const size = count.idle + count.connecting + count.ready + count.failed;

@@ -9,9 +9,11 @@ export const BALANCER_NAME = 'nestjs_grpc_discovery';
 
 /** How a channel balances: a policy, and what modifies it. */
 export interface BalancerSettings extends ListSettings {
-  /** `undefined`: nothing is ejected. */
+  /** Options of outlier detection; `undefined`: no endpoint is ejected. */
   readonly outliers: OutlierOptions | undefined;
-  /** The service to ask `grpc.health.v1` about; empty: the server as a whole; `undefined`: do not ask. */
+  /**
+   * The service to ask `grpc.health.v1` about; empty: the server as a whole; `undefined`: no health check.
+   */
   readonly healthService: string | undefined;
   readonly ramp: RampOptions;
   readonly connectTimeoutMs: number;
@@ -25,7 +27,7 @@ export class BalancerConfig implements TypedLoadBalancingConfig {
     return BALANCER_NAME;
   }
 
-  /** For gRPC's own traces: functions in the settings are left out. */
+  /** Read by gRPC's traces only; functions in the settings are left out. */
   toJsonObject(): object {
     return { [BALANCER_NAME]: { settings: this.settings } };
   }
@@ -37,7 +39,7 @@ export class BalancerConfig implements TypedLoadBalancingConfig {
   }
 }
 
-/** The entry of a service config's `loadBalancingConfig` that stands for these settings. */
+/** The entry of a service config's `loadBalancingConfig` that carries these settings. */
 export function loadBalancingEntry(settings: BalancerSettings): Readonly<Record<string, object>> {
   return { [BALANCER_NAME]: { settings } };
 }

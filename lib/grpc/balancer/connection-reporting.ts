@@ -1,6 +1,6 @@
 /**
- * Reports to a directory which of its endpoints a channel is connected to. It stands between a balancer and its channel and sees every
- * subchannel that is made; the balancer does not know of it.
+ * Reports to a directory which of its endpoints a channel is connected to. It wraps the channel's helper and
+ * so sees every subchannel; the balancer does not know of it.
  */
 import { type ChannelOptions, connectivityState } from '@grpc/grpc-js';
 import { formatAddress } from '../../core/address.js';
@@ -17,16 +17,19 @@ import {
 
 const OPTION = privateChannelOption('nestjs_grpc_discovery.connections');
 
-/** What a resolver hands to the balancer beside the list: where to report connections. */
+/**
+ * Channel options with the place to report connections to; the resolver passes them to the balancer with a
+ * list.
+ */
 export function connectionAttributes(reports: ConnectionReports): Record<string, unknown> {
   return { [OPTION]: reports };
 }
 
 /** One channel's reporting. */
 export class ConnectionReporting {
-  /** What the balancer is to use in place of the channel's own helper. */
+  /** The helper that the balancer must use instead of the channel's own. */
   readonly helper: ChannelControlHelper;
-  /** How many ready subchannels there are to each address: one that is given up may overlap with the next. */
+  /** How many ready subchannels each address has: an old one and its replacement may overlap. */
   private readonly ready = new Map<string, number>();
   private reports: ConnectionReports | undefined;
   private reporter: ConnectionReporter | undefined;
@@ -42,7 +45,7 @@ export class ConnectionReporting {
     };
   }
 
-  /** Reports to the directory that the resolver passed, which is another one after the channel was idle. */
+  /** Reports to the directory that these options name. It is another directory after the channel was idle. */
   follow(options: ChannelOptions): void {
     const reports = options[OPTION] as ConnectionReports | undefined;
     if (reports === this.reports) return;
@@ -68,7 +71,8 @@ export class ConnectionReporting {
       become(state);
     subchannel.addConnectivityStateListener(listener);
     become(subchannel.getConnectivityState());
-    // The last thing a balancer does with a subchannel. It may be another channel's too, and live on.
+    // `unref` is the balancer's last use of a subchannel. Another channel may share the subchannel and keep
+    // it connected.
     const unref = subchannel.unref.bind(subchannel);
     subchannel.unref = () => {
       subchannel.removeConnectivityStateListener(listener);

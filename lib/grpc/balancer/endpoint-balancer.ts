@@ -1,6 +1,7 @@
 /**
- * The balancer under every policy. It owns the connections, keeps them and their statistics by identity while lists come and go, and
- * publishes a new picker when something that matters has changed. Every update costs O(N).
+ * The balancer of every policy. It owns the connections, keeps each of them and its statistics while its
+ * endpoint is listed, and publishes a new picker when the list, the settings or a connection has changed.
+ * Every update costs O(N).
  */
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { EndpointLoad } from '../../balance/load/endpoint-load.js';
@@ -50,7 +51,7 @@ export class EndpointBalancer implements LoadBalancer {
   private table: ConnectionTable | undefined;
   private plan: ConnectPlan | undefined;
   private outliers: OutlierWatch | undefined;
-  /** An update is under way: what changes meanwhile is published at its end. */
+  /** An update is under way: changes of connections are published at its end. */
   private updating = false;
   private closed = false;
 
@@ -72,7 +73,7 @@ export class EndpointBalancer implements LoadBalancer {
     const { settings } = config;
     const listed = list.ok ? discoveredFacts(list.value) : undefined;
     const facts = nextListFacts(this.list, listed, options, note);
-    // Calls wait for the whole list.
+    // The settings need the whole list, and this is its first page: calls wait.
     if (!isUsableList(facts, settings)) return true;
     this.list = facts;
     this.updating = true;
@@ -81,7 +82,7 @@ export class EndpointBalancer implements LoadBalancer {
     this.follow(table, settings, joined);
     this.outliers?.judge();
     this.updating = false;
-    // A list that is in use stays in use; without one, calls are to fail with what the resolver says.
+    // A list that is in use stays in use. Without a list, calls fail with the resolver's error.
     if (!list.ok && table.size === 0) {
       this.announce({ calls: 'fail', details: list.error.details });
       return true;
@@ -112,7 +113,7 @@ export class EndpointBalancer implements LoadBalancer {
     return BALANCER_NAME;
   }
 
-  /** Makes the table of connections for these settings, or hands them to the one there is. */
+  /** Makes the table of connections, or gives these settings to the existing one. */
   private configure(settings: BalancerSettings, options: ChannelOptions): ConnectionTable {
     if (this.table !== undefined && this.settings === settings) return this.table;
     this.settings = settings;
@@ -134,7 +135,9 @@ export class EndpointBalancer implements LoadBalancer {
     return this.table;
   }
 
-  /** What outlier detection has learnt stays when other settings change. */
+  /**
+   * Starts, configures or stops outlier detection. Ejected endpoints stay ejected when other settings change.
+   */
   private watchOutliers({ outliers }: BalancerSettings): void {
     if (outliers === undefined) {
       this.outliers?.stop();
@@ -142,7 +145,7 @@ export class EndpointBalancer implements LoadBalancer {
       return;
     }
     this.outliers?.configure(outliers);
-    // A policy that connects to the first endpoint could call one that it is not connected to.
+    // A policy that connects to one endpoint could call an endpoint that it is not connected to yet.
     const isUsable = ({ state }: EndpointConnection): boolean =>
       state === 'ready' || (state === 'idle' && this.settings?.policy.connects === 'first');
     this.outliers ??= new OutlierWatch(
@@ -157,7 +160,10 @@ export class EndpointBalancer implements LoadBalancer {
     );
   }
 
-  /** Has the plan follow the list. A policy with another plan than the one before begins with the connections there are. */
+  /**
+   * Gives the list to the plan. If the policy needs another kind of plan, a new plan begins with all
+   * connections of the table.
+   */
   private follow(
     table: ConnectionTable,
     { policy, pipeline, ramp }: BalancerSettings,
@@ -184,8 +190,9 @@ export class EndpointBalancer implements LoadBalancer {
   }
 
   /**
-   * Coalesces the state changes of one event-loop turn into one picker. Until then the current picker skips lost connections. The first
-   * connection to become ready is published at once: calls may wait for it.
+   * Coalesces the state changes of one event-loop turn into one picker; until then the current picker skips
+   * lost connections. If the first change of a turn makes a connection ready, the picker is published at
+   * once: calls may wait for it.
    */
   private schedulePublish(isUrgent = false): void {
     if (!this.updating) this.publishing.request(isUrgent);
@@ -199,7 +206,7 @@ export class EndpointBalancer implements LoadBalancer {
     this.announce(state.calls === 'pick' ? this.pickable(settings, table) : state);
   }
 
-  /** The state of a channel with a connection that is ready. */
+  /** What to publish while at least one connection is ready. */
   private pickable(settings: BalancerSettings, table: ConnectionTable): PublishedState {
     try {
       const chosen = this.pickers.next(settings, table.values());

@@ -1,4 +1,7 @@
-/** A picker of ours in the form a gRPC channel asks for: per call it chooses a connection and listens to how the call ends. */
+/**
+ * Adapts our pickers to gRPC's interface: it chooses a connection for each call and records how the call
+ * ends.
+ */
 import { Metadata, status } from '@grpc/grpc-js';
 import { callOutcome, refusalMs } from '../../balance/load/call-outcome.js';
 import type { EndpointLoad } from '../../balance/load/endpoint-load.js';
@@ -23,18 +26,21 @@ export interface CallObserver {
   readonly onFailure: (load: EndpointLoad) => void;
 }
 
-/** Under this key a config selector marks calls whose duration says nothing about the server. */
+/** The config selector sets this key on calls that stream: their duration says nothing about the server. */
 export const STREAM_MARK = 'nestjs_grpc_discovery_stream';
 
-/** How often a further attempt asks the policy again: a policy that draws may choose the same endpoint many times. */
+/** How often a retried call asks the policy again: a random policy may choose a tried endpoint many times. */
 const REPICKS = 16;
 
-/** Where a call's earlier attempts went, and its lot. gRPC hands the same object to every pick of one call, and to no other call. */
+/**
+ * Keys under which a call's picks keep the endpoints that it has tried, and its random number. gRPC passes
+ * the same object to every pick of one call, and to no other call.
+ */
 const TRIED = Symbol('nestjs_grpc_discovery_tried');
 const LOT = Symbol('nestjs_grpc_discovery_lot');
 type PickHistory = { [TRIED]?: EndpointConnection | EndpointConnection[]; [LOT]?: number };
 
-/** The call waits for the next picker. */
+/** The result of a pick whose call waits for the next picker. */
 const QUEUED = {
   pickResultType: PickResultType.QUEUE,
   subchannel: null,
@@ -47,7 +53,10 @@ const QUEUED = {
 export class EndpointPicker implements GrpcPicker {
   private readonly request = new MetadataRequest();
 
-  /** @param measures whether calls are to be measured; where nothing depends on it they are only counted */
+  /**
+   * @param measures whether durations and outcomes are recorded; if nothing needs them, calls are only
+   *   counted
+   */
   constructor(
     private readonly picker: Picker<EndpointConnection>,
     private readonly clock: Pick<Clock, 'now'>,
@@ -66,9 +75,10 @@ export class EndpointPicker implements GrpcPicker {
       return dropped(error);
     }
     observer.onPick();
-    // Lost in this turn of the event loop, as all others that the policy chose: the next picker follows at the end of the turn.
+    // The connection was lost in this turn of the event loop, like all others that the policy chose. The next
+    // picker follows at the end of the turn.
     if (connection.state !== 'ready') return QUEUED;
-    // Bound here: by the time the call ends, the endpoint may be another process with statistics of its own.
+    // Kept for the end of the call: by then another process may have the address, with statistics of its own.
     const { load } = connection;
     const subchannel = subchannelFor(extraPickInfo, connection);
     if (!this.measures) return completed(subchannel, load.enter, load.leave);
@@ -90,14 +100,14 @@ export class EndpointPicker implements GrpcPicker {
   }
 
   /**
-   * A retried or hedged call goes to an endpoint that it has not tried yet, if the policy has one: the endpoint that failed, or does not
-   * answer, is the least likely to. No call goes to a connection that has just been lost.
+   * Picks an endpoint that the call has not tried yet, if the policy has one: an endpoint that failed or did
+   * not answer is the least likely to answer now. No call goes to a connection that has just been lost.
    */
   private pickUntried(call: PickHistory): EndpointConnection {
-    // A call that is not measured needs no time, and to read the clock is most of what such a pick costs.
+    // Calls that are not measured need no time, and reading the clock is most of the cost of such a pick.
     const nowMs = this.measures ? this.clock.now() : 0;
     const connection = this.picker.pick(this.request, nowMs);
-    if (connection === undefined) throw new Error('it chose nobody');
+    if (connection === undefined) throw new Error('it chose no endpoint');
     if (connection.state === 'ready' && call[TRIED] === undefined) {
       call[TRIED] = connection;
       return connection;
@@ -149,18 +159,21 @@ function completed(
   } as GrpcPickResult;
 }
 
-/** When the server says that a call may be tried again (gRFC A6), as it was sent. */
+/** The pause before a retry that the server asks for (gRFC A6), as text. */
 function pushback(trailers: Metadata): string | undefined {
   return trailers.get('grpc-retry-pushback-ms')[0]?.toString();
 }
 
-/** What to say of a policy that threw: it is the user's own, and its fault must neither end the process nor leave calls waiting. */
+/**
+ * The error text for a policy that threw. A policy may be the user's own: its errors must neither end the
+ * process nor leave calls waiting.
+ */
 export function policyFailure(error: unknown): string {
   const what = error instanceof Error ? error.message : String(error);
   return `the client's load balancing policy failed: ${what}`;
 }
 
-/** The policy failed: so does the call, at once and for good. */
+/** The result of a pick whose policy threw: the call fails at once and is not retried. */
 function dropped(error: unknown): GrpcPickResult {
   const details = policyFailure(error);
   return {
@@ -172,7 +185,7 @@ function dropped(error: unknown): GrpcPickResult {
   } as GrpcPickResult;
 }
 
-/** One object for all calls: a pick reads it and keeps nothing. */
+/** The request that a policy sees. One object serves all calls, because no policy keeps it after the pick. */
 class MetadataRequest implements PickRequest {
   private metadata: Metadata | undefined;
   private call: PickHistory = {};
@@ -194,7 +207,7 @@ class MetadataRequest implements PickRequest {
     const value = this.metadata?.get(name)[0];
     if (value === undefined) return undefined;
     if (name !== HASH_KEY_HEADER) return String(value);
-    // Read once, and not sent.
+    // The hash key is removed from the metadata, so that it is not sent.
     this.metadata?.remove(name);
     this.hashKey = String(value);
     return this.hashKey;

@@ -9,7 +9,7 @@ import {
   registerLoadBalancerType,
 } from '../grpc-js/grpc-experimental.js';
 
-/** The balancer on real time, which reports its connections to the directory. */
+/** The balancer with the real clock and random numbers; it reports its connections to the directory. */
 class SystemEndpointBalancer extends EndpointBalancer {
   private readonly reporting: ConnectionReporting;
 
@@ -30,7 +30,7 @@ class SystemEndpointBalancer extends EndpointBalancer {
   }
 }
 
-/** May be called again. */
+/** Registers the balancer. May be called again. */
 export function installBalancer(): void {
   if (isLoadBalancerNameRegistered(BALANCER_NAME)) return;
   registerLoadBalancerType(BALANCER_NAME, SystemEndpointBalancer, BalancerConfig);

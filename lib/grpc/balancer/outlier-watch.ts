@@ -1,4 +1,7 @@
-/** Runs outlier detection over a balancer's connections: judges them at intervals and remembers which are ejected. */
+/**
+ * Runs outlier detection over a balancer's connections: judges them at intervals and remembers which are
+ * ejected.
+ */
 import type { CallTally } from '../../balance/load/call-tally.js';
 import {
   isEjected,
@@ -11,8 +14,8 @@ import type { CancelTimer, Clock } from '../../core/clock.js';
 import type { EndpointConnection } from '../connection/endpoint-connection.js';
 
 /**
- * Between two judgements, in milliseconds, however many calls fail: each goes over the whole fleet, and where all of it fails it ejects
- * none.
+ * The shortest time between two judgements that failures cause, in milliseconds: each judgement reads the
+ * whole fleet, and ejects no endpoint if all of them fail.
  */
 const LEAST_INTERVAL_MS = 50;
 
@@ -20,15 +23,15 @@ const LEAST_INTERVAL_MS = 50;
 export class OutlierWatch {
   private state: OutlierState = new Map();
   private cancelTimer: CancelTimer | undefined;
-  /** When it was last judged before the interval was over. */
+  /** When the last judgement was made that a failure or the timer caused. */
   private earlyMs = -Infinity;
   private dueMs = Infinity;
   private stopped = false;
 
   /**
-   * @param connections the connections to judge, asked for at each step
-   * @param isUsable whether one could be called, ejected or not
-   * @param onChange a connection was ejected, or returned
+   * @param connections returns the connections to judge, called at each judgement
+   * @param isUsable whether a connection could take calls, ejected or not
+   * @param onChange called when a connection was ejected or has returned
    */
   constructor(
     private options: OutlierOptions,
@@ -49,7 +52,7 @@ export class OutlierWatch {
     this.options = options;
   }
 
-  /** A call failed: judges soon where that may make the difference. */
+  /** Called when a call has failed: judges soon if that failure may lead to an ejection. */
   onFailure(tally: CallTally): void {
     if (this.stopped || !wantsOutlierStep(tally, this.options)) return;
     const nowMs = this.clock.now();
@@ -67,7 +70,7 @@ export class OutlierWatch {
     this.cancelTimer?.();
   }
 
-  /** Judges now. Called as well when endpoints have joined: from then on their calls count. */
+  /** Judges all connections now. Also called when endpoints have joined: their calls count from then on. */
   judge(): void {
     const members = Array.from(this.connections(), (connection) => ({
       tally: connection.load.tally,

@@ -1,4 +1,7 @@
-/** Makes the pickers of one balancer, each of which replaces the one before, and reports when weights are due to change. */
+/**
+ * Makes the pickers of one balancer, each from the picker before it, and reports when weights are due to
+ * change.
+ */
 import { composePools } from '../../balance/candidate-pipeline.js';
 import { FleetLoad } from '../../balance/load/fleet-load.js';
 import type { Picker } from '../../balance/picker.js';
@@ -8,16 +11,16 @@ import type { BalancerSettings } from './balancer-config.js';
 import type { BalancerPorts } from '../connection/connection-settings.js';
 import type { EndpointConnection } from '../connection/endpoint-connection.js';
 
-/** The succession of pickers over one fleet. */
+/** The pickers over one fleet, one after the other. */
 export class PickerSource {
-  /** The sums over all endpoints. */
+  /** The sums of the load of all endpoints. */
   readonly fleet = new FleetLoad();
   private current: Picker<EndpointConnection> | undefined;
   private cancelTimer: CancelTimer | undefined;
 
   /**
-   * @param isEjected whether outlier detection leaves a connection out
-   * @param onDue the weights have changed by time alone: another picker is wanted
+   * @param isEjected whether outlier detection has ejected a connection
+   * @param onDue called when weights have changed by time alone, so that a new picker is needed
    */
   constructor(
     private readonly ports: BalancerPorts,
@@ -26,10 +29,10 @@ export class PickerSource {
   ) {}
 
   /**
-   * The picker for the connections as they are. O(n).
+   * Makes the picker for the connections in their present states. O(n).
    *
    * @returns `undefined` if no connection that is ready may be called
-   * @throws what a policy of the user's own throws
+   * @throws the error of a user's policy
    */
   next(
     { policy, pipeline }: BalancerSettings,
@@ -57,7 +60,7 @@ export class PickerSource {
     return this.current;
   }
 
-  /** No endpoint can be called: the next picker replaces none. */
+  /** Forgets the current picker, because no endpoint can be called: the next picker starts anew. */
   forget(): void {
     this.current = undefined;
     this.stop();

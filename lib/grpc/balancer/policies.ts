@@ -1,4 +1,7 @@
-/** The load balancing policies a client can ask for, by name or with options, and what each means to the balancer. */
+/**
+ * The load balancing policies a client can ask for, by name or with options, and what each means to the
+ * balancer.
+ */
 import type { LocalityOptions } from '../../balance/modifiers/locality-split.js';
 import type { OutlierOptions } from '../../balance/modifiers/outlier-detection.js';
 import type { PickRequest } from '../../balance/picker.js';
@@ -20,9 +23,10 @@ import { HASH_KEY_HEADER, type HashKeyFunction } from '../interceptors/hash-key.
  * - `round_robin`: exact rotation over all live endpoints.
  * - `weighted_round_robin`: smooth rotation in proportion to the weights in the records.
  * - `least_request`: the less busy of two endpoints drawn at random; open streams count.
- * - `peak_ewma`: as `least_request`, by expected latency times calls in flight: leaves slow and failing servers alone.
+ * - `peak_ewma`: as `least_request`, by expected latency times calls in flight: avoids slow and failing
+ *   servers.
  * - `consistent_hash`: calls with one key go to one endpoint, with bounded load.
- * - `random`: any endpoint.
+ * - `random`: an endpoint drawn at random for each call.
  * - `pick_first`: all calls to one endpoint while it lives.
  */
 export type LoadBalancingPolicy = (typeof BUILT_IN_POLICIES)[number]['name'];
@@ -30,14 +34,14 @@ export type LoadBalancingPolicy = (typeof BUILT_IN_POLICIES)[number]['name'];
 /** The policy of a client that names none. */
 export const DEFAULT_LOAD_BALANCING: LoadBalancingPolicy = 'round_robin';
 
-/** What a client gives for each option of a policy. */
+/** The options of a policy, in the form in which a client gives them. */
 type GivenOptions<Definition extends PolicyDefinition> = {
   readonly [Name in keyof Definition['options']]?: Definition['options'][Name] extends HashKeyOption
     ? string | HashKeyFunction
     : number;
 };
 
-/** `A & B` of `A | B`. */
+/** Turns a union `A | B` into `A & B`. */
 type Both<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
   all: infer All,
 ) => void
@@ -48,45 +52,49 @@ type OptionsOfEach<Definition> = Definition extends PolicyDefinition
   ? GivenOptions<Definition>
   : never;
 
-/** The options of all built-in policies, each of which stands in its policy's file. */
+/** The options of all built-in policies; each option is defined in the file of its policy. */
 type PolicyOptions = Both<OptionsOfEach<(typeof BUILT_IN_POLICIES)[number]>>;
 
 /** A policy with options, and what modifies it. Every modifier goes with every policy. */
 export interface LoadBalancingOptions extends PolicyOptions {
   /** A built-in policy, or one that was given to `registerLoadBalancingPolicy`. Default `round_robin`. */
   readonly policy?: LoadBalancingPolicy | (string & {});
-  /** Own zone first. `zone` is the client's option of that name unless given here. */
+  /** Prefer endpoints of the own zone. The default of its field `zone` is the client's option `zone`. */
   readonly locality?: LocalityOptions;
-  /** Endpoints that have just joined get fewer calls at first, under `consistent_hash` fewer keys. */
+  /** Send fewer calls at first to endpoints that have just joined, under `consistent_hash` fewer keys. */
   readonly slowStart?: SlowStartOptions;
-  /** Leave endpoints out that fail more than the others; `true`: with defaults. Default: all stay in. */
+  /** Eject endpoints that fail more than the others; `true`: with default options. Default: no ejections. */
   readonly outlierDetection?: boolean | OutlierOptions;
-  /** Which endpoints may be called, and canaries among them. */
+  /** Which endpoints may be called, and which of them are canaries. */
   readonly routing?: RoutingOptions;
-  /** Ask `grpc.health.v1` on every connection: `true` for the server as a whole, or a service's name. Default: do not ask. */
+  /**
+   * Ask `grpc.health.v1` on every connection: `true` for the server as a whole, or a service's name. Default:
+   * no health check.
+   */
   readonly healthCheck?: boolean | string;
 }
 
-/** What the balancer has to know besides the options. */
+/** What the balancer needs to know about a client besides its options. */
 export interface ClientTraits {
-  /** Stable while the client runs, and different for each client. */
+  /** An id that is stable while the client runs, and different for each client. */
   readonly clientId: string;
   readonly subsetSize: number | undefined;
   readonly zone: string | undefined;
 }
 
-/** How long a connection may take until HTTP/2 answers, in milliseconds. */
+/** How long an attempt may take until the peer answers in HTTP/2, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** The policies that this process knows. */
 export const POLICIES = new PolicyTable();
 
 /**
- * Registers a policy of the user's own under a name, for `loadBalancing`. A second policy of that name replaces the first, for channels
- * that are made from then on.
+ * Registers a policy of the user's own under a name, for `loadBalancing`. A second policy of that name
+ * replaces the first, for channels that are made from then on.
  *
- * @param name any but a built-in policy's
- * @param createPicker makes a picker over a pool of endpoints; called anew whenever endpoints or weights change
+ * @param name any name that no built-in policy has
+ * @param createPicker makes a picker over a pool of endpoints; called anew whenever endpoints or weights
+ *   change
  * @throws DiscoveryError `INVALID_OPTION`
  */
 export function registerLoadBalancingPolicy(name: string, createPicker: PickerFactory): void {
@@ -97,7 +105,7 @@ export function registerLoadBalancingPolicy(name: string, createPicker: PickerFa
       `load balancing policy "${name}" cannot be registered; allowed: a non-empty name other than ${builtIn.join(', ')}`,
     );
   }
-  // The factory does not say what it needs: it gets weights, measured calls and the whole list.
+  // The factory does not declare what it needs: it gets weights, measured calls and the whole list.
   POLICIES.add({
     name,
     usesWeight: true,
@@ -110,7 +118,7 @@ export function registerLoadBalancingPolicy(name: string, createPicker: PickerFa
 }
 
 /**
- * What the balancer does for checked options.
+ * The balancer's settings for options that were checked.
  *
  * @throws DiscoveryError `INVALID_OPTION` for a policy that is not in the table
  */
@@ -163,7 +171,7 @@ function createPolicy(options: LoadBalancingOptions, policies: PolicyTable): Pol
       `option loadBalancing.policy is ${JSON.stringify(name)}; allowed: ${policies.names.join(', ')}`,
     );
   }
-  // The interceptor leaves what a function returned under a metadata key of its own.
+  // If `hashKey` is a function, the interceptor has put its result under this metadata key.
   const header = typeof hashKey === 'string' ? hashKey : HASH_KEY_HEADER;
   return configurePolicy(definition, {
     ...options,

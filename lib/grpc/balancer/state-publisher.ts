@@ -9,16 +9,16 @@ import {
 } from '../grpc-js/grpc-experimental.js';
 import type { AggregateState } from './aggregate-state.js';
 
-/** What a channel is to do with its calls; those that are picked for go to this picker. */
+/** What a channel does with its calls: they go to `picker`, wait or fail. */
 export type PublishedState =
   | Exclude<AggregateState, { readonly calls: 'pick' }>
   | { readonly calls: 'pick'; readonly picker: GrpcPicker };
 
-/** The channel's side of one balancer. */
+/** Publishes the states of one balancer to its channel. */
 export class StatePublisher {
   private published: PublishedState['calls'] | undefined;
 
-  /** @param balancer connects when a call waits */
+  /** @param balancer the balancer, which connects when a call waits */
   constructor(
     private readonly helper: ChannelControlHelper,
     private readonly balancer: LoadBalancer,
@@ -39,7 +39,7 @@ export class StatePublisher {
         return;
       }
       case 'wait':
-        // CONNECTING is not repeated: every update wakes the waiting calls for nothing.
+        // CONNECTING is not repeated, because every update wakes the waiting calls for nothing.
         if (before === 'wait') return;
         helper.updateState(connectivityState.CONNECTING, new QueuePicker(this.balancer), null);
     }

@@ -1,25 +1,27 @@
 /**
- * Gives up attempts to connect that take too long: grpc-js waits without a limit for a peer that accepts and says nothing. The deadline
- * breaks the attempt off where the transport allows it, which counts as a failed attempt; else the connection abandons the transport,
- * and another attempt follows with backoff.
+ * Ends attempts to connect that take too long: grpc-js waits without limit for a peer that accepts a
+ * connection and sends nothing. If the transport can break the attempt off, the attempt counts as failed.
+ * Otherwise the connection abandons the transport and makes another attempt after a backoff.
  */
 import { backoffDelayMs, type BackoffPolicy } from '../../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 
-/** Between attempts that were abandoned and not broken off: the transport's own backoff does not see those. */
+/** The backoff after an abandoned attempt, which the transport's own backoff does not count. */
 const ABANDONED_BACKOFF: BackoffPolicy = { baseMs: 1_000, capMs: 30_000, floorMs: 500 };
 
-/** What a deadline does to the connection that it belongs to. */
+/** What a deadline does with its connection. */
 interface DeadlineActions {
-  /** Ends the attempt under way as a failed one; returns false if that cannot be done. */
+  /**
+   * Ends the attempt under way, which then counts as failed; returns false if the transport cannot do that.
+   */
   readonly breakOff: () => boolean;
-  /** Gives the attempt under way up together with its transport. */
+  /** Abandons the attempt under way together with its transport. */
   readonly abandon: () => void;
   /** Begins another attempt. */
   readonly dial: () => void;
 }
 
-/** The deadline of one endpoint's attempts. */
+/** The deadline of every attempt to connect to one endpoint. */
 export class ConnectDeadline {
   private cancelTimer: CancelTimer | undefined;
   private abandoned = 0;
@@ -31,28 +33,28 @@ export class ConnectDeadline {
   ) {}
 
   /**
-   * An attempt has begun.
+   * Starts the deadline of an attempt that has just begun.
    *
-   * @param timeoutMs how long it may take
+   * @param timeoutMs how long the attempt may take, in milliseconds
    */
   start(timeoutMs: number): void {
     this.stop();
     this.cancelTimer = this.ports.clock.setTimer(timeoutMs, () => this.giveUp());
   }
 
-  /** No attempt is under way, and none follows. */
+  /** Stops the deadline of an attempt, and the backoff after an abandoned attempt. */
   stop(): void {
     this.cancelTimer?.();
     this.cancelTimer = undefined;
   }
 
-  /** Connected, or the address is another process's: attempts that were given up do not count any more. */
+  /** Forgets abandoned attempts, because the endpoint is connected or another process has its address. */
   forget(): void {
     this.abandoned = 0;
     this.isBrokenOff = false;
   }
 
-  /** An attempt has failed; returns whether that was because it was broken off. */
+  /** Called when an attempt has failed; returns whether the deadline had broken it off. */
   takeBrokenOff(): boolean {
     const { isBrokenOff } = this;
     this.isBrokenOff = false;
@@ -62,7 +64,7 @@ export class ConnectDeadline {
   private giveUp(): void {
     const { ports, actions } = this;
     if (actions.breakOff()) {
-      // The transport takes it for a failed attempt, and goes on with its own backoff.
+      // The transport counts the attempt as failed, and retries with its own backoff.
       this.isBrokenOff = true;
       return;
     }

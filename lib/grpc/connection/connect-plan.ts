@@ -1,4 +1,4 @@
-/** What decides which endpoints a channel connects to, and when. */
+/** A plan decides which endpoints a channel connects to, and when. */
 import type { CanaryOptions } from '../../balance/modifiers/routing.js';
 import type { Random } from '../../core/clock.js';
 import type { ListFacts } from '../list-facts.js';
@@ -8,40 +8,45 @@ import type { EndpointConnection } from './endpoint-connection.js';
 export interface Preferences {
   /** The client's own zone; `undefined`: all zones are alike. */
   readonly zone: string | undefined;
-  /** Endpoints that some calls are set apart for; `undefined`: all endpoints take all calls. */
+  /** Canaries get only the calls set apart for them; `undefined`: there are no canaries. */
   readonly canary: CanaryOptions | undefined;
 }
 
-/** One channel's plan. It starts connections itself; the balancer reports everything else to it. */
+/**
+ * One channel's plan. The plan starts connections itself; the balancer reports lists, states and calls to it.
+ */
 export interface ConnectPlan {
   /**
-   * The table of connections follows a new list.
+   * Called when the table of connections has taken in a new list.
    *
-   * @param joined endpoints that are new in the list
+   * @param joined connections of endpoints that are new in the list
    */
   follow(joined: readonly EndpointConnection[], list: ListFacts, preferences: Preferences): void;
-  /** A connection has changed its state. */
+  /** Called when a connection has changed its state. */
   onChange(connection: EndpointConnection): void;
-  /** A picker has sent a call to a connection. */
+  /** Called when a picker has sent a call to a connection. */
   onCall(): void;
-  /** Starts what is due. */
+  /** Starts the connections that are due. */
   run(): void;
   stop(): void;
 }
 
 /**
- * After so many endpoints of the own zone comes one of another, so that a client escapes an outage of its zone within its first
- * connections, and not once all of a thousand endpoints have timed out.
+ * So many endpoints of the own zone come before each endpoint of another zone. If the own zone is down, a
+ * client then escapes it within its first connections, and not after a thousand endpoints have timed out.
  */
 const OWN_BEFORE_OTHER = 7;
 
-/** The order of the first connections: shuffled, so that clients which start together spread; the own zone first, as a rule. */
+/**
+ * The order of the first connections: shuffled, so that clients that start together choose different
+ * endpoints; most endpoints of the own zone come first.
+ */
 export function inConnectOrder(
   connections: Iterable<EndpointConnection>,
   zone: Preferences['zone'],
   random: Random,
 ): EndpointConnection[] {
-  // Fisher and Yates: O(n), where sorting by random ranks is not.
+  // Fisher–Yates shuffle: O(n), unlike sorting by random ranks.
   const order = [...connections];
   for (let left = order.length - 1; left > 0; left--) {
     const other = Math.floor(random() * (left + 1));

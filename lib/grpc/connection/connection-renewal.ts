@@ -1,10 +1,18 @@
-/** Replaces a connection's transport before its server ends it at its age, so that no call meets the end of the old one. */
+/**
+ * Replaces a connection's transport before the server ends it for its age, so that no call is hit by that
+ * end.
+ */
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 import type { Transport, TransportState } from './transport.js';
 
-/** When a replacement is made, as a share of the age at which the server ends a connection (±10 %, so never below 0.9). */
+/**
+ * When a replacement is made at the earliest, as a share of the age at which the server ends a connection
+ * (that age varies by ±10 %, so it is never below a share of 0.9).
+ */
 const RENEWAL_SHARE = 0.4;
-/** How far clients that connected together are spread. */
+/**
+ * By how much the share varies at random, so that clients that connected together do not reconnect together.
+ */
 const RENEWAL_SPREAD = 0.2;
 
 /** The replacements of one endpoint's transport. */
@@ -14,8 +22,8 @@ export class ConnectionRenewal {
   private replacement: Transport | undefined;
 
   /**
-   * @param dial makes a transport that is not the one in use
-   * @param onReady the replacement can take calls; from here on it belongs to the caller
+   * @param dial makes a new transport, never the one in use
+   * @param onReady called when the replacement can take calls; from then on the caller owns it
    */
   constructor(
     private readonly ports: { readonly clock: Clock; readonly random: Random },
@@ -24,9 +32,9 @@ export class ConnectionRenewal {
   ) {}
 
   /**
-   * Called when a connection has become ready.
+   * Plans the replacement of a transport that has just connected.
    *
-   * @param ageMs at which the server ends it
+   * @param ageMs age at which the server ends the transport, in milliseconds
    */
   schedule(ageMs: number): void {
     this.stop();
@@ -52,7 +60,7 @@ export class ConnectionRenewal {
         this.replacement = undefined;
         this.onReady(replacement);
       } else {
-        // The server itself, or the next replacement, ends the connection that this one could not replace.
+        // The replacement failed: the old transport stays, and another replacement follows later.
         this.schedule(ageMs);
       }
     };

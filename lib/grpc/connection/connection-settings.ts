@@ -8,12 +8,15 @@ export interface BalancerPorts {
   readonly random: Random;
 }
 
-/** Settings of all connections of a balancer. A balancer whose settings change hands out a new value. */
+/**
+ * Settings of all connections of a balancer. They never change: a balancer whose settings change gives its
+ * connections a new object.
+ */
 export interface ConnectionSettings {
-  /** How long a connection may take until HTTP/2 answers, in milliseconds. */
+  /** How long an attempt may take until the peer answers in HTTP/2, in milliseconds. */
   readonly connectTimeoutMs: number;
-  /** The service whose health is asked for; `undefined`: connected is healthy. */
+  /** The service whose health is checked; `undefined`: no check, a connected server counts as healthy. */
   readonly healthService: string | undefined;
-  /** How latency is estimated; `undefined`: an estimate that exists stays as it is. */
+  /** How latency is estimated; `undefined`: existing estimates keep their options. */
   readonly latency: PeakEwmaOptions | undefined;
 }

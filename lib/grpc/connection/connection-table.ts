@@ -1,4 +1,4 @@
-/** The connections of one balancer: kept by address while lists come and go, and counted by state. */
+/** The connections of one balancer: each is kept by address while lists change, and counted by state. */
 import type { EndpointFacts } from '../../balance/candidate.js';
 import type { ConnectionSettings } from './connection-settings.js';
 import {
@@ -7,10 +7,10 @@ import {
   EndpointConnection,
 } from './endpoint-connection.js';
 
-/** Every connection by its endpoint's address. */
+/** All connections of a balancer, by the addresses of their endpoints. */
 export class ConnectionTable {
   private readonly byAddress = new Map<string, EndpointConnection>();
-  /** The number of the last list. */
+  /** The number of the last list; each connection has the number of the last list that it was in. */
   private lists = 0;
   private failure: string | undefined;
   private readonly counts: Record<ConnectionState, number> = {
@@ -29,12 +29,12 @@ export class ConnectionTable {
     return this.byAddress.size;
   }
 
-  /** How many are in each state. */
+  /** How many connections are in each state. */
   get count(): Readonly<Record<ConnectionState, number>> {
     return this.counts;
   }
 
-  /** Why the last attempt of all that failed did; `undefined` while none has failed. */
+  /** The reason of the last failed attempt of any connection; `undefined`: none has failed. */
   get lastError(): string | undefined {
     return this.failure;
   }
@@ -43,22 +43,23 @@ export class ConnectionTable {
     return this.byAddress.values();
   }
 
-  /** Whether a connection is still this table's. */
+  /** Whether the table still contains this connection. */
   has(connection: EndpointConnection): boolean {
     return this.byAddress.get(connection.endpoint.address) === connection;
   }
 
-  /** Has all connections use other settings, now and in the future. O(n). */
+  /** Gives new settings to all connections, present and future. O(n). */
   configure(settings: ConnectionSettings): void {
     this.settings = settings;
     for (const connection of this.values()) connection.configure(settings);
   }
 
   /**
-   * Follows a list: keeps the connections of endpoints that stay, closes those of endpoints that are gone. O(n).
+   * Takes in a new list: keeps the connections of endpoints that stay, closes those of endpoints that left.
+   * O(n).
    *
-   * @param listed each address once
-   * @returns connections of endpoints that are new, not started yet
+   * @param listed the endpoints, each address once
+   * @returns the connections of new endpoints, not started yet
    */
   replace(listed: readonly EndpointFacts[]): EndpointConnection[] {
     const list = ++this.lists;
@@ -86,9 +87,9 @@ export class ConnectionTable {
   }
 
   /**
-   * Counts a connection that has changed its state.
+   * Counts a change of a connection's state.
    *
-   * @returns false for one that is no longer this table's
+   * @returns false if the connection is no longer in the table
    */
   recordTransition(connection: EndpointConnection, from: ConnectionState): boolean {
     if (!this.has(connection)) return false;
@@ -98,7 +99,7 @@ export class ConnectionTable {
     return true;
   }
 
-  /** Disconnects an endpoint that is not needed for now. */
+  /** Disconnects an endpoint that is not needed for now; it stays in the table. */
   disconnect(connection: EndpointConnection): void {
     const { state } = connection;
     connection.disconnect();

@@ -1,6 +1,6 @@
 /**
- * One endpoint's connection: the balancer keeps this object for as long as the endpoint is listed. It holds the statistics of the
- * endpoint, and starts them anew when another process takes over the address.
+ * One endpoint's connection: the balancer keeps this object for as long as the endpoint is listed. It holds
+ * the statistics of the endpoint, and starts them anew when another process takes over the address.
  *
  * | event                                   | idle       | connecting | ready      | failed     |
  * | --------------------------------------- | ---------- | ---------- | ---------- | ---------- |
@@ -22,8 +22,9 @@
  * | the health check ends                   | idle       | ready      | ready      | ready      |
  * | disconnect()                            | idle       | idle       | idle       | idle       |
  *
- * A cell is the state after the event; an empty one: the event does not occur. A connection that stands and is not healthy stays `failed`
- * when another process is registered, until the server answers that it serves. `close()` ends the object in every state.
+ * A cell is the state after the event; an empty cell: the event does not occur. A connected transport whose
+ * server is not healthy stays `failed` when another process is registered, until the server answers that it
+ * serves. `close()` ends the object in every state.
  */
 import type { Candidate, EndpointFacts } from '../../balance/candidate.js';
 import type { EndpointLoad } from '../../balance/load/endpoint-load.js';
@@ -37,40 +38,47 @@ import type { DialTransport, Transport, TransportListener, TransportState } from
 
 /**
  * - `idle`: not connected, no attempt under way.
- * - `connecting`: an attempt is under way, or the connection stands and its health is not known yet.
+ * - `connecting`: an attempt is under way, or the transport is connected and the server's health is not known
+ *   yet.
  * - `ready`: can take calls.
- * - `failed`: the last attempt failed, or the server is not healthy; the next attempt follows by itself, with backoff.
+ * - `failed`: the last attempt failed, or the server is not healthy; the next attempt follows by itself, with
+ *   backoff.
  */
 export type ConnectionState = 'idle' | 'connecting' | 'ready' | 'failed';
 
-/** What a connection needs of its balancer, for as long as that lives. */
+/** What a connection needs from its balancer, the same for as long as the balancer lives. */
 export interface ConnectionContext extends BalancerPorts {
   readonly dial: DialTransport;
-  /** Makes the statistics of an endpoint that is new, or is another process than before. */
+  /** Makes the statistics of an endpoint that is new, or whose address another process has taken over. */
   readonly createLoad: (latency: PeakEwmaOptions | undefined) => EndpointLoad;
-  /** The state of a connection has changed; `from` is what it was. */
+  /** Called when a connection has changed its state; `from` is the state before. */
   readonly onChange: (connection: EndpointConnection, from: ConnectionState) => void;
 }
 
 /** One endpoint's connection. */
 export class EndpointConnection implements Candidate {
   state: ConnectionState = 'idle';
-  /** Why the last attempt failed. */
+  /** Why the last attempt or health check failed. */
   lastError: string | undefined;
-  /** Present from the first attempt on; calls may use it while `state` is `ready`. */
+  /**
+   * The transport, from the first attempt on until it is released; calls may use it while `state` is `ready`.
+   */
   transport: Transport | undefined;
   joinedMs: number;
   /** The number of the last list that the endpoint was in; set by the table. */
   list = 0;
-  /** Made when it is asked for: most endpoints of a large fleet are never called. */
+  /** The statistics, made when first needed: most endpoints of a large fleet are never called. */
   private currentLoad: EndpointLoad | undefined;
-  /** Made with the first transport, for the same reason. */
+  /** Listens to the transport; made with it, because most endpoints of a large fleet are never connected. */
   private listener: TransportListener | undefined;
   private attempt = 0;
   private deadline: ConnectDeadline | undefined;
   private renewal: ConnectionRenewal | undefined;
   private health: HealthWatch | undefined;
-  /** Another process registered at the address while this connection stood: statistics start anew once it leaves `ready`. */
+  /**
+   * Another process registered at the address while this connection was `ready`: the statistics start anew
+   * when it leaves `ready`.
+   */
   private isReregistered = false;
   private closed = false;
 
@@ -107,7 +115,9 @@ export class EndpointConnection implements Candidate {
     return this.facts.hash;
   }
 
-  /** Uses other settings from now on. Statistics stay; the server is asked for its health anew if the service to ask about changed. */
+  /**
+   * Uses new settings from now on. Statistics stay; a new health check begins if `healthService` has changed.
+   */
   configure(settings: ConnectionSettings): void {
     const { healthService } = this.settings;
     this.settings = settings;
@@ -119,9 +129,9 @@ export class EndpointConnection implements Candidate {
   }
 
   /**
-   * Uses a new record for the same address. With another incarnation, another process may have taken over the address: then nothing that
-   * was learnt about the one before holds. As long as the connection stands it leads to the same process, whose registration was lost
-   * and is back.
+   * Takes in a new record of the same address. With another incarnation, another process may have the
+   * address, so that nothing learnt about the old process holds. But a connection that is `ready` still leads
+   * to the old process, which has registered again.
    */
   update(facts: EndpointFacts): void {
     const isAnother = facts.endpoint.incarnation !== this.endpoint.incarnation;
@@ -140,18 +150,18 @@ export class EndpointConnection implements Candidate {
     this.dial();
   }
 
-  /** Ends the backoff of the transport. */
+  /** Ends the backoff of the transport: an attempt that waits begins now. */
   resetBackoff(): void {
     this.transport?.resetBackoff();
   }
 
-  /** Drops the transport without a report to the balancer. Calls in flight finish. */
+  /** Releases the transport without a report to the balancer. Calls in flight finish. */
   disconnect(): void {
     this.release();
     this.state = 'idle';
   }
 
-  /** Drops the transport for good, and reports nothing more. Calls in flight finish. */
+  /** Releases the transport for good; nothing more is reported. Calls in flight finish. */
   close(): void {
     this.closed = true;
     this.release();
@@ -167,13 +177,13 @@ export class EndpointConnection implements Candidate {
     this.deadline?.stop();
     this.transport ??= this.createTransport();
     const { state } = this.transport;
-    // Another channel may share it, and have connected it already.
+    // Another channel may share the transport, and have connected it already.
     if (state === 'ready') {
       if (this.health === undefined) this.onReady();
       return;
     }
     this.startDeadline();
-    // What another channel learnt about this address before it was listed again does not hold either.
+    // Ends a backoff that another channel's attempts may have caused before the endpoint was listed again.
     if (state === 'failed') this.transport.resetBackoff();
     else this.transport.connect();
   }
@@ -198,7 +208,7 @@ export class EndpointConnection implements Candidate {
       case 'connecting':
         this.stopHealth();
         this.startDeadline();
-        // Of a retry only the outcome counts: the endpoint is `failed` until it is ready.
+        // A retry after a failure does not change the state: the endpoint stays `failed` until it is ready.
         if (this.state !== 'failed') this.become('connecting');
         return;
       case 'failed':

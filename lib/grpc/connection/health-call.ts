@@ -10,7 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import type { HealthListener } from './transport.js';
 
-// Two messages of one field each: `string service = 1` and `ServingStatus status = 1`.
+// Each message has one field: `string service = 1` in the request, `ServingStatus status = 1` in the answer.
 const watchMethod: MethodDefinition<string, number> = {
   path: '/grpc.health.v1.Health/Watch',
   requestStream: false,
@@ -25,7 +25,7 @@ const watchMethod: MethodDefinition<string, number> = {
 };
 const HealthClient = makeClientConstructor({ Watch: watchMethod }, 'Health');
 
-/** Starts the call; returns what ends it, after which the listener is not called any more. */
+/** Starts the call and returns a function that ends it; after that the listener is not called any more. */
 export function startHealthCall(
   channelOverride: ChannelInterface,
   service: string,
@@ -38,7 +38,8 @@ export function startHealthCall(
   call.on('data', (serving: number) => {
     if (!isEnded) listener.onAnswer(serving);
   });
-  // The status reports both, an error and an end without one; an `error` without a listener would be thrown.
+  // Every end of the call has a `status`, also after an error. Without this listener Node would throw the
+  // error.
   call.on('error', () => {});
   call.on('status', ({ code, details }: StatusObject) => {
     if (!isEnded) listener.onEnd(status[code], details);

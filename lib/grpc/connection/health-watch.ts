@@ -1,17 +1,17 @@
 /**
- * Follows the health of one server, as gRPC's client-side health checking does (gRFC A17): not serving means no calls, a server without
- * the health service counts as healthy.
+ * Follows the health of one server, as gRPC's client-side health checking does (gRFC A17): a server that does
+ * not answer `SERVING` gets no calls; a server without the health service counts as healthy.
  */
 import { backoffDelayMs, type BackoffPolicy } from '../../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 import type { Transport } from './transport.js';
 
-/** gRFC A17: the connection backoff of gRPC. */
+/** The backoff between two calls: gRFC A17 asks for gRPC's connection backoff. */
 const RETRY_BACKOFF: BackoffPolicy = { baseMs: 1_000, capMs: 120_000, floorMs: 200 };
 /** `grpc.health.v1.HealthCheckResponse.ServingStatus.SERVING`. */
 const SERVING = 1;
 
-/** One running health watch: one call after another. */
+/** The health watch of one transport: a new call follows when the one before breaks. */
 export class HealthWatch {
   private endCall: (() => void) | undefined;
   private cancelTimer: CancelTimer | undefined;
@@ -20,7 +20,8 @@ export class HealthWatch {
 
   /**
    * @param service the service to ask about; empty: the server as a whole
-   * @param onHealth called with every answer; `detail` is what the server said
+   * @param onHealth called with every answer and when the watch breaks; `detail` says what was answered or
+   *   why it broke
    */
   constructor(
     private readonly transport: Transport,
@@ -50,7 +51,7 @@ export class HealthWatch {
     });
   }
 
-  /** A server that serves does not end a watch. */
+  /** Any end of the call but `UNIMPLEMENTED` is a failure: a healthy server does not end a watch. */
   private onEnd(code: string, details: string): void {
     if (code === 'UNIMPLEMENTED') {
       this.onHealth(true, 'the server has no health service');

@@ -1,6 +1,6 @@
 /**
- * Connects to one endpoint for the stable calls and, where some calls are set apart, to one for the canaries. The next is tried when
- * that one fails or is ejected.
+ * Connects to one endpoint and, if there are canaries, to one canary as well. The next endpoint is tried when
+ * the chosen one fails or is ejected.
  */
 import { type CanaryOptions, matchesEndpoint } from '../../balance/modifiers/routing.js';
 import type { Random } from '../../core/clock.js';
@@ -16,14 +16,14 @@ export class PickFirstPlan implements ConnectPlan {
   private isScheduled = false;
   private stopped = false;
 
-  /** @param isEjected whether outlier detection leaves a connection out */
+  /** @param isEjected whether outlier detection has ejected a connection */
   constructor(
     private readonly table: ConnectionTable,
     private readonly random: Random,
     private readonly isEjected: (connection: EndpointConnection) => boolean,
   ) {}
 
-  /** Known endpoints keep their places, so that a list which grows moves no client. */
+  /** Known endpoints keep their places in the order, so that new endpoints move no client. */
   follow(
     joined: readonly EndpointConnection[],
     _list: ListFacts,
@@ -45,7 +45,7 @@ export class PickFirstPlan implements ConnectPlan {
 
   onCall(): void {}
 
-  /** O(n). */
+  /** Connects to the next endpoint if none is ready, and drops the connections that are not chosen. O(n). */
   run(): void {
     const { canary } = this;
     if (canary === undefined) {

@@ -1,6 +1,7 @@
 /**
- * Connects to a few endpoints at a time, so that thousands of them neither block the event loop nor delay the first call: to all of a
- * small fleet, and to as many of a large one as calls ask for, so that a quiet client of a large fleet stays small.
+ * Connects to a few endpoints at a time, so that thousands of them neither block the event loop nor delay the
+ * first call. It connects to all endpoints of a small fleet; in a large fleet each call adds a connection, so
+ * that a client with few calls has few connections.
  */
 import type { CancelTimer } from '../../core/clock.js';
 import type { ListFacts } from '../list-facts.js';
@@ -9,38 +10,49 @@ import { type ConnectPlan, inConnectOrder, type Preferences } from './connect-pl
 import type { ConnectionTable } from './connection-table.js';
 import type { EndpointConnection } from './endpoint-connection.js';
 
-/** How a ramp runs. */
+/** How many connections a ramp makes by itself, and how many attempts it makes at a time. */
 export interface RampOptions {
-  /** Connections made before any call asks for more. */
+  /** How many connections are made before any call asks for more. */
   readonly eager: number;
-  /** Attempts under way at the same time. */
+  /** How many attempts may be under way at the same time. */
   readonly concurrency: number;
 }
 
-/** A fleet up to `eager` is connected to as a whole; beyond it each call adds one connection. */
+/**
+ * The default limits: a fleet of up to `eager` endpoints gets all its connections at once; in a larger one
+ * each call adds a connection.
+ */
 export const DEFAULT_RAMP: RampOptions = { eager: 64, concurrency: 16 };
 
-/** Attempts under way to a fleet beyond `eager` until its first connection is ready: more would only delay that one. */
+/**
+ * How many attempts a fleet larger than `eager` gets at a time until its first connection is ready: more
+ * attempts would delay it.
+ */
 const FIRST_FEW = 4;
 
-/** How long the first few of a large fleet are tried alone, in milliseconds: then as many as `concurrency` allows. */
+/**
+ * How long a large fleet gets only `FIRST_FEW` attempts at a time, in milliseconds; after that `concurrency`
+ * holds.
+ */
 const HEAD_START_MS = 100;
 
-/** Entries that may wait beyond twice the endpoints there are. */
+/** The queues are pruned when they hold this many entries more than twice the number of endpoints. */
 const SLACK = 64;
 
 /** The plan of every policy that calls more than one endpoint. */
 export class RampPlan implements ConnectPlan {
-  /** In the order of the first connections. */
+  /** Connections that wait to be started, in the order of `inConnectOrder`. */
   private queue: EndpointConnection[] = [];
-  /** Connected before all of the queue: endpoints that have just joined, or have just lost their connection. */
+  /**
+   * Connections that are started before the queue: endpoints that have just joined or lost their connection.
+   */
   private urgent: EndpointConnection[] = [];
   /** Connections made from a partial list that are not among the first `eager` of the full order. */
   private provisional: EndpointConnection[] = [];
-  /** How many connections calls have asked for. */
+  /** How many connections there may be: `eager`, and one more for each call. */
   private target: number;
   private isPart = false;
-  /** The head start of the first few is over: one is ready, or they have had their time. */
+  /** The head start is over: a connection is ready, or `HEAD_START_MS` have passed. */
   private isOpen = false;
   private cancelHeadStart: CancelTimer | undefined;
   private isScheduled = false;
@@ -55,7 +67,7 @@ export class RampPlan implements ConnectPlan {
     this.target = options.eager;
   }
 
-  /** How many entries wait. Some may be of endpoints that left the list. */
+  /** How many connections wait to be started. Some of their endpoints may have left the list. */
   get waiting(): number {
     return this.queue.length + this.urgent.length;
   }
@@ -71,7 +83,7 @@ export class RampPlan implements ConnectPlan {
   }
 
   onChange(connection: EndpointConnection): void {
-    // It was ready: it comes before those that were never tried.
+    // A lost connection is restored before endpoints that were never tried.
     if (connection.state === 'idle') this.urgent.push(connection);
     if (connection.state === 'ready') {
       if (!this.isPart) this.isOpen = true;
@@ -87,7 +99,7 @@ export class RampPlan implements ConnectPlan {
     this.schedule();
   }
 
-  /** Starts what is due. */
+  /** Starts waiting connections up to the limits. */
   run(): void {
     let { connecting } = this.table.count;
     let active = connecting + this.table.count.ready;
@@ -107,10 +119,11 @@ export class RampPlan implements ConnectPlan {
     this.cancelHeadStart?.();
   }
 
-  /** How many attempts may be under way, and how many connections there may be with those that are ready. */
+  /** How many attempts may be under way, and how many connections there may be, attempts included. */
   private limits(): { readonly concurrency: number; readonly target: number } {
     const { concurrency: most } = this.options;
-    // One connection will do until the list is whole: every client makes its first ones at the beginning of the same list.
+    // A partial list gets one connection: it is the same for all clients, which would all connect to its
+    // endpoints.
     const few = this.isPart ? 1 : FIRST_FEW;
     const partTarget = this.isOpen ? FIRST_FEW : few;
     return {
@@ -119,7 +132,7 @@ export class RampPlan implements ConnectPlan {
     };
   }
 
-  /** Begins with the order of a new list, in the place of all that waits. */
+  /** Replaces both queues by the order of a new list. */
   private begin(isPart: boolean, zone: Preferences['zone']): void {
     const { table, ports } = this;
     const { eager } = this.options;
@@ -140,8 +153,8 @@ export class RampPlan implements ConnectPlan {
   }
 
   /**
-   * Disconnects what a part of the list has led to, once there are others to take the calls: otherwise the endpoints at the beginning of
-   * the list would serve more clients than all others do.
+   * Drops the connections that were made from a partial list once enough others can take the calls. Otherwise
+   * the endpoints at the beginning of the list would serve more clients than all others.
    */
   private dropProvisional(): void {
     const { provisional, table } = this;
@@ -151,14 +164,14 @@ export class RampPlan implements ConnectPlan {
     for (const connection of provisional) table.disconnect(connection);
   }
 
-  /** Removes entries of endpoints that left, once they are the greater part: O(1) on average. */
+  /** Removes connections whose endpoints left the list once most entries are such: O(1) on average. */
   private prune(): void {
     if (this.waiting <= 2 * this.table.size + SLACK) return;
     this.queue = this.queue.filter(this.isListed);
     this.urgent = [...new Set(this.urgent.filter(this.isListed))];
   }
 
-  /** Runs later in the same turn: the caller may be in the middle of a change. */
+  /** Runs later in the same turn of the event loop: the caller may be in the middle of a change. */
   private schedule(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;

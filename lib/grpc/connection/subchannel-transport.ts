@@ -1,9 +1,10 @@
 /**
  * The transport of grpc-js: a subchannel, which several channels of a process may share.
  *
- * An attempt to connect whose last user has released it is aborted: an address that answers nothing would keep the process alive for as
- * long as the system repeats its SYN, two minutes and more. grpc-js has no way to stop one, but hands an address on to `net.connect` as
- * it was given, and `net.connect` takes a signal.
+ * An attempt to connect is aborted when its last user releases it. Otherwise an address that never answers
+ * would keep the process alive as long as the system repeats its SYN, two minutes and more. grpc-js cannot
+ * abort an attempt, but it passes the address object on to `net.connect`, which accepts an abort signal in
+ * it.
  */
 import { type ChannelOptions, connectivityState } from '@grpc/grpc-js';
 import { endpointAddress } from '../../core/records/endpoint-address.js';
@@ -24,10 +25,13 @@ import type {
   TransportState,
 } from './transport.js';
 
-/** Channel option: 1 has keepalive pings stay within what servers in Go bear. */
+/** Channel option: 1 limits keepalive pings to what servers in Go tolerate. */
 export const SPARING_PINGS_OPTION = 'nestjs_grpc_discovery.sparing_pings';
 
-/** Makes attempts that follow a given-up one different connections in grpc-js's pool. */
+/**
+ * Channel option with the number of an attempt: after an abandoned attempt, grpc-js's pool then makes a new
+ * subchannel.
+ */
 const ATTEMPT_OPTION = 'nestjs_grpc_discovery.attempt';
 
 const STATES: Readonly<Record<connectivityState, TransportState>> = {
@@ -38,11 +42,11 @@ const STATES: Readonly<Record<connectivityState, TransportState>> = {
   [connectivityState.SHUTDOWN]: 'idle',
 };
 
-/** By the subchannel of grpc-js's pool. */
+/** The attempts of each subchannel in grpc-js's pool. */
 const attemptsOf = new WeakMap<object, ConnectAttempts>();
 
 /**
- * Makes transports of one channel.
+ * Returns the function that makes the transports of one channel.
  *
  * @param options the options of the channel
  */
@@ -80,7 +84,8 @@ class SubchannelTransport implements Transport {
     });
     this.subchannel = helper.createSubchannel(endable, options);
     const real = this.subchannel.getRealSubchannel();
-    // A subchannel that exists already dials the address that it was made with.
+    // grpc-js may return a subchannel of its pool: that one dials with the signal of the address it was made
+    // with.
     this.attempts = attemptsOf.get(real) ?? attempts;
     attemptsOf.set(real, this.attempts);
     this.subchannel.ref();
@@ -94,7 +99,7 @@ class SubchannelTransport implements Transport {
   listen(listener: TransportListener): void {
     if (this.listener === undefined) this.subchannel.addConnectivityStateListener(this.onState);
     this.listener = listener;
-    // Another channel may have connected it.
+    // If another channel has connected the subchannel already, no event follows.
     if (this.state === 'ready') this.prepare();
   }
 
@@ -147,17 +152,21 @@ class ConnectAttempts {
     this.holders++;
   }
 
-  /** Ends the attempt under way with its last holder. */
+  /** Removes a holder; the last one to leave aborts the attempt under way. */
   release(isConnecting: boolean): void {
     this.holders--;
     if (this.holders <= 0 && isConnecting) this.latest?.abort();
   }
 
-  /** Read once by each `net.connect`: a signal of its own, so that the end of one attempt does not end an earlier connection. */
+  /**
+   * Called once for each `net.connect`. Each attempt gets its own signal, so that aborting it does not close
+   * an earlier connection.
+   */
   begin(): AbortSignal {
     const attempt = new AbortController();
     this.latest = attempt;
-    // gRPC's own timer begins it. A socket that is given an aborted signal connects all the same.
+    // With no holder left, gRPC's own timer began this attempt. The abort comes later, because a socket
+    // ignores a signal that is aborted from the start.
     if (this.holders === 0) queueMicrotask(() => attempt.abort());
     return attempt.signal;
   }

@@ -1,31 +1,31 @@
 /**
- * What this library relies on inside grpc-js to govern the attempts of a call, and what it marks calls with. Whoever governs them is
- * `grpc-private-attempts.ts`.
+ * The private parts of grpc-js that `grpc-private-attempts.ts` relies on to govern the attempts of a call,
+ * and the mark of the calls that it governs.
  */
 import type { MethodConfig, status, StatusObject } from '@grpc/grpc-js';
 import { LoadBalancingCall } from '@grpc/grpc-js/build/src/load-balancing-call.js';
 import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
 import type { RetryThrottle } from '../../balance/load/retry-throttle.js';
 
-/** Under this key a config selector marks the calls that are its own, and so ours. */
+/** The config selector of this library sets this key on its calls. */
 export const OWN_CALL = Symbol('nestjs_grpc_discovery_own_call');
 
-/** What holds for the attempts of a call. */
+/** The rules for the attempts of a call. */
 export interface AttemptRules {
-  /** Asked before each attempt but the first; `undefined`: never stop. */
+  /** This throttle must allow every attempt but the first; `undefined`: all attempts are allowed. */
   readonly throttle: RetryThrottle | undefined;
-  /** Asked before an attempt is sent again that servers have refused more than once. */
+  /** This throttle must allow each repetition of an attempt that servers have refused more than once. */
   readonly refusals: RetryThrottle;
 }
 
-/** What a call config may carry of it. */
+/** The mark in the config of a call of this library. */
 export interface OwnCallMark {
   readonly [OWN_CALL]: AttemptRules;
 }
 
 /** The part of grpc-js's `LoadBalancingCall` that is used. */
 interface Attempt {
-  /** Its stream on a connection; `null` while it waits for one. */
+  /** The attempt's stream on a connection; `null` while the attempt waits for a connection. */
   readonly child: object | null;
   getPeer(): string;
 }
@@ -35,10 +35,10 @@ export interface AttemptingCall {
   readonly callConfig: Partial<OwnCallMark> & { readonly methodConfig: MethodConfig };
   readonly channel: { getTarget(): string };
   readonly listener: { onReceiveMetadata(headers: StatusObject['metadata']): void } | null;
-  /** One of the states below, or another. */
+  /** `RETRY`, `HEDGING`, `NO_RETRY`, or another state of grpc-js. */
   readonly state: string;
   readonly maxAttempts: number;
-  /** How many there were, those that were not sent included. */
+  /** How many attempts there were, including attempts that were not sent. */
   attempts: number;
   /** Whether an attempt that a server refused has been sent once more. */
   transparentRetryUsed: boolean;
@@ -69,7 +69,7 @@ export const NO_RETRY = 'NO_RETRY';
 /** grpc-js's state of an attempt that has not ended. */
 export const ACTIVE = 'ACTIVE';
 
-/** A release without one of these does not fit. */
+/** Methods that `RetryingCall` must have: this library refuses a grpc-js without one of them. */
 const REQUIRED_METHODS = [
   'start',
   'maybeStartHedgingAttempt',
@@ -97,7 +97,7 @@ const REQUIRED_FIELDS = [
   'underlyingCalls',
 ] as const;
 
-/** What grpc-js's calls lack of that, by name; nothing where it fits. */
+/** The names of required methods and fields that grpc-js's calls lack; empty: this grpc-js fits. */
 export function missingFromAttempts(
   type: typeof RetryingCall = RetryingCall,
   attemptType: typeof LoadBalancingCall = LoadBalancingCall,
@@ -107,7 +107,7 @@ export function missingFromAttempts(
     (name) => typeof (prototype as Partial<AttemptingCall> | undefined)?.[name] !== 'function',
   );
   if (methods.length > 0) return methods.map((name) => `RetryingCall.${name}`);
-  // A call that is never started: the constructor only keeps what it is given.
+  // This call is never started: the constructor only keeps its arguments.
   const call: object = Reflect.construct(type, [
     { getOptions: () => ({}) },
     { methodConfig: { name: [] } },

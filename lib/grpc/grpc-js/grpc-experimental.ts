@@ -1,6 +1,6 @@
 /**
- * The part of grpc-js that is outside its stable API: name resolvers and load balancers. The only file that touches
- * `experimental`, so that a new release of grpc-js is checked against one page.
+ * The part of grpc-js that is outside its stable API: name resolvers and load balancers. No other file uses
+ * `experimental`, so that a new release of grpc-js is checked against this file.
  */
 import { type ChannelOptions, experimental } from '@grpc/grpc-js';
 import { DiscoveryError } from '../../core/discovery-error.js';
@@ -29,7 +29,7 @@ export const {
   isLoadBalancerNameRegistered,
 } = experimental;
 
-/** What this library uses of `experimental`, all of it; a release without one of these does not fit. */
+/** All that this library uses of `experimental`: it refuses a grpc-js without one of these names. */
 export const REQUIRED_EXPERIMENTAL = [
   'registerResolver',
   'statusOrFromValue',
@@ -44,7 +44,7 @@ export const REQUIRED_EXPERIMENTAL = [
 ] as const;
 
 /**
- * Checks that the grpc-js that is loaded fits, before anything is registered with it.
+ * Checks that the loaded grpc-js has what this library needs, before anything is registered with it.
  *
  * @throws DiscoveryError `UNSUPPORTED_VERSION`
  */
@@ -61,7 +61,7 @@ export function assertSupportedGrpc(
   );
 }
 
-/** Makes a resolver class answer for a scheme, for every channel of the process. */
+/** Registers a resolver class for a scheme, for every channel of the process. */
 export const registerResolver: typeof experimental.registerResolver = (...args) =>
   experimental.registerResolver(...args);
 
@@ -72,10 +72,11 @@ export const statusOrFromError: typeof experimental.statusOrFromError = (error) 
   experimental.statusOrFromError(error);
 
 /**
- * Ends an HTTP/2 handshake that is under way, so that the attempt fails: grpc-js knows no connect timeout, and has no way
- * to be told (its subchannel keeps the connector, and that the session, to itself).
+ * Ends an HTTP/2 handshake that is under way, so that the attempt fails. grpc-js has no connect timeout and
+ * no way to end an attempt: its subchannel keeps the connector and the session private.
  *
- * @returns false where there is none: TCP or TLS is still being set up, or grpc-js looks different inside
+ * @returns false if no handshake is under way (TCP or TLS is still being set up), or if grpc-js has other
+ *   fields
  */
 export function breakOffHandshake(subchannel: Subchannel): boolean {
   const real = subchannel.getRealSubchannel() as unknown as {
@@ -87,7 +88,7 @@ export function breakOffHandshake(subchannel: Subchannel): boolean {
   return true;
 }
 
-/** Channel options that make a connection: without what is for resolver and balancer alone. */
+/** The channel options that a connection depends on: options for resolver and balancer are left out. */
 export function subchannelOptions(options: ChannelOptions): ChannelOptions {
   return Object.fromEntries(
     Object.entries(options).filter(
@@ -98,10 +99,13 @@ export function subchannelOptions(options: ChannelOptions): ChannelOptions {
   );
 }
 
-/** The attribute of a list that tells gRPC about each call. */
+/** The attribute of a list that holds the config selector, which gRPC asks about each call. */
 export const CONFIG_SELECTOR: string = experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY;
 
-/** Channel options under this prefix reach resolver and balancer and are no part of a connection's identity. */
+/**
+ * The full name of a channel option that resolver and balancer read and that is no part of a connection's
+ * identity.
+ */
 export function privateChannelOption(name: string): string {
   return `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.${name}`;
 }

@@ -1,6 +1,6 @@
 /**
- * How gRPC makes the attempts of a call, where grpc-js has no way to say so: methods of its `RetryingCall` are replaced, for calls of
- * ours alone. Beside `grpc-experimental.ts` the only place that depends on what grpc-js does not promise.
+ * Changes how grpc-js makes the attempts of a call, where grpc-js has no option for it: methods of its
+ * private `RetryingCall` are replaced, with effect on calls of this library only.
  */
 import { status, type StatusObject } from '@grpc/grpc-js';
 import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
@@ -19,34 +19,41 @@ import { hedgeFailed, nextHedge, stopHedging } from './hedge-schedule.js';
 import { retriedCodes } from './retried-codes.js';
 import { type AttemptStatus, KEPT_HEADERS } from './whole-answer.js';
 
-/** The longest delay a timer can hold, in milliseconds: it takes anything longer for 1. */
+/** The longest delay of a timer, in milliseconds: Node turns a longer delay into 1 ms. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
-/** Attempts of one call that servers may refuse, of which the last one ends it: the most attempts that gRPC gives a call (gRFC A6). */
+/** How many refused attempts end a call: as many attempts as gRPC gives a call at most (gRFC A6). */
 const MAX_REFUSALS = 5;
 
 let isGoverned = false;
 let ourSchemes: ReadonlySet<string> = new Set();
 
 /**
- * Replaces the methods, once per process. Calls of other channels go on as before.
+ * Replaces the methods, once per process. Calls of other channels stay as they are.
  *
- * - grpc-js keeps one throttle for all channels to a target, and the last of them to resolve decides whether there is one: a client
- *   without retries would end the throttling of another. A call of ours goes by the throttle of its own channel.
- * - grpc-js never asks the throttle before a hedge, as gRFC A6 demands.
- * - An attempt that waits for a connection gets no hedge: it would wait beside it, and both would be sent together.
- * - A pause that a server asks for (`grpc-retry-pushback-ms`) holds back all hedges of the call, and no call that has no attempt to
- *   come. In grpc-js one that cannot be read, or is longer than a timer can wait, means at once; here never, or as long as it can.
- * - A hedged call that is still unanswered at the deadline counts as failed: a server that takes every call and answers none in time
- *   is overloaded too.
- * - The headers of an answer that broke off are heard only where no other attempt follows, see `whole-answer.ts`.
- * - A stream that a server refused before anything ran is sent again up to four times; in grpc-js once. When several servers stop
- *   together, the second one that a call is sent to may be stopping as well.
- * - An answer that blames the caller (`NOT_FOUND`) fills the bucket as any other; in grpc-js only `OK` does.
+ * - Throttle: grpc-js keeps one for all channels to a target, and the channel that resolves last decides
+ *   whether there is one, so that a client without retries would end the throttling of another. Here a call
+ *   uses the throttle of its own channel.
+ * - Hedges: gRFC A6 demands that the throttle is asked before each hedge. grpc-js never asks it; here it is
+ *   asked.
+ * - Waiting attempts: an attempt that waits for a connection gets no hedge. The hedge would wait as well, and
+ *   both would be sent together.
+ * - Pauses that a server asks for (`grpc-retry-pushback-ms`): a pause delays all hedges of the call, but not
+ *   the end of a call that has no further attempt. If a pause cannot be read or is longer than a timer can
+ *   wait, grpc-js sends the next attempt at once. Here an unreadable pause ends the attempts, and a longer
+ *   one lasts as long as a timer can wait.
+ * - Deadlines: a hedged call that is unanswered at its deadline counts as failed, because a server that takes
+ *   every call and answers none in time is overloaded too.
+ * - Headers: the headers of an answer that broke off are reported only if no other attempt follows, see
+ *   `whole-answer.ts`.
+ * - Refusals: a stream that a server refused before anything ran is sent again up to four times, in grpc-js
+ *   once. When several servers stop together, the second server of a call may be stopping as well.
+ * - Errors that blame the caller (`NOT_FOUND`) refill the throttle as any answer does, in grpc-js only `OK`.
  *
- * A plain channel that has a service config of its own goes by grpc-js's throttle, and by these rules in all else.
+ * A plain channel with a service config of its own keeps grpc-js's throttle, headers and refusals; the other
+ * rules hold for it.
  *
- * @param schemes those of ours, in lower case; may grow
+ * @param schemes the schemes of this library's resolvers, in lower case; more may be added later
  */
 export function governAttempts(schemes: ReadonlySet<string>): void {
   if (isGoverned) return;
@@ -84,12 +91,12 @@ export function governAttempts(schemes: ReadonlySet<string>): void {
   };
 }
 
-/** How often each call that was refused more than once has been refused. */
+/** The number of refusals of each call that servers have refused more than once. */
 const refused = new WeakMap<AttemptingCall, number>();
 
 /**
- * Lets an attempt that a server refused be sent again, after the one time for which grpc-js does. Each of these takes a token, and a call
- * that is answered gives a share of one back: where servers refuse all the time, calls are not sent five times each.
+ * Lets grpc-js send a refused attempt again more than once. Each further time takes a token, and each `OK`
+ * gives a share of a token back: while servers refuse all the time, calls are not sent five times each.
  */
 function countRefusal(
   call: AttemptingCall,
@@ -113,7 +120,7 @@ function governRetries(calls: AttemptingCall): void {
     return isOurs(this) ? pushbackMs(trailers) : getPushback.call(this, trailers);
   };
   calls.maybeRetryCall = function (this: AttemptingCall, pause, callback) {
-    // Else grpc-js asks the throttle only after the pause.
+    // grpc-js itself would ask the throttle only after the pause.
     if (isOurs(this) && this.state === RETRY && isThrottled(this)) callback(false);
     else maybeRetryCall.call(this, pause, callback);
   };
@@ -136,7 +143,10 @@ function governHedges(calls: AttemptingCall): void {
   };
 }
 
-/** Whether it is a call of a client of ours, or of a plain channel that has a service config of its own and a target of ours. */
+/**
+ * Whether a call belongs to a client of this library, or to a plain channel with a service config of its own
+ * whose target has a scheme of this library.
+ */
 function isOurs({ callConfig, channel }: AttemptingCall): boolean {
   if (callConfig[OWN_CALL] !== undefined) return true;
   const [scheme = ''] = channel.getTarget().split(':', 1);
@@ -148,14 +158,20 @@ function mayBeHedged(call: AttemptingCall, { code }: StatusObject): boolean {
   return call.state === HEDGING && call.isStatusCodeInList(codes, code);
 }
 
-/** The pause a server asks for, in milliseconds; `null`: it asks for none, -1: no further attempt, also where it cannot be read. */
+/**
+ * The pause that a server asks for, in milliseconds. `null`: no pause; -1: no further attempt, also if the
+ * text cannot be read.
+ */
 function pushbackMs(trailers: StatusObject['metadata']): number | null {
   const text = trailers.get('grpc-retry-pushback-ms')[0]?.toString();
   if (text === undefined) return null;
   return /^\d+$/.test(text) ? Math.min(Number(text), LONGEST_DELAY_MS) : -1;
 }
 
-/** One token, as of any call that failed: its hedges would take the others away with theirs. */
+/**
+ * Takes one token for a hedged call that is unanswered at its deadline. One token for each of its attempts
+ * would soon leave none for other calls.
+ */
 function countUnanswered(call: AttemptingCall): void {
   const { state, underlyingCalls, retryThrottler } = call;
   if (state !== HEDGING || !isOurs(call)) return;
@@ -165,18 +181,22 @@ function countUnanswered(call: AttemptingCall): void {
   }
 }
 
-/** Whether a server ended the attempt with an error that is the caller's, and that is not tried again. */
+/** Whether a server ended the attempt with an error that blames the caller and is not retried. */
 function blamesCaller(call: AttemptingCall, code: status, index: number): boolean {
   const attempt = call.underlyingCalls[index];
   if (code === status.OK || callOutcome(code) !== 'success') return false;
-  // A cancelled call has the code with which it was cancelled, an attempt that was not sent one of this process.
+  // These codes are not from a server: a cancelled call has the code of its cancellation, an attempt that was
+  // not sent a code of this process.
   if (call.state === NO_RETRY || attempt?.state !== ACTIVE || attempt.call.child === null) {
     return false;
   }
   return retriedCodes(call.callConfig.methodConfig)?.has(code) !== true;
 }
 
-/** How many attempts there were and where they went: grpc-js counts the earlier ones, and names the last one's address. */
+/**
+ * Says how many attempts there were and where they went. grpc-js itself only counts the earlier attempts and
+ * names the address of the last one.
+ */
 function withAttempts({ underlyingCalls, maxAttempts }: AttemptingCall, known: string[]): string[] {
   const peers = underlyingCalls.map(({ call }) => call.getPeer());
   const others = known.filter((text) => !text.startsWith('previous attempts:'));

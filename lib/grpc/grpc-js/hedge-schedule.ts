@@ -1,6 +1,7 @@
 /**
- * When the hedges of a call are sent (gRFC A6). grpc-js sends them while the first attempt still waits for a connection, sends them
- * although a server asked for a pause, and starts a timer for each pause which outlives the call. Here a call has one timer.
+ * Decides when the hedges of a call are sent (gRFC A6). grpc-js sends hedges while the first attempt still
+ * waits for a connection, sends them although a server asked for a pause, and starts for each pause a timer
+ * that outlives the call. Here hedges wait in both cases, and a call has one timer.
  */
 import type { StatusObject } from '@grpc/grpc-js';
 import {
@@ -11,15 +12,18 @@ import {
   isThrottled,
 } from './attempting-call.js';
 
-/** How often a hedged call looks whether its attempt has been sent, in milliseconds. */
+/** How often to check whether the attempt of a hedged call has been sent, in milliseconds. */
 const UNSENT_CHECK_MS = 50;
 
 /** What a call remembers of its attempts that failed. */
 interface Failure {
-  /** How the last one ended: so does the call, if no other attempt follows. */
+  /** The status of the last attempt that failed: the call ends with it if no other attempt follows. */
   readonly ended: StatusObject;
   readonly index: number;
-  /** Until when no hedge is sent, because a server asked for that; on the clock of `performance.now()`. */
+  /**
+   * No hedge is sent before this time, because a server asked for a pause; on the clock of
+   * `performance.now()`.
+   */
   readonly pausedUntilMs: number;
 }
 
@@ -28,7 +32,7 @@ const failures = new WeakMap<AttemptingCall, Failure>();
 /**
  * Sends the next hedge of a call, if it may be sent.
  *
- * @param send gRPC's own way to do so
+ * @param send grpc-js's own way to send it
  */
 export function nextHedge(call: AttemptingCall, send: () => void): void {
   const isDue = call.state === HEDGING && call.attempts < call.maxAttempts;
@@ -38,10 +42,12 @@ export function nextHedge(call: AttemptingCall, send: () => void): void {
 }
 
 /**
- * An attempt of a hedged call failed in a way that lets the others go on. The next hedge is sent at once, or after the longest of the
- * pauses that servers asked for; a call without an attempt under way, and without another to come, ends at once.
+ * Called when an attempt of a hedged call has failed with a status that lets its other attempts go on. The
+ * next hedge is sent at once, or after the longest of the pauses that servers asked for. A call without an
+ * attempt under way, and without another to come, ends at once.
  *
- * @param pushbackMs the pause; `null`: none, negative: no further attempt
+ * @param pushbackMs the pause that the server asked for, in milliseconds; `null`: no pause, negative: no
+ *   further attempt
  */
 export function hedgeFailed(
   call: AttemptingCall,
@@ -60,7 +66,7 @@ export function hedgeFailed(
   if (!isLast && call.state === HEDGING) pause(call, pausedUntilMs - nowMs);
 }
 
-/** For a call that has been decided. */
+/** Stops the timer of a call that sends no further hedge. */
 export function stopHedging(call: AttemptingCall): void {
   if (call.hedgingTimer !== null) clearTimeout(call.hedgingTimer);
   call.hedgingTimer = null;
@@ -73,11 +79,12 @@ function pause(call: AttemptingCall, delayMs: number): void {
     call.maybeStartHedgingAttempt();
     endWithoutAttempt(call);
   }, delayMs);
-  // A server must not keep the process alive. What is sent at once is sent, whatever else the process does.
+  // A pause that a server asked for must not keep the process alive. A hedge that is due now is sent in any
+  // case.
   if (delayMs > 0) call.hedgingTimer.unref();
 }
 
-/** The call ends as its last attempt did. */
+/** Ends a call that has no attempt under way with the status of its last failed attempt. */
 function endWithoutAttempt(call: AttemptingCall): void {
   const failure = failures.get(call);
   if (failure === undefined || hasActiveAttempt(call)) return;
@@ -85,12 +92,14 @@ function endWithoutAttempt(call: AttemptingCall): void {
   call.reportStatus(failure.ended);
 }
 
-/** Whether an attempt waits for a connection still. */
+/** Whether an attempt of the call still waits for a connection. */
 function isUnsent({ underlyingCalls }: AttemptingCall): boolean {
   return underlyingCalls.some(({ state, call }) => state === ACTIVE && call.child === null);
 }
 
-/** Once the attempt has been sent, it has the whole delay to be answered. */
+/**
+ * Starts the hedging delay once the attempt has been sent, so that a server has the whole delay to answer.
+ */
 function awaitSent(call: AttemptingCall): void {
   stopHedging(call);
   call.hedgingTimer = setTimeout(() => {
@@ -100,9 +109,12 @@ function awaitSent(call: AttemptingCall): void {
   call.hedgingTimer.unref();
 }
 
-/** A hedge that is throttled is not sent later; the next one is asked about when its turn comes (gRFC A6). */
+/**
+ * Skips a hedge that the throttle forbids. It is not sent later; the throttle is asked again when the next
+ * hedge is due (gRFC A6).
+ */
 function skipHedge(call: AttemptingCall): void {
   call.attempts++;
-  // Without another attempt under way the call ends now, with the failure that brought it here.
+  // If no attempt is under way, no timer is started: the call ends with its last failure.
   if (hasActiveAttempt(call)) call.maybeStartHedgingTimer();
 }

@@ -1,7 +1,7 @@
 /**
- * TLS to a name that is an IP address, as `grpc.ssl_target_name_override` may say: a TLS server name must not be one (RFC 6066,
- * section 3), grpc-js sends it all the same, and Node 26 refuses. What is touched is private to grpc-js: where it looks
- * different inside than expected, nothing is changed.
+ * Sends no IP address as TLS server name. `grpc.ssl_target_name_override` may be an IP address; a server name
+ * must not be one (RFC 6066, section 3), but grpc-js sends it, and Node 26 refuses it. This file changes a
+ * private field of grpc-js; if grpc-js does not have that field, nothing is changed.
  */
 import { isIP } from 'node:net';
 import type { ChannelCredentials } from '@grpc/grpc-js';
@@ -12,7 +12,10 @@ interface SecureConnector {
 
 type CreateConnector = (...args: readonly unknown[]) => SecureConnector;
 
-/** The same credentials, which send no IP address as server name. Certificates are verified against it as before. */
+/**
+ * The same credentials, but without an IP address as server name. Certificates are still verified against
+ * that address.
+ */
 export function withoutIpServername(credentials: ChannelCredentials): ChannelCredentials {
   const create = (credentials as { _createSecureConnector?: CreateConnector })
     ._createSecureConnector;
@@ -25,7 +28,7 @@ export function withoutIpServername(credentials: ChannelCredentials): ChannelCre
     }
     return connector;
   };
-  // Not the user's own object, which other clients may use too.
+  // A new object, because other clients may use the user's own one.
   return Object.create(credentials, {
     _createSecureConnector: { value: createConnector },
   }) as ChannelCredentials;

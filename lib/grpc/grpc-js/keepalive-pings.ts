@@ -1,23 +1,31 @@
 /**
- * Keeps grpc-js's HTTP/2 keepalive pings from doing harm. grpc-js pings at a fixed interval, whoever the server is and whatever has
- * become of the connection, and offers nothing to change that: its transport's methods are wrapped, where it has those.
+ * Limits grpc-js's HTTP/2 keepalive pings. grpc-js pings at a fixed interval, whatever the server tolerates
+ * and even if the connection is closing, and has no option to change that. Therefore private methods of its
+ * transport are wrapped, if it has them.
  */
 
 /**
- * Servers in Go and on gRPC's C core take pings for abuse (GOAWAY `too_many_pings`, which ends every call on the connection) when
+ * While a call is open, a ping is allowed so many milliseconds after the last one. Servers in Go and on
+ * gRPC's C core take pings for abuse (GOAWAY `too_many_pings`, which ends every call on the connection) when
  * more than two in a row come within five minutes of each other, and the server has sent nothing in between.
  * Source: gRFC A8; grpc-go `keepalive.EnforcementPolicy` and `http2_server.go` (`maxPingStrikes`).
  */
 const PATIENT_MS = 5 * 60_000 + 10_000;
-/** Pings into silence: the first costs no strike. */
+/** How many pings are allowed while the server sends nothing: the server counts no strike for the first. */
 const SILENT_PINGS = 2;
-/** One more when a call was sent after the last of them: somebody waits for an answer, and the connection may be dead. */
+/**
+ * How many more pings are allowed once a call was sent after the last ping: the call waits for an answer, and
+ * the connection may be dead.
+ */
 const RESERVE_PINGS = 1;
 
-/** The part of grpc-js's HTTP/2 transport this file relies on. */
+/** The part of grpc-js's HTTP/2 transport that this file relies on. */
 interface PingingTransport {
   readonly session: { readonly closed: boolean };
-  /** Counted unless channelz is switched off: then every ping counts as one into silence. */
+  /**
+   * How many messages came; `undefined` if channelz is switched off: then every ping counts as one into
+   * silence.
+   */
   readonly messagesReceived?: number;
   canSendPing(): boolean;
   maybeSendPing(): void;
@@ -26,11 +34,13 @@ interface PingingTransport {
 }
 
 /**
- * Governs the pings of a connection that has become ready: once for each. Does nothing where grpc-js looks different inside.
+ * Limits the pings of a connection that has become ready. Call it once for each connection. It does nothing
+ * if grpc-js has other methods.
  *
- * - No pings on a connection that is being left, after a GOAWAY or because nobody refers to it any more: Node does not send
- *   them, grpc-js takes that for the loss of the connection, and calls that could finish fail.
- * - If `isSparing`, no more pings into silence than servers in Go bear: two, and then one in five minutes.
+ * - No pings on a connection that is closing, after a GOAWAY or because no channel uses it any more: Node
+ *   does not send them, grpc-js takes that for the loss of the connection, and calls that could finish fail.
+ * - If `isSparing`, no more pings into silence than servers in Go tolerate: two, and then one in five
+ *   minutes.
  */
 export function governPings(transport: object, isSparing: boolean): void {
   if (!isPinging(transport)) return;
@@ -50,7 +60,7 @@ function spare(transport: PingingTransport): void {
   const budget = new PingBudget();
   const maybeSendPing = transport.maybeSendPing.bind(transport);
   const addActiveCall = transport.addActiveCall.bind(transport);
-  // A ping that was put off while no call was open leaves before the call that it waited for.
+  // grpc-js sends a ping that it put off while no call was open before it sends the next call.
   let isBeforeCall = false;
   transport.addActiveCall = (call) => {
     budget.called();
@@ -65,30 +75,31 @@ function spare(transport: PingingTransport): void {
     ) {
       maybeSendPing();
     } else {
-      // After another interval: by then something may have come.
+      // Try again after another interval: the server may have sent something by then.
       transport.maybeStartKeepalivePingTimer();
     }
   };
 }
 
-/** How many pings a server bears. */
+/** Counts how many pings a server tolerates. */
 export class PingBudget {
   private silent = 0;
   private hasCalled = false;
   private received = 0;
   private pingedMs = -Infinity;
 
-  /** A call was sent. */
+  /** Called when a call was sent. */
   called(): void {
     this.hasCalled = true;
   }
 
   /**
-   * Whether a ping may be sent now; it is then taken as sent.
+   * Whether a ping may be sent now; if so, it counts as sent.
    *
-   * @param received how many messages came on the connection so far; frames of the connection itself do not count for servers
+   * @param received how many messages came on the connection so far; for servers, other frames do not count
    * @param nowMs monotonic milliseconds
-   * @param hasCall whether the server sees an open call: without one it is patient for two hours, not five minutes
+   * @param hasCall whether the server sees an open call: without one it tolerates a ping only every two
+   *   hours, not every five minutes
    */
   take(received: number, nowMs: number, hasCall = true): boolean {
     if (received > this.received) this.silent = 0;

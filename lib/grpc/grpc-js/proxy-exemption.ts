@@ -1,7 +1,8 @@
 /**
- * Keeps targets of registries from HTTP proxies: their endpoints are instances inside, and a proxy that `http_proxy` names would
- * be asked for a host which is no host. Channels of our own say so in an option; for those that others make, grpc-js's
- * own choice of a proxy is asked first. Where grpc-js looks different inside than expected, nothing is changed.
+ * Keeps targets of registries from HTTP proxies: a proxy that `http_proxy` names would be asked for the name
+ * of a service, which is no host. Channels of this library switch proxies off by an option; for plain
+ * channels, grpc-js's private choice of a proxy is wrapped. If grpc-js does not have that function, nothing
+ * is changed.
  */
 import { createRequire } from 'node:module';
 import type { GrpcUri } from './grpc-experimental.js';
@@ -12,7 +13,7 @@ type MapProxyName = (target: GrpcUri, options: unknown) => object;
 const exempt = new Set<string>();
 let isInstalled = false;
 
-/** Has no target of a scheme go to a proxy. May be called again. */
+/** Keeps all targets of a scheme from proxies. May be called again. */
 export function exemptFromProxies(scheme: string): void {
   exempt.add(scheme);
   if (isInstalled) return;
@@ -29,7 +30,7 @@ function proxyModule(): { mapProxyName?: MapProxyName } | undefined {
     const load = createRequire(packageLocation(process.cwd() + '/'));
     return load('@grpc/grpc-js/build/src/http_proxy.js') as { mapProxyName?: MapProxyName };
   } catch {
-    // A bundle, in which modules have no places of their own.
+    // In a bundle, modules cannot be loaded by their paths.
     return undefined;
   }
 }

@@ -1,17 +1,21 @@
 /**
- * What a connection of grpc-js's needs done to it, once, when it has become ready. Its transport is private to grpc-js: where it looks
- * different inside than expected, nothing is done.
+ * Prepares each connection of grpc-js once, when it has become ready. The transport of a connection is
+ * private to grpc-js: if it has other fields than expected, nothing is done.
  */
 import type { Subchannel } from './grpc-experimental.js';
 import { governPings } from './keepalive-pings.js';
 import { releaseEndedCalls } from './ended-calls.js';
 
-/** Subchannels of several channels may share a connection. */
+/** Transports that were prepared: several subchannels may share one. */
 const prepared = new WeakSet<object>();
 
-/** @param isSparing keepalive pings are to stay within what servers in Go bear */
+/**
+ * Limits the pings of a subchannel's connection, and releases its calls when they end.
+ *
+ * @param isSparing whether to send no more keepalive pings than servers in Go tolerate
+ */
 export function prepareTransport(subchannel: Subchannel, isSparing: boolean): void {
-  // Listeners hear of the connection before it is in its place.
+  // A microtask, because grpc-js reports the state before it sets `transport`.
   queueMicrotask(() => {
     const { transport } = subchannel.getRealSubchannel() as unknown as {
       readonly transport?: object | null;

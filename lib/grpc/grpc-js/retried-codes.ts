@@ -1,9 +1,11 @@
-/** The status codes after which gRPC makes another attempt of a call, read from the method config that the call goes by. */
+/** The status codes after which gRPC makes another attempt of a call, read from the call's method config. */
 import { type ServiceConfig, status } from '@grpc/grpc-js';
 
 type MethodConfig = ServiceConfig['methodConfig'][number];
 
-/** Status codes as numbers, whichever way the config writes them; `undefined`: the call has one attempt only. */
+/**
+ * The status codes as numbers, however the config writes them; `undefined`: the call has one attempt only.
+ */
 export function retriedCodes({
   retryPolicy,
   hedgingPolicy,
@@ -13,7 +15,7 @@ export function retriedCodes({
   return new Set(list.flatMap((code) => (typeof code === 'number' ? code : codeOf(code))));
 }
 
-/** gRPC takes names of any case. */
+/** The number of a status code; gRPC accepts names in upper and lower case. */
 function codeOf(name: string): status | [] {
   return (status as unknown as Readonly<Record<string, status>>)[name.toUpperCase()] ?? [];
 }

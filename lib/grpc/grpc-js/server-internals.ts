@@ -1,6 +1,6 @@
 /**
- * What grpc-js's server keeps to itself: the port behind `:0`, which Nest's transport throws away; its HTTP/2 servers, their
- * sessions, and the session of a call.
+ * Reads private parts of grpc-js's server: the port that `:0` became (Nest's transport does not keep it), its
+ * HTTP/2 servers, their sessions, and the session of a call.
  */
 import { getChannelzHandlers, type Server } from '@grpc/grpc-js';
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
@@ -9,12 +9,12 @@ import { DiscoveryError } from '../../core/discovery-error.js';
 /** The part of a server that channelz, gRPC's own introspection, needs. */
 type ChannelzServer = Pick<Server, 'getChannelzRef'>;
 
-/** `host:port` of every socket a server listens on; empty where channelz was switched off for it. */
+/** `host:port` of every socket that a server listens on; empty if channelz is switched off for the server. */
 export function boundAddresses(server: ChannelzServer): string[] {
   let names: string[] = [];
   const call = { request: { server_id: server.getChannelzRef().id } };
   type GetServer = (call: unknown, callback: (error: unknown, reply: unknown) => void) => void;
-  // The handler answers at once; its declared type asks for a whole server call.
+  // The handler answers at once, although its declared type demands a whole server call.
   (getChannelzHandlers()['GetServer'] as unknown as GetServer)(call, (_error, reply) => {
     names = socketNames(reply);
   });
@@ -31,8 +31,8 @@ function socketNames(reply: unknown): string[] {
 /**
  * The HTTP/2 servers of a gRPC server whose ports are bound.
  *
- * @param option named in the error
- * @throws DiscoveryError `UNSUPPORTED_VERSION` where this grpc-js does not show them
+ * @param option the option that needs these servers, for the error
+ * @throws DiscoveryError `UNSUPPORTED_VERSION` if this grpc-js does not expose its HTTP/2 servers
  */
 export function http2Servers(server: Server, option: string): Http2Server[] {
   const servers: unknown = Reflect.get(server, 'http2Servers');
@@ -46,8 +46,9 @@ export function http2Servers(server: Server, option: string): Http2Server[] {
 }
 
 /**
- * Drops the open connections of a gRPC server. A call on one of them ends with `UNAVAILABLE` at its client, as when the
- * process is gone; with grpc-js's own `forceShutdown` it ends with `CANCELLED`, as though the client had given up.
+ * Drops the open connections of a gRPC server. Their calls end with `UNAVAILABLE` at the client, as when the
+ * process has died; with grpc-js's own `forceShutdown` they end with `CANCELLED`, as if the client had
+ * cancelled them.
  */
 export function dropConnections(server: object): void {
   const sessions: unknown = Reflect.get(server, 'sessions');

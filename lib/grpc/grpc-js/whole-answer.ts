@@ -1,8 +1,9 @@
 /**
- * Keeps the answer of a unary call back until it is whole. gRPC commits a call to the attempt whose headers come first (gRFC A6),
- * because an application may have seen them by then: a server that freezes or dies between headers and status fails calls that a
- * hedge or a retry would have saved. Here headers and message reach gRPC together with the status. So such an attempt is one that
- * failed or has not answered yet, like any other, and gRPC's own hedges, backoff, throttling and pushback apply to it.
+ * Holds the answer of a unary call back until it is whole. gRPC commits a call to the attempt whose headers
+ * come first (gRFC A6), because the application may have seen them: if a server then freezes or dies before
+ * the status, the call fails although a hedge or a retry would have saved it. Here gRPC gets headers and
+ * message together with the status. An attempt whose answer broke off has then failed or not answered yet,
+ * like any other, and gRPC's own hedges, backoff, throttling and pushback apply to it.
  */
 import type { status, StatusObject } from '@grpc/grpc-js';
 import type { Subchannel } from './grpc-experimental.js';
@@ -11,25 +12,33 @@ type RealSubchannel = ReturnType<Subchannel['getRealSubchannel']>;
 type CreateCall = RealSubchannel['createCall'];
 type AttemptListener = Parameters<CreateCall>[3];
 
-/** Under this key a config selector leaves the status codes of a unary call after which another attempt may be made. */
+/**
+ * The config selector sets this key on unary calls that may be retried: the status codes after which another
+ * attempt may follow.
+ */
 export const WHOLE_ANSWER = Symbol('nestjs_grpc_discovery_whole_answer');
 
-/** Under this key the status of an attempt carries the headers that were kept back: of the last attempt they are the call's. */
+/**
+ * The status of an attempt carries the held headers under this key; the headers of the last attempt become
+ * those of the call.
+ */
 export const KEPT_HEADERS = Symbol('nestjs_grpc_discovery_kept_headers');
 
-/** A status as it may come from an attempt. */
+/** The status with which an attempt ends. */
 export interface AttemptStatus extends StatusObject {
-  /** How far it came; `REFUSED`: to a server, and not to the application. */
+  /** How far the attempt came; `REFUSED`: it reached a server, but not the application. */
   readonly progress?: string;
   readonly [KEPT_HEADERS]?: StatusObject['metadata'];
 }
 
-/** What a pick may carry of it. */
+/** The mark that a pick gets for a call whose answer counts as a whole. */
 export interface WholeAnswerMark {
   readonly [WHOLE_ANSWER]?: ReadonlySet<status>;
 }
 
-/** A picked connection, for one attempt. It has what gRPC asks of a pick, and no more. */
+/**
+ * A picked subchannel for one attempt. It has only the methods that gRPC calls on the subchannel of a pick.
+ */
 class WholeAnswerSubchannel implements Partial<Subchannel> {
   constructor(
     private readonly subchannel: Subchannel,
@@ -44,7 +53,7 @@ class WholeAnswerSubchannel implements Partial<Subchannel> {
     return this.subchannel.getCallCredentials();
   }
 
-  /** For gRPC's traces, as the next one. */
+  /** Only gRPC's traces use this method and `getAddress`. */
   getChannelzRef() {
     return this.subchannel.getChannelzRef();
   }
@@ -53,7 +62,7 @@ class WholeAnswerSubchannel implements Partial<Subchannel> {
     return this.subchannel.getAddress();
   }
 
-  /** gRPC makes the call on what this returns. */
+  /** Returns this object, because gRPC makes the call on the result. */
   getRealSubchannel(): RealSubchannel {
     return this as unknown as RealSubchannel;
   }
@@ -66,10 +75,10 @@ class WholeAnswerSubchannel implements Partial<Subchannel> {
 }
 
 /**
- * The connection for an attempt of a call whose answer counts as a whole.
+ * Wraps the subchannel for an attempt of a call whose answer counts as a whole.
  *
- * @param retried codes after which another attempt may be made: of an attempt that ends with one, gRPC sees the status alone, which
- *   carries the headers
+ * @param retried status codes after which another attempt may follow: of an attempt that ends with one of
+ *   them, gRPC sees only the status, which carries the headers
  */
 export function withWholeAnswer(subchannel: Subchannel, retried: ReadonlySet<status>): Subchannel {
   return new WholeAnswerSubchannel(subchannel, retried) as unknown as Subchannel;

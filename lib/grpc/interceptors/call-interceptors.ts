@@ -1,7 +1,8 @@
 /**
- * What a client promises for every call. grpc-js replaces the interceptors of a client by those of a single call, so that a call with
- * interceptors of its own would lose the deadline, the hash key and whatever else is an interceptor here. Therefore a client has none:
- * each call is given the whole list before it starts, by grpc-js's own hook for that (`callInvocationTransformer`).
+ * Gives every call of a client its default deadline and interceptors. If a call has interceptors of its own,
+ * grpc-js drops those of its client, and with them the hash key and all else that is an interceptor here.
+ * Therefore a client has no interceptors: grpc-js's hook `callInvocationTransformer` gives the whole list to
+ * each call before it starts.
  */
 import type {
   CallInvocationTransformer,
@@ -21,26 +22,28 @@ interface GivenInterceptors {
   readonly interceptor_providers?: readonly InterceptorProvider[] | undefined;
 }
 
-/** What a client says about its calls. */
+/** What a client guarantees for every call. */
 export interface CallPromises {
-  /** Deadline of unary calls that bring none, in milliseconds. */
+  /** Timeout of unary calls that set no deadline, in milliseconds; `undefined`: no timeout. */
   readonly timeoutMs: number | undefined;
-  /** The library's interceptors: nearer to the wire than all of the user's. */
+  /** The library's interceptors, which are closer to the wire than all interceptors of the user. */
   readonly interceptors: readonly Interceptor[];
 }
 
 /**
- * Channel options whose client keeps its promises for every call. From the caller to the wire: the deadline, the call's
- * own interceptors, those of `given`, the library's. A deadline, a message and metadata that an interceptor of the user's
- * changes therefore count as if the caller had set them.
+ * Channel options of a client that keeps these promises for every call. Order from the caller to the wire:
+ * the deadline, the call's own interceptors, the interceptors of `given`, the library's interceptors. A
+ * deadline, message or metadata that an interceptor of the user changes therefore counts as if the caller had
+ * set it.
  *
- * @param given the user's; it may have interceptors, interceptor providers and a transformer of its own, which is called first
+ * @param given channel options of the user; they may contain interceptors, interceptor providers and a
+ *   transformer, which is called first
  */
 export function withCallPromises(given: ChannelOptions, promises: CallPromises): ChannelOptions {
   const { interceptors, interceptor_providers, callInvocationTransformer, ...options } = given;
   const own: GivenInterceptors = { interceptors, interceptor_providers };
   const { timeoutMs } = promises;
-  // Nothing that a call could lose.
+  // Without promises and interceptors there is nothing that a call could lose.
   if (timeoutMs === undefined && !hasAny(own) && promises.interceptors.length === 0) return given;
   const before = callInvocationTransformer as CallInvocationTransformer | undefined;
   const transform = (call: CallProperties<unknown, unknown>) => {
@@ -60,7 +63,7 @@ function completeOptions(
   own: GivenInterceptors,
   { timeoutMs, interceptors }: CallPromises,
 ): CallOptions {
-  // Both forms at once are grpc-js's to refuse.
+  // grpc-js itself refuses a call that has both forms.
   if (options.interceptors?.length && options.interceptor_providers?.length) return options;
   const { interceptor_providers: _, ...others } =
     timeoutMs === undefined ? options : withDefaultDeadline(options, method, timeoutMs);
@@ -77,6 +80,6 @@ function hasAny({ interceptors = [], interceptor_providers: providers = [] }: Gi
 function resolve(given: GivenInterceptors, method: MethodDefinition): readonly Interceptor[] {
   if (!hasAny(given)) return [];
   const provided = (given.interceptor_providers ?? []).map((provide) => provide(method));
-  // A provider that has nothing for a method returns nothing.
+  // A provider may return nothing for a method.
   return [...(given.interceptors ?? []), ...provided].filter(Boolean);
 }

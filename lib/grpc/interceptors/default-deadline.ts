@@ -1,22 +1,22 @@
-/** A deadline for unary calls that bring none. */
+/** Gives a default deadline to unary calls. */
 import type { CallOptions } from '@grpc/grpc-js';
 
-/** The shape of a call. */
+/** Which sides of a call are streams. */
 interface CallShape {
   readonly requestStream: boolean;
   readonly responseStream: boolean;
 }
 
 /**
- * Gives a unary call without a deadline one of `timeoutMs` milliseconds from now. Streams are left alone: they may well be
- * meant to stay open.
+ * Sets the deadline of a unary call that has none to `timeoutMs` milliseconds from now. Streams get no
+ * deadline: they may be meant to stay open.
  */
 export function withDefaultDeadline(
   options: CallOptions,
   { requestStream, responseStream }: CallShape,
   timeoutMs: number,
 ): CallOptions {
-  // grpc-js takes null for none.
+  // To grpc-js, `null` means that there is no deadline.
   const applies = (options.deadline ?? null) === null && !requestStream && !responseStream;
   return applies ? { ...options, deadline: Date.now() + timeoutMs } : options;
 }

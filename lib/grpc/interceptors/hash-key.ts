@@ -1,18 +1,22 @@
-/** The key of a call as a function of its request: computed before the call starts, carried to the picker as metadata. */
+/**
+ * Computes the hash key of a call from its request before the call starts, and carries the key to the picker
+ * as metadata.
+ */
 import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 
 /**
- * The metadata key under which the key travels. The picker takes it out: no server sees it. Binary, because metadata of
- * other kinds is ASCII and a key need not be.
+ * The metadata key that carries the hash key. The picker removes it, so that no server sees it. It is binary
+ * (`-bin`), because other metadata is ASCII only, and a hash key need not be.
  */
 export const HASH_KEY_HEADER = 'nestjs-grpc-discovery-hash-key-bin';
 
-/** The key of a call; `undefined` for a call that may go anywhere. */
+/** Computes the hash key of a call from its request; `undefined`: the call may go to any endpoint. */
 export type HashKeyFunction = (request: unknown) => string | undefined;
 
 /**
- * An interceptor that holds a call back until its request message is known, and gives it the message's key. Calls that
- * send a stream are left alone: there is no one message. What `keyOf` throws, the call throws.
+ * An interceptor that delays the start of a call until its request message is known, and gives the call the
+ * key of that message. Calls with a request stream get no key, because they have no single request. If
+ * `keyOf` throws, the call throws the same error.
  */
 export function createHashKeyInterceptor(keyOf: HashKeyFunction): Interceptor {
   return (options, nextCall) => {
@@ -24,7 +28,7 @@ export function createHashKeyInterceptor(keyOf: HashKeyFunction): Interceptor {
         begin = (request) => {
           const key = keyOf(request);
           if (key === undefined) return next(metadata, listener);
-          // The caller may use its metadata again.
+          // A copy, because the caller may use its metadata again.
           const own = metadata.clone();
           own.set(HASH_KEY_HEADER, Buffer.from(key));
           next(own, listener);

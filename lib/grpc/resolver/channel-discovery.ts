@@ -1,16 +1,19 @@
-/** What a channel carries in its options so that the resolver, which is one class per process, serves it alone. */
+/**
+ * The discovery that a channel carries in its options. grpc-js has one resolver class per scheme and process;
+ * these options tell it which registry and config a channel uses.
+ */
 import type { ChannelOptions, ServiceConfig } from '@grpc/grpc-js';
 import type { DirectoryPool } from '../../registry/directory/directory-pool.js';
 import type { ChannelChoices } from '../service-config/channel-config.js';
 import { privateChannelOption } from '../grpc-js/grpc-experimental.js';
 
-/** A channel's own discovery. */
+/** The registry and the service config of one channel. */
 interface ChannelDiscovery {
-  /** Where its endpoints come from. */
+  /** The directories in which the channel finds its endpoints. */
   readonly pool: DirectoryPool;
-  /** How it balances and retries; it wins over the channel option `grpc.service_config`. */
+  /** How the channel balances and retries; wins over the channel option `grpc.service_config`. */
   readonly serviceConfig: ServiceConfig;
-  /** What of that the service may decide instead, in the config it publishes. Default: nothing. */
+  /** Which of these settings the config that the service publishes may decide. Default: none. */
   readonly choices?: ChannelChoices;
 }
 
@@ -24,7 +27,7 @@ export function withChannelDiscovery(
   return { ...options, [OPTION]: discovery };
 }
 
-/** The discovery a channel carries, if it is one of ours. */
+/** The discovery in these channel options; `undefined`: the channel is a plain one. */
 export function channelDiscovery(options: ChannelOptions): ChannelDiscovery | undefined {
   return options[OPTION] as ChannelDiscovery | undefined;
 }

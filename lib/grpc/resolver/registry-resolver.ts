@@ -1,4 +1,7 @@
-/** The gRPC name resolver over a registry: `etcd:///api` becomes the endpoints of `api`, for as long as the channel lives. */
+/**
+ * gRPC's name resolver for a registry: it turns `etcd:///api` into the endpoints of `api` and follows their
+ * changes as long as the channel lives.
+ */
 import { type ChannelOptions, Metadata, type StatusObject, status } from '@grpc/grpc-js';
 import { first, Subscription } from 'rxjs';
 import { DiscoveryError } from '../../core/discovery-error.js';
@@ -32,12 +35,12 @@ import { ResolvedList } from '../resolved-endpoint.js';
 import { createServiceConfig } from '../service-config/service-config.js';
 
 /**
- * A plain channel that has no service config of its own: everything is up to the service. Named, so that a subset which the service
- * asks for is another one in every process.
+ * Traits of a plain channel without a service config: the service decides everything. The random id gives
+ * each process a different subset if the service asks for one.
  */
 const PLAIN_TRAITS = { clientId: crypto.randomUUID(), subsetSize: undefined, zone: undefined };
 const DEFAULT_CONFIG = createServiceConfig(createBalancerSettings({}, PLAIN_TRAITS));
-/** A plain channel has no proto. */
+/** A plain channel has no proto: the kinds of its methods are unknown. */
 const UNKNOWN_METHODS = { unaries: new Set<string>(), streams: new Set<string>() };
 const ALL_CHOICES: ChannelChoices = {
   balancing: PLAIN_TRAITS,
@@ -46,7 +49,7 @@ const ALL_CHOICES: ChannelChoices = {
   waitForReady: true,
   ...UNKNOWN_METHODS,
 };
-/** A channel that decides everything itself. */
+/** The choices of a channel whose client decides everything. */
 const NO_CHOICES: ChannelChoices = {
   balancing: undefined,
   retries: false,
@@ -55,10 +58,13 @@ const NO_CHOICES: ChannelChoices = {
   ...UNKNOWN_METHODS,
 };
 
-/** How long a list waits for the service's config, in milliseconds: it comes from the same place at the same time. */
+/**
+ * How long the first list waits for the service's config, in milliseconds. Both are read from the registry at
+ * the same time.
+ */
 const CONFIG_WAIT_MS = 250;
 
-/** Finds the directories for a channel that carries none: those registered for the scheme. */
+/** Finds the directories of a scheme's registry, for a channel that carries no discovery. */
 export type DefaultPool = (scheme: string) => DirectoryPool | undefined;
 
 /** One channel's resolver. */
@@ -78,13 +84,15 @@ export class RegistryResolver implements Resolver {
     if (discovery !== undefined) {
       this.config = new ChannelConfig(discovery.serviceConfig, discovery.choices ?? NO_CHOICES);
     } else {
-      // A service config from here would win over the one that a plain client was given.
+      // A service config of the resolver would override the one that a plain channel was given.
       const own = options['grpc.service_config'] === undefined;
       this.config = own ? new ChannelConfig(DEFAULT_CONFIG, ALL_CHOICES) : null;
     }
   }
 
-  /** Called by the channel to start, after idleness, and as a hint that the list may be stale. */
+  /**
+   * Called by the channel when it starts, when it leaves idleness, and as a hint that the list may be stale.
+   */
   updateResolution(): void {
     if (this.lease !== undefined) {
       this.lease.directory.refresh();
@@ -99,14 +107,14 @@ export class RegistryResolver implements Resolver {
       return;
     }
     const { lease } = this;
-    // Never from within the channel's own call: it is not ready for an answer yet.
+    // The resolver answers later: within its own call of this method the channel is not ready for an answer.
     queueMicrotask(() => {
       if (this.lease !== lease) return;
       this.subscription = this.follow(lease.directory);
     });
   }
 
-  /** Called when the channel goes idle or is closed; it may be started again. */
+  /** Called when the channel goes idle or is closed; `updateResolution` may start the resolver again. */
   destroy(): void {
     this.subscription?.unsubscribe();
     this.subscription = undefined;
@@ -133,7 +141,10 @@ export class RegistryResolver implements Resolver {
     );
   }
 
-  /** The list under the service's config, and every change of either. The config is waited for, a moment. */
+  /**
+   * Reports the list together with the service's config, and every change of either. The first list waits for
+   * the config, but no longer than `CONFIG_WAIT_MS`.
+   */
   private follow({ serviceConfig, state$ }: ServiceDirectory): Subscription {
     const { config } = this;
     const report = (state: DirectoryState) => this.report(state);
@@ -170,7 +181,8 @@ export class RegistryResolver implements Resolver {
       this.fail(`service "${service}" cannot be resolved from ${place}: ${error.message}`);
       return;
     }
-    // gRPC's own policies connect to whatever they are given, and begin anew with every list.
+    // gRPC's own policies connect to every endpoint of a list, and begin anew with the next list: they get no
+    // first page.
     if (this.config === null && isFirstPage(state)) return;
     const list = this.list.take(endpoints);
     const note = printableText(
@@ -178,7 +190,8 @@ export class RegistryResolver implements Resolver {
         ? `${list.length} in ${place}${held.length === 0 ? '' : `, ${held.length} of them no longer listed there`}${clause(leftOut(directory.ignored))}`
         : `[NO_ENDPOINTS] service "${service}" has no endpoint in ${place}${whyNone(error, directory.ignored)}`,
     );
-    // gRPC's own policies let calls wait for ever on an empty list; ours fails them with the note.
+    // On an empty list gRPC's own policies let calls wait for ever; our balancer fails the calls with the
+    // note.
     if (list.length === 0 && this.config === null) this.fail(note);
     else {
       const attributes = {
@@ -209,14 +222,14 @@ export class RegistryResolver implements Resolver {
   }
 }
 
-/** The end of a sentence which says that there is no endpoint. */
+/** Why a service has no endpoint, as the end of a sentence. */
 function whyNone(error: DiscoveryError | undefined, ignored: readonly IgnoredGroup[]): string {
   const records = leftOut(ignored);
-  if (error !== undefined) return `, as last heard: ${error.message}${clause(records)}`;
+  if (error !== undefined) return `; last error: ${error.message}${clause(records)}`;
   return `; the registry answers, ${records ?? 'no server is registered'}`;
 }
 
-/** How many records the list leaves out, and why; `undefined`: none. */
+/** How many records the list leaves out, and why; `undefined`: no record is left out. */
 function leftOut(ignored: readonly IgnoredGroup[]): string | undefined {
   const count = countIgnored(ignored);
   if (count === 0) return undefined;

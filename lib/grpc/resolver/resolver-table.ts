@@ -1,6 +1,7 @@
 /**
- * Which schemes are answered by registries. grpc-js keeps one table of resolvers per process; this file owns our entries
- * in it, so that several applications with registries of their own do not disturb each other.
+ * Registers resolvers for the schemes of registries. grpc-js has one table of resolvers per process; this
+ * file owns our entries in that table, so that several applications with different registries do not disturb
+ * each other.
  */
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { DEFAULT_REMOVAL_GUARD } from '../../core/snapshot/removal-guard.js';
@@ -20,7 +21,7 @@ import { installBalancer } from '../balancer/install-balancer.js';
 import { exemptFromProxies } from '../grpc-js/proxy-exemption.js';
 import { RegistryResolver } from './registry-resolver.js';
 
-/** Schemes that gRPC itself gives a meaning. */
+/** Schemes that have a meaning in gRPC already; a registry cannot use them. */
 const RESERVED_SCHEMES = [
   'dns',
   'ipv4',
@@ -48,7 +49,7 @@ const defaults = new Map<string, DirectoryPool[]>();
 /**
  * Makes a scheme resolvable for channels that carry their own discovery. May be called again.
  *
- * @throws DiscoveryError `INVALID_OPTION` for a scheme that is malformed or gRPC's own, `UNSUPPORTED_VERSION`
+ * @throws DiscoveryError `INVALID_OPTION` for a scheme that is malformed or reserved, `UNSUPPORTED_VERSION`
  */
 export function installResolver(scheme: string): void {
   if (installed.has(scheme)) return;
@@ -56,7 +57,7 @@ export function installResolver(scheme: string): void {
   assertSupportedGrpc();
   governAttempts(installed);
   installBalancer();
-  // grpc-js compares schemes by case, URIs do not: the spellings that a user may write.
+  // URIs ignore the case of a scheme, but grpc-js does not: register the spellings that users may write.
   const capitalised = scheme.charAt(0).toUpperCase() + scheme.slice(1);
   for (const spelling of [scheme, capitalised, scheme.toUpperCase()]) {
     registerResolver(spelling, TableResolver);
@@ -66,12 +67,13 @@ export function installResolver(scheme: string): void {
 }
 
 /**
- * Makes `scheme:///service` dialable for every grpc-js channel of the process, and so for Nest's own `ClientsModule`:
- * after `registerDiscoveryResolver(new EtcdRegistry({ hosts }))` the target `etcd:///api` resolves. Without a
- * `grpc.service_config` of its own a channel balances by `round_robin`. Of several registries with one scheme the one
- * registered last answers; clients of `DiscoveryModule` always use their own module's registry.
+ * Makes `scheme:///service` dialable for every grpc-js channel of the process, and so for Nest's own
+ * `ClientsModule`: after `registerDiscoveryResolver(new EtcdRegistry({ hosts }))` the target `etcd:///api`
+ * resolves. A channel without `grpc.service_config` balances by `round_robin`. Of several registries with the
+ * same scheme, the one registered last is used; clients of `DiscoveryModule` always use the registry of their
+ * own module.
  *
- * @returns takes the registration back; the registry itself is not closed
+ * @returns a function that removes the registration; it does not close the registry
  * @throws DiscoveryError `INVALID_OPTION`, `UNSUPPORTED_VERSION`
  */
 export function registerDiscoveryResolver(registry: Registry): () => void {

@@ -1,4 +1,7 @@
-/** Knows which calls a gRPC server has under way, so that they can be waited for, and at last be ended in good order. */
+/**
+ * Tracks the calls that a gRPC server has under way, so that a shutdown can wait for them and then end the
+ * rest.
+ */
 import {
   type ServerInterceptingCall,
   type ServerInterceptingCallInterface,
@@ -9,22 +12,27 @@ import { sessionOf } from '../grpc-js/server-internals.js';
 
 type InterceptingServerListener = Parameters<ServerInterceptingCallInterface['start']>[0];
 
-/** What an interceptor may hand on: grpc-js types it as its class, and uses its interface only. */
+/**
+ * The result of an interceptor. grpc-js declares it as a class, but uses only the interface of that class.
+ */
 type InterceptedCall = ServerInterceptingCall;
 
 /** The calls of one server. */
 export class CallTracker {
-  /** With the path of their methods. */
+  /** The calls under way, each with the path of its method. */
   private readonly calls = new Map<ServerInterceptingCallInterface, string>();
 
-  /** To be among the server's interceptors. It adds no layer to a call: it listens on the call itself. */
+  /**
+   * The interceptor that the server must use. It adds no layer to a call: it replaces methods of the call
+   * object.
+   */
   readonly interceptor: ServerInterceptor = (method, call) => {
     const tracked: ServerInterceptingCallInterface = call;
     this.calls.set(tracked, method.path);
     const sendStatus = tracked.sendStatus.bind(tracked);
     tracked.sendStatus = (outcome) => {
       this.calls.delete(tracked);
-      // A message of the handler that came after the status would break the stream before the status has left.
+      // If the handler sent a message after the status, the stream would break before the status is sent.
       tracked.sendMessage = () => {};
       sendStatus(outcome);
     };
@@ -41,8 +49,8 @@ export class CallTracker {
   /**
    * Ends calls with `UNAVAILABLE`, which tells the client that it may try elsewhere.
    *
-   * @param path only those of this method; by default all
-   * @returns how many there were
+   * @param path ends only the calls of this method; default: all calls
+   * @returns how many calls were ended
    */
   end(details: string, path?: string): number {
     const calls = [...this.calls].filter(([, method]) => path === undefined || method === path);

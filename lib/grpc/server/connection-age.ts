@@ -1,7 +1,8 @@
 /**
- * Maximum age of connections, so that long-lived streams spread over servers that came later. grpc-js has an option of its
- * own, whose GOAWAY claims that every call was seen: those that are on their way just then fail. Here the GOAWAY names the
- * last call that was seen, and clients try the later ones again by themselves.
+ * Limits the age of a server's connections, so that long-lived streams spread over servers that start later.
+ * grpc-js has an option for this, but its GOAWAY claims that the server saw every call: calls on their way
+ * then fail. Here the GOAWAY names the last call that the server saw, and clients retry the later calls by
+ * themselves.
  */
 import type { Server } from '@grpc/grpc-js';
 import type { ServerHttp2Session } from 'node:http2';
@@ -9,22 +10,24 @@ import type { Clock, Random } from '../../core/clock.js';
 import { http2Servers } from '../grpc-js/server-internals.js';
 import type { CallTracker } from './call-tracker.js';
 
-/** How old connections get. */
+/** How old a server's connections may become. */
 interface ConnectionAgeOptions {
-  /** Age at which a connection is to be left, in milliseconds, spread by ±10 %. */
+  /**
+   * Age at which the server asks the client to leave a connection (GOAWAY), in milliseconds, spread by ±10 %.
+   */
   readonly maxAgeMs: number;
-  /** How long calls may then still run before they are ended with `UNAVAILABLE`, in milliseconds. */
+  /** How long calls may still run after the GOAWAY, in milliseconds; then they end with `UNAVAILABLE`. */
   readonly graceMs: number;
 }
 
 const AGED = 'the connection has reached its maximum age; the call may be tried again';
-/** Connections that were made together are not left together. */
+/** Share by which ages differ, so that connections that were made together do not end together. */
 const SPREAD = 0.1;
 
 /**
- * Watches over the age of a server's connections. To be called when its ports are bound.
+ * Limits the age of a server's connections. Call it after the server's ports are bound.
  *
- * @throws DiscoveryError `UNSUPPORTED_VERSION` where this grpc-js does not show its HTTP/2 servers
+ * @throws DiscoveryError `UNSUPPORTED_VERSION` if this grpc-js does not expose its HTTP/2 servers
  */
 export function limitConnectionAge(
   server: Server,
@@ -49,8 +52,8 @@ function retire(
   clock: Clock,
 ): void {
   if (session.closed || session.destroyed) return;
-  // Sends GOAWAY with the last stream that was processed; a `goaway()` before it would have to guess, and worse, Node stops
-  // reading a session that has sent one as soon as no call is under way.
+  // `close()` sends a GOAWAY that names the last stream processed. A `goaway()` before it would have to guess
+  // that stream, and after a `goaway()` Node stops reading the session as soon as no call is under way.
   session.close();
   const cancel = clock.setTimer(graceMs, () => calls.endOf(session, AGED));
   session.once('close', cancel);

@@ -1,19 +1,21 @@
-/** How a channel balances: as its client says, and for what it does not say as the service asks. */
+/**
+ * Combines the balancing options of a client with those that the service asks for. The client's options win.
+ */
 import type { LoadBalancingOptions } from '../balancer/policies.js';
 import type { PublishedConfig } from './service-config-json.js';
 
-/** Options that were chosen; what is left out is open, and no field is `undefined`. */
+/** Options that were chosen. An option that is missing is open; no field is `undefined`. */
 export interface BalancingChoice {
   readonly options: LoadBalancingOptions;
-  /** `undefined`: open. */
+  /** The size of the client's subset; `undefined`: open. */
   readonly subsetSize: number | undefined;
 }
 
 /**
- * Fills in what a client left open. Each modifier is an option of its own; the options of a policy are part of the policy,
- * and come from whoever names that.
+ * Fills in the options that a client left open with those of the service. Each modifier is filled in by
+ * itself; the options of a policy come with the policy, from the side that names it.
  *
- * @param chosen the client's
+ * @param chosen the options of the client
  */
 export function fillBalancing(
   chosen: BalancingChoice,

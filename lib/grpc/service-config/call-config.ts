@@ -1,4 +1,7 @@
-/** What a channel tells gRPC about each call before it is sent: deadlines, retries, and what kind of call it is. */
+/**
+ * What a channel tells gRPC about each call before the call is sent: deadlines, retries, and the kind of
+ * call.
+ */
 import { type MethodConfig, type ServiceConfig, status } from '@grpc/grpc-js';
 import { STREAM_MARK } from '../balancer/endpoint-picker.js';
 import type { ConfigSelector } from '../grpc-js/grpc-experimental.js';
@@ -8,37 +11,38 @@ import type { PublishedConfig } from './service-config-json.js';
 import { setWaitForReady } from '../interceptors/wait-for-ready.js';
 import { WHOLE_ANSWER, type WholeAnswerMark } from '../grpc-js/whole-answer.js';
 
-/** What the service may decide for calls, because the client did not. */
+/** Which settings of calls the service may decide, because the client did not. */
 export interface OpenChoices {
   readonly retries: boolean;
   readonly timeouts: boolean;
   readonly waitForReady: boolean;
 }
 
-/** Paths of methods by their kind, `/package.Service/Method`; of a method in neither nothing is known. */
+/** Paths of methods (`/package.Service/Method`) by kind; nothing is known of a method in neither set. */
 export interface MethodKinds {
-  /** One request, one response. */
+  /** Methods with one request and one response. */
   readonly unaries: ReadonlySet<string>;
-  /** A stream on either side. */
+  /** Methods with a stream on either side. */
   readonly streams: ReadonlySet<string>;
 }
 
-/** What is known of a method. */
+/** The remembered settings of a method. */
 interface KnownMethod {
   readonly config: MethodConfig;
-  /** What every pick of one of its calls is given. */
+  /** The information that every pick for a call of the method gets. */
   readonly pickInformation: Readonly<Record<string, string>> & WholeAnswerMark;
 }
 
 type CallConfig = ReturnType<ConfigSelector['invoke']>;
 
-/** Methods looked up so far that are remembered; one client has few. */
+/** How many methods are remembered at most; a client has few. */
 const MOST_REMEMBERED = 1_000;
 
 /**
- * A config selector (gRFC A31) over the client's own method configs and those the service published.
+ * Makes a config selector (gRFC A31) from the method configs of the client and those that the service
+ * published.
  *
- * @param own the client's; its retries hold where the service says nothing about a method
+ * @param own method configs of the client; their retries hold for methods that the service does not configure
  */
 export function createCallConfigSelector(
   own: readonly MethodConfig[],
@@ -59,11 +63,11 @@ export function createCallConfigSelector(
   return {
     invoke(path, metadata) {
       const method = lookUp(path);
-      // grpc-js reads it from the call alone. The metadata is the call's own copy here.
+      // grpc-js reads `waitForReady` from the metadata alone, which is the call's own copy here.
       if (method.config.waitForReady === true) setWaitForReady(metadata);
       const config: CallConfig & OwnCallMark = {
         methodConfig: method.config,
-        // A fresh object for each call: the picker remembers on it where the call was.
+        // A new object for each call, because the picker keeps on it which endpoints the call has tried.
         pickInformation: { ...method.pickInformation },
         status: status.OK,
         dynamicFilterFactories: [],
@@ -110,7 +114,10 @@ function merge(
   };
 }
 
-/** The entry for a method: by service and method, else by service, else the one for all (grpc/doc/service_config.md). */
+/**
+ * The entry for a method: by service and method, else by service, else the entry for all
+ * (grpc/doc/service_config.md).
+ */
 function findMethodConfig(
   path: string,
   configs: ServiceConfig['methodConfig'] | readonly MethodConfig[],

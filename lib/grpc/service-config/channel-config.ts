@@ -1,4 +1,4 @@
-/** One channel's service config: what its client chose, and for the rest what the service publishes, as it changes. */
+/** The service config of one channel: what its client chose and, for the rest, what the service publishes. */
 import type { ServiceConfig } from '@grpc/grpc-js';
 import {
   DEFAULT_THROTTLE,
@@ -20,41 +20,47 @@ import { sameValue } from './same-value.js';
 import { createServiceConfig } from './service-config.js';
 import { parseServiceConfig, type PublishedConfig } from './service-config-json.js';
 
-/** What a channel needs to combine the two. */
+/** What a channel needs to combine the choices of its client with the config that the service publishes. */
 export interface ChannelChoices extends OpenChoices, MethodKinds {
-  /** What the balancer is to know; `undefined` where the service has no say in it at all. */
+  /** The client's traits for the balancer; `undefined`: the service may decide nothing about balancing. */
   readonly balancing: ClientTraits | undefined;
-  /** What the client says about balancing itself. Default: nothing. */
+  /** The balancing options that the client chose. Default: none. */
   readonly chosen?: LoadBalancingOptions;
-  /** The methods of the client's proto, where they are known: published names are compared with them. */
+  /** The methods of the client's proto, if known: names in the published config are compared with them. */
   readonly methods?: readonly CatalogedMethod[];
 }
 
-/** A deploy that stops many servers at once may cost 500 repetitions; where servers always refuse, one call in ten is repeated. */
+/**
+ * The throttle of refused attempts. A deploy that stops many servers at once may cost 500 repetitions; if
+ * servers always refuse, one call in ten is repeated.
+ */
 const REFUSALS: ThrottleOptions = { maxTokens: 1_000, tokenRatio: 0.1 };
 
-/** The config of one channel. Its parts are the same objects until something changes. */
+/** The config of one channel. Its parts stay the same objects until something changes. */
 export class ChannelConfig {
-  /** In grpc-js's form, for the channel. */
+  /** The service config in grpc-js's form, for the channel. */
   serviceConfig: ServiceConfig;
-  /** For each call. */
+  /** The config selector, which gRPC asks about each call. */
   selector: ConfigSelector;
-  /** Names in what the service publishes that mean nothing to this client; `undefined`: none. */
+  /** Names in the published config that match nothing of this client; `undefined`: none. */
   unknownNames: string | undefined;
   /** Whether a published config is in use. */
   isPublished = false;
-  /** What `own` balances by. */
+  /** The balancing options that `own` was made of. */
   private readonly chosen: BalancingChoice;
-  /** Counts for all calls of the channel, whatever is published meanwhile. */
+  /** The throttle of all calls of the channel; it keeps its tokens when a new config is published. */
   private throttle: RetryThrottle | undefined;
-  /** For what servers refuse before anything has run, which is sent again whatever the client says of retries. */
+  /**
+   * The throttle of attempts that servers refused before anything ran; these are repeated whatever the
+   * client's `retry` says.
+   */
   private readonly refusals = new RetryThrottle(REFUSALS);
-  /** What the service last asked for, and the client did not choose anyway. */
+  /** The last choice that differed from the client's own, and the balancing config for it. */
   private last:
     | { readonly choice: BalancingChoice; readonly config: ServiceConfig['loadBalancingConfig'] }
     | undefined;
 
-  /** @param own what the client chose, or would like if the service has no wishes */
+  /** @param own the client's choices and defaults; in use while the service publishes nothing */
   constructor(
     private readonly own: ServiceConfig,
     private readonly choices: ChannelChoices,
@@ -66,10 +72,10 @@ export class ChannelConfig {
   }
 
   /**
-   * Takes in what the service publishes.
+   * Takes in the config that the service publishes.
    *
-   * @param text gRPC's JSON; `undefined`: nothing, or no longer anything
-   * @returns why it is not used; what was used before stays in use: a published config, or the client's own alone
+   * @param text gRPC's JSON; `undefined`: the service publishes nothing (any more)
+   * @returns why the config is rejected: then the config in use stays in use; `undefined`: it is not rejected
    */
   follow(text: string | undefined): string | undefined {
     const parsed = text === undefined ? undefined : parseServiceConfig(text);
@@ -105,14 +111,17 @@ export class ChannelConfig {
     };
   }
 
-  /** Where the service may have calls retried, it never does so without a bound. */
+  /** The throttling of retries. If the service may decide about retries, there is always a bound. */
   private throttling(published: PublishedConfig | undefined): ServiceConfig['retryThrottling'] {
     const { retryThrottling } = this.own;
     if (!this.choices.retries) return retryThrottling;
     return published?.retryThrottling ?? retryThrottling ?? DEFAULT_THROTTLE;
   }
 
-  /** The very object as before, unless something about balancing has changed: a balancer begins anew with another. */
+  /**
+   * The balancing config: the same object as before unless something about balancing has changed, because
+   * another object makes the balancer apply all settings again.
+   */
   private balance(published: PublishedConfig): ServiceConfig['loadBalancingConfig'] {
     const { balancing } = this.choices;
     if (balancing === undefined) return this.own.loadBalancingConfig;

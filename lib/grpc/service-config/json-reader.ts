@@ -1,6 +1,6 @@
 /**
- * Reads fields of a gRPC service config in protobuf's JSON forms. Unknown fields are ignored; a malformed field rejects the whole
- * config. A field that is `null` is not set.
+ * Reads fields of a gRPC service config in protobuf's JSON forms. Unknown fields are ignored; a malformed
+ * field rejects the whole config. A field that is `null` counts as not set.
  */
 import { status } from '@grpc/grpc-js';
 import { showValue, ValueReader } from '../../core/values/value-reader.js';
@@ -12,7 +12,7 @@ import {
   wholeNumber,
 } from '../../core/values/value-rule.js';
 
-/** What is wrong with a service config, and where. */
+/** Says what is wrong with a service config, and where. */
 export class ServiceConfigError extends Error {}
 
 /** Reads one value that no rule describes, or throws a {@link ServiceConfigError}. */
@@ -24,7 +24,7 @@ export const LARGEST_UINT32 = 4_294_967_295;
 /** The longest duration in protobuf's JSON, in seconds: 10,000 years. */
 const LONGEST_SECONDS = 315_576_000_000;
 
-/** Throws a {@link ServiceConfigError}. */
+/** Reads values by rules; throws a {@link ServiceConfigError} for a value that breaks its rule. */
 export const jsonReader: ValueReader = new ValueReader({
   toError: (text) => new ServiceConfigError(text),
   show: (_path, value) => (value === undefined ? 'missing' : showValue(value)),
@@ -32,7 +32,7 @@ export const jsonReader: ValueReader = new ValueReader({
 
 export const ARRAY = arrayOf();
 
-/** A field that must be set. */
+/** Reads a field that must be set. */
 export function required<T>(
   read: JsonReader<T> | ValueRule<T>,
   path: string,
@@ -45,7 +45,7 @@ export function required<T>(
     : jsonReader.required(at, fields[name], read);
 }
 
-/** A field that may be left out. */
+/** Reads a field that may be missing. */
 export function optional<T>(
   read: JsonReader<T> | ValueRule<T>,
   path: string,
@@ -55,12 +55,12 @@ export function optional<T>(
   return fields[name] === undefined ? undefined : required(read, path, fields, name);
 }
 
-/** A JSON object, without the fields that are not set. */
+/** Reads a JSON object, without the fields that are `null`. */
 export function readObject(path: string, value: unknown): Fields {
   return Object.fromEntries(readEntries(path, value).filter(([, field]) => field !== null));
 }
 
-/** The fields of a JSON object, with those that are `null`. */
+/** Reads the fields of a JSON object, including those that are `null`. */
 export function readEntries(path: string, value: unknown): [name: string, value: unknown][] {
   return Object.entries(jsonReader.required(path, value, FIELDS));
 }
@@ -75,8 +75,9 @@ export const UINT64: ValueRule<number> = {
 };
 
 /**
- * A duration in protobuf's JSON form, `"0.5s"`, in milliseconds. It may be negative, and have no digits on one side of
- * its point: as grpc-go reads it (`internal/serviceconfig/duration.go`).
+ * A duration in protobuf's JSON form, such as `"0.5s"`, as milliseconds. As in grpc-go
+ * (`internal/serviceconfig/duration.go`), it may be negative, and may have no digits on one side of the
+ * point.
  */
 export const DURATION_MS: ValueRule<number> = {
   read: (value) => {
@@ -90,7 +91,7 @@ export const DURATION_MS: ValueRule<number> = {
   allowed: () => `a duration such as "0.5s", of ${LONGEST_SECONDS}s at most`,
 };
 
-/** Status codes by name or number, as names. */
+/** Reads status codes, which are given by name or number, as names. */
 export function readStatusCodes(path: string, value: unknown): string[] {
   return jsonReader.required(path, value, ARRAY).map((code, at) => {
     const name = typeof code === 'string' ? code.toUpperCase() : status[Number(code)];
@@ -99,7 +100,7 @@ export function readStatusCodes(path: string, value: unknown): string[] {
   });
 }
 
-/** An object without the fields that are `undefined`. */
+/** A copy of an object, without the fields that are `undefined`. */
 export function present<T extends object>(
   fields: T,
 ): { [K in keyof T]?: Exclude<T[K], undefined> } {

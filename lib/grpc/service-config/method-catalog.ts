@@ -1,15 +1,17 @@
-/** What a proto says about its methods: their paths, their shape, and whether calling twice is calling once. */
+/**
+ * What a proto says about its methods: their paths, which sides are streams, and whether they are idempotent.
+ */
 
 /** One method of a loaded proto. */
 export interface CatalogedMethod {
   /** Full name of the service, e.g. `user.User`. */
   readonly service: string;
   readonly method: string;
-  /** What Nest and grpc-js call it in JavaScript: `findOne` for `FindOne`. */
+  /** The method's name in JavaScript, for Nest and grpc-js: `findOne` for `FindOne`. */
   readonly callName: string;
   /** The request, the response or both are streams. */
   readonly isStreaming: boolean;
-  /** Declared with `option idempotency_level = NO_SIDE_EFFECTS` or `IDEMPOTENT`. */
+  /** The method is declared with `option idempotency_level = NO_SIDE_EFFECTS` or `IDEMPOTENT`. */
   readonly isIdempotent: boolean;
 }
 
@@ -22,8 +24,8 @@ interface LoadedMethod {
 }
 
 /**
- * Every method in packages as grpc-js's `loadPackageDefinition` makes them: nested objects whose leaves are message types
- * and client constructors, the latter with a `service`.
+ * All methods in the packages that grpc-js's `loadPackageDefinition` makes: nested objects whose leaves are
+ * message types and client constructors. A client constructor has a field `service`.
  */
 export function catalogMethods(packages: readonly unknown[]): CatalogedMethod[] {
   const methods = new Map<string, CatalogedMethod>();
@@ -38,7 +40,7 @@ export function catalogMethods(packages: readonly unknown[]): CatalogedMethod[] 
         methods.set(definition.path, toMethod(definition));
       }
     } else if (typeof node === 'object') {
-      // A message type is an object with a format; what is in it is no package.
+      // An object with `format` is a message type: it contains no packages.
       if (!('format' in node)) Object.values(node).forEach(visit);
     }
   };
@@ -46,14 +48,17 @@ export function catalogMethods(packages: readonly unknown[]): CatalogedMethod[] 
   return [...methods.values()];
 }
 
-/** The paths of methods, by their kind. */
+/** The paths of methods, by kind: unary or streaming. */
 export function methodKinds(methods: readonly CatalogedMethod[]) {
   const paths = (isStreaming: boolean) =>
     new Set(methods.filter((method) => method.isStreaming === isStreaming).map(methodPath));
   return { unaries: paths(false), streams: paths(true) };
 }
 
-/** Names of the proto packages that have services, in a loaded proto; the empty text for one without a package. */
+/**
+ * The names of all packages in a loaded proto that have services; the empty text for services without a
+ * package.
+ */
 export function packageNames(root: unknown, name = ''): string[] {
   if (typeof root !== 'object' || root === null || 'format' in root) return [];
   const members = Object.entries(root) as [string, unknown][];
@@ -64,7 +69,7 @@ export function packageNames(root: unknown, name = ''): string[] {
   return hasService ? [name, ...inner] : inner;
 }
 
-/** The path of a method, as it stands in the request. */
+/** The path of a method in a request: `/package.Service/Method`. */
 export function methodPath({ service, method }: CatalogedMethod): string {
   return `/${service}/${method}`;
 }

@@ -3,10 +3,13 @@ import type { MethodConfig } from '@grpc/grpc-js';
 import { closestName } from '../../core/closest-name.js';
 import { type CatalogedMethod, methodPath } from './method-catalog.js';
 
-/** How many methods a text lists. */
+/** How many methods an error text lists at most. */
 const MOST_LISTED = 20;
 
-/** Whether a name means a method: `Method`, `Service/Method` or `package.Service/Method`; Nest's `method` too. */
+/**
+ * Whether a name that a user wrote means this method: `Method`, `Service/Method` or `package.Service/Method`,
+ * also with Nest's spelling `method`.
+ */
 export function isNameOf(name: string, { service, method, callName }: CatalogedMethod): boolean {
   const [last = '', ...before] = name.split('/').toReversed();
   if (last !== method && last !== callName) return false;
@@ -16,7 +19,7 @@ export function isNameOf(name: string, { service, method, callName }: CatalogedM
   );
 }
 
-/** Those names that mean no method. */
+/** The names that mean no method. */
 export function unmatchedNames(
   names: readonly string[],
   methods: readonly CatalogedMethod[],
@@ -24,14 +27,14 @@ export function unmatchedNames(
   return names.filter((name) => !methods.some((method) => isNameOf(name, method)));
 }
 
-/** What a name may be, for an error's text. */
+/** The list of methods for an error text. */
 export function describeMethods(methods: readonly CatalogedMethod[]): string {
   const all = methods.map((method) => methodPath(method).slice(1));
   const more = all.length > MOST_LISTED ? ` and ${all.length - MOST_LISTED} more` : '';
   return all.length === 0 ? 'none' : `${all.slice(0, MOST_LISTED).join(', ')}${more}`;
 }
 
-/** The spelling that was meant by a name that means no method. */
+/** The method that a misspelt name most likely means; `undefined`: no method is close to it. */
 export function meantMethod(name: string, methods: readonly CatalogedMethod[]): string | undefined {
   const last = name.split('/').at(-1) ?? '';
   const known = methods.map(({ method }) => method);
@@ -39,10 +42,11 @@ export function meantMethod(name: string, methods: readonly CatalogedMethod[]): 
 }
 
 /**
- * Names in a service config that mean nothing to a client: a method that a service of its proto does not have, or a service whose
- * name is but for its package that of one. A service that is like none of the client's is that of another client.
+ * Names in a service config that were most likely meant for this client and mean nothing to it: a method that
+ * a service of its proto does not have, or a service that is misspelt or in the wrong package. A service that
+ * resembles none of the client's is meant for another client.
  *
- * @returns what is wrong, and what was meant; `undefined`: nothing is
+ * @returns the unknown names, each with a suggestion if there is one; `undefined`: no name is unknown
  */
 export function unknownConfigNames(
   configs: readonly MethodConfig[],

@@ -1,6 +1,6 @@
 /**
- * Which calls are tried again, and how: gRPC's own retries (gRFC A6), by default only where the proto declares that
- * calling twice is calling once. Transparent retries, of calls that no server has begun, always happen.
+ * Which calls are retried, and how: gRPC's own retries (gRFC A6), by default only of methods that the proto
+ * declares as idempotent. Transparent retries, of calls that no server has begun, always happen.
  */
 import type { ServiceConfig } from '@grpc/grpc-js';
 import { DEFAULT_THROTTLE, type ThrottleOptions } from '../../balance/load/retry-throttle.js';
@@ -12,12 +12,13 @@ type MethodConfig = ServiceConfig['methodConfig'][number];
 /** How calls of a client are retried. */
 export interface RetryOptions {
   /**
-   * `idempotent`: methods declared with `idempotency_level` `NO_SIDE_EFFECTS` or `IDEMPOTENT`. `all`: every method. Or a
-   * list of `Method`, `Service/Method` or `package.Service/Method`; Nest's spelling, `method`, is understood. A name that means
-   * no method of the client's proto fails the start. Default `idempotent`.
+   * Which methods are retried. `idempotent`: those declared with `idempotency_level` `NO_SIDE_EFFECTS` or
+   * `IDEMPOTENT`. `all`: every method. Or a list of `Method`, `Service/Method` or `package.Service/Method`,
+   * also with Nest's spelling `method`. A name that means no method of the client's proto fails the start.
+   * Default `idempotent`.
    */
   readonly methods?: 'idempotent' | 'all' | readonly string[];
-  /** Attempts in all, the first included, 2–5. Default 4. */
+  /** How many attempts a call has at most, the first included, 2–5. Default 4. */
   readonly maxAttempts?: number;
   /** Upper bound of the first delay between attempts, in milliseconds, 1–60,000. Default 20. */
   readonly initialBackoffMs?: number;
@@ -25,25 +26,26 @@ export interface RetryOptions {
   readonly maxBackoffMs?: number;
   /** Growth of the upper bound from delay to delay, 1–10. Default 2. */
   readonly backoffMultiplier?: number;
-  /** Status codes after which a call is tried again, by name. Default `UNAVAILABLE` alone. */
+  /** Status codes, by name, after which a call is retried. Default `UNAVAILABLE` alone. */
   readonly statusCodes?: readonly string[];
   /**
-   * Instead of waiting for a failure, start the next attempt when none has answered after so many milliseconds, 1–60,000;
-   * the first answer counts (gRFC A6, hedging). For methods whose answers must not hang on one server. Default: off.
+   * Hedging (gRFC A6): the next attempt is sent if no answer came within this delay, in milliseconds,
+   * 1–60,000, and the first answer counts. For methods whose answers must not depend on one server. Default:
+   * off.
    */
   readonly hedgingDelayMs?: number;
   /**
-   * When many calls fail, retries stop: each failed attempt takes a token, each call that a server answered, also with an error
-   * that blames the caller, gives `tokenRatio` back, and with half of `maxTokens` or less nothing is retried or hedged (gRFC A6).
-   * Default 100 and 0.1; `false`: never stop.
+   * Stops retries while many calls fail (gRFC A6): each failed attempt takes a token; each call that a server
+   * answered, even with an error that blames the caller, gives `tokenRatio` tokens back; with half of
+   * `maxTokens` or less, nothing is retried or hedged. Default 100 and 0.1; `false`: never stop.
    */
   readonly throttling?: false | ThrottleOptions;
 }
 
-/** The part of a service config that retries are. */
+/** The part of a service config that is about retries. */
 export type RetryConfig = Pick<ServiceConfig, 'methodConfig' | 'retryThrottling'>;
 
-/** The service config for a client's retries; `false`: none but transparent ones. */
+/** The service config for a client's retries; `false`: only transparent retries. */
 export function createRetryConfig(
   options: RetryOptions | false,
   methods: readonly CatalogedMethod[],
@@ -83,7 +85,7 @@ function isRetried(wanted: NonNullable<RetryOptions['methods']>, method: Catalog
   return wanted.some((name) => isNameOf(name, method));
 }
 
-/** A duration as a service config writes it. */
+/** A duration in the form of a service config, such as `0.02s`. */
 function seconds(milliseconds: number): string {
   return `${milliseconds / 1_000}s`;
 }

@@ -1,6 +1,6 @@
 /**
- * Whether two values of options mean the same: by value, functions by identity. A field that is `undefined` is a field, and
- * not the same as none.
+ * Whether two values of options are the same: by value, functions by identity. A field that is `undefined`
+ * differs from a missing field.
  */
 export function sameValue(one: unknown, other: unknown): boolean {
   if (Object.is(one, other)) return true;

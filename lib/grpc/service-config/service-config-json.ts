@@ -1,7 +1,7 @@
 /**
- * A gRPC service config in JSON, as a service publishes it for its clients.
- * Source: grpc/doc/service_config.md and grpc-proto `service_config.proto`; standard fields as grpc-go reads them
- * (`service_config.go`).
+ * Reads a gRPC service config in JSON, as a service publishes it for its clients.
+ * Source: grpc/doc/service_config.md and grpc-proto `service_config.proto`; standard fields as grpc-go reads
+ * them (`service_config.go`).
  */
 import type { MethodConfig, ServiceConfig } from '@grpc/grpc-js';
 import {
@@ -26,22 +26,24 @@ import {
 } from './json-reader.js';
 import { readServicePolicy, type ServicePolicy } from './service-config-policy.js';
 
-/** What a service asks of its clients; everything may be left out. */
+/** What a service asks of its clients; every field may be unset. */
 export interface PublishedConfig {
   readonly policy: ServicePolicy | undefined;
-  /** In grpc-js's form. */
+  /** The settings of methods, in grpc-js's form. */
   readonly methodConfig: readonly MethodConfig[];
   readonly retryThrottling: ServiceConfig['retryThrottling'];
-  /** The service to ask `grpc.health.v1` about; empty: the server as a whole; `undefined`: the client decides. */
+  /**
+   * The service to ask `grpc.health.v1` about; empty: the server as a whole; `undefined`: the client decides.
+   */
   readonly healthService: string | undefined;
 }
 
-/** A config, or why the text is not one. */
+/** A config, or why the text was rejected. */
 type ParsedServiceConfig =
   | { readonly ok: true; readonly config: PublishedConfig }
   | { readonly ok: false; readonly reason: string };
 
-/** gRFC A6: more attempts than these count as these. */
+/** The largest number of attempts; a larger one counts as this (gRFC A6). */
 const MOST_ATTEMPTS = 5;
 /** The longest delay that grpc-js can wait, in milliseconds: its timers fire after 1 ms for a longer one. */
 const LONGEST_BACKOFF_MS = 2 ** 31 - 1;
@@ -88,7 +90,7 @@ function readConfig(fields: Fields): PublishedConfig {
 function readMethodConfig(path: string, value: unknown): MethodConfig {
   const fields = readObject(path, value);
   if (fields['retryPolicy'] !== undefined && fields['hedgingPolicy'] !== undefined) {
-    return jsonReader.reject(path, 'one with both', 'either retryPolicy or hedgingPolicy');
+    return jsonReader.reject(path, 'an entry with both', 'either retryPolicy or hedgingPolicy');
   }
   const timeoutMs = optional(DURATION_MS, path, fields, 'timeout');
   return {
@@ -97,7 +99,7 @@ function readMethodConfig(path: string, value: unknown): MethodConfig {
     ),
     ...present({
       waitForReady: optional(BOOLEAN, path, fields, 'waitForReady'),
-      // grpc-go: a call with a timeout below zero has none.
+      // As in grpc-go, a negative timeout means no timeout.
       timeout: timeoutMs === undefined || timeoutMs < 0 ? undefined : toDuration(timeoutMs),
       maxRequestBytes: optional(UINT64, path, fields, 'maxRequestMessageBytes'),
       maxResponseBytes: optional(UINT64, path, fields, 'maxResponseMessageBytes'),
@@ -116,7 +118,9 @@ function readName(path: string, value: unknown): MethodConfig['name'][number] {
   return { ...(service === '' ? {} : { service }), ...(method === '' ? {} : { method }) };
 }
 
-/** Two entries for one method reject the config, as in grpc-go: it does not say which of them counts. */
+/**
+ * Rejects a config with two entries for one method, as grpc-go does: it does not say which of them counts.
+ */
 function rejectRepeatedNames(configs: readonly MethodConfig[]): void {
   const seen = new Set<string>();
   configs.forEach(({ name }, entry) =>
@@ -137,7 +141,7 @@ function rejectRepeatedNames(configs: readonly MethodConfig[]): void {
 function readRetry(path: string, value: unknown): NonNullable<MethodConfig['retryPolicy']> {
   const fields = readObject(path, value);
   const maxBackoffMs = required(BACKOFF_MS, path, fields, 'maxBackoff');
-  // grpc-js itself leaves the first delay uncapped.
+  // `maxBackoff` bounds the first delay as well; grpc-js itself does not apply it there.
   const initialMs = Math.min(required(BACKOFF_MS, path, fields, 'initialBackoff'), maxBackoffMs);
   return {
     maxAttempts: readAttempts(path, fields),
@@ -185,12 +189,12 @@ function readThrottling(
   };
 }
 
-/** A duration that grpc-js takes as text. */
+/** A duration in grpc-js's text form. */
 function seconds(milliseconds: number): string {
   return `${milliseconds / 1_000}s`;
 }
 
-/** A duration that grpc-js takes as numbers. */
+/** A duration in grpc-js's form of two numbers. */
 function toDuration(milliseconds: number): NonNullable<MethodConfig['timeout']> {
   const seconds = Math.floor(milliseconds / 1_000);
   return { seconds, nanos: Math.round((milliseconds - seconds * 1_000) * 1_000_000) };

@@ -1,4 +1,4 @@
-/** gRPC's outlier detection (gRFC A50) as options of ours. */
+/** Translates gRPC's outlier detection (gRFC A50) into this library's options. */
 import type { OutlierOptions } from '../../balance/modifiers/outlier-detection.js';
 import { type Fields, wholeNumber } from '../../core/values/value-rule.js';
 import { DURATION_MS, jsonReader, LARGEST_UINT32, optional, readObject } from './json-reader.js';
@@ -6,32 +6,35 @@ import { DURATION_MS, jsonReader, LARGEST_UINT32, optional, readObject } from '.
 const UINT32 = wholeNumber(0, LARGEST_UINT32);
 const PERCENT = wholeNumber(0, 100);
 
-/** The conditions of one of A50's algorithms for an ejection. */
+/** When one of A50's algorithms ejects an endpoint. */
 interface Demand {
-  /** By how much the share of failed calls must exceed that of the others. */
+  /** By how much the endpoint's share of failed calls must exceed that of the others. */
   readonly margin: number;
-  /** Calls within an interval. */
+  /** How many calls the endpoint must have within an interval. */
   readonly volume: number;
 }
 
-/** Bounds of the client's own options, in milliseconds, calls and shares: a service may ask for no more. */
+/**
+ * Bounds of the client's own options, in milliseconds, calls and shares. Values of a service are cut to them.
+ */
 const SHORTEST_MS = 10;
 const LONGEST_MS = 86_400_000;
 const MOST_REQUESTS = 1_000_000;
 const SMALLEST_MARGIN = 0.000_001;
 
-/** A50 compares standard deviations alone and has no such margin. Ours ejects only above this one. */
+/** The margin for A50's success rate algorithm, which has none: it compares standard deviations alone. */
 const SUCCESS_RATE_MARGIN = 0.2;
 
 /**
- * A50's fields as grpc-go reads them (`internal/xds/balancer/outlierdetection`), with its defaults, as far as our detection
- * has the same. What cannot be said in its terms:
- * - `stdevFactor` and `minimumHosts`: ours compares by the test of two proportions, which works from two endpoints on.
- * - `threshold` is a share of failures there, and here by how much it exceeds that of the others.
- * - `enforcementPercentage` is here all or, where 0, nothing.
+ * Reads A50's fields as grpc-go does (`internal/xds/balancer/outlierdetection`), with its defaults, and
+ * translates what this library's detection has as well. The differences:
+ * - `stdevFactor` and `minimumHosts` are not used: this library compares by the test of two proportions,
+ *   which works from two endpoints on.
+ * - `threshold` is a share of failures in A50; here it is by how much the share exceeds that of the others.
+ * - `enforcementPercentage` 0 switches an algorithm off; any other value counts as 100.
  * - With both algorithms on, the one with the smaller margin counts.
  *
- * Times beyond what a client may ask for become the nearest it may.
+ * Times beyond the bounds of the client's own options become the nearest bound.
  *
  * @returns `false`: no endpoint is ever ejected
  */
@@ -49,14 +52,15 @@ export function readOutliers(path: string, fields: Fields): OutlierOptions | fal
   const minRequests = clamp(demand.volume, 1, MOST_REQUESTS);
   return {
     intervalMs,
-    // A50 counts the calls of one interval.
+    // A50 judges the calls of one interval.
     windowMs: intervalMs,
     baseEjectionMs,
     maxEjectionMs: Math.max(baseEjectionMs, maxEjectionMs),
     maxEjectedShare: percent / 100,
     failureMargin: clamp(demand.margin, SMALLEST_MARGIN, 1),
     minRequests,
-    // A50 does not count consecutive failures. As many as the volume exceed every threshold.
+    // A50 does not count consecutive failures. As many of them as `minRequests` exceed every threshold of
+    // A50.
     consecutiveFailures: minRequests,
   };
 }
@@ -74,7 +78,7 @@ function readFailurePercentage(path: string, value: unknown): Demand | 'off' {
   const threshold = readPercent(path, fields, 'threshold', 85);
   const volume = readVolume(path, fields, 50);
   const isEnforced = readPercent(path, fields, 'enforcementPercentage', 0) > 0;
-  // No share of failures is above 100 %.
+  // A threshold of 100 % ejects no endpoint: no share of failures is larger.
   return isEnforced && threshold < 100 ? { margin: threshold / 100, volume } : 'off';
 }
 

@@ -1,5 +1,6 @@
 /**
- * The `loadBalancingConfig` of a service config: gRPC's names for policies, and ours, as options of our balancer.
+ * Reads the `loadBalancingConfig` of a service config: policies under gRPC's names and ours become options of
+ * our balancer.
  * Source: grpc-proto `service_config.proto`; field names and defaults as grpc-go reads them.
  */
 import {
@@ -26,17 +27,17 @@ import { readOutliers } from './service-config-outliers.js';
 /** A policy that a service asks its clients for. */
 export interface ServicePolicy {
   readonly options: LoadBalancingOptions;
-  /** `undefined`: all endpoints. */
+  /** The size of each client's subset; `undefined`: all endpoints. */
   readonly subsetSize: number | undefined;
 }
 
-/** How many policies may be wrapped into each other. */
+/** How deep policies may be nested. */
 const DEEPEST = 8;
 
 /** The largest subset that a client may ask for; a larger one of a service counts as this size. */
 const LARGEST_SUBSET = 100_000;
 
-/** gRFC A42. */
+/** The bounds of gRPC's ring sizes (gRFC A42). */
 const RING_SIZE = wholeNumber(0, 8_388_608);
 const DEFAULT_SMALLEST_RING = 1_024;
 const DEFAULT_LARGEST_RING = 4_096;
@@ -45,8 +46,8 @@ const CHOICES = wholeNumber(2, LARGEST_UINT32);
 const SUBSET_SIZE = wholeNumber(1, LARGEST_UINT32);
 
 /**
- * Reads the first entry whose name is known, as gRPC demands. A known name with wrong fields is an error; the entries after it are
- * not read.
+ * Reads the first entry whose name is known, as gRPC demands. A known name with wrong fields is an error; the
+ * entries after it are not read.
  *
  * @throws ServiceConfigError
  */
@@ -99,7 +100,7 @@ function readerOf(name: string, policies: PolicyTable): PolicyReader | undefined
     : (path, fields) => plain({ policy: name, ...readOptions(path, definition, fields) });
 }
 
-/** gRPC's names where they are not ours, or their fields differ. */
+/** Readers of gRPC's policies whose names or fields differ from ours. */
 const GRPC: Readonly<Record<string, PolicyReader>> = {
   least_request_experimental: (path, fields) => {
     // Our policy always draws two endpoints: gRPC's option is checked and not used.
@@ -154,7 +155,7 @@ function readMetadataKey(path: string, value: unknown): string {
   return isTextMetadataKey(key) ? key : jsonReader.reject(path, key, TEXT_METADATA_KEY);
 }
 
-/** A policy's own options. Other fields are ignored, as gRPC does. */
+/** Reads the options of a policy. Other fields are ignored, as in gRPC. */
 function readOptions(
   path: string,
   definition: PolicyDefinition,

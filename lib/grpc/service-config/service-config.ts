@@ -9,7 +9,7 @@ export function createServiceConfig(
   retries: RetryConfig = { methodConfig: [] },
 ): ServiceConfig {
   return {
-    // grpc-js types the entry by its own policies only.
+    // grpc-js's type of the entry knows only its own policies.
     loadBalancingConfig: [
       loadBalancingEntry(settings),
     ] as unknown as ServiceConfig['loadBalancingConfig'],

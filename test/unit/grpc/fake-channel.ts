@@ -1,4 +1,7 @@
-/** What grpc-js is to a balancer: subchannels whose states a test sets, and a helper that remembers what it was called with. */
+/**
+ * Stands in for grpc-js around a balancer: subchannels whose states a test sets, and a helper that records
+ * its calls.
+ */
 import { type ChannelOptions, connectivityState, Metadata } from '@grpc/grpc-js';
 import type { JsonValue } from '../../../lib/core/records/endpoint.js';
 import {
@@ -28,13 +31,13 @@ import { seededRandom } from '../../support/seeded-random.js';
 
 type StateListener = Parameters<Subchannel['addConnectivityStateListener']>[0];
 
-/** One connection as grpc-js has it. It never moves by itself. */
+/** A subchannel of grpc-js. It never changes its state by itself. */
 export class FakeSubchannel {
   state = connectivityState.IDLE;
   refs = 0;
   starts = 0;
   backoffResets = 0;
-  /** The HTTP/2 session that is being set up, as the connector holds it. */
+  /** The HTTP/2 session that is being set up, which the connector holds. */
   readonly session = { destroyed: false };
   readonly connector = {
     session: {
@@ -50,7 +53,7 @@ export class FakeSubchannel {
     readonly options: ChannelOptions,
   ) {}
 
-  /** As grpc-js sees it. */
+  /** This subchannel with the type of grpc-js's. */
   get asSubchannel(): Subchannel {
     return this as unknown as Subchannel;
   }
@@ -101,7 +104,7 @@ export class FakeSubchannel {
   }
 }
 
-/** A channel with one balancer, on a clock that stands still. */
+/** A channel with one balancer, on a fake clock. */
 export class FakeChannel {
   readonly clock = new FakeClock();
   readonly random = seededRandom(1);
@@ -131,7 +134,7 @@ export class FakeChannel {
     return this.states.at(-1);
   }
 
-  /** Hands the balancer a list: addresses, or endpoints. */
+  /** Gives a list to the balancer: addresses, or endpoints. */
   list(
     endpoints: readonly (string | GrpcEndpoint)[],
     settings: BalancerSettings = settingsOf(),
@@ -149,7 +152,7 @@ export class FakeChannel {
     );
   }
 
-  /** Hands it the first page of a list. */
+  /** Gives the first page of a list to the balancer. */
   listPart(endpoints: readonly string[], settings: BalancerSettings = settingsOf()): boolean {
     return this.list(
       endpoints,
@@ -159,7 +162,7 @@ export class FakeChannel {
     );
   }
 
-  /** Hands it a failure to resolve. */
+  /** Gives a failed resolution to the balancer. */
   unresolved(details: string, settings: BalancerSettings = settingsOf()): boolean {
     const error = statusOrFromError<GrpcEndpoint[]>({
       code: 14,
@@ -169,20 +172,20 @@ export class FakeChannel {
     return this.balancer.updateAddressList(error, new BalancerConfig(settings), {}, details);
   }
 
-  /** The connection to an address that was made last. */
+  /** The subchannel to an address that was made last. */
   to(address: string): FakeSubchannel {
     const found = this.subchannels.findLast((one) => one.address === address);
     if (found === undefined) throw new Error(`no connection to ${address}`);
     return found;
   }
 
-  /** Lets connections succeed, and waits until the balancer has taken it in. */
+  /** Makes the subchannels to these addresses ready, and waits until the balancer has reacted. */
   async connect(...addresses: readonly string[]): Promise<void> {
     for (const address of addresses) this.to(address).become(connectivityState.READY);
     await settled();
   }
 
-  /** One pick, with this metadata. */
+  /** Makes one pick, with this metadata. */
   pick(headers: Readonly<Record<string, string>> = {}): GrpcPickResult {
     const metadata = new Metadata();
     for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
@@ -190,7 +193,7 @@ export class FakeChannel {
     return this.picker.pick({ metadata, extraPickInfo: {} });
   }
 
-  /** Where so many calls that end at once with `code` would go. */
+  /** Counts by address where `calls` calls go that end at once with `code`. */
   spread(calls: number, code: (address: string) => number = () => 0): Record<string, number> {
     const counts: Record<string, number> = {};
     for (let call = 0; call < calls; call++) {
@@ -211,7 +214,7 @@ export class FakeChannel {
   }
 }
 
-/** Settings as a client's options make them. */
+/** The balancer's settings for these options of a client. */
 export function settingsOf(
   options: LoadBalancingOptions = {},
   traits: { readonly subsetSize?: number; readonly zone?: string } = {},
@@ -223,7 +226,7 @@ export function settingsOf(
   });
 }
 
-/** One endpoint as the resolver hands it on. */
+/** One endpoint as the resolver gives it to the balancer. */
 export function endpoint(
   address: string,
   metadata: Readonly<Record<string, JsonValue>> | null = null,
@@ -236,7 +239,7 @@ export function endpoint(
   return made;
 }
 
-/** The address a pick chose. */
+/** The address that a pick chose. */
 export function addressOf(result: GrpcPickResult): string {
   if (result.pickResultType !== PickResultType.COMPLETE || result.subchannel === null) {
     throw new Error(`no connection was picked: ${result.status?.details ?? 'queued'}`);
@@ -244,14 +247,14 @@ export function addressOf(result: GrpcPickResult): string {
   return (result.subchannel as unknown as FakeSubchannel).address;
 }
 
-/** Resolves once everything that waits for the end of this turn of the event loop is done. */
+/** Resolves when all work is done that waits for the end of this turn of the event loop. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(() => setImmediate(resolve));
   });
 }
 
-/** `count` addresses. */
+/** `count` different addresses. */
 export function addresses(count: number, first = 0): string[] {
   return Array.from({ length: count }, (_, at) => `10.0.0.1:${first + at + 1}`);
 }

@@ -1,4 +1,4 @@
-/** Which clients begin on the first page of a long list, and how they go on with the whole one. */
+/** Which clients begin with the first page of a long list, and how they go on with the whole list. */
 import { connectivityState } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import type { LoadBalancingOptions } from '../../../lib/grpc/balancer/policies.js';
@@ -19,7 +19,7 @@ function inUse(channel: FakeChannel): FakeSubchannel[] {
   return channel.subchannels.filter(({ refs }) => refs > 0);
 }
 
-/** Lets every attempt under way succeed until none is. */
+/** Lets all attempts succeed, until no further one begins. */
 async function connectAll(channel: FakeChannel): Promise<void> {
   for (;;) {
     const waiting = inUse(channel).filter(({ state }) => state === CONNECTING);
@@ -29,7 +29,7 @@ async function connectAll(channel: FakeChannel): Promise<void> {
   }
 }
 
-it('the client connects to one endpoint of the beginning, and calls it', async () => {
+it('with the first page, the client connects to one endpoint and calls it', async () => {
   const channel = new FakeChannel();
   channel.listPart(beginning);
   expect(inUse(channel)).toHaveLength(1);
@@ -41,7 +41,7 @@ it('the client connects to one endpoint of the beginning, and calls it', async (
   expect(inUse(channel)).toHaveLength(1);
 });
 
-it('the client tries the next endpoint where that one cannot be reached', async () => {
+it('with the first page, the client tries a second endpoint if the first cannot be reached', async () => {
   const channel = new FakeChannel();
   channel.listPart(beginning);
   inUse(channel)[0]?.become(TRANSIENT_FAILURE, 'refused');
@@ -50,18 +50,18 @@ it('the client tries the next endpoint where that one cannot be reached', async 
   expect(channel.state).toBe(CONNECTING);
 });
 
-it('the client tries more of the beginning where that one does not answer for 100 ms', () => {
+it('with the first page, the client tries four endpoints if the first does not answer within 100 ms', () => {
   const channel = new FakeChannel();
   channel.listPart(beginning);
   channel.clock.advance(100);
   expect(inUse(channel)).toHaveLength(4);
 });
 
-it('the client connects to as many endpoints of the whole list as without a beginning, and evenly over all of it', async () => {
+it('with the whole list, the client connects to 64 endpoints of all its pages, and seldom keeps its endpoint of the first page', async () => {
   let kept = 0;
   for (let client = 0; client < 40; client++) {
     const channel = new FakeChannel();
-    // Each client draws numbers of its own.
+    // Each client draws other random numbers.
     for (let draws = 0; draws < client; draws++) channel.random();
     channel.listPart(beginning);
     await connectAll(channel);
@@ -72,11 +72,11 @@ it('the client connects to as many endpoints of the whole list as without a begi
     expect(connected).toHaveLength(64);
     if (connected.some(({ address }) => address === first?.address)) kept++;
   }
-  // By chance alone 0.5 of 40 clients have it among their 64 of 5,000.
+  // By chance, 0.5 of 40 clients have their first endpoint among their 64 of 5,000.
   expect(kept).toBeLessThan(4);
 });
 
-it('calls stay where they are until other endpoints can take them', async () => {
+it('with the whole list, calls stay at the endpoint of the first page until another one is ready', async () => {
   const channel = new FakeChannel();
   channel.listPart(beginning);
   await connectAll(channel);
@@ -86,7 +86,7 @@ it('calls stay where they are until other endpoints can take them', async () => 
   expect(channel.state).toBe(READY);
 });
 
-it('the client returns to an endpoint that it left, once calls ask for more connections', async () => {
+it('with the whole list, the client connects again to an endpoint that it had dropped once calls need more connections', async () => {
   const channel = new FakeChannel();
   const list = addresses(300);
   channel.listPart(beginning);
@@ -101,11 +101,17 @@ it('the client returns to an endpoint that it left, once calls ask for more conn
 });
 
 it.each<[string, LoadBalancingOptions]>([
-  ['would stay with it', { policy: 'pick_first' }],
-  ['has other owners for its keys', { policy: 'consistent_hash', hashKey: 'key' }],
-  ['may find no endpoint to call', { routing: { canary: { match: { version: '2' } } } }],
-  ['may find no endpoint of its zone', { locality: { zone: 'a' } }],
-])('the balancer waits for the whole list where a client %s', (_, options) => {
+  ['with pick_first would stay at an endpoint of the first page', { policy: 'pick_first' }],
+  [
+    'with consistent_hash would find other owners for its keys',
+    { policy: 'consistent_hash', hashKey: 'key' },
+  ],
+  [
+    'with routing might find no endpoint to call',
+    { routing: { canary: { match: { version: '2' } } } },
+  ],
+  ['with locality might find no endpoint of its zone', { locality: { zone: 'a' } }],
+])('the balancer waits for the whole list if a client %s', (_, options) => {
   const channel = new FakeChannel();
   channel.listPart(beginning, settingsOf(options));
   expect([channel.subchannels, channel.states]).toEqual([[], []]);
@@ -113,7 +119,7 @@ it.each<[string, LoadBalancingOptions]>([
   expect(channel.state).toBe(CONNECTING);
 });
 
-it('the balancer waits for the whole list where a client takes a subset of it', () => {
+it('the balancer waits for the whole list if a client takes a subset of it', () => {
   const channel = new FakeChannel();
   channel.listPart(beginning, settingsOf({}, { subsetSize: 10 }));
   expect(channel.subchannels).toEqual([]);

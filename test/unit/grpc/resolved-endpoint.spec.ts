@@ -7,7 +7,7 @@ import {
 } from '../../../lib/grpc/resolved-endpoint.js';
 import { addresses, FakeChannel, settingsOf } from './fake-channel.js';
 
-/** Endpoints of zone a which count how often a field of theirs is read. */
+/** Endpoints of zone a that count how often one of their fields is read. */
 function countingEndpoints(count: number): { endpoints: Endpoint[]; reads: Reads } {
   const reads = { address: 0, metadata: 0 };
   const endpoints = addresses(count).map((address) => ({
@@ -29,7 +29,7 @@ interface Reads {
 }
 
 describe('resolvedEndpoints', () => {
-  it('leaves out what no client could dial', () => {
+  it('leaves out endpoints that cannot be dialled', () => {
     const endpoints = ['h:1', 'h', 'h:2'].map((address) => ({ address, metadata: null }));
     const facts = discoveredFacts(resolvedEndpoints(endpoints));
     expect(facts.map(({ endpoint }) => endpoint.address)).toEqual(['h:1', 'h:2']);
@@ -45,19 +45,19 @@ describe('ResolvedList', () => {
   const [bad] = made('bad') as [Endpoint];
 
   it.each([
-    ['one joins at the end', [a, b], [a, b, c]],
-    ['one joins in the middle', [a, c], [a, b, c]],
-    ['one leaves at the beginning', [a, b, c], [b, c]],
-    ['one takes the place of another', [a, b, c], [a, d, c]],
-    ['all leave', [a, b], []],
-    ['all join', [], [a, b]],
+    ['an endpoint joins at the end', [a, b], [a, b, c]],
+    ['an endpoint joins in the middle', [a, c], [a, b, c]],
+    ['an endpoint leaves at the beginning', [a, b, c], [b, c]],
+    ['an endpoint takes the place of another', [a, b, c], [a, d, c]],
+    ['all endpoints leave', [a, b], []],
+    ['all endpoints join', [], [a, b]],
     ['nothing changes', [a, b], [a, b]],
-    ['their order changes', [a, b, c, d], [a, c, b, d]],
-    ['one that cannot be dialled joins', [a, b], [a, bad, b]],
-    ['one that cannot be dialled leaves, and another joins', [a, bad, b], [a, b, c]],
-    ['one that cannot be dialled stays, and another joins', [a, bad, b], [a, bad, b, c]],
-    ['the same one is listed twice', [a, b], [a, b, a, b]],
-  ])('holds what each of its lists does where %s', (_, before, after) => {
+    ['the order of the endpoints changes', [a, b, c, d], [a, c, b, d]],
+    ['an endpoint that cannot be dialled joins', [a, b], [a, bad, b]],
+    ['an endpoint that cannot be dialled leaves, and another joins', [a, bad, b], [a, b, c]],
+    ['an endpoint that cannot be dialled stays, and another joins', [a, bad, b], [a, bad, b, c]],
+    ['an endpoint is listed twice', [a, b], [a, b, a, b]],
+  ])('gives the same endpoints as resolvedEndpoints if %s', (_, before, after) => {
     const list = new ResolvedList();
     expect(list.take(before)).toEqual(resolvedEndpoints(before));
     const next = list.take(after);
@@ -66,7 +66,7 @@ describe('ResolvedList', () => {
     expect(list.take(before)).toEqual(resolvedEndpoints(before));
   });
 
-  it('leaves the list that it gave before as it was', () => {
+  it('does not change a list that it gave before', () => {
     const list = new ResolvedList();
     const first = list.take([a, b]);
     list.take([a, c, b]);
@@ -75,31 +75,31 @@ describe('ResolvedList', () => {
 });
 
 describe('discoveredFacts', () => {
-  it('leaves out what is from another resolver', () => {
+  it('leaves out endpoints of other resolvers', () => {
     const [ours] = resolvedEndpoints([{ address: 'h:1', metadata: null }]);
     const facts = discoveredFacts([{ addresses: [{ host: 'h', port: 2 }] }, ours!]);
     expect(facts).toEqual([ours]);
   });
 
-  it('has another hash for each seed, whichever was asked for last', () => {
+  it('gives facts whose hash depends on the seed, whatever seed was used before', () => {
     const [one] = discoveredFacts(resolvedEndpoints([{ address: 'h:1', metadata: null }]));
     const hashes = [7, 8, 7].map((seed) => one!.seededHash(seed));
     expect(hashes[0]).toBe(hashes[2]);
     expect(hashes[0]).not.toBe(hashes[1]);
   });
 
-  it('copies no list of our own', () => {
+  it('returns a list of our own resolver uncopied', () => {
     const list = resolvedEndpoints([{ address: 'h:1', metadata: null }]);
     expect(discoveredFacts(list)).toBe(list);
   });
 });
 
-describe('a list in which one endpoint changes', () => {
+describe('an update in which one endpoint changes', () => {
   const SIZE = 500;
   const CHANGES = 20;
   const settings = settingsOf({ policy: 'round_robin' }, { subsetSize: 8, zone: 'a' });
 
-  it('has no unchanged record read again, and no unchanged address outside of the subset', () => {
+  it('reads no unchanged record again, and addresses only of the subset', () => {
     const { endpoints, reads } = countingEndpoints(SIZE);
     const channel = new FakeChannel();
     channel.list(resolvedEndpoints(endpoints), settings);
@@ -110,7 +110,8 @@ describe('a list in which one endpoint changes', () => {
       channel.list(resolvedEndpoints([...endpoints, other]), settings);
     }
     expect(reads.metadata).toBe(first.metadata);
-    // A few times per connection and list, e.g. to find it, and not once per endpoint.
+    // An address is read a few times per connection and list, e.g. to find its connection, but not once per
+    // endpoint.
     expect(reads.address - first.address).toBeLessThan(CHANGES * 8 * 8);
   });
 });

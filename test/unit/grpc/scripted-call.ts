@@ -1,4 +1,4 @@
-/** Calls as grpc-js makes them, whose attempts a test ends. */
+/** Calls of grpc-js whose attempts a test ends. */
 import { Metadata, type ServiceConfig, type status } from '@grpc/grpc-js';
 import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
 import { RetryThrottle } from '../../../lib/balance/load/retry-throttle.js';
@@ -8,7 +8,7 @@ type MethodConfig = ServiceConfig['methodConfig'][number];
 
 type Ended = { readonly code: status; readonly details: string; readonly metadata: Metadata };
 
-/** A hedged call as grpc-js makes it, whose attempts go to these addresses and end when a test says so. */
+/** Starts a hedged call of grpc-js whose attempts go to these addresses and end when the test ends them. */
 export function callTo(
   peers: readonly string[],
   mark: object,
@@ -85,7 +85,7 @@ export const ours = (throttle?: RetryThrottle, refusals = new RetryThrottle()) =
   [OWN_CALL]: { throttle, refusals },
 });
 
-/** A throttle without a token to spare. */
+/** A throttle that has no token left. */
 export function empty(): RetryThrottle {
   const throttle = new RetryThrottle({ maxTokens: 1, tokenRatio: 1 });
   throttle.addCallFailed();

@@ -9,7 +9,7 @@ beforeEach(() => {
   gatherer = new TurnGatherer(() => runs++);
 });
 
-/** The end of this turn of the event loop. */
+/** Resolves at the end of this turn of the event loop. */
 const turn = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(resolve);
@@ -24,7 +24,7 @@ it('many requests of one turn run the task once, at its end', async () => {
   expect(runs).toBe(1);
 });
 
-it('the first request of a turn runs the task at once where it is urgent', async () => {
+it('an urgent request that is the first of its turn runs the task at once', async () => {
   gatherer.request(true);
   expect(runs).toBe(1);
   await turn();
@@ -40,7 +40,7 @@ it('urgent requests that are not the first of their turn wait for its end', asyn
   expect(runs).toBe(2);
 });
 
-it('the next turn gathers anew', async () => {
+it('an urgent request of the next turn runs the task at once again', async () => {
   gatherer.request(true);
   await turn();
   gatherer.request(true);
@@ -49,7 +49,7 @@ it('the next turn gathers anew', async () => {
   expect(runs).toBe(2);
 });
 
-it('run does what was requested so far', async () => {
+it('run() runs the task at once, and earlier requests do not run it again', async () => {
   gatherer.request();
   gatherer.run();
   expect(runs).toBe(1);
@@ -57,7 +57,7 @@ it('run does what was requested so far', async () => {
   expect(runs).toBe(1);
 });
 
-it('nothing runs after stop', async () => {
+it('after stop() the task does not run any more', async () => {
   gatherer.request();
   gatherer.stop();
   gatherer.run();

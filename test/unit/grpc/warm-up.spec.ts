@@ -50,14 +50,17 @@ async function begin(): Promise<void> {
   await Promise.resolve();
 }
 
-it.each([READY, TRANSIENT_FAILURE])('a channel in state %i needs no wait', async (state) => {
-  channel.state = state;
-  await begin();
-  expect([isOver, channel.watches]).toEqual([true, []]);
-});
+it.each([READY, TRANSIENT_FAILURE])(
+  'warmUp does not wait for a channel in state %i',
+  async (state) => {
+    channel.state = state;
+    await begin();
+    expect([isOver, channel.watches]).toEqual([true, []]);
+  },
+);
 
 it.each([READY, TRANSIENT_FAILURE])(
-  'a channel connects, and the wait ends in state %i',
+  'warmUp connects a channel, and waits until it is in state %i',
   async (state) => {
     await begin();
     channel.become(CONNECTING);
@@ -74,7 +77,7 @@ it.each([READY, TRANSIENT_FAILURE])(
   },
 );
 
-it('the wait ends with its time, whatever the state', async () => {
+it('warmUp ends its wait after the given time, whatever the state of the channel', async () => {
   await begin();
   channel.expire();
   await Promise.resolve();

@@ -1,4 +1,4 @@
-/** The state of a channel, as it follows from the states of its connections. */
+/** The state of a channel, which follows from the states of its connections. */
 import { expect, it } from 'vitest';
 import { aggregateState } from '../../../../lib/grpc/balancer/aggregate-state.js';
 
@@ -11,7 +11,7 @@ const fail = (details: string) => ({ calls: 'fail', details });
 const unreachable = (count: number) => fail(FAILED.replace('%n', String(count)));
 
 it.each([
-  // idle, connecting, ready, failed, eager
+  // Each `count` is the number of idle, connecting, ready and failed connections.
   { name: 'one endpoint is not tried yet', count: [1, 0, 0, 0], eager: 64, expected: wait },
   { name: 'one attempt is under way', count: [0, 1, 0, 0], eager: 64, expected: wait },
   { name: 'one connection is ready', count: [0, 0, 1, 0], eager: 64, expected: pick },
@@ -32,11 +32,14 @@ it.each([
     eager: 64,
     expected: unreachable(100),
   },
-] as const)('$name: calls $expected.calls', ({ count: counts, eager, expected }) => {
-  const [idle, connecting, ready, failed] = counts;
-  const count = { idle, connecting, ready, failed };
-  expect(aggregateState({ count, lastError: 'refused', list: LISTED, eager })).toEqual(expected);
-});
+] as const)(
+  'if $name, the state of the channel is: calls $expected.calls',
+  ({ count: counts, eager, expected }) => {
+    const [idle, connecting, ready, failed] = counts;
+    const count = { idle, connecting, ready, failed };
+    expect(aggregateState({ count, lastError: 'refused', list: LISTED, eager })).toEqual(expected);
+  },
+);
 
 it.each([
   {
@@ -54,12 +57,12 @@ it.each([
     list: { hasEndpoints: false, note: '' },
     details: '[NO_ENDPOINTS] the list of endpoints is empty',
   },
-])('there are no connections, and $name: calls fail and say so', ({ list, details }) => {
+])('if there are no connections and $name, calls fail with that reason', ({ list, details }) => {
   const count = { idle: 0, connecting: 0, ready: 0, failed: 0 };
   expect(aggregateState({ count, lastError: 'refused', list, eager: 64 })).toEqual(fail(details));
 });
 
-it('a failed connection without a reason has calls fail all the same', () => {
+it('calls fail also if the failed connection has no reason', () => {
   const count = { idle: 0, connecting: 0, ready: 0, failed: 1 };
   const state = aggregateState({ count, lastError: undefined, list: LISTED, eager: 64 });
   expect(state).toEqual(

@@ -50,7 +50,7 @@ function connect(host: string, port: number): FakeSubchannel {
 
 const follow = (to = reports): void => reporting.follow(connectionAttributes(to));
 
-it('an address is reported as ready while a subchannel to it is', () => {
+it('an address is reported as ready while a subchannel to it is ready', () => {
   follow();
   const subchannel = connect('10.0.0.1', 80);
   expect(reports.isReady('10.0.0.1:80')).toBe(false);
@@ -64,21 +64,21 @@ it('an address is reported as ready while a subchannel to it is', () => {
 it.each([
   [{ host: '::1', port: 80 }, '[::1]:80'],
   [{ path: '/tmp/api' }, 'unix:/tmp/api'],
-])('%j is reported as %s', (address, expected) => {
+])('the address %j is reported as %s', (address, expected) => {
   follow();
   reporting.helper.createSubchannel(address as never, {});
   made[0]?.become(READY);
   expect(reports.isReady(expected)).toBe(true);
 });
 
-it('a subchannel that another channel has connected is ready from the start', () => {
+it('a new subchannel that another channel has connected is reported as ready at once', () => {
   follow();
   initial = READY;
   connect('h', 1);
   expect(reports.isReady('h:1')).toBe(true);
 });
 
-it('an address is ready while one of its subchannels is', () => {
+it('an address with two subchannels is ready while either of them is ready', () => {
   follow();
   const [one, other] = [connect('h', 1), connect('h', 1)];
   one.become(READY);
@@ -89,7 +89,7 @@ it('an address is ready while one of its subchannels is', () => {
   expect([reports.isReady('h:1'), lost]).toEqual([false, ['h:1']]);
 });
 
-it('a subchannel that the balancer drops is not followed any more, though it lives on', () => {
+it('a subchannel that the balancer releases is not reported any more, even if other channels use it', () => {
   follow();
   const subchannel = connect('h', 1);
   subchannel.become(READY);
@@ -104,7 +104,7 @@ it('a subchannel that the balancer drops is not followed any more, though it liv
   expect([reports.isReady('h:1'), lost]).toEqual([false, ['h:1']]);
 });
 
-it('connections that were there before are reported to the directory that is followed now', () => {
+it('follow() reports the existing connections to the new directory, and withdraws them from the old one', () => {
   connect('h', 1).become(READY);
   connect('h', 2);
   follow();
@@ -117,13 +117,13 @@ it('connections that were there before are reported to the directory that is fol
   expect(next.isReady('h:1')).toBe(true);
 });
 
-it('nothing is reported where the resolver named no directory', () => {
+it('connections are not reported if the resolver named no directory', () => {
   reporting.follow({});
   connect('h', 1).become(READY);
   expect(reports.isReady('h:1')).toBe(false);
 });
 
-it('a channel that closes has no connections any more', () => {
+it('close() withdraws all connections of the channel, and ends the reporting', () => {
   follow();
   connect('h', 1).become(READY);
   reporting.close();
@@ -132,7 +132,7 @@ it('a channel that closes has no connections any more', () => {
   expect(reports.isReady('h:2')).toBe(false);
 });
 
-it('everything else goes to the channel as it is', () => {
+it('all calls of the helper except createSubchannel go to the channel unchanged', () => {
   const { helper } = reporting;
   helper.updateState(READY, 'picker' as never, null);
   helper.requestReresolution();

@@ -1,4 +1,6 @@
-/** The balancer on fake connections: what it keeps, what it closes, what it tells the channel. */
+/**
+ * The balancer on fake connections: which it keeps, which it closes, and what it publishes to the channel.
+ */
 import { connectivityState, Metadata } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { PickResultType } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
@@ -22,7 +24,7 @@ async function ready(...listed: string[]): Promise<FakeChannel> {
   return channel;
 }
 
-/** One call on an endpoint that takes a second. */
+/** Makes calls until one goes to this address; that call takes a second. */
 function slowCall(channel: FakeChannel, address: string): void {
   for (;;) {
     const result = channel.pick();
@@ -34,13 +36,13 @@ function slowCall(channel: FakeChannel, address: string): void {
   }
 }
 
-it('refuses a configuration that is not its own', () => {
+it('the balancer refuses a configuration of another policy', () => {
   const channel = new FakeChannel();
   const foreign = { getLoadBalancerName: () => 'round_robin', toJsonObject: () => ({}) };
   expect(channel.balancer.updateAddressList({ ok: true, value: [] }, foreign, {}, '')).toBe(false);
 });
 
-it('connects to all of a small list and waits for the first of them', () => {
+it('the balancer connects to all endpoints of a small list, and calls wait for the first connection', () => {
   const channel = new FakeChannel();
   channel.list([A, B, C]);
   expect(channel.subchannels.map(({ address }) => address).sort()).toEqual([A, B, C]);
@@ -48,7 +50,7 @@ it('connects to all of a small list and waits for the first of them', () => {
   expect(channel.pick().pickResultType).toBe(PickResultType.QUEUE);
 });
 
-it('takes calls as soon as one endpoint is ready, and rotates exactly over all that are', async () => {
+it('the balancer sends calls as soon as one endpoint is ready, and rotates exactly over all ready ones', async () => {
   const channel = new FakeChannel();
   channel.list([A, B, C]);
   await channel.connect(B);
@@ -57,7 +59,7 @@ it('takes calls as soon as one endpoint is ready, and rotates exactly over all t
   expect(channel.spread(30)).toEqual({ [A]: 10, [B]: 10, [C]: 10 });
 });
 
-it('uses the first endpoint of a turn that becomes ready at once, and the others with one picker more', async () => {
+it('the balancer publishes a picker at once for the first endpoint that becomes ready in a turn, and one more for all others of that turn', async () => {
   const channel = new FakeChannel();
   const list = addresses(16);
   channel.list(list);
@@ -70,7 +72,7 @@ it('uses the first endpoint of a turn that becomes ready at once, and the others
   expect(channel.states.length - before).toBe(2);
 });
 
-it('makes one picker of many connections that are lost in one turn', async () => {
+it('the balancer makes one picker for many connections that are lost in one turn', async () => {
   const list = addresses(16);
   const channel = await ready(...list);
   const before = channel.states.length;
@@ -80,7 +82,7 @@ it('makes one picker of many connections that are lost in one turn', async () =>
   expect(channel.spread(4)).toEqual({ [list[0] ?? '']: 4 });
 });
 
-it('picks nothing that is not ready, even before the new picker is out', async () => {
+it('the old picker sends no call to an endpoint that is not ready any more', async () => {
   const channel = await ready(A, B, C);
   channel.to(B).become(IDLE);
   const counts = channel.spread(20);
@@ -90,7 +92,7 @@ it('picks nothing that is not ready, even before the new picker is out', async (
   expect(channel.pick().pickResultType).toBe(PickResultType.QUEUE);
 });
 
-it('keeps connections of endpoints that stay, closes those that left, makes those that are new', async () => {
+it('a new list keeps the connections of endpoints that stay, closes those of endpoints that left, and makes those of new endpoints', async () => {
   const channel = await ready(A, B);
   const [a, b] = [channel.to(A), channel.to(B)];
   channel.list([B, C]);
@@ -110,14 +112,14 @@ it('a list in another order changes no connection', async () => {
   expect(channel.spread(6)).toEqual({ [A]: 2, [B]: 2, [C]: 2 });
 });
 
-it('fails calls at once on an empty list, with what the resolver said', async () => {
+it('an empty list fails calls at once, with the note of the resolver', async () => {
   const channel = await ready(A);
   const gone = channel.to(A);
-  channel.list([], settingsOf(), 'nobody is registered');
+  channel.list([], settingsOf(), 'no server is registered');
   expect(channel.state).toBe(TRANSIENT_FAILURE);
   expect(channel.pick()).toMatchObject({
     pickResultType: PickResultType.TRANSIENT_FAILURE,
-    status: { code: 14, details: 'nobody is registered' },
+    status: { code: 14, details: 'no server is registered' },
   });
   expect(gone.refs).toBe(0);
   channel.list([B]);
@@ -125,7 +127,7 @@ it('fails calls at once on an empty list, with what the resolver said', async ()
   expect(channel.spread(2)).toEqual({ [B]: 2 });
 });
 
-it('fails calls when nothing could be resolved yet, and keeps the list when it could before', async () => {
+it('a failed resolution fails calls if there is no list yet, and otherwise leaves the list in use', async () => {
   const channel = new FakeChannel();
   expect(channel.unresolved('etcd is away')).toBe(true);
   expect(channel.pick()).toMatchObject({ status: { details: 'etcd is away' } });
@@ -135,7 +137,7 @@ it('fails calls when nothing could be resolved yet, and keeps the list when it c
   expect(channel.spread(2)).toEqual({ [A]: 2 });
 });
 
-it('fails calls when every endpoint has failed, with the last reason, and stays so until one is ready', async () => {
+it('once every endpoint has failed, calls fail with the last reason until one is ready', async () => {
   const channel = new FakeChannel();
   channel.list([A, B]);
   channel.to(A).become(TRANSIENT_FAILURE, 'refused a');
@@ -154,7 +156,7 @@ it('fails calls when every endpoint has failed, with the last reason, and stays 
   expect(channel.spread(2)).toEqual({ [A]: 2 });
 });
 
-it('asks the registry again and reconnects when a connection is lost', async () => {
+it('the balancer requests a new resolution and reconnects when a connection is lost', async () => {
   const channel = await ready(A, B);
   const a = channel.to(A);
   const starts = a.starts;
@@ -164,7 +166,7 @@ it('asks the registry again and reconnects when a connection is lost', async () 
   expect(a.starts).toBe(starts + 1);
 });
 
-it('tries at once, without waiting out the backoff, when an endpoint registers anew', async () => {
+it('the balancer dials an endpoint that registers anew at once, without the rest of its backoff', async () => {
   const channel = new FakeChannel();
   channel.list([endpoint(A, null, '1'), endpoint(B, null, '1')]);
   await channel.connect(B);
@@ -175,7 +177,7 @@ it('tries at once, without waiting out the backoff, when an endpoint registers a
   expect(channel.to(A).backoffResets).toBe(1);
 });
 
-it('waits for an endpoint that registers anew instead of failing calls', async () => {
+it('calls wait for an endpoint that registers anew, and do not fail', async () => {
   const channel = new FakeChannel();
   channel.list([endpoint(A, null, '1')]);
   channel.to(A).become(TRANSIENT_FAILURE, 'refused');
@@ -186,14 +188,14 @@ it('waits for an endpoint that registers anew instead of failing calls', async (
   expect(channel.pick().pickResultType).toBe(PickResultType.QUEUE);
 });
 
-it('statistics survive updates, and are forgotten when a connection leads to another process', async () => {
+it('statistics of an endpoint survive updates, and start anew when its connection leads to another process', async () => {
   const settings = settingsOf({ policy: 'least_request' });
   const channel = new FakeChannel();
   const list = (incarnation: string, weight: number) =>
     channel.list([endpoint(A, { weight }, incarnation), endpoint(B, { weight }, '1')], settings);
   list('1', 1);
   await channel.connect(A, B);
-  // One call stays open on A: the less busy one is B until that is forgotten.
+  // One call stays open on A: as long as it counts, B is less busy.
   for (let isOpen = false; !isOpen;) {
     const result = channel.pick();
     isOpen = addressOf(result) === A;
@@ -201,7 +203,7 @@ it('statistics survive updates, and are forgotten when a connection leads to ano
   }
   list('1', 2);
   expect(channel.spread(20)).toEqual({ [B]: 20 });
-  // The same process, registered anew: its connection stands, and so do the calls on it.
+  // The same process has registered anew: its connection and its open calls stay.
   list('2', 2);
   expect(channel.spread(20)).toEqual({ [B]: 20 });
   channel.to(A).become(IDLE);
@@ -221,7 +223,7 @@ it('a changed weight takes effect with the update, without a new connection', as
   expect(channel.spread(400)[A]).toBeCloseTo(300, -1);
 });
 
-it('closes everything and says nothing more once it is destroyed', async () => {
+it('destroy() closes all connections and timers, and publishes nothing more', async () => {
   const channel = new FakeChannel();
   const settings = settingsOf({ outlierDetection: true, slowStart: { windowMs: 1_000 } });
   channel.list([A, B], settings);
@@ -238,7 +240,7 @@ it('closes everything and says nothing more once it is destroyed', async () => {
   expect(channel.clock.pendingTimers).toBe(0);
 });
 
-it('10,000 replacements leave as many connections, listeners and timers as there are endpoints', async () => {
+it('after 10,000 replaced endpoints, only the listed endpoints have connections, and no timer remains', async () => {
   const channel = new FakeChannel();
   for (let step = 0; step < 10_000; step++) {
     channel.list(addresses(5, step));
@@ -256,7 +258,7 @@ it('10,000 replacements leave as many connections, listeners and timers as there
   expect(Object.keys(channel.spread(100))).toHaveLength(5);
 });
 
-it('a canary gets its share, others none of its calls; a match leaves out the rest', async () => {
+it('calls with the canary header go to the canary and all others to the rest; endpoints that routing excludes get none', async () => {
   const settings = settingsOf({
     routing: {
       match: { metadata: { tier: 'web' } },
@@ -276,7 +278,7 @@ it('a canary gets its share, others none of its calls; a match leaves out the re
   expect(addressOf(channel.pick({ 'x-canary': 'yes' }))).toBe(B);
 });
 
-it('a call that is tried again keeps to the version it was drawn for', async () => {
+it('all attempts of a call go to the same side of a canary split', async () => {
   const canary = { match: { version: '2' }, share: 0.05 };
   const channel = new FakeChannel();
   const list = [endpoint(A, { version: '1' }), endpoint(B, { version: '2' })];
@@ -289,11 +291,11 @@ it('a call that is tried again keeps to the version it was drawn for', async () 
     expect(new Set(attempts).size).toBe(1);
     if (attempts[0] === B) canaries++;
   }
-  // 100 of 2,000; three standard deviations are 29.
+  // The expected number is 100 of 2,000; three standard deviations are 29.
   expect(Math.abs(canaries - 100)).toBeLessThan(30);
 });
 
-it('waits for who matches while others of the list are ready', async () => {
+it('the balancer connects only to endpoints that match the routing, and calls wait for them', async () => {
   const channel = new FakeChannel();
   const list = [endpoint(A, { version: '1' }), endpoint(B, { version: '2' })];
   channel.list(list, settingsOf({ routing: { match: { version: '2' } } }));
@@ -307,21 +309,26 @@ it.each([
   ['a subset', {}, { subsetSize: 4 }],
   ['pick_first', { policy: 'pick_first' }, {}],
   ['a ramp', {}, {}],
-] as const)('finds the few that match under %s', async (_, options, traits) => {
-  for (let client = 0; client < 10; client++) {
-    const channel = new FakeChannel();
-    for (let draws = 0; draws < client; draws++) channel.random();
-    const list = addresses(200).map((address, at) =>
-      endpoint(address, { version: at < 2 ? '2' : '1' }),
-    );
-    channel.list(list, settingsOf({ ...options, routing: { match: { version: '2' } } }, traits));
-    for (const one of channel.subchannels) one.become(READY);
-    await settled();
-    expect(Object.keys(channel.spread(4)).every((address) => [A, B].includes(address))).toBe(true);
-  }
-});
+] as const)(
+  'a client with %s finds the few endpoints that match its routing',
+  async (_, options, traits) => {
+    for (let client = 0; client < 10; client++) {
+      const channel = new FakeChannel();
+      for (let draws = 0; draws < client; draws++) channel.random();
+      const list = addresses(200).map((address, at) =>
+        endpoint(address, { version: at < 2 ? '2' : '1' }),
+      );
+      channel.list(list, settingsOf({ ...options, routing: { match: { version: '2' } } }, traits));
+      for (const one of channel.subchannels) one.become(READY);
+      await settled();
+      expect(Object.keys(channel.spread(4)).every((address) => [A, B].includes(address))).toBe(
+        true,
+      );
+    }
+  },
+);
 
-it('takes a subset of canaries beside that of the others', () => {
+it('a client with subsetSize takes one subset of the canaries and one of the other endpoints', () => {
   const channel = new FakeChannel();
   const list = addresses(100).map((address, at) =>
     endpoint(address, { version: at < 5 ? '2' : '1' }),
@@ -337,7 +344,7 @@ it('takes a subset of canaries beside that of the others', () => {
   expect(connected.filter((isCanary) => !isCanary)).toHaveLength(4);
 });
 
-it('says so when no endpoint matches', () => {
+it('calls fail with the reason if no endpoint matches the routing', () => {
   const settings = settingsOf({ routing: { match: { version: '9' } } });
   const channel = new FakeChannel();
   channel.list([A], settings);
@@ -348,7 +355,7 @@ it('says so when no endpoint matches', () => {
   expect(channel.subchannels).toEqual([]);
 });
 
-it('uses a subset of a large list, and changes one entry when one of it leaves', () => {
+it('a client with subsetSize replaces one endpoint of its subset when one of them leaves', () => {
   const settings = settingsOf({}, { subsetSize: 4 });
   const channel = new FakeChannel();
   const list = addresses(40);
@@ -366,7 +373,7 @@ it('uses a subset of a large list, and changes one entry when one of it leaves',
   expect(after.filter((address) => before.includes(address))).toHaveLength(3);
 });
 
-it('slow start: who has just joined gets less, and more as time passes', async () => {
+it('with slow start an endpoint that has just joined gets few calls at first, and more as time passes', async () => {
   const settings = settingsOf({ slowStart: { windowMs: 10_000 } });
   const channel = new FakeChannel();
   channel.list([A], settings);
@@ -386,7 +393,7 @@ it('slow start: who has just joined gets less, and more as time passes', async (
   expect(channel.clock.pendingTimers).toBe(0);
 });
 
-it('ejects one of two that fails, and lets it return', async () => {
+it('outlier detection ejects a failing endpoint of two, and lets it return', async () => {
   const settings = settingsOf({ outlierDetection: true });
   const channel = new FakeChannel();
   channel.list([A, B], settings);
@@ -401,7 +408,7 @@ it('ejects one of two that fails, and lets it return', async () => {
   channel.balancer.destroy();
 });
 
-it('ejects without waiting for the next interval once enough calls failed in a row', async () => {
+it('outlier detection ejects an endpoint at once when enough of its calls fail in a row', async () => {
   const settings = settingsOf({ outlierDetection: { consecutiveFailures: 3, intervalMs: 60_000 } });
   const channel = new FakeChannel();
   channel.list([A, B], settings);
@@ -413,7 +420,7 @@ it('ejects without waiting for the next interval once enough calls failed in a r
   channel.balancer.destroy();
 });
 
-it('follows settings that change while it runs', async () => {
+it('a running balancer takes over a changed policy', async () => {
   const channel = await ready(A, B);
   channel.list([A, B], settingsOf({ policy: 'pick_first' }));
   expect(Object.values(channel.spread(10))).toEqual([10]);
@@ -424,7 +431,7 @@ it('follows settings that change while it runs', async () => {
   expect(channel.spread(10)).toEqual({ [A]: 5, [B]: 5 });
 });
 
-it('whoever is ejected stays so when other settings change', async () => {
+it('an ejected endpoint stays ejected when other settings change', async () => {
   const outliers = { policy: 'round_robin', outlierDetection: true } as const;
   const channel = new FakeChannel();
   channel.list([A, B, C], settingsOf(outliers));
@@ -436,18 +443,18 @@ it('whoever is ejected stays so when other settings change', async () => {
   channel.balancer.destroy();
 });
 
-it('options of peak_ewma reach endpoints that are known', async () => {
+it('changed options of peak_ewma hold for endpoints that are connected already', async () => {
   const channel = new FakeChannel();
   channel.list([A, B], settingsOf({ policy: 'peak_ewma', decayMs: 1_000 }));
   await channel.connect(A, B);
   slowCall(channel, A);
   channel.list([A, B], settingsOf({ policy: 'peak_ewma', decayMs: 3_600_000 }));
   channel.clock.advance(60_000);
-  // By the first option nothing would be left of the peak, and both would be called alike.
+  // With the first `decayMs` the peak would have decayed, and both endpoints would get as many calls.
   expect(channel.spread(50)[A] ?? 0).toBeLessThan(5);
 });
 
-it('counts the calls that were open before it was asked to go by them', async () => {
+it('least_request counts calls that were open before the client switched to it', async () => {
   const channel = await ready(A, B);
   for (let open = 0; open < 10; open++) {
     const result = channel.pick();
@@ -457,7 +464,7 @@ it('counts the calls that were open before it was asked to go by them', async ()
   expect(channel.spread(20)).toEqual({ [B]: 20 });
 });
 
-it('judges no more often than every 50 ms however many calls fail', async () => {
+it('outlier detection judges every 50 ms at most, however many calls fail', async () => {
   const channel = new FakeChannel();
   channel.list([A, B], settingsOf({ outlierDetection: { consecutiveFailures: 1 } }));
   await channel.connect(A, B);
@@ -475,7 +482,7 @@ it('judges no more often than every 50 ms however many calls fail', async () => 
   channel.balancer.destroy();
 });
 
-it('judges nobody any more once it is destroyed', async () => {
+it('calls that fail after destroy() start no judgement of outliers', async () => {
   const channel = new FakeChannel();
   channel.list([A, B], settingsOf({ outlierDetection: { consecutiveFailures: 1 } }));
   await channel.connect(A, B);
@@ -490,8 +497,8 @@ const throwing = (): never => {
   throw new Error('out of order');
 };
 
-describe('a policy of the user that throws', () => {
-  it('fails calls where it makes no picker', async () => {
+describe('a policy of the user', () => {
+  it('fails all calls if it throws while making a picker', async () => {
     registerLoadBalancingPolicy('makes_none', throwing);
     const channel = new FakeChannel();
     channel.list([A], settingsOf({ policy: 'makes_none' }));
@@ -502,8 +509,8 @@ describe('a policy of the user that throws', () => {
 
   it.each([
     ['throws', throwing, 'out of order'],
-    ['chooses nobody', () => undefined as never, 'it chose nobody'],
-  ])('fails the call for which it %s', async (name, pick, why) => {
+    ['chooses no endpoint', () => undefined as never, 'it chose no endpoint'],
+  ])('fails a call if its picker %s', async (name, pick, why) => {
     registerLoadBalancingPolicy(name, () => ({ pick }));
     const channel = new FakeChannel();
     channel.list([A], settingsOf({ policy: name }));
@@ -517,7 +524,7 @@ describe('a policy of the user that throws', () => {
   });
 });
 
-it('pick_first makes one connection, and the next only when that fails', async () => {
+it('pick_first makes one connection, and another only when the first fails', async () => {
   const settings = settingsOf({ policy: 'pick_first' });
   const channel = new FakeChannel();
   channel.list([A, B, C], settings);

@@ -1,4 +1,7 @@
-/** What an update does besides the list itself: connections that are ready already, renewals, shares of outliers, the end. */
+/**
+ * What the balancer does at an update besides following the list: connections that are ready already,
+ * renewals, the share of ejected endpoints, the end.
+ */
 import { connectivityState } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { DiscoveryFields } from '../../../../lib/core/records/discovery-fields.js';
@@ -22,8 +25,8 @@ async function connectAll(channel: FakeChannel): Promise<void> {
   }
 }
 
-describe('one update', () => {
-  it('uses at once all connections that are ready already, with one picker for the first and one for the rest', () => {
+describe('an update of the list', () => {
+  it('takes connections that are ready already into use at once: one picker for the first, one more for all others', () => {
     vi.spyOn(FakeSubchannel.prototype, 'getConnectivityState').mockReturnValue(READY);
     const channel = new FakeChannel();
     channel.list([A, B, C]);
@@ -31,7 +34,7 @@ describe('one update', () => {
     expect(channel.spread(6)).toEqual({ [A]: 2, [B]: 2, [C]: 2 });
   });
 
-  it('dials no endpoint that left before its turn came', async () => {
+  it('dials no endpoint that left the list before its turn to be connected', async () => {
     const channel = new FakeChannel();
     channel.list(addresses(100));
     const begun = channel.subchannels.map(({ address }) => address);
@@ -43,7 +46,7 @@ describe('one update', () => {
     expect(dialled.toSorted()).toEqual([...begun, ...stays].toSorted());
   });
 
-  it('keeps the connection that the beginning of the list led to, where the whole list is small', async () => {
+  it('keeps the connection that was made from the first page of the list if the whole list is small', async () => {
     const channel = new FakeChannel();
     channel.listPart([A]);
     await connectAll(channel);
@@ -60,7 +63,7 @@ const open = (channel: FakeChannel): number =>
   channel.subchannels.filter(({ refs }) => refs > 0).length;
 
 describe('the connections that calls ask for', () => {
-  it('are never more than the list has endpoints, so that a longer list begins as small', async () => {
+  it('are never more than the list has endpoints: when the list grows, no further endpoint is connected before a call', async () => {
     const channel = new FakeChannel();
     channel.list(addresses(65));
     await connectAll(channel);
@@ -76,7 +79,7 @@ describe('the connections that calls ask for', () => {
     expect(open(channel)).toBe(65);
   });
 
-  it('leave no entry behind for endpoints that joined and left without a connection', async () => {
+  it('do not queue endpoints that joined and left again without a connection', async () => {
     const channel = new FakeChannel();
     channel.list(addresses(100));
     await connectAll(channel);
@@ -90,7 +93,7 @@ describe('the connections that calls ask for', () => {
 });
 
 describe('the share of endpoints that may be ejected', () => {
-  it('is one of the connected endpoints, not of those that are not connected', async () => {
+  it('counts connected endpoints only', async () => {
     const channel = new FakeChannel();
     channel.list(addresses(100), settingsOf({ outlierDetection: { maxEjectedShare: 0.03 } }));
     await connectAll(channel);
@@ -108,7 +111,7 @@ describe('the share of endpoints that may be ejected', () => {
   });
 });
 
-/** An endpoint whose record says so. */
+/** A list of one endpoint whose record has these fields of discovery. */
 function aging(discovery: DiscoveryFields): GrpcEndpoint[] {
   return [...resolvedEndpoints([{ address: A, metadata: null, discovery }])];
 }
@@ -122,8 +125,8 @@ async function connected(discovery: DiscoveryFields = { maxConnectionAgeMs: 10_0
   return channel;
 }
 
-describe('a server that ends connections at an age', () => {
-  it('is connected to anew at 40 to 60 % of it, and calls move once the new connection is ready', async () => {
+describe('a server that ends connections at maxConnectionAgeMs', () => {
+  it('gets a new connection at 40 to 60 % of that age, and the calls once that connection is ready', async () => {
     const channel = await connected();
     const first = channel.to(A);
     channel.clock.advance(3_999);
@@ -137,12 +140,12 @@ describe('a server that ends connections at an age', () => {
     expect(made(channel)).toEqual([0, 1]);
     expect(first.listenerCount).toBe(0);
     expect(channel.spread(4)).toEqual({ [A]: 4 });
-    // And so on.
+    // The second connection is replaced in the same way.
     channel.clock.advance(6_000);
     expect(made(channel)).toEqual([0, 1, 1]);
   });
 
-  it('keeps its connection where a new one fails, and is tried again later', async () => {
+  it('keeps its connection if the new one fails, and gets another attempt later', async () => {
     const channel = await connected();
     channel.clock.advance(6_000);
     channel.to(A).become(TRANSIENT_FAILURE, 'refused');
@@ -153,19 +156,19 @@ describe('a server that ends connections at an age', () => {
     expect(made(channel)).toEqual([1, 0, 1]);
   });
 
-  it('is not connected to anew once the connection is lost', async () => {
+  it('gets no replacement after its connection is lost, or the balancer destroyed', async () => {
     const channel = await connected();
     channel.balancer.destroy();
     expect(channel.clock.pendingTimers).toBe(0);
     const other = await connected();
     other.to(A).become(IDLE);
     await settled();
-    // The lost one is dialled again, with its deadline alone.
+    // The lost connection is dialled again; its deadline is the one timer.
     expect(made(other)).toEqual([1]);
     expect(other.clock.pendingTimers).toBe(1);
   });
 
-  it('is not connected to anew once its record says nothing about an age', async () => {
+  it('gets no new connection once its record has no age any more', async () => {
     const channel = await connected();
     channel.list(aging({}));
     channel.to(A).become(CONNECTING);
@@ -176,7 +179,7 @@ describe('a server that ends connections at an age', () => {
 });
 
 describe('a balancer that is destroyed', () => {
-  it('takes no further list', () => {
+  it('refuses further lists', () => {
     const channel = new FakeChannel();
     channel.list([A]);
     channel.balancer.destroy();
@@ -184,7 +187,7 @@ describe('a balancer that is destroyed', () => {
     expect(channel.subchannels).toHaveLength(1);
   });
 
-  it('has no timer left while the first connections of a large list are tried', () => {
+  it('leaves no timer, even while it makes the first connections to a large list', () => {
     const channel = new FakeChannel();
     channel.list(addresses(100));
     expect(channel.clock.pendingTimers).toBeGreaterThan(4);
@@ -192,7 +195,7 @@ describe('a balancer that is destroyed', () => {
     expect(channel.clock.pendingTimers).toBe(0);
   });
 
-  it('dials nothing that was due at the end of the turn', async () => {
+  it('does not dial endpoints that were due at the end of the turn', async () => {
     const channel = new FakeChannel();
     channel.list(addresses(100));
     channel.subchannels[0]?.become(READY);

@@ -13,7 +13,7 @@ import { PickResultType } from '../../../../lib/grpc/grpc-js/grpc-experimental.j
 const clock = { now: () => 0 };
 const observer = { onPick: () => {}, onFailure: () => {} };
 
-/** Picks from a fixed sequence of connections, over and over; which one shows in its subchannel. */
+/** Makes a picker whose policy repeats this sequence of connections; returns the name of the picked one. */
 function picking(sequence: readonly string[]) {
   let next = 0;
   const load = new EndpointLoad(new FleetLoad());
@@ -33,13 +33,13 @@ function picking(sequence: readonly string[]) {
     picker.pick({ metadata: new Metadata(), extraPickInfo: call }).subchannel;
 }
 
-it('a further attempt of a call goes to an endpoint that the earlier ones did not try', () => {
+it('a further attempt of a call goes to an endpoint that the call has not tried', () => {
   const pick = picking(['a', 'a', 'a', 'b', 'a', 'b', 'c']);
   const call = {};
   expect([pick(call), pick(call), pick(call)]).toEqual(['a', 'b', 'c']);
 });
 
-it('the picker asks the policy for another ready endpoint where the policy repeats itself', () => {
+it('the picker asks the policy for another ready endpoint if the policy repeats its choice', () => {
   const load = new EndpointLoad(new FleetLoad());
   const connections = ['a', 'lost', 'b', 'c'].map((name) => ({
     transport: { subchannel: name },
@@ -66,18 +66,18 @@ it('the picker asks the policy for another ready endpoint where the policy repea
   expect([pick(), pick(), pick()]).toEqual(['b', 'c', 'a']);
 });
 
-it('another call may go where the first call went', () => {
+it('a second call may go to the endpoint that the first call tried', () => {
   const pick = picking(['a', 'a', 'b']);
   expect([pick({}), pick({})]).toEqual(['a', 'a']);
 });
 
-it('a further attempt goes to the same endpoint where the policy has only that one', () => {
+it('a further attempt of a call goes to the same endpoint if the policy has no other', () => {
   const pick = picking(['a']);
   const call = {};
   expect([pick(call), pick(call)]).toEqual(['a', 'a']);
 });
 
-it('the load of an endpoint takes in for how long its server refuses calls', () => {
+it('the load of an endpoint counts a refusal until the pause that its server asked for is over', () => {
   const load = new EndpointLoad(new FleetLoad());
   const connection = {
     transport: { subchannel: 'a' },
@@ -104,7 +104,7 @@ it('the load of an endpoint takes in for how long its server refuses calls', () 
   ]);
 });
 
-it("a call that grpc-js's own size limits end is no refusal by the server", async () => {
+it("a call that grpc-js's own size limits end does not count as a failure or refusal by the server", async () => {
   const texts: string[] = [];
   try {
     new StreamDecoder(4).write(Buffer.from([0, 0, 0, 0, 5, 1, 2, 3, 4, 5]));

@@ -27,7 +27,7 @@ function watchWith(options: OutlierOptions = {}): OutlierWatch {
   );
 }
 
-/** The places of the ejected endpoints. */
+/** The indexes of the ejected endpoints in `tallies`. */
 const ejected = (watch: OutlierWatch) =>
   [...tallies.keys()].filter((at) => watch.isEjected(tallies[at]!));
 
@@ -38,7 +38,7 @@ function fail(watch: OutlierWatch, at: number, times = 5): void {
   }
 }
 
-it('an endpoint is ejected with its fifth failure in a row, and the change is reported', () => {
+it('the watch ejects an endpoint with its fifth failure in a row, and reports the change', () => {
   const watch = watchWith();
   fail(watch, 0, 4);
   expect([ejected(watch), changes]).toEqual([[], 0]);
@@ -46,7 +46,7 @@ it('an endpoint is ejected with its fifth failure in a row, and the change is re
   expect([ejected(watch), changes]).toEqual([[0], 1]);
 });
 
-it('the return of an endpoint is reported, to the millisecond', () => {
+it('the watch reports the return of an endpoint, exact to the millisecond', () => {
   const watch = watchWith({ baseEjectionMs: 2_345 });
   fail(watch, 0);
   clock.advance(2_344);
@@ -55,13 +55,13 @@ it('the return of an endpoint is reported, to the millisecond', () => {
   expect([ejected(watch), changes]).toEqual([[], 2]);
 });
 
-it('a judgement that changes nothing is not reported', () => {
+it('the watch does not report a judgement that changes nothing', () => {
   watchWith();
   clock.advance(60_000);
   expect(changes).toBe(0);
 });
 
-it('all endpoints are judged at the interval, with one timer', () => {
+it('the watch judges all endpoints once an interval, with one timer', () => {
   const watch = watchWith({ intervalMs: 700, consecutiveFailures: 1_000 });
   for (let call = 0; call < 20; call++) {
     for (const tally of tallies) tally.record(tally === tallies[1] ? 'failure' : 'success');
@@ -73,7 +73,7 @@ it('all endpoints are judged at the interval, with one timer', () => {
   expect(clock.pendingTimers).toBe(1);
 });
 
-it('a failure within 50 ms of the last judgement waits for the rest of them', () => {
+it('a failure within 50 ms of the last judgement is judged when the 50 ms are over', () => {
   const watch = watchWith();
   fail(watch, 0);
   clock.advance(20);
@@ -86,7 +86,7 @@ it('a failure within 50 ms of the last judgement waits for the rest of them', ()
   expect(clock.pendingTimers).toBe(1);
 });
 
-it('a failure after 50 ms is judged at once', () => {
+it('a failure 50 ms after the last judgement is judged at once', () => {
   const watch = watchWith();
   fail(watch, 0);
   clock.advance(50);
@@ -94,27 +94,28 @@ it('a failure after 50 ms is judged at once', () => {
   expect(ejected(watch)).toEqual([0, 1]);
 });
 
-it('a failure that waits does not put off a return', () => {
+it('an endpoint returns in time while a failure waits to be judged', () => {
   const watch = watchWith({ baseEjectionMs: 60 });
   fail(watch, 0);
   clock.advance(50);
   fail(watch, 1);
   clock.advance(5);
   fail(watch, 1);
-  // The return is due in 5 ms, the failures in 45.
+  // The return is due in 5 ms, the judgement of the failures in 45 ms.
   clock.advance(4);
   expect(ejected(watch)).toEqual([0, 1]);
   clock.advance(1);
   expect(ejected(watch)).toEqual([1]);
 });
 
-it('a failure that waits longer than until the next return does not put it off, however short its own wait', () => {
+it('an endpoint returns in time although a failure waits for a later judgement with a shorter timer', () => {
   const watch = watchWith({ baseEjectionMs: 90 });
   fail(watch, 0);
   clock.advance(50);
   fail(watch, 1);
   clock.advance(20);
-  // The return is due in 20 ms, the failures in 30; at its beginning the wait for the return was 40.
+  // The return is due in 20 ms, the judgement of the failure in 30 ms; the wait for the return began with 40
+  // ms.
   fail(watch, 1);
   clock.advance(19);
   expect(ejected(watch)).toEqual([0, 1]);
@@ -122,7 +123,7 @@ it('a failure that waits longer than until the next return does not put it off, 
   expect(ejected(watch)).toEqual([1]);
 });
 
-it('an ejected endpoint stays ejected under other options, which hold from then on', () => {
+it('configure() leaves ejected endpoints ejected, and judges later failures by the new options', () => {
   const watch = watchWith();
   fail(watch, 0);
   watch.configure({ consecutiveFailures: 2 });
@@ -131,7 +132,7 @@ it('an ejected endpoint stays ejected under other options, which hold from then 
   expect(ejected(watch)).toEqual([0, 1]);
 });
 
-it('the calls of an endpoint count from when it was judged first', () => {
+it('calls of an endpoint before its first judgement do not count', () => {
   const watch = watchWith();
   const late = new CallTally();
   for (let call = 0; call < 10; call++) late.record('failure');
@@ -143,7 +144,7 @@ it('the calls of an endpoint count from when it was judged first', () => {
   expect(ejected(watch)).toEqual([4]);
 });
 
-it('nothing is judged once the watch has stopped', () => {
+it('a stopped watch judges nothing, and has no timer', () => {
   const watch = watchWith();
   watch.stop();
   expect(clock.pendingTimers).toBe(0);

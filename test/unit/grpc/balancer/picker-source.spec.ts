@@ -1,4 +1,4 @@
-/** How the pickers of a balancer follow its connections. */
+/** How the pickers of a balancer change with its connections. */
 import { connectivityState } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import {
@@ -15,7 +15,7 @@ const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 const ZONES = ['a', 'b', 'c'];
 const zoneOf = (address: string): string => ZONES[Number(address.split(':')[1]) % 3] ?? '';
 
-/** The shares of the zones. */
+/** How many calls each zone gets. */
 function spreadOverZones(channel: FakeChannel, calls: number): Record<string, number> {
   const zones: Record<string, number> = {};
   for (const [address, count] of Object.entries(channel.spread(calls))) {
@@ -27,7 +27,7 @@ function spreadOverZones(channel: FakeChannel, calls: number): Record<string, nu
 const underWay = ({ subchannels }: FakeChannel): FakeSubchannel[] =>
   subchannels.filter(({ refs, state }) => refs > 0 && state === CONNECTING);
 
-it('calls stay in their zone when an endpoint of another zone joins a fleet that is connected to in part', async () => {
+it('calls stay in their zone when an endpoint of another zone joins a fleet of which only a part is connected', async () => {
   const settings = settingsOf({}, { zone: 'a' });
   const channel = new FakeChannel();
   const list = addresses(600).map((address) => endpoint(address, { zone: zoneOf(address) }));
@@ -47,7 +47,7 @@ it('calls stay in their zone when an endpoint of another zone joins a fleet that
   expect(spreadOverZones(channel, 100)).toEqual({ a: 100 });
 });
 
-it('calls leave their zone as far as connections to it have failed', async () => {
+it('calls leave their zone in proportion to its failed connections', async () => {
   const settings = settingsOf({}, { zone: 'a' });
   const channel = new FakeChannel();
   channel.list(
@@ -59,7 +59,8 @@ it('calls leave their zone as far as connections to it have failed', async () =>
     one.become(own.indexOf(one) > 0 && own.indexOf(one) <= 2 ? TRANSIENT_FAILURE : READY);
   }
   await settled();
-  // Two of four are left: 1.4 × 1/2 of the calls stay. ε: one call for each of the ten in the rotation.
+  // Two of the four endpoints in the zone are ready: 1.4 × 1/2 of the calls stay. ε: one call for each of the
+  // ten endpoints in the rotation.
   expect(Math.abs((spreadOverZones(channel, 1_000)['a'] ?? 0) - 700)).toBeLessThanOrEqual(10);
 });
 
@@ -80,7 +81,7 @@ it('an endpoint that has just joined gets few keys at first under consistent_has
     const keys = Array.from({ length: 5_000 }, (_, key) => channel.pick({ user: `user-${key}` }));
     return keys.filter((result) => addressOf(result) === joined).length / keys.length;
   };
-  // ε: 4 standard deviations, of 6 % that the ring leaves and of those the drawn keys add.
+  // ε: 4 standard deviations of the sum of two errors, the 6 % of the ring and that of the drawn keys.
   expect(Math.abs(share() * 101 - 1)).toBeLessThan(0.62);
   channel.clock.advance(10_000);
   expect(Math.abs(share() * 11 - 1)).toBeLessThan(0.3);

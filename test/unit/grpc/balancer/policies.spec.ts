@@ -21,11 +21,11 @@ const settings = (options: LoadBalancingOptions, traits: Partial<ClientTraits> =
 const PICKER = { pick: () => undefined as never };
 const createPicker = () => PICKER;
 const createUnknown = (): unknown => settings({ policy: 'fastest' });
-/** Has every header, with its name as the value. */
+/** A request that has every header, with a value made of the header's name. */
 const REQUEST = { header: (name: string) => `value of ${name}` };
 
 describe('createBalancerSettings', () => {
-  it('rotates over all endpoints where nothing is asked for', () => {
+  it('makes settings of round_robin over all endpoints if there are no options', () => {
     expect(settings({})).toMatchObject({
       policy: { name: 'round_robin' },
       pipeline: {},
@@ -39,14 +39,14 @@ describe('createBalancerSettings', () => {
     expect(settings({ policy, hashKey: 'user' }).policy.name).toBe(policy);
   });
 
-  it('refuses a policy that is not in the table, and names those that are', () => {
+  it('refuses a policy that is not in the table, and names the allowed ones', () => {
     expect(createUnknown).toThrow(DiscoveryError);
     expect(createUnknown).toThrow(
       '[INVALID_OPTION] option loadBalancing.policy is "fastest"; allowed: round_robin, ',
     );
   });
 
-  it('hashes by the metadata key of the client, or by the key that its function left in the metadata', () => {
+  it('takes the hash key from the metadata key that hashKey names, or from the one in which the interceptor put the result of a hashKey function', () => {
     const byKey = settings({ policy: 'consistent_hash', hashKey: 'user-id' }).policy;
     const byFunction = settings({ policy: 'consistent_hash', hashKey: () => 'x' }).policy;
     expect((byKey.options as ConsistentHashOptions).hashKey(REQUEST)).toBe('value of user-id');
@@ -55,7 +55,7 @@ describe('createBalancerSettings', () => {
     );
   });
 
-  it('gives a policy its options, and defaults for those that were not given', () => {
+  it('gives a policy its options, and defaults for missing ones', () => {
     const given = { decayMs: 5, failurePenalty: 0 };
     expect(settings({ policy: 'peak_ewma', ...given }).policy.options).toEqual(given);
     const defaults = { decayMs: 1_000, failurePenalty: 100 };
@@ -66,21 +66,21 @@ describe('createBalancerSettings', () => {
     });
   });
 
-  it('the estimate of latency follows the options of peak_ewma, and of no other policy', () => {
+  it('sets the options of latency estimates for peak_ewma, and for no other policy', () => {
     expect(settings({ policy: 'peak_ewma', decayMs: 5 }).policy.latency).toMatchObject({
       decayMs: 5,
     });
     expect(settings({ policy: 'least_request' }).policy.latency).toBeUndefined();
   });
 
-  it("takes the client's zone for locality unless the policy names one", () => {
+  it("takes the client's zone for locality unless the option locality names a zone", () => {
     expect(settings({}, { zone: 'eu' }).pipeline).toEqual({ locality: { zone: 'eu' } });
     expect(settings({ locality: { zone: 'us' } }, { zone: 'eu' }).pipeline).toEqual({
       locality: { zone: 'us' },
     });
   });
 
-  it('takes a subset by the client, of its own zone first', () => {
+  it('makes a subset of the client from its size, its id and its zone', () => {
     expect(settings({}, { subsetSize: 5 }).subset).toEqual({ size: 5, clientId: 'one' });
     expect(settings({}, { subsetSize: 5, zone: 'eu' }).subset).toMatchObject({ zone: 'eu' });
   });
@@ -90,7 +90,7 @@ describe('createBalancerSettings', () => {
     [false, undefined],
     [true, {}],
     [{ maxEjectedShare: 0.5 }, { maxEjectedShare: 0.5 }],
-  ])('outlierDetection %o is %o', (outlierDetection, outliers) => {
+  ])('turns outlierDetection %o into the outlier options %o', (outlierDetection, outliers) => {
     const given = outlierDetection === undefined ? {} : { outlierDetection };
     expect(settings(given).outliers).toEqual(outliers);
   });
@@ -100,14 +100,14 @@ describe('createBalancerSettings', () => {
     [false, undefined],
     [true, ''],
     ['user.User', 'user.User'],
-  ])('healthCheck %o asks about %o', (healthCheck, service) => {
+  ])('turns healthCheck %o into a check of the service %o', (healthCheck, service) => {
     const given = healthCheck === undefined ? {} : { healthCheck };
     expect(settings(given).healthService).toBe(service);
   });
 });
 
 describe('a policy of a user', () => {
-  it('is known by its name once a user registered it; the last factory of a name counts', () => {
+  it('is known by its name after registerLoadBalancingPolicy(); the last factory of a name is used', () => {
     registerLoadBalancingPolicy('mine', () => {
       throw new Error('replaced');
     });
@@ -125,7 +125,7 @@ describe('a policy of a user', () => {
     expect(policy.createPicker(poolOf([]), context, undefined)).toBe(PICKER);
   });
 
-  it.each(['', ...BUILT_IN])('cannot be called %j', (name) => {
+  it.each(['', ...BUILT_IN])('cannot have the name %j', (name) => {
     const register = (): void => registerLoadBalancingPolicy(name, createPicker);
     expect(register).toThrow(DiscoveryError);
     expect(register).toThrow(`[INVALID_OPTION] load balancing policy "${name}"`);

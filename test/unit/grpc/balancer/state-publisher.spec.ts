@@ -1,4 +1,4 @@
-/** What a channel hears of its balancer. */
+/** What the publisher tells a channel about the state of its balancer. */
 import { connectivityState } from '@grpc/grpc-js';
 import { beforeEach, expect, it } from 'vitest';
 import { StatePublisher } from '../../../../lib/grpc/balancer/state-publisher.js';
@@ -30,12 +30,12 @@ const picker: GrpcPicker = {
   },
 };
 
-it('the channel gets the picker of a balancer whose calls can be sent', () => {
+it('the state pick makes the channel READY with the picker', () => {
   publisher.publish({ calls: 'pick', picker });
   expect(heard).toEqual([[READY, picker, null]]);
 });
 
-it('the channel fails calls with the details, and shows them', () => {
+it('the state fail makes the channel fail calls with the details, and report them', () => {
   publisher.publish({ calls: 'fail', details: 'why' });
   const [state, failing, message] = heard[0]!;
   expect([state, message]).toEqual([TRANSIENT_FAILURE, 'why']);
@@ -43,7 +43,7 @@ it('the channel fails calls with the details, and shows them', () => {
   expect(result).toMatchObject({ status: { code: 14, details: 'why' } });
 });
 
-it('the channel has calls wait, and the balancer connects when one does', async () => {
+it('the state wait makes the channel queue calls, and the balancer connects when a call waits', async () => {
   publisher.publish({ calls: 'wait' });
   const [state, queue, message] = heard[0]!;
   expect([state, message]).toEqual([CONNECTING, null]);
@@ -53,7 +53,7 @@ it('the channel has calls wait, and the balancer connects when one does', async 
   expect(wakes).toBe(1);
 });
 
-it('the channel hears once that calls wait, and every time anything else', () => {
+it('a repeated state wait is published once, any other repeated state every time', () => {
   const failed = { calls: 'fail', details: 'why' } as const;
   for (const state of [{ calls: 'wait' }, { calls: 'wait' }, failed, failed] as const) {
     publisher.publish(state);

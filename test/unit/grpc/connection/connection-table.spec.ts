@@ -1,4 +1,4 @@
-/** The connections of a balancer while lists come and go. */
+/** The table of a balancer's connections while lists change. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ReadEndpointFacts } from '../../../../lib/balance/candidate.js';
 import { EndpointLoad } from '../../../../lib/balance/load/endpoint-load.js';
@@ -54,7 +54,7 @@ const transportTo = (address: string): FakeTransport => {
   return transport;
 };
 
-describe('a list', () => {
+describe('replace() with a new list', () => {
   it('keeps the connections of endpoints that stay, and returns those that are new', () => {
     const [a, b] = table.replace(list(A, B));
     const joined = table.replace(list(B, C));
@@ -64,7 +64,7 @@ describe('a list', () => {
     expect(table.size).toBe(2);
   });
 
-  it('closes the connections of endpoints that are gone, and counts them no more', () => {
+  it('closes the connections of endpoints that left, and removes them from the counts', () => {
     for (const connection of table.replace(list(A, B))) connection.connect();
     transportTo(A).become('ready');
     table.replace(list(B));
@@ -73,7 +73,7 @@ describe('a list', () => {
   });
 });
 
-describe('the counts', () => {
+describe('the counts of connections by state', () => {
   it('follow every change of a connection', () => {
     table.replace(list(A, B, C));
     expect(table.count).toEqual({ idle: 3, connecting: 0, ready: 0, failed: 0 });
@@ -85,7 +85,7 @@ describe('the counts', () => {
     expect(table.count).toEqual({ idle: 1, connecting: 1, ready: 0, failed: 1 });
   });
 
-  it('leave a connection out that is no longer in the table', () => {
+  it('do not change with a connection that is no longer in the table', () => {
     const [a] = table.replace(list(A));
     table.replace(list(B));
     expect(table.recordTransition(a!, 'idle')).toBe(false);
@@ -93,7 +93,7 @@ describe('the counts', () => {
   });
 });
 
-it('the last error of the table is that of the connection which failed last', () => {
+it('the last error of the table is that of the connection that failed last', () => {
   for (const connection of table.replace(list(A, B))) connection.connect();
   expect(table.lastError).toBeUndefined();
   transportTo(A).become('failed', 'refused a');
@@ -104,7 +104,7 @@ it('the last error of the table is that of the connection which failed last', ()
   expect(table.lastError).toBe('refused b');
 });
 
-describe('settings', () => {
+describe('new settings', () => {
   it('reach the connections that are in the table, and those that join later', () => {
     table.replace(list(A));
     table.configure(settings('service', 1_000));
@@ -121,7 +121,7 @@ describe('settings', () => {
   });
 });
 
-it('a closed table has closed every connection', () => {
+it('close() closes every connection of the table', () => {
   for (const connection of table.replace(list(A, B))) connection.connect();
   table.close();
   expect([...transports.values()].every(({ isReleased }) => isReleased)).toBe(true);

@@ -36,7 +36,7 @@ beforeEach(() => {
   transport.become('ready');
 });
 
-it('begins when the transport is ready, and decides on the state', () => {
+it('the health check begins when the transport is ready, and its answers set the state', () => {
   expect(connection.state).toBe('connecting');
   expect(transport.health?.service).toBe('user.User');
   transport.health?.onAnswer(1);
@@ -46,7 +46,7 @@ it('begins when the transport is ready, and decides on the state', () => {
 });
 
 it.each<TransportState>(['connecting', 'failed', 'idle'])(
-  'ends when the transport becomes %s, and begins anew with it',
+  'the health check ends when the transport becomes %s, and begins anew when it is ready again',
   (state) => {
     const before = transport.health;
     before?.onAnswer(1);
@@ -61,7 +61,7 @@ it.each<TransportState>(['connecting', 'failed', 'idle'])(
   },
 );
 
-it('begins anew for another service, and ends where none is asked about any more', () => {
+it('the health check begins anew for another service, and ends if the settings name no service', () => {
   const before = transport.health;
   before?.onAnswer(1);
   connection.configure(settingsOf('other.Other'));
@@ -74,7 +74,7 @@ it('begins anew for another service, and ends where none is asked about any more
   expect([transport.health, connection.state]).toEqual([undefined, 'ready']);
 });
 
-it('has its last failure as the reason of the connection', () => {
+it('the last error of the connection is the last failure of the health check', () => {
   transport.health?.onAnswer(2);
   expect(connection.lastError).toBe("the server's health status is 2");
   transport.health?.onAnswer(1);

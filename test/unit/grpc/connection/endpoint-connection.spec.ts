@@ -1,4 +1,4 @@
-/** One connection: which event leads from which state to which, when it gives up, how it starts anew. */
+/** One connection: its transitions, its deadline, its replacement, and its new start for another process. */
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ReadEndpointFacts } from '../../../../lib/balance/candidate.js';
@@ -24,7 +24,7 @@ let made: FakeTransport[];
 let attempts: number[];
 let states: ConnectionState[];
 let connection: EndpointConnection;
-/** What the next transports are like. */
+/** How the transports that are made next behave. */
 let next: { state: TransportState; canBreakOff: boolean };
 
 const facts = (incarnation = '1', maxConnectionAgeMs?: number) =>
@@ -69,7 +69,7 @@ const current = (): FakeTransport => {
 
 beforeEach(() => begin());
 
-/** Connected, and the answer about its health is not there yet. */
+/** Brings the connection to `connecting` with a connected transport whose health is not known yet. */
 const unanswered = (): void => {
   connection.connect();
   current().become('ready');
@@ -84,10 +84,10 @@ const abandoned = (): void => {
   clock.advance(TIMEOUT_MS);
 };
 
-describe('the table of transitions', () => {
+describe('the table of transitions of a connection', () => {
   const STATES = ['idle', 'connecting', 'ready', 'failed'] as const;
 
-  /** How a connection comes into each state, without and with a health check. */
+  /** Brings a connection into each state, without and with a health check. */
   const reach: Readonly<Record<ConnectionState, (hasHealth: boolean) => void>> = {
     idle: (hasHealth) => {
       reach.ready(hasHealth);
@@ -105,7 +105,7 @@ describe('the table of transitions', () => {
     },
   };
 
-  /** What happens, and how the state before is reached where that takes more than `reach`. */
+  /** Each event, and how its state before is reached if `reach` is not enough. */
   const EVENTS: Readonly<
     Record<
       string,
@@ -196,7 +196,7 @@ describe('the table of transitions', () => {
     'disconnect()': { act: () => connection.disconnect() },
   };
 
-  /** The cells of a table's rows, from the first column. */
+  /** The cells of the rows of a Markdown table, from the first column on. */
   function cells(text: string, row: RegExp): string[][] {
     return text
       .split('\n')
@@ -225,16 +225,19 @@ describe('the table of transitions', () => {
     }),
   );
 
-  it.each(ROWS)('$state, $event: $expected', ({ event, state, expected }) => {
-    const { health, ageMs, from, act } = EVENTS[event]!;
-    begin(health === true ? 'service' : undefined, ageMs);
-    (from?.[state] ?? (() => reach[state](health === true)))();
-    expect(connection.state).toBe(state);
-    act();
-    expect(connection.state).toBe(expected);
-  });
+  it.each(ROWS)(
+    'leads from $state to $expected at the event: $event',
+    ({ event, state, expected }) => {
+      const { health, ageMs, from, act } = EVENTS[event]!;
+      begin(health === true ? 'service' : undefined, ageMs);
+      (from?.[state] ?? (() => reach[state](health === true)))();
+      expect(connection.state).toBe(state);
+      act();
+      expect(connection.state).toBe(expected);
+    },
+  );
 
-  it('leads out of the states that the documentation says', () => {
+  it('is the same as in docs/architecture.md', () => {
     const document = readFileSync(new URL('docs/architecture.md', root), 'utf8');
     const [, section = ''] = document.split('\n## The states of a connection\n');
     const documented = cells(section.split('\n## ')[0]!, /^\| (?!event|-)/);
@@ -251,15 +254,18 @@ describe('the table of transitions', () => {
     expect(after).toEqual(head.map(([, ...row]) => row));
   });
 
-  it.each(STATES)('ends with close() in %s: the connection reports nothing more', (state) => {
-    reach[state](false);
-    const reported = states.length;
-    connection.close();
-    expect(made.every(({ isReleased }) => isReleased)).toBe(true);
-    expect(clock.pendingTimers).toBe(0);
-    current().become('ready');
-    expect(states).toHaveLength(reported);
-  });
+  it.each(STATES)(
+    'ends in the state %s with close(): the connection reports nothing more',
+    (state) => {
+      reach[state](false);
+      const reported = states.length;
+      connection.close();
+      expect(made.every(({ isReleased }) => isReleased)).toBe(true);
+      expect(clock.pendingTimers).toBe(0);
+      current().become('ready');
+      expect(states).toHaveLength(reported);
+    },
+  );
 });
 
 it('a connection reports each change of its state once', () => {
@@ -271,7 +277,7 @@ it('a connection reports each change of its state once', () => {
   expect(states).toEqual(['connecting', 'failed', 'ready', 'idle']);
 });
 
-it('a refused connection tries again by itself', () => {
+it('a connection whose attempt was refused tries again by itself', () => {
   connection.connect();
   const { connects } = current();
   current().become('failed', 'refused');
@@ -279,20 +285,20 @@ it('a refused connection tries again by itself', () => {
   expect(connection.lastError).toBe('refused');
 });
 
-it('a connection that another channel has made needs no deadline', () => {
+it('a connection whose transport another channel has connected starts no deadline', () => {
   next.state = 'ready';
   connection.connect();
   expect(states).toEqual(['ready']);
   expect(clock.pendingTimers).toBe(0);
 });
 
-it('a connection does not inherit the backoff of another channel', () => {
+it('a connection ends the backoff that another channel has caused', () => {
   next.state = 'failed';
   connection.connect();
   expect(current().backoffResets).toBe(1);
 });
 
-it('the deadline breaks off an attempt that is not answered in time, and leaves the retry to the transport', () => {
+it('the deadline breaks off an attempt without an answer, and the transport retries', () => {
   connection.connect();
   clock.advance(TIMEOUT_MS - 1);
   expect(current().brokenOff).toBe(0);
@@ -306,7 +312,7 @@ it('the deadline breaks off an attempt that is not answered in time, and leaves 
   expect(made).toHaveLength(1);
 });
 
-it('the deadline abandons an attempt that cannot be broken off: another transport follows, `failed` until it is ready', () => {
+it('if the deadline cannot break an attempt off, the connection is `failed` until another transport is ready', () => {
   next.canBreakOff = false;
   connection.connect();
   clock.advance(TIMEOUT_MS);
@@ -319,7 +325,7 @@ it('the deadline abandons an attempt that cannot be broken off: another transpor
   expect(connection.state).toBe('ready');
 });
 
-it('abandoned attempts follow one another with growing delays, until one is ready', () => {
+it('the delays between abandoned attempts grow until an attempt succeeds', () => {
   next.canBreakOff = false;
   connection.connect();
   const delays: (number | undefined)[] = [];
@@ -339,7 +345,7 @@ it('abandoned attempts follow one another with growing delays, until one is read
   expect(clock.nextTimerMs).toBeLessThanOrEqual(1_000);
 });
 
-it('the deadline holds for a retry as for the first attempt', () => {
+it('the deadline holds for a retry as well', () => {
   connection.connect();
   current().become('failed', 'refused');
   expect(clock.pendingTimers).toBe(0);
@@ -348,7 +354,7 @@ it('the deadline holds for a retry as for the first attempt', () => {
   expect(current().brokenOff).toBe(1);
 });
 
-it('the deadline is that of the settings which the connection was given last', () => {
+it('the deadline follows the last settings of the connection', () => {
   connection.configure(settings(undefined, 1_000));
   connection.connect();
   clock.advance(1_000);
@@ -356,8 +362,8 @@ it('the deadline is that of the settings which the connection was given last', (
   expect(connection.lastError).toBe(`no HTTP/2 answer from ${ADDRESS} within 1000 ms`);
 });
 
-describe('another process at the address', () => {
-  it('has a failed connection forget statistics and age, and try again at once', () => {
+describe('a record of another process at the address', () => {
+  it('makes a failed connection forget statistics and age, and try again at once', () => {
     connection.connect();
     current().become('failed', 'refused');
     clock.advance(3_000);
@@ -369,7 +375,7 @@ describe('another process at the address', () => {
     expect(connection.state).toBe('connecting');
   });
 
-  it('has a connection that waits after an abandoned attempt try again at once, and only once', () => {
+  it('makes a connection that waits after an abandoned attempt try again at once, and only once', () => {
     next.canBreakOff = false;
     connection.connect();
     clock.advance(TIMEOUT_MS);
@@ -379,7 +385,7 @@ describe('another process at the address', () => {
     expect(clock.pendingTimers).toBe(1);
   });
 
-  it('leaves a connection that stands, and its statistics until it is lost', () => {
+  it('leaves a connection that is ready alone; its statistics start anew when it is lost', () => {
     connection.connect();
     current().become('ready');
     const { load } = connection;
@@ -390,7 +396,7 @@ describe('another process at the address', () => {
     expect(connection.load).not.toBe(load);
   });
 
-  it('is not meant by a new record of the same process', () => {
+  it('differs from a new record of the same process, which leaves the statistics as they are', () => {
     const { load } = connection;
     connection.update(facts('1', AGE_MS));
     expect(connection.load).toBe(load);
@@ -398,8 +404,8 @@ describe('another process at the address', () => {
   });
 });
 
-describe('a replacement', () => {
-  it('connects at 40 to 60 % of the age at which the server ends a connection, and takes its place once it is ready', () => {
+describe('a replacement of the transport', () => {
+  it('is dialled at 40 to 60 % of the age at which the server ends connections, and used once it is ready', () => {
     begin(undefined, AGE_MS);
     connection.connect();
     const first = current();
@@ -415,7 +421,7 @@ describe('a replacement', () => {
     expect(states).toEqual(['connecting', 'ready']);
   });
 
-  it('that fails is released, and another follows after the same time', () => {
+  it('is released if it fails, and another one follows after the same time', () => {
     begin(undefined, AGE_MS);
     connection.connect();
     const first = current();
@@ -428,7 +434,7 @@ describe('a replacement', () => {
     expect(made).toHaveLength(3);
   });
 
-  it('that another channel has made already takes the place at once', () => {
+  it('is used at once if another channel has connected it already', () => {
     begin(undefined, AGE_MS);
     connection.connect();
     current().become('ready');
@@ -438,7 +444,7 @@ describe('a replacement', () => {
     expect(connection.transport).toBe(current());
   });
 
-  it('is given up with the connection that it was to replace', () => {
+  it('is released when the connection is lost', () => {
     begin(undefined, AGE_MS);
     connection.connect();
     const first = current();
@@ -457,30 +463,30 @@ describe('the health of a server', () => {
     current().become('ready');
   });
 
-  it('is asked for on the connection, for the service of the settings', () => {
+  it('is checked on the connection, for the service that the settings name', () => {
     expect(current().health?.service).toBe('service');
     connection.configure(settings('other'));
     expect(current().health?.service).toBe('other');
   });
 
-  it('is not asked for anew when other settings change', () => {
+  it('is not checked anew when other settings change', () => {
     const { health } = current();
     connection.configure(settings('service', 1_000));
     expect(current().health).toBe(health);
   });
 
-  it('says why calls fail', () => {
+  it('becomes the last error of the connection if it is bad', () => {
     current().health?.onAnswer(NOT_SERVING);
     expect(connection.lastError).toBe("the server's health status is 2");
   });
 
-  it('is good where the server has no health service', () => {
+  it('is good if the server has no health service', () => {
     current().health?.onEnd('UNIMPLEMENTED', '');
     expect(connection.state).toBe('ready');
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('is asked for again, with growing delays, after the watch broke', () => {
+  it('is checked again, with growing delays, after the watch has broken', () => {
     current().health?.onAnswer(SERVING);
     const delays: (number | undefined)[] = [];
     for (let turn = 0; turn < 10; turn++) {
@@ -498,7 +504,7 @@ describe('the health of a server', () => {
     expect(clock.nextTimerMs).toBeLessThanOrEqual(1_000);
   });
 
-  it('is asked for no more once the connection is lost', () => {
+  it('is not checked any more once the connection is lost', () => {
     current().become('idle');
     expect(current().health).toBeUndefined();
     expect(clock.pendingTimers).toBe(0);

@@ -1,4 +1,4 @@
-/** A transport that a test moves by hand. */
+/** A transport whose states a test sets. */
 import type {
   HealthListener,
   Transport,
@@ -7,7 +7,7 @@ import type {
 } from '../../../../lib/grpc/connection/transport.js';
 import type { Subchannel } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
 
-/** One transport, which remembers what it was asked for. */
+/** One transport, which records the requests to it. */
 export class FakeTransport implements Transport {
   readonly subchannel = {} as Subchannel;
   connects = 0;
@@ -19,15 +19,15 @@ export class FakeTransport implements Transport {
   private listener: TransportListener | undefined;
 
   /**
-   * @param state the state at first: another channel may use the transport already
-   * @param canBreakOff whether an attempt can be ended without the transport
+   * @param state the first state; another channel may use the transport already
+   * @param canBreakOff whether an attempt can be ended while the transport stays
    */
   constructor(
     public state: TransportState = 'idle',
     private readonly canBreakOff = true,
   ) {}
 
-  /** Reports a state. */
+  /** Sets the state and reports it. */
   become(state: TransportState, error?: string): void {
     this.state = state;
     this.listener?.(state, error);

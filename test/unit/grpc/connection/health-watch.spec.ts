@@ -17,7 +17,7 @@ beforeEach(() => {
   );
 });
 
-it('a watch asks about its service, and reports every answer', () => {
+it('the health watch asks about its service, and reports every answer', () => {
   expect(transport.health?.service).toBe('user.User');
   for (const serving of [1, 2, 0]) transport.health?.onAnswer(serving);
   expect(heard).toEqual([
@@ -27,33 +27,33 @@ it('a watch asks about its service, and reports every answer', () => {
   ]);
 });
 
-it('a server without the health service is healthy, and is not asked again', () => {
+it('the health watch reports a server without the health service as healthy, and does not ask again', () => {
   transport.health?.onEnd('UNIMPLEMENTED', 'unknown service');
   expect(heard).toEqual([[true, 'the server has no health service']]);
   expect(clock.pendingTimers).toBe(0);
 });
 
-it('a watch that ends means not healthy, and follows again after a growing delay', () => {
+it('the health watch reports a broken call as unhealthy, and calls again after a growing delay', () => {
   const delays: (number | undefined)[] = [];
   for (let end = 0; end < 9; end++) {
     transport.health?.onEnd('UNAVAILABLE', 'gone');
     delays.push(clock.nextTimerMs);
     clock.advance(clock.nextTimerMs ?? 0);
   }
-  // Half of 1 s, doubled each time, and 120 s at most.
+  // The delays are half of the backoff, which begins with 1 s and doubles up to 120 s.
   expect(delays).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
   expect(heard[0]).toEqual([false, 'the health watch ended with UNAVAILABLE: gone']);
   expect(heard).toHaveLength(9);
 });
 
-it('no delay is shorter than 200 ms', () => {
+it('the delay before another health call is at least 200 ms', () => {
   watch.stop();
   watch = new HealthWatch(transport, '', { clock, random: () => 0 }, () => {});
   transport.health?.onEnd('UNAVAILABLE', 'gone');
   expect(clock.nextTimerMs).toBe(200);
 });
 
-it('an answer ends the growth of the delay', () => {
+it('the delay before another health call starts anew after an answer', () => {
   for (let end = 0; end < 4; end++) {
     transport.health?.onEnd('UNAVAILABLE', 'gone');
     clock.advance(clock.nextTimerMs ?? 0);
@@ -63,7 +63,7 @@ it('an answer ends the growth of the delay', () => {
   expect(clock.nextTimerMs).toBe(500);
 });
 
-it('a watch that has stopped ends its call, and reports nothing more', () => {
+it('a stopped health watch ends its call, and reports nothing more', () => {
   const { health } = transport;
   watch.stop();
   expect(transport.health).toBeUndefined();
@@ -72,7 +72,7 @@ it('a watch that has stopped ends its call, and reports nothing more', () => {
   expect([heard, clock.pendingTimers]).toEqual([[], 0]);
 });
 
-it('a watch that stops between two calls makes no further one', () => {
+it('a health watch that stops between two calls makes no further call', () => {
   transport.health?.onEnd('UNAVAILABLE', 'gone');
   transport.health = undefined;
   watch.stop();

@@ -1,4 +1,4 @@
-/** Which endpoints `pick_first` connects to, and which it leaves. */
+/** Which endpoints the plan of `pick_first` connects to, and which it gives up. */
 import { connectivityState } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import {
@@ -16,7 +16,7 @@ function inUse(channel: FakeChannel): string[] {
   return channel.subchannels.filter(({ refs }) => refs > 0).map(({ address }) => address);
 }
 
-it('the plan leaves an ejected endpoint for the next', async () => {
+it('the plan gives an ejected endpoint up once the next one is ready', async () => {
   const channel = new FakeChannel();
   const settings = settingsOf({ policy: 'pick_first', outlierDetection: true });
   channel.list(addresses(3), settings);
@@ -24,7 +24,8 @@ it('the plan leaves an ejected endpoint for the next', async () => {
   await channel.connect(first);
   channel.spread(5, () => 13);
   await settled();
-  // Until the next is ready: a call that may fail is better than one that must.
+  // The ejected endpoint gets calls until the next one is ready: they may fail there, and would fail without
+  // it.
   expect(addressOf(channel.pick())).toBe(first);
   const second = inUse(channel).find((address) => address !== first) ?? '';
   await channel.connect(second);
@@ -33,7 +34,7 @@ it('the plan leaves an ejected endpoint for the next', async () => {
   channel.balancer.destroy();
 });
 
-it('the plan connects to one canary and to one of the others, whatever the order', async () => {
+it('the plan connects to one canary and to one other endpoint, whatever their order', async () => {
   const canary = { match: { version: '2' }, header: { name: 'x-canary' } };
   const list = addresses(6).map((address, at) =>
     endpoint(address, { version: at < 2 ? '2' : '1' }),
@@ -51,7 +52,7 @@ it('the plan connects to one canary and to one of the others, whatever the order
   }
 });
 
-it('the plan tries the next of the other endpoints when one of them fails, and no canary', async () => {
+it('when an endpoint that is no canary fails, the plan tries the next endpoint that is no canary', async () => {
   const canary = { match: { version: '2' } };
   const list = addresses(6).map((address, at) =>
     endpoint(address, { version: at < 3 ? '2' : '1' }),
@@ -89,7 +90,7 @@ it('the plan keeps its connection when the list grows', async () => {
 
 it('the plan keeps its connection when the endpoint that failed before can be reached again', async () => {
   const { channel, settings, first, second } = await connectedToSecond();
-  // Another channel of the process may share the connection, and connect it.
+  // Another channel of the process may share the subchannel and connect it.
   channel.to(first).become(READY);
   await settled();
   channel.list(addresses(3), settings);

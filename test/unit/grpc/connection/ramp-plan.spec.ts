@@ -5,7 +5,7 @@ import { addresses, endpoint, FakeChannel, settingsOf, settled } from '../fake-c
 
 const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 
-/** Lets every attempt under way succeed until none is. */
+/** Lets all attempts succeed, until no further one begins. */
 async function connectAll(channel: FakeChannel): Promise<void> {
   for (;;) {
     const waiting = channel.subchannels.filter(({ state }) => state === CONNECTING);
@@ -19,13 +19,13 @@ function open(channel: FakeChannel): number {
   return channel.subchannels.filter(({ refs }) => refs > 0).length;
 }
 
-it('the plan has 16 attempts under way at a time', () => {
+it('the plan has 16 attempts under way at most', () => {
   const channel = new FakeChannel();
   channel.list(addresses(64));
   expect(open(channel)).toBe(16);
 });
 
-it('the plan begins a large list with 4 attempts, until one connection is ready', async () => {
+it('on a large list the plan has 4 attempts under way until one connection is ready', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   expect(open(channel)).toBe(4);
@@ -34,7 +34,7 @@ it('the plan begins a large list with 4 attempts, until one connection is ready'
   expect(open(channel)).toBe(17);
 });
 
-it('the plan begins a large list with 4 attempts, for 100 ms', () => {
+it('on a large list the plan has 4 attempts under way for 100 ms at most', () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   channel.clock.advance(99);
@@ -43,7 +43,7 @@ it('the plan begins a large list with 4 attempts, for 100 ms', () => {
   expect(open(channel)).toBe(16);
 });
 
-it('the plan connects to 64 of a large list before any call, and to one more with each call', async () => {
+it('the plan connects to 64 endpoints of a large list before any call, and to one more with each call', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   await connectAll(channel);
@@ -58,7 +58,7 @@ it('the plan connects to 64 of a large list before any call, and to one more wit
   expect(open(channel)).toBe(100);
 });
 
-it('the plan makes as few connections to a list that grows late as to one that was large from the start', async () => {
+it('the plan connects to 64 endpoints also when a small list grows large', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(10));
   await connectAll(channel);
@@ -67,7 +67,7 @@ it('the plan makes as few connections to a list that grows late as to one that w
   expect(open(channel)).toBe(64);
 });
 
-it('the plan skips endpoints that cannot be reached', async () => {
+it('the plan connects to 64 endpoints although others cannot be reached', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   for (let failed = 0; failed < 30; failed++) {
@@ -78,7 +78,7 @@ it('the plan skips endpoints that cannot be reached', async () => {
   expect(channel.subchannels.filter(({ state }) => state === READY)).toHaveLength(64);
 });
 
-it('the plan reconnects lost endpoints before it goes on with those that it never tried', async () => {
+it('the plan reconnects a lost endpoint before it tries new ones', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   await connectAll(channel);
@@ -90,7 +90,7 @@ it('the plan reconnects lost endpoints before it goes on with those that it neve
   expect(channel.subchannels).toHaveLength(made);
 });
 
-it('the plan connects to the own zone first', () => {
+it('the first attempts of the plan go to the own zone', () => {
   const channel = new FakeChannel();
   const list = addresses(100).map((address, at) =>
     endpoint(address, { zone: at % 4 === 0 ? 'here' : 'there' }),
@@ -111,7 +111,7 @@ it('clients that start together begin with different endpoints', () => {
   expect(begun(one)).not.toEqual(begun(other));
 });
 
-it('the plan begins with the own zone, and has one endpoint of another zone among the first eight', async () => {
+it('one of every eight first connections of the plan goes to another zone', async () => {
   const channel = new FakeChannel();
   const list = addresses(200).map((address, at) => endpoint(address, { zone: at % 2 ? 'a' : 'b' }));
   channel.list(list, settingsOf({}, { zone: 'a' }));
@@ -123,7 +123,7 @@ it('the plan begins with the own zone, and has one endpoint of another zone amon
   expect(zones.slice(0, 64).filter((port) => port === 1)).toHaveLength(8);
 });
 
-it('the plan forgets endpoints that left the list before it connected to them', async () => {
+it('the plan removes endpoints from its queues that left the list', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   await connectAll(channel);

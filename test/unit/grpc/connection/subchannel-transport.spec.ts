@@ -14,7 +14,7 @@ import { FakeSubchannel } from '../fake-channel.js';
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 
-/** What `net.connect` reads of an address. */
+/** The fields of an address that `net.connect` reads. */
 interface Dialled {
   readonly host: string;
   readonly port: number;
@@ -46,22 +46,22 @@ function create(made: FakeSubchannel, attempt = 0): Transport {
   return dial({ address: '10.0.0.1:1', metadata: null }, attempt);
 }
 
-/** As `net.connect` takes the address apart. */
+/** Reads the signal of the address as `net.connect` does. */
 const dial = (): AbortSignal => ({ ...dialled }).signal;
 
 describe('a dialled transport', () => {
-  it('has the address of its endpoint, and the options that make a connection', () => {
+  it('passes the address of its endpoint and the options of a connection to grpc-js', () => {
     expect(dialled).toMatchObject({ host: '10.0.0.1', port: 1 });
     expect(options).toEqual({ [SPARING_PINGS_OPTION]: 1 });
   });
 
-  it('shares no subchannel with another attempt', () => {
+  it('has other options for another attempt, so that the two share no subchannel', () => {
     const first = options;
     create(real, 1);
     expect(options).not.toEqual(first);
   });
 
-  it('does not dial an address that has no port', () => {
+  it('is refused for an address that cannot be dialled', () => {
     const dialUnknown = subchannelDialer({} as ChannelControlHelper, {});
     expect(() => dialUnknown({ address: 'nowhere', metadata: null }, 0)).toThrow(
       '"nowhere" cannot be dialled',
@@ -75,7 +75,7 @@ describe('the state of a transport', () => {
     [CONNECTING, 'connecting'],
     [READY, 'ready'],
     [TRANSIENT_FAILURE, 'failed'],
-  ])('is that of the subchannel: %s is %s', (state, expected) => {
+  ])('follows the subchannel: its state %s is %s', (state, expected) => {
     const reported: unknown[] = [];
     transport.listen((...args) => reported.push(args));
     real.become(state, 'why');
@@ -99,12 +99,12 @@ describe('an attempt to connect', () => {
     expect(real.starts).toBe(1);
   });
 
-  it('begins without the rest of its backoff when that is ended', () => {
+  it('begins at once when resetBackoff() ends its backoff', () => {
     transport.resetBackoff();
     expect(real.backoffResets).toBe(1);
   });
 
-  it('is broken off where an HTTP/2 handshake is under way, and nowhere else', () => {
+  it('can be broken off only while an HTTP/2 handshake is under way', () => {
     expect(transport.breakOff()).toBe(true);
     expect(real.session.destroyed).toBe(true);
     real.connector.session = null;
@@ -113,7 +113,7 @@ describe('an attempt to connect', () => {
 });
 
 describe('a released transport', () => {
-  it('gives its reference back, and reports nothing more', () => {
+  it('drops its reference to the subchannel, and reports nothing more', () => {
     const reported: string[] = [];
     transport.listen((state) => reported.push(state));
     expect(real.refs).toBe(1);
@@ -123,7 +123,7 @@ describe('a released transport', () => {
     expect(reported).toEqual([]);
   });
 
-  it('ends the attempt under way, and no earlier one', () => {
+  it('aborts the attempt under way, and no earlier one', () => {
     const first = dial();
     const second = dial();
     real.state = CONNECTING;
@@ -131,14 +131,14 @@ describe('a released transport', () => {
     expect([first.aborted, second.aborted]).toEqual([false, true]);
   });
 
-  it('leaves a connection that stands to the calls on it', () => {
+  it('does not abort an established connection, which may have calls', () => {
     const signal = dial();
     real.state = READY;
     transport.release();
     expect(signal.aborted).toBe(false);
   });
 
-  it('leaves an attempt to the other channels that wait for it', () => {
+  it('does not abort an attempt that other channels wait for', () => {
     const signal = dial();
     const other = create(real);
     real.state = CONNECTING;
@@ -148,10 +148,10 @@ describe('a released transport', () => {
     expect(signal.aborted).toBe(true);
   });
 
-  it('ends an attempt that gRPC begins later, as soon as it has begun', async () => {
+  it('aborts an attempt that gRPC begins later, as soon as it has begun', async () => {
     transport.release();
     const signal = dial();
-    // A socket that is given an aborted signal connects all the same.
+    // A socket ignores a signal that is aborted from the start.
     expect(signal.aborted).toBe(false);
     await Promise.resolve();
     expect(signal.aborted).toBe(true);

@@ -1,4 +1,6 @@
-/** What this library relies on inside grpc-js: these tests fail where a release looks different there. */
+/**
+ * The private parts of grpc-js that this library relies on: these tests fail if a release has changed them.
+ */
 import { Client, credentials } from '@grpc/grpc-js';
 import { LoadBalancingCall } from '@grpc/grpc-js/build/src/load-balancing-call.js';
 import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
@@ -6,17 +8,17 @@ import { describe, expect, it } from 'vitest';
 import { missingFromAttempts } from '../../../../lib/grpc/grpc-js/attempting-call.js';
 
 describe('missingFromAttempts', () => {
-  it('finds all that it needs in the grpc-js that is loaded', () => {
+  it('returns no name for the loaded grpc-js', () => {
     expect(missingFromAttempts()).toEqual([]);
   });
 
-  it('names a method that is gone', () => {
+  it('returns the name of a missing method', () => {
     class Other extends RetryingCall {}
     Object.defineProperty(Other.prototype, 'getDeadlineInfo', { value: undefined });
     expect(missingFromAttempts(Other)).toEqual(['RetryingCall.getDeadlineInfo']);
   });
 
-  it('names a field that is gone', () => {
+  it('returns the name of a missing field', () => {
     class Other extends RetryingCall {
       constructor(...args: ConstructorParameters<typeof RetryingCall>) {
         super(...args);
@@ -26,7 +28,7 @@ describe('missingFromAttempts', () => {
     expect(missingFromAttempts(Other)).toEqual(['RetryingCall.underlyingCalls']);
   });
 
-  it('names a field of an attempt that is gone', () => {
+  it('returns the name of a missing field of an attempt', () => {
     class Other extends LoadBalancingCall {
       constructor(...args: ConstructorParameters<typeof LoadBalancingCall>) {
         super(...args);
@@ -36,7 +38,7 @@ describe('missingFromAttempts', () => {
     expect(missingFromAttempts(RetryingCall, Other)).toEqual(['LoadBalancingCall.child']);
   });
 
-  it('looks at the class that channels really use', () => {
+  it('checks the class that channels really use', () => {
     const client = new Client('127.0.0.1:1', credentials.createInsecure());
     const inner = Reflect.get(client.getChannel(), 'internalChannel') as {
       createRetryingCall(config: object, ...rest: readonly unknown[]): unknown;

@@ -13,7 +13,7 @@ import {
   subchannelOptions,
 } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
 
-/** What the one file that may touch `experimental` takes of it at run time. */
+/** The names of `experimental` that its one user in the library reads at run time. */
 function usedNames(): string[] {
   const path = new URL('../../../../lib/grpc/grpc-js/grpc-experimental.ts', import.meta.url)
     .pathname;
@@ -25,7 +25,7 @@ function usedNames(): string[] {
   );
   const names = new Set<string>();
   const visit = (node: ts.Node): void => {
-    // A type is a qualified name, and no property access.
+    // A name in a type is a qualified name, which is no property access.
     if (ts.isPropertyAccessExpression(node) && node.expression.getText() === 'experimental') {
       names.add(node.name.text);
     }
@@ -44,37 +44,40 @@ function usedNames(): string[] {
 const used = usedNames();
 
 describe('assertSupportedGrpc', () => {
-  it('requires exactly what the library uses', () => {
+  it('requires exactly the names of experimental that the library uses', () => {
     expect(used.length).toBeGreaterThan(5);
     expect([...REQUIRED_EXPERIMENTAL].toSorted()).toEqual(used);
   });
 
-  it('takes the grpc-js that is loaded', () => {
+  it('accepts the loaded grpc-js', () => {
     expect(() => assertSupportedGrpc()).not.toThrow();
   });
 
-  it.each(used)('refuses one without %s, and names what is missing and what is allowed', (name) => {
-    const check = (): void => assertSupportedGrpc({ ...experimental, [name]: undefined });
-    expect(check).toThrow(DiscoveryError);
-    expect(check).toThrow(
-      `[UNSUPPORTED_VERSION] the @grpc/grpc-js that is loaded has no experimental ${name}; allowed: ~1.14.0`,
-    );
-  });
+  it.each(used)(
+    'refuses a grpc-js without %s, with an error that has the missing name and the allowed version',
+    (name) => {
+      const check = (): void => assertSupportedGrpc({ ...experimental, [name]: undefined });
+      expect(check).toThrow(DiscoveryError);
+      expect(check).toThrow(
+        `[UNSUPPORTED_VERSION] the @grpc/grpc-js that is loaded has no experimental ${name}; allowed: ~1.14.0`,
+      );
+    },
+  );
 
-  it('names all that is missing at once', () => {
+  it('names all missing names in one error', () => {
     expect(() => assertSupportedGrpc({})).toThrow(/registerResolver, statusOrFromValue, /);
   });
 });
 
 describe('private channel options', () => {
-  it('are no part of what makes a connection', () => {
+  it('are left out of the options of a connection', () => {
     const name = privateChannelOption('pool');
     expect(subchannelOptions({ [name]: {}, 'grpc.keepalive_time_ms': 1 })).toEqual({
       'grpc.keepalive_time_ms': 1,
     });
   });
 
-  it('stand under the prefix that grpc-js itself leaves out of the identity of connections', () => {
+  it('have the prefix of options that grpc-js leaves out of the identity of a connection', () => {
     const prefix = experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX;
     expect(privateChannelOption('pool').startsWith(prefix)).toBe(true);
     expect(privateChannelOption('a')).not.toBe(privateChannelOption('b'));

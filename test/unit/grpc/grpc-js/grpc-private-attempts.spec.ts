@@ -1,4 +1,4 @@
-/** What the calls of this library do otherwise than those of grpc-js. */
+/** How calls of this library differ from other calls of grpc-js. */
 import { Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { RetryThrottle } from '../../../../lib/balance/load/retry-throttle.js';
@@ -11,7 +11,7 @@ describe('governAttempts', () => {
 
   const PEERS = ['10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1'];
 
-  it('a call of ours says at its deadline how many attempts there were, and where they went', () => {
+  it('the deadline info of our calls has the number of attempts and their addresses', () => {
     const { call, hedge } = callTo(PEERS, ours());
     hedge();
     const info = call.getDeadlineInfo();
@@ -20,7 +20,7 @@ describe('governAttempts', () => {
     call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
   });
 
-  it('a hedge is sent while there are tokens, and not without', () => {
+  it('a hedge is sent while the throttle has tokens, and not without', () => {
     const throttle = new RetryThrottle({ maxTokens: 10, tokenRatio: 1 });
     const { call, attempts, hedge } = callTo(PEERS, ours(throttle));
     hedge();
@@ -39,7 +39,7 @@ describe('governAttempts', () => {
     expect(ended).toEqual([status.UNAVAILABLE]);
   });
 
-  it('a throttled hedge is skipped, and the next is sent if there are tokens by then', () => {
+  it('a throttled hedge is skipped, and the next hedge is sent if the throttle has tokens again', () => {
     const throttle = empty();
     const { call, attempts, hedge } = callTo(PEERS, ours(throttle));
     hedge();
@@ -47,13 +47,13 @@ describe('governAttempts', () => {
     throttle.addCallSucceeded();
     hedge();
     expect(attempts).toHaveLength(2);
-    // Three in all: the skipped one was one of them.
+    // The call has three attempts in all; the skipped hedge was one of them.
     hedge();
     expect(attempts).toHaveLength(2);
     call.cancelWithStatus(status.CANCELLED, '');
   });
 
-  it('a call whose hedges are unanswered at the deadline takes one token, one without hedges none', () => {
+  it('an unanswered call with hedges takes one token at its deadline, an unanswered call without hedges none', () => {
     const throttle = new RetryThrottle({ maxTokens: 4, tokenRatio: 1 });
     const pass = (hedges: number): void => {
       const { call, hedge } = callTo(PEERS, ours(throttle));
@@ -66,7 +66,7 @@ describe('governAttempts', () => {
     expect(throttle.canRetryCall()).toBe(false);
   });
 
-  it('an error that blames the caller gives the throttle what an answer does', () => {
+  it('an error that blames the caller gives the throttle as many tokens as an answer', () => {
     const throttle = empty();
     callTo(PEERS, ours(throttle)).attempts[0]?.end(status.NOT_FOUND);
     expect(throttle.canRetryCall()).toBe(true);
@@ -76,7 +76,7 @@ describe('governAttempts', () => {
     ['blames the server', status.INTERNAL, {}],
     ['may be tried again', status.ABORTED, { nonFatalStatusCodes: ['aborted'] }],
     ['came from no server', status.PERMISSION_DENIED, { isConnected: false }],
-  ])('an error that %s gives the throttle nothing', (_, code, options) => {
+  ])('an error that %s gives the throttle no token', (_, code, options) => {
     const throttle = empty();
     const { call, attempts } = callTo(PEERS, ours(throttle), options);
     attempts[0]?.end(code);
@@ -84,7 +84,7 @@ describe('governAttempts', () => {
     call.cancelWithStatus(status.NOT_FOUND, '');
   });
 
-  it('a call that is cancelled gives the throttle nothing, whatever its code', () => {
+  it('a cancelled call gives the throttle no token, whatever its code', () => {
     const throttle = empty();
     const { call, attempts } = callTo(PEERS, ours(throttle));
     call.cancelWithStatus(status.NOT_FOUND, '');
@@ -92,7 +92,7 @@ describe('governAttempts', () => {
     expect(throttle.canRetryCall()).toBe(false);
   });
 
-  it('the headers that were kept back of the last attempt are the headers of the call', () => {
+  it('the call gets the held headers of its last attempt, and of no earlier one', () => {
     const { attempts, headers, hedge } = callTo(PEERS, ours());
     for (let sent = 1; sent < 3; sent++) hedge();
     const kept = PEERS.map(() => new Metadata());
@@ -104,7 +104,7 @@ describe('governAttempts', () => {
     expect(headers[0]).toBe(kept[2]);
   });
 
-  it('the hedges of a plain channel to a target of ours go by the throttle of grpc-js', () => {
+  it('hedges of a plain channel with our scheme use the throttle of grpc-js', () => {
     const { call, attempts, hedge } = callTo(PEERS, {}, { target: 'Ours:///api' });
     Object.assign(call, { retryThrottler: empty() });
     hedge();
@@ -121,7 +121,7 @@ describe('governAttempts', () => {
     retryableStatusCodes: ['ABORTED'],
   };
 
-  it('an attempt that four servers have refused is sent to a fifth, and no further', async () => {
+  it('an attempt that servers refuse is sent to five servers at most', async () => {
     const { attempts, ended } = callTo(PEERS, ours(), { retryPolicy });
     for (let refusal = 0; refusal < 4; refusal++) {
       expect(attempts).toHaveLength(refusal + 1);
@@ -135,7 +135,7 @@ describe('governAttempts', () => {
     expect(ended).toEqual([status.UNAVAILABLE]);
   });
 
-  it('an attempt that was refused twice is not sent again without tokens', async () => {
+  it('an attempt that servers have refused twice is not sent again if the throttle has no tokens', async () => {
     const { attempts, ended } = callTo(PEERS, ours(undefined, empty()), { retryPolicy });
     for (let refusal = 0; refusal < 2; refusal++) {
       attempts[refusal]?.end(status.UNAVAILABLE, undefined, REFUSED);
@@ -145,7 +145,7 @@ describe('governAttempts', () => {
     expect(ended).toEqual([status.UNAVAILABLE]);
   });
 
-  it('leaves calls of other channels alone', () => {
+  it('calls of other channels are not changed', () => {
     const throttler = { canRetryCall: () => false, addCallFailed() {}, addCallSucceeded() {} };
     const { call, attempts, hedge } = callTo(PEERS, {});
     Object.assign(call, { retryThrottler: throttler });

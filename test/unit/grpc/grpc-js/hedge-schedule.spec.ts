@@ -11,7 +11,7 @@ const { UNAVAILABLE, CANCELLED, DEADLINE_EXCEEDED } = status;
 const hedged = (throttle?: RetryThrottle) =>
   callTo(PEERS, ours(throttle), { hedgingDelay: '0.1s' });
 
-/** gRPC reports how a call ended in the next turn of the event loop. */
+/** Waits for the next turn of the event loop, in which gRPC reports how a call ended. */
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 governAttempts(new Set());
@@ -23,7 +23,7 @@ afterEach(() => {
 });
 
 describe('while the attempt of a call waits for a connection', () => {
-  it('the call gets no hedge, and the first one a whole delay after the attempt is sent', () => {
+  it('the call gets no hedge; the first hedge follows a whole delay after the attempt is sent', () => {
     const { call, attempts, connect } = callTo(PEERS, ours(), {
       hedgingDelay: '0.4s',
       isConnected: false,
@@ -35,14 +35,14 @@ describe('while the attempt of a call waits for a connection', () => {
     expect(attempts).toHaveLength(1);
     vi.advanceTimersByTime(50);
     expect(attempts).toHaveLength(2);
-    // Those that were not sent meanwhile have not been used up.
+    // The hedges that were not sent in that time still count as unused.
     vi.advanceTimersByTime(400);
     expect(attempts).toHaveLength(3);
     call.cancelWithStatus(status.CANCELLED, '');
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('a deadline that passes takes no token', () => {
+  it('the deadline of the call takes no token', () => {
     const throttle = new RetryThrottle({ maxTokens: 2, tokenRatio: 1 });
     const { call } = callTo(PEERS, ours(throttle), { hedgingDelay: '0s', isConnected: false });
     vi.advanceTimersByTime(10_000);
@@ -53,7 +53,7 @@ describe('while the attempt of a call waits for a connection', () => {
 });
 
 describe('a pause that a server asks for', () => {
-  it('holds all hedges of the call back, the longest of several', () => {
+  it('delays all hedges of the call; the longest of several pauses counts', () => {
     const { call, attempts } = hedged();
     vi.advanceTimersByTime(100);
     attempts[0]?.end(UNAVAILABLE, '1500');
@@ -65,7 +65,7 @@ describe('a pause that a server asks for', () => {
     call.cancelWithStatus(CANCELLED, '');
   });
 
-  it('holds also when another attempt fails without one', () => {
+  it('still counts when another attempt fails without a pause', () => {
     const { call, attempts } = hedged();
     vi.advanceTimersByTime(100);
     attempts[0]?.end(UNAVAILABLE, '1500');
@@ -75,7 +75,7 @@ describe('a pause that a server asks for', () => {
     call.cancelWithStatus(CANCELLED, '');
   });
 
-  it('does not hold the call back when no attempt is to come', async () => {
+  it('does not delay the end of a call that has no further attempt', async () => {
     const { attempts, ended } = hedged();
     vi.advanceTimersByTime(200);
     expect(attempts).toHaveLength(3);
@@ -85,7 +85,7 @@ describe('a pause that a server asks for', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('does not hold the call back when there are no tokens', async () => {
+  it('does not delay the end of a call if the throttle has no tokens', async () => {
     const { attempts, ended } = hedged(empty());
     attempts[0]?.end(UNAVAILABLE, '1500');
     await nextTurn();
@@ -93,7 +93,7 @@ describe('a pause that a server asks for', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('ends with the call', () => {
+  it('leaves no timer when the call has ended', () => {
     const answered = hedged();
     const late = hedged();
     vi.advanceTimersByTime(100);
@@ -105,7 +105,7 @@ describe('a pause that a server asks for', () => {
   });
 
   it.each(['-1', 'abc', '', '1e3', '1.5'])(
-    'that reads "%s" ends the hedges, and the attempts under way go on',
+    'is "%s": no further hedge is sent, and the attempts under way go on',
     async (pushback) => {
       const { attempts, ended } = hedged();
       vi.advanceTimersByTime(100);
@@ -119,7 +119,7 @@ describe('a pause that a server asks for', () => {
     },
   );
 
-  it('that no timer can wait for is as long as one can', () => {
+  it('is cut to the longest delay of a timer', () => {
     const { call, attempts } = hedged();
     attempts[0]?.end(UNAVAILABLE, '99999999999');
     vi.advanceTimersByTime(2 ** 31 - 2);
@@ -128,7 +128,7 @@ describe('a pause that a server asks for', () => {
   });
 });
 
-it('a hedge follows at once where an attempt fails without a pause', () => {
+it('a hedge is sent at once when an attempt fails and its server asks for no pause', () => {
   const { call, attempts } = callTo(PEERS, ours());
   attempts[0]?.end(status.UNAVAILABLE);
   vi.advanceTimersByTime(0);
@@ -145,7 +145,7 @@ describe('a retried call', () => {
     retryableStatusCodes: ['UNAVAILABLE'],
   };
 
-  it('ends at once when there are no tokens, whatever pause a server asks for', async () => {
+  it('ends at once if the throttle has no tokens, whatever pause a server asks for', async () => {
     const { attempts, ended } = callTo(PEERS, ours(empty()), { retryPolicy });
     attempts[0]?.end(status.UNAVAILABLE, '1500');
     await nextTurn();
@@ -153,7 +153,7 @@ describe('a retried call', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('is tried again after the pause', () => {
+  it('is tried again after the pause that a server asks for', () => {
     const { call, attempts } = callTo(PEERS, ours(), { retryPolicy });
     attempts[0]?.end(status.UNAVAILABLE, '1500');
     vi.advanceTimersByTime(1_499);
@@ -163,7 +163,7 @@ describe('a retried call', () => {
     call.cancelWithStatus(status.CANCELLED, '');
   });
 
-  it('is not tried again after a pause that cannot be read', async () => {
+  it('is not tried again if the pause that a server asks for cannot be read', async () => {
     const { attempts, ended } = callTo(PEERS, ours(), { retryPolicy });
     attempts[0]?.end(status.UNAVAILABLE, 'abc');
     vi.advanceTimersByTime(10_000);

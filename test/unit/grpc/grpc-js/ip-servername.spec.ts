@@ -22,29 +22,32 @@ const connector = (credentials: ChannelCredentials, override?: string) =>
 describe('withoutIpServername', () => {
   const without = withoutIpServername(secure);
 
-  it.each(['127.0.0.1', '::1'])('sends no server name for %s, and still verifies it', (address) => {
-    const options = connector(without, address);
-    expect('servername' in options).toBe(false);
-    expect(options.checkServerIdentity).toBeTypeOf('function');
-  });
+  it.each(['127.0.0.1', '::1'])(
+    'sends no server name for the address %s, and still verifies certificates',
+    (address) => {
+      const options = connector(without, address);
+      expect('servername' in options).toBe(false);
+      expect(options.checkServerIdentity).toBeTypeOf('function');
+    },
+  );
 
-  it('sends names as before', () => {
+  it('still sends server names that are no IP addresses', () => {
     expect(connector(without, 'api.example').servername).toBe('api.example');
     expect(connector(without).servername).toBe('api');
   });
 
-  it('leaves the credentials that it was given as they are', () => {
+  it('does not change the given credentials', () => {
     withoutIpServername(secure);
     expect(connector(secure, '127.0.0.1').servername).toBe('127.0.0.1');
   });
 
-  it('makes credentials that grpc-js takes for the same', () => {
+  it('returns credentials that grpc-js considers equal to the given ones', () => {
     expect(without).toBeInstanceOf(ChannelCredentials);
     expect(without._equals(secure)).toBe(true);
     expect(secure._equals(without)).toBe(true);
   });
 
-  it('leaves insecure credentials working', () => {
+  it('returns insecure credentials as insecure ones', () => {
     expect(withoutIpServername(ChannelCredentials.createInsecure())._isSecure()).toBe(false);
   });
 });

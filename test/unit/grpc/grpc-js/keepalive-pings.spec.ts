@@ -3,13 +3,13 @@ import type { Subchannel } from '../../../../lib/grpc/grpc-js/grpc-experimental.
 import { PingBudget } from '../../../../lib/grpc/grpc-js/keepalive-pings.js';
 import { prepareTransport } from '../../../../lib/grpc/grpc-js/ready-transport.js';
 
-/** A connection on which no message comes, unless it is told otherwise. */
+/** A connection that gets no message unless `receive` is called. */
 class Connection {
   nowMs = 0;
   messages = 0;
   readonly budget = new PingBudget();
 
-  /** Whether each of so many pings is sent, at intervals of 20 s. */
+  /** Tries a ping every 20 s, `count` times; returns whether each was sent. */
   pings(count: number): boolean[] {
     return Array.from({ length: count }, () => {
       this.nowMs += 20_000;
@@ -23,29 +23,29 @@ class Connection {
   }
 }
 
-describe('pings that servers in Go bear', () => {
-  it('are two into silence', () => {
+describe('the pings that PingBudget allows', () => {
+  it('are two while the server sends nothing', () => {
     expect(new Connection().pings(4)).toEqual([true, true, false, false]);
   });
 
-  it('are one in five minutes after that', () => {
+  it('are one in five minutes after the first two', () => {
     const connection = new Connection();
     const sent = connection.pings(60).flatMap((isSent, at) => (isSent ? [at] : []));
     expect(sent).toEqual([0, 1, 17, 33, 49]);
   });
 
-  it('have no end where the server answers calls in between', () => {
+  it('are not limited while the server answers calls in between', () => {
     const connection = new Connection();
     for (let round = 0; round < 100; round++) expect(connection.receive().pings(1)).toEqual([true]);
   });
 
-  it('begin anew with the first answer after silence', () => {
+  it('are two again after the first message of the server', () => {
     const connection = new Connection();
     connection.pings(10);
     expect(connection.receive().pings(3)).toEqual([true, true, false]);
   });
 
-  it('are one more where a call was sent into the silence, however many are', () => {
+  it('are one more after a call was sent, and no more after further calls', () => {
     const connection = new Connection();
     connection.pings(5);
     connection.budget.called();
@@ -54,7 +54,7 @@ describe('pings that servers in Go bear', () => {
     expect(connection.pings(2)).toEqual([false, false]);
   });
 
-  it('are not sent ahead of a call, where the server sees none, however long ago the last was', () => {
+  it('do not include a ping just before a call while none is open, however long ago the last ping was', () => {
     const connection = new Connection();
     connection.pings(2);
     expect(connection.budget.take(0, connection.nowMs + 400_000, false)).toBe(false);
@@ -62,7 +62,7 @@ describe('pings that servers in Go bear', () => {
   });
 });
 
-/** The part of grpc-js's transport that pings; it only counts. */
+/** Stands in for the part of grpc-js's transport that pings: it only counts. */
 class Transport {
   readonly session = { closed: false };
   messagesReceived = 0;
@@ -94,7 +94,7 @@ async function governed(transport: object | null, isSparing: boolean): Promise<v
 }
 
 describe('the pings of a connection', () => {
-  it('end when it is being left', async () => {
+  it('end when the connection is closing', async () => {
     const transport = new Transport();
     await governed(transport, false);
     transport.addActiveCall();
@@ -104,7 +104,7 @@ describe('the pings of a connection', () => {
     expect(transport.pings).toBe(1);
   });
 
-  it('are put off for another interval where the server would mind', async () => {
+  it('are put off for another interval if the budget does not allow them', async () => {
     const transport = new Transport();
     await governed(transport, true);
     transport.addActiveCall();
@@ -118,14 +118,14 @@ describe('the pings of a connection', () => {
     expect(transport.pings).toBe(4);
   });
 
-  it('cost nothing of the budget while no call is open', async () => {
+  it('take nothing from the budget while no call is open', async () => {
     const transport = new Transport();
     await governed(transport, true);
     for (let turn = 0; turn < 5; turn++) transport.maybeSendPing();
     expect(transport).toMatchObject({ pings: 0, timers: 0 });
   });
 
-  it('are governed once, however often it is told to be ready', async () => {
+  it('are limited once, even if the connection is prepared twice', async () => {
     const transport = new Transport();
     await governed(transport, true);
     const { maybeSendPing } = transport;
@@ -133,7 +133,7 @@ describe('the pings of a connection', () => {
     expect(transport.maybeSendPing).toBe(maybeSendPing);
   });
 
-  it('stay as they are where grpc-js looks different inside', async () => {
+  it('are not changed if grpc-js has no such methods', async () => {
     const stranger = { session: {} };
     await governed(stranger, true);
     await governed(null, true);

@@ -1,4 +1,4 @@
-/** What is done to the connections of grpc-js's, on a stand-in for its transport. */
+/** How a connection of grpc-js is prepared, on a stand-in for its transport. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Subchannel } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
@@ -11,7 +11,7 @@ interface Call {
 class Transport {
   readonly ended: Call[] = [];
 
-  /** As grpc-js ends a call: the status follows in a tick of its own. */
+  /** Called as grpc-js does at the end of a call; the status follows in a tick of its own. */
   removeActiveCall(call: Call): void {
     this.ended.push(call);
   }
@@ -24,7 +24,7 @@ async function prepared<T extends object | null>(transport: T): Promise<T> {
 }
 
 describe('a call that has ended', () => {
-  it('tells its status, and lets go of whom it has told', async () => {
+  it('reports its status, and then drops its listener', async () => {
     const transport = await prepared(new Transport());
     const told: string[] = [];
     const calls = ['a', 'b'].map((id) => {
@@ -42,7 +42,7 @@ describe('a call that has ended', () => {
     expect(told).toHaveLength(2);
   });
 
-  it('lets go in every turn of the event loop', async () => {
+  it('drops its listener in whichever turn of the event loop it ends', async () => {
     const transport = await prepared(new Transport());
     for (let round = 0; round < 3; round++) {
       const listener = { onReceiveStatus: () => {} };
@@ -53,14 +53,14 @@ describe('a call that has ended', () => {
     }
   });
 
-  it('is seen to once, however often its connection is told to be ready', async () => {
+  it('is released by one wrapper, even if its connection is prepared twice', async () => {
     const transport = await prepared(new Transport());
     const { removeActiveCall } = transport;
     await prepared(transport);
     expect(transport.removeActiveCall).toBe(removeActiveCall);
   });
 
-  it('is left alone where grpc-js looks different inside', async () => {
+  it('is not changed if grpc-js has other fields', async () => {
     const transport = await prepared(new Transport());
     const call = {};
     transport.removeActiveCall(call);

@@ -1,4 +1,4 @@
-/** What gRPC sees of an attempt whose answer counts as a whole. */
+/** What gRPC gets of an attempt whose answer counts as a whole. */
 import { connectivityState, Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import type { Subchannel } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
@@ -6,7 +6,7 @@ import { KEPT_HEADERS, withWholeAnswer } from '../../../../lib/grpc/grpc-js/whol
 
 type Listener = Parameters<ReturnType<Subchannel['getRealSubchannel']>['createCall']>[3];
 
-/** Makes a call on a connection, and returns the side that the connection speaks to, and what gRPC has heard. */
+/** Makes a call on a connection; returns the listener that the connection reports to, and what gRPC got. */
 function attempt(retried: readonly status[] = [status.UNAVAILABLE]) {
   let server: Listener | undefined;
   const made: unknown[] = [];
@@ -45,7 +45,7 @@ function attempt(retried: readonly status[] = [status.UNAVAILABLE]) {
 
 const ended = (code: status): StatusObject => ({ code, details: '', metadata: new Metadata() });
 
-it('the attempt is made on the connection itself', () => {
+it('the wrapped subchannel makes the attempt on the picked one', () => {
   const { subchannel, metadata, call, made } = attempt();
   expect(call).toBe('the call');
   expect(made).toEqual([metadata, 'api', '/user.User/Find', 7]);
@@ -53,7 +53,7 @@ it('the attempt is made on the connection itself', () => {
   expect(subchannel.getAddress()).toBe('10.0.0.1:1');
 });
 
-it('headers and message are heard with the status, and not before', () => {
+it('gRPC gets headers and message together with the status, and not before', () => {
   const { server, heard } = attempt();
   server.onReceiveMetadata(new Metadata());
   server.onReceiveMessage('message');
@@ -62,25 +62,25 @@ it('headers and message are heard with the status, and not before', () => {
   expect(heard).toEqual(['headers', 'message', 'OK']);
 });
 
-it('of an answer that broke off gRPC hears the status alone, so that it may try again', () => {
+it('gRPC gets only the status of an answer that broke off, so that it may try again', () => {
   const { server, heard, kept } = attempt();
   const headers = new Metadata();
   server.onReceiveMetadata(headers);
   server.onReceiveMessage('message');
   server.onReceiveStatus(ended(status.UNAVAILABLE));
   expect(heard).toEqual(['UNAVAILABLE']);
-  // It keeps them for the case that no other attempt follows.
+  // The status carries the headers in case no other attempt follows.
   expect(kept).toEqual([headers]);
 });
 
-it('a failure that is not tried again keeps its headers', () => {
+it('gRPC gets the headers of a failure that is not tried again', () => {
   const { server, heard } = attempt();
   server.onReceiveMetadata(new Metadata());
   server.onReceiveStatus(ended(status.NOT_FOUND));
   expect(heard).toEqual(['headers', 'NOT_FOUND']);
 });
 
-it('an answer without headers gets none', () => {
+it('gRPC gets no headers of an answer that has none', () => {
   const { server, heard } = attempt([]);
   server.onReceiveStatus(ended(status.NOT_FOUND));
   expect(heard).toEqual(['NOT_FOUND']);

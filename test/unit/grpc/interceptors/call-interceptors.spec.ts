@@ -12,7 +12,7 @@ import {
   withCallPromises,
 } from '../../../../lib/grpc/interceptors/call-interceptors.js';
 
-/** An interceptor; each is another one. */
+/** Makes an interceptor that differs from all others. */
 function interceptor(): Interceptor {
   return vi.fn<Interceptor>();
 }
@@ -23,7 +23,7 @@ const mine = interceptor();
 const library = interceptor();
 const PROMISES: CallPromises = { timeoutMs: undefined, interceptors: [library] };
 
-/** The options of a unary call as grpc-js has them after the client's transformer. */
+/** The options of a unary call after the client's transformer has run. */
 function transformed(
   given: ChannelOptions,
   callOptions: CallOptions,
@@ -36,19 +36,19 @@ function transformed(
   return transform(properties).callOptions;
 }
 
-describe('a call', () => {
-  it("has the library's interceptors nearest to the wire, and those of the client before them", () => {
+describe('the options of a call', () => {
+  it("have the library's interceptors nearest to the wire, and those of the client before them", () => {
     const { interceptors } = transformed({ interceptors: [mine] }, {});
     expect(interceptors).toEqual([mine, library]);
   });
 
-  it('keeps them beside interceptors of its own, which come first', () => {
+  it('have the interceptors of the call before those of the client and the library', () => {
     const given = Object.freeze({ interceptors: Object.freeze([first, second]) }) as CallOptions;
     const { interceptors } = transformed({ interceptors: [mine] }, given);
     expect(interceptors).toEqual([first, second, mine, library]);
   });
 
-  it('keeps them beside interceptor providers of its own, which are asked with the method', () => {
+  it('have what the interceptor providers of the call return for its method, before all other interceptors', () => {
     const asked: string[] = [];
     const provide: InterceptorProvider = ({ path }) => {
       asked.push(path);
@@ -64,12 +64,12 @@ describe('a call', () => {
     expect(asked).toEqual(['/a.A/B']);
   });
 
-  it('with both forms is left to grpc-js, which refuses it', () => {
+  it('are not changed if the call has interceptors and providers, which grpc-js refuses', () => {
     const both = { interceptors: [first], interceptor_providers: [() => second] };
     expect(transformed({}, both)).toBe(both);
   });
 
-  it('has a deadline before its own interceptors see it', () => {
+  it('have the default deadline before interceptors of the call see them', () => {
     const promises = { timeoutMs: 1_000, interceptors: [] };
     expect(transformed({}, { interceptors: [first] }, promises)).toEqual({
       interceptors: [first],
@@ -78,7 +78,7 @@ describe('a call', () => {
     expect(transformed({}, { deadline: 5 }, promises).deadline).toBe(5);
   });
 
-  it("is changed by the user's own transformer first", () => {
+  it("are changed by the user's own transformer first", () => {
     const callInvocationTransformer: CallInvocationTransformer = (properties) => ({
       ...properties,
       callOptions: { ...properties.callOptions, interceptors: [second] },
@@ -87,7 +87,7 @@ describe('a call', () => {
     expect(interceptors).toEqual([second, library]);
   });
 
-  it('is not touched where the client promises nothing', () => {
+  it('are not changed if the client has no timeout and no interceptors', () => {
     const given: ChannelOptions = { 'grpc.primary_user_agent': 'a' };
     expect(withCallPromises(given, { timeoutMs: undefined, interceptors: [] })).toBe(given);
   });

@@ -11,8 +11,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('a default deadline', () => {
-  it('counts from the start of each unary call that brings none', () => {
+describe('withDefaultDeadline', () => {
+  it('gives a unary call without a deadline one that counts from its start', () => {
     expect(withDefaultDeadline({}, UNARY, 500)).toEqual({ deadline: 1_000_500 });
     vi.setSystemTime(2_000_000);
     expect(withDefaultDeadline({ host: 'a' }, UNARY, 500)).toEqual({
@@ -22,7 +22,7 @@ describe('a default deadline', () => {
   });
 
   it.each([1_000_001, 9_999_999, Infinity, new Date(5)])(
-    'leaves a deadline of %s alone',
+    'leaves a given deadline of %s as it is',
     (deadline) => {
       expect(withDefaultDeadline({ deadline }, UNARY, 500)).toEqual({ deadline });
     },
@@ -32,7 +32,7 @@ describe('a default deadline', () => {
     { requestStream: true, responseStream: false },
     { requestStream: false, responseStream: true },
     { requestStream: true, responseStream: true },
-  ])('is none for streams: %o', (shape) => {
+  ])('gives no deadline to a streaming call: %o', (shape) => {
     expect(withDefaultDeadline({}, shape, 500)).toEqual({});
   });
 });

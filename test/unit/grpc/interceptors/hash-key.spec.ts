@@ -1,4 +1,4 @@
-/** A key made of the request reaches the picker and no server. */
+/** The hash key of a request reaches the picker, and no server. */
 import { Metadata } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import { HASH_KEY_HEADER } from '../../../../lib/grpc/interceptors/hash-key.js';
@@ -24,7 +24,7 @@ function pick(channel: FakeChannel, key: string): [address: string, metadata: Me
   return [addressOf(result), metadata];
 }
 
-it('one key goes to one endpoint, and keys spread', async () => {
+it('calls with one hash key go to one endpoint, and calls with different keys spread', async () => {
   const channel = await hashing();
   const places = new Set<string>();
   for (let key = 0; key < 50; key++) {
@@ -35,7 +35,7 @@ it('one key goes to one endpoint, and keys spread', async () => {
   expect(places.size).toBeGreaterThan(7);
 });
 
-it('the key is taken out of what is sent', async () => {
+it('the picker removes the hash key from the metadata that is sent', async () => {
   const [, metadata] = pick(await hashing(), 'key');
   expect(metadata.getMap()).toEqual({});
 });

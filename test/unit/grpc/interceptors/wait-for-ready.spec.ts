@@ -2,19 +2,19 @@ import { type Interceptor, type InterceptorOptions, Metadata } from '@grpc/grpc-
 import { expect, it } from 'vitest';
 import { setWaitForReady, waitForReady } from '../../../../lib/grpc/interceptors/wait-for-ready.js';
 
-it('a call that does not choose waits, and keeps its other options', () => {
+it('a call that has not set waitForReady waits, and keeps its other options', () => {
   const metadata = new Metadata({ idempotentRequest: true });
   setWaitForReady(metadata);
   expect(metadata.getOptions()).toEqual({ idempotentRequest: true, waitForReady: true });
 });
 
-it('a call that chose is left as it is', () => {
+it('a call that has set waitForReady itself is not changed', () => {
   const metadata = new Metadata({ waitForReady: false });
   setWaitForReady(metadata);
   expect(metadata.getOptions()).toEqual({ waitForReady: false });
 });
 
-it('the interceptor leaves the metadata of the caller as it is: another client may send it, too', () => {
+it('the interceptor changes a copy of the metadata: the caller may send it with another client, too', () => {
   const metadata = new Metadata({ idempotentRequest: true });
   metadata.set('tenant', 'a');
   const sent: Metadata[] = [];

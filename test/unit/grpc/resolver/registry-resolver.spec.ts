@@ -14,24 +14,24 @@ import { FakeClock } from '../../../../lib/testing/fake-clock.js';
 import { splitTarget } from '../../../support/split-target.js';
 import { ScriptedRegistry } from '../../registry/scripted-registry.js';
 
-/** What a resolver told its channel. */
+/** What a resolver reported to its channel. */
 interface Told {
   /** `host:port` of each endpoint, or the path of a unix socket; `undefined` for a failure. */
   readonly addresses: readonly string[] | undefined;
-  /** The failure's code, where it is one. */
+  /** The code of a failure; `undefined` for a list. */
   readonly code: number | undefined;
   readonly note: string;
   readonly serviceConfig: ServiceConfig | undefined;
 }
 
-/** The texts of all failures, and the note beside each; of a list the note twice. */
+/** The texts of all failures, and the note of each; for a list its note twice. */
 let details: string[];
 let notes: string[];
 afterEach(() => {
   expect(details).toEqual(notes);
 });
 
-/** A resolver with a channel that listens and keeps what it was told. */
+/** A resolver, and a channel that records its reports. */
 class Subject {
   readonly told: Told[] = [];
   readonly resolver: RegistryResolver;
@@ -55,7 +55,7 @@ class Subject {
     this.resolver = new RegistryResolver(splitTarget(target), listener, options, pool);
   }
 
-  /** Starts it, and waits for the turn in which it may answer. */
+  /** Starts the resolver, and waits until it may answer. */
   async start(): Promise<this> {
     this.resolver.updateResolution();
     await Promise.resolve();
@@ -89,13 +89,13 @@ function subject(target = 'scripted:///api', options: ChannelOptions = {}): Subj
 }
 
 describe('a resolver', () => {
-  it('says nothing before the registry has', async () => {
+  it('reports nothing before the registry has answered', async () => {
     const { told } = await subject().start();
     expect(told).toEqual([]);
     expect(registry.started).toEqual(['api']);
   });
 
-  it('passes the first list on, then each change', async () => {
+  it('reports the first list, then each change', async () => {
     const channel = await subject().start();
     registry.reset('api', 'h:1', '[::1]:2', 'unix:/tmp/x');
     expect(channel.last).toMatchObject({
@@ -108,7 +108,7 @@ describe('a resolver', () => {
     expect(channel.told).toHaveLength(2);
   });
 
-  it('hands the beginning of a list to our balancer, and not to one of gRPC', async () => {
+  it("reports the first page of a list to our balancer, and not to gRPC's own", async () => {
     const ours = await subject().start();
     const plain = new Subject('scripted:///api', { 'grpc.service_config': '{}' }, () => pool);
     await plain.start();
@@ -121,7 +121,7 @@ describe('a resolver', () => {
     ]);
   });
 
-  it('never answers within the call that starts it, though the list is known', async () => {
+  it('never answers during updateResolution(), even if the list is known', async () => {
     pool.acquire('api');
     registry.reset('api', 'h:1');
     const channel = subject();
@@ -131,7 +131,7 @@ describe('a resolver', () => {
     expect(channel.told).toHaveLength(1);
   });
 
-  it('attaches the whole endpoint for the balancer, the same object while it stays', async () => {
+  it('reports each endpoint with its facts, as the same object while it is listed', async () => {
     const lists: (readonly object[])[] = [];
     const resolver = new RegistryResolver(
       splitTarget('scripted:///api'),
@@ -154,7 +154,7 @@ describe('a resolver', () => {
     expect(facts.map((one) => one.endpoint)).toEqual([endpoint]);
   });
 
-  it('hands out the service config of its channel with every answer', async () => {
+  it('reports the service config of its channel with every answer', async () => {
     const channel = await subject().start();
     registry.fail('api');
     registry.reset('api', 'h:1');
@@ -164,7 +164,7 @@ describe('a resolver', () => {
     ]);
   });
 
-  it('takes a repeated request for a hint that the list may be stale', async () => {
+  it('refreshes the list when updateResolution() is called again', async () => {
     const channel = await subject().start();
     await channel.start();
     await channel.start();
@@ -173,8 +173,8 @@ describe('a resolver', () => {
   });
 });
 
-describe('without endpoints', () => {
-  it('an error before any list fails calls with service, place and reason', async () => {
+describe('a resolver without endpoints', () => {
+  it('fails calls with service, place and reason if an error comes before any list', async () => {
     const channel = await subject().start();
     registry.fail('api', 'no connection');
     expect(channel.last).toMatchObject({
@@ -184,7 +184,7 @@ describe('without endpoints', () => {
     });
   });
 
-  it('an empty list is one, with a note of service, place and the state of the registry', async () => {
+  it('reports an empty list, with a note of service, place and the state of the registry', async () => {
     const channel = await subject().start();
     registry.reset('api');
     expect(channel.last).toMatchObject({
@@ -193,11 +193,11 @@ describe('without endpoints', () => {
     });
     registry.fail('api', 'no connection');
     expect(channel.last?.note).toBe(
-      '[NO_ENDPOINTS] service "api" has no endpoint in scripted registry, service "api", as last heard: [REGISTRY_UNAVAILABLE] no connection',
+      '[NO_ENDPOINTS] service "api" has no endpoint in scripted registry, service "api"; last error: [REGISTRY_UNAVAILABLE] no connection',
     );
   });
 
-  it('a list names the records that are left out, for calls that reach none of its endpoints', async () => {
+  it('names the records that are left out in the note of a list, for the error of failed calls', async () => {
     const channel = await subject().start();
     registry.say('api', {
       kind: 'reset',
@@ -216,7 +216,7 @@ describe('without endpoints', () => {
     );
   });
 
-  it('an empty list says how many records are left out, and why', async () => {
+  it('says in the note of an empty list how many records are left out, and why', async () => {
     const channel = await subject().start();
     registry.say('api', {
       kind: 'reset',
@@ -237,14 +237,14 @@ describe('without endpoints', () => {
     expect(channel.last?.note).toBe(`${place}; the registry answers, ${leftOut}`);
     registry.fail('api', 'no connection');
     expect(channel.last?.note).toBe(
-      `${place}, as last heard: [REGISTRY_UNAVAILABLE] no connection; ${leftOut}`,
+      `${place}; last error: [REGISTRY_UNAVAILABLE] no connection; ${leftOut}`,
     );
     clock.advance(50);
     registry.reset('api');
     expect(channel.last?.note).toBe(`${place}; the registry answers, no server is registered`);
   });
 
-  it('control characters of a target are escaped in what calls are told', async () => {
+  it('escapes control characters of a target in notes', async () => {
     const channel = await subject('scripted:///a%0A%1B[2J').start();
     registry.reset('a\n\u001b[2J');
     expect(channel.last?.note).toContain(String.raw`service "a\n\u001b[2J" has no endpoint`);
@@ -252,7 +252,7 @@ describe('without endpoints', () => {
     expect(channel.last?.note).not.toMatch(/\p{Cc}/u);
   });
 
-  it("with a balancer of gRPC's own an empty list fails calls, which it would leave waiting", async () => {
+  it("reports an empty list as a failure to gRPC's own balancers, which would leave calls waiting", async () => {
     const channel = new Subject('scripted:///api', { 'grpc.service_config': '{}' }, () => pool);
     await channel.start();
     registry.reset('api');
@@ -260,7 +260,7 @@ describe('without endpoints', () => {
     expect(channel.last?.note).toContain('[NO_ENDPOINTS] service "api"');
   });
 
-  it('the last good list is passed on while the registry is away', async () => {
+  it('keeps reporting the last good list while the registry is away', async () => {
     const channel = await subject().start();
     registry.reset('api', 'h:1');
     registry.fail('api');
@@ -269,7 +269,7 @@ describe('without endpoints', () => {
     expect(channel.last?.addresses).toEqual(['h:1']);
   });
 
-  it('endpoints that come later are passed on', async () => {
+  it('reports endpoints that join later', async () => {
     const channel = await subject().start();
     registry.fail('api');
     registry.reset('api');
@@ -284,7 +284,7 @@ describe('a target', () => {
     ['scripted:api', 'api'],
     ['SCRIPTED:///team%2Fapi', 'team/api'],
     ['scripted://ignored/api?x', 'api'],
-  ])('%s is the service %s', async (target, service) => {
+  ])('%s means the service %s', async (target, service) => {
     await subject(target).start();
     expect(registry.started).toEqual([service]);
   });
@@ -292,7 +292,7 @@ describe('a target', () => {
   it.each([
     ['scripted:///', 'names no service'],
     ['scripted:///%zz', 'malformed percent escape'],
-  ])('%s fails calls with what is wrong', async (target, reason) => {
+  ])('%s is invalid: calls fail with the reason', async (target, reason) => {
     const channel = await subject(target).start();
     expect(channel.last?.code).toBe(UNAVAILABLE);
     expect(channel.last?.note).toContain('[INVALID_TARGET]');
@@ -300,14 +300,14 @@ describe('a target', () => {
     expect(registry.started).toEqual([]);
   });
 
-  it('whose scheme no registry answers to fails calls with what to do', async () => {
+  it('without a registry for its scheme makes calls fail, with an error that says what to do', async () => {
     const channel = await new Subject('user:///api', {}).start();
     expect(channel.last?.note).toBe(
       '[INVALID_TARGET] no registry answers to scheme "user"; call registerDiscoveryResolver(registry) first',
     );
   });
 
-  it('is looked up by its scheme in lower case', async () => {
+  it('is resolved by the registry of its scheme in lower case', async () => {
     const asked: string[] = [];
     const lookUp: DefaultPool = (scheme) => {
       asked.push(scheme);
@@ -329,30 +329,30 @@ describe('a target', () => {
   });
 });
 
-describe('the service config of a plain channel', () => {
-  it('is ours by default', async () => {
+describe('the service config of a channel', () => {
+  it("makes the channel use this library's balancer by default", async () => {
     const channel = await new Subject('scripted:///api', {}, () => pool).start();
     registry.reset('api', 'h:1');
     const [entry] = channel.last?.serviceConfig?.loadBalancingConfig ?? [];
     expect(Object.keys(entry ?? {})).toEqual([BALANCER_NAME]);
   });
 
-  it('is left to the channel that brings one', async () => {
+  it('is not reported to a plain channel that has a service config in its options', async () => {
     const options = { 'grpc.service_config': '{"loadBalancingConfig":[]}' };
     const channel = await new Subject('scripted:///api', options, () => pool).start();
     registry.reset('api', 'h:1');
     expect(channel.last).toMatchObject({ addresses: ['h:1'], serviceConfig: undefined });
   });
 
-  it('is that of its own discovery, whatever else it brings', async () => {
+  it('is that of its discovery, even if the channel options contain another', async () => {
     const channel = await subject(undefined, { 'grpc.service_config': '{}' }).start();
     registry.reset('api', 'h:1');
     expect(channel.last?.serviceConfig).toBe(SERVICE_CONFIG);
   });
 });
 
-describe('the end of a resolver', () => {
-  it('ends its watch, and nothing is told afterwards', async () => {
+describe('destroy() of a resolver', () => {
+  it('ends the watch and all reports', async () => {
     const channel = await subject().start();
     registry.reset('api', 'h:1');
     channel.resolver.destroy();
@@ -362,7 +362,7 @@ describe('the end of a resolver', () => {
     expect(channel.told).toHaveLength(1);
   });
 
-  it('before it could answer is an end too', async () => {
+  it('ends a resolver that has not answered yet', async () => {
     pool.acquire('api');
     registry.reset('api', 'h:1');
     const channel = subject();
@@ -372,7 +372,7 @@ describe('the end of a resolver', () => {
     expect(channel.told).toEqual([]);
   });
 
-  it('as often as it is asked for leaves the watches of others running', async () => {
+  it('called twice leaves the watches of other resolvers running', async () => {
     const other = await subject().start();
     const channel = await subject().start();
     channel.resolver.destroy();
@@ -382,7 +382,7 @@ describe('the end of a resolver', () => {
     expect(other.last?.addresses).toEqual(['h:1']);
   });
 
-  it('is not for ever: it can be started again, as after idleness', async () => {
+  it('can be followed by another start, as after idleness', async () => {
     const channel = await subject().start();
     registry.reset('api', 'h:1');
     channel.resolver.destroy();
@@ -392,7 +392,7 @@ describe('the end of a resolver', () => {
     expect(registry.watching('api')).toBe(1);
   });
 
-  it('and a new start within one turn subscribe once, also where others use the list', async () => {
+  it('and a new start within one turn subscribe once, even if others use the list', async () => {
     pool.acquire('api');
     const channel = subject();
     channel.resolver.updateResolution();
@@ -404,7 +404,7 @@ describe('the end of a resolver', () => {
 });
 
 describe('several registries side by side', () => {
-  it('serve the same target each to its own channels', async () => {
+  it('resolve the same target, each for its own channels', async () => {
     const registries = [new MemoryRegistry(), new MemoryRegistry()];
     const channels = await Promise.all(
       registries.map((memory, index) => {
@@ -421,7 +421,7 @@ describe('several registries side by side', () => {
     expect(channels[0]?.told).toHaveLength(1);
   });
 
-  it('share one watch among the channels of one service', async () => {
+  it('have one watch for all channels of one service', async () => {
     const channels = await Promise.all([subject().start(), subject().start(), subject().start()]);
     registry.reset('api', 'h:1');
     expect(registry.started).toEqual(['api']);

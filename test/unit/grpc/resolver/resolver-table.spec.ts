@@ -28,7 +28,7 @@ function resolverOf(
   return experimental.createResolver({ scheme, authority: '', path: 'api' }, listener, {});
 }
 
-/** Which of the registries is watched for a channel to `scheme:///api`. */
+/** The registry that a channel to `scheme:///api` watches. */
 async function answering(
   scheme: string,
   ...registries: readonly SchemeRegistry[]
@@ -43,7 +43,7 @@ async function answering(
 
 describe('installResolver', () => {
   it.each(['user', 'my-registry', 'a1+b.c'])(
-    'makes the scheme %s resolvable, however often it is called',
+    'makes the scheme %s resolvable, also when it is called twice',
     (scheme) => {
       for (let time = 0; time < 2; time++) {
         installResolver(scheme);
@@ -54,12 +54,15 @@ describe('installResolver', () => {
     },
   );
 
-  it.each(['cased', 'Cased', 'CASED'])('answers to %s:///api once it has cased', (scheme) => {
-    installResolver('cased');
-    const resolver = resolverOf(scheme, () => true);
-    expect(resolver).toBeInstanceOf(RegistryResolver);
-    resolver.destroy();
-  });
+  it.each(['cased', 'Cased', 'CASED'])(
+    'makes %s:///api resolvable when it is called with the scheme cased',
+    (scheme) => {
+      installResolver('cased');
+      const resolver = resolverOf(scheme, () => true);
+      expect(resolver).toBeInstanceOf(RegistryResolver);
+      resolver.destroy();
+    },
+  );
 
   it.each(['', 'Etcd', '1a', 'a b', 'a/b', 'a:b', 'dns', 'ipv4', 'ipv6', 'unix', 'xds', 'http'])(
     'refuses the scheme %j',
@@ -76,13 +79,13 @@ describe('registerDiscoveryResolver', () => {
     expect(() => registerDiscoveryResolver(new SchemeRegistry('dns'))).toThrow('[INVALID_OPTION]');
   });
 
-  it('has the registry that was registered last answer, until its registration is taken back', async () => {
+  it('makes channels use the registry that was registered last, until its registration is removed', async () => {
     const [one, other] = [new SchemeRegistry('stacked'), new SchemeRegistry('stacked')];
     const takeBack = [one, other].map((registry) => registerDiscoveryResolver(registry));
     expect(await answering('stacked', one, other)).toBe(other);
     takeBack[1]?.();
     expect(await answering('stacked', one, other)).toBe(one);
-    // A second time it takes nothing back, of another registry neither.
+    // A second call removes nothing, neither this registration nor another one.
     takeBack[1]?.();
     expect(await answering('stacked', one, other)).toBe(one);
     takeBack[0]?.();

@@ -7,7 +7,7 @@ interface Sent {
   readonly details: string;
 }
 
-/** A call as grpc-js hands it to an interceptor. */
+/** A call as grpc-js gives it to an interceptor. */
 class FakeCall {
   readonly sent: Sent[] = [];
   readonly messages: unknown[] = [];
@@ -43,7 +43,7 @@ const LISTENER = Object.fromEntries(
   ]),
 );
 
-/** A call that has begun. */
+/** Starts a call, and returns it. */
 function begin(path = '/user.User/Login', session?: unknown): FakeCall {
   const call = new FakeCall({ session });
   const tracked = calls.interceptor({ path } as never, call as never);
@@ -52,20 +52,20 @@ function begin(path = '/user.User/Login', session?: unknown): FakeCall {
   return call;
 }
 
-it('a call is under way from its beginning to its status', () => {
+it('a call counts as under way from its start to its status', () => {
   const [one, other] = [begin(), begin()];
   expect(calls.size).toBe(2);
   one.sendStatus({ code: 0, details: 'done' });
   expect([calls.size, one.sent, other.sent]).toEqual([1, [{ code: 0, details: 'done' }], []]);
 });
 
-it('a call that its client cancels is not under way any more, and its listener hears of it', () => {
+it('a call that its client cancels does not count as under way any more, and its listener gets onCancel', () => {
   const call = begin();
   call.listener['onCancel']?.();
   expect([calls.size, heard]).toEqual([0, ['onCancel undefined']]);
 });
 
-it('a listener hears everything else, and the call stays under way', () => {
+it('the listener of a call gets all other events, and the call stays under way', () => {
   const { listener } = begin();
   listener['onReceiveMetadata']?.('metadata');
   listener['onReceiveMessage']?.('message');
@@ -86,7 +86,7 @@ it('a call sends no message after its status', () => {
   expect(call.messages).toEqual(['first']);
 });
 
-it('end sends UNAVAILABLE to every call, and says to how many', () => {
+it('end() ends every call with UNAVAILABLE, and returns their number', () => {
   const [one, other] = [begin(), begin('/grpc.health.v1.Health/Watch')];
   expect(calls.end('going')).toBe(2);
   for (const { sent } of [one, other]) {
@@ -95,13 +95,13 @@ it('end sends UNAVAILABLE to every call, and says to how many', () => {
   expect([calls.size, calls.end('again')]).toEqual([0, 0]);
 });
 
-it('end with a path ends the calls of that method only', () => {
+it('end() with a path ends the calls of that method only', () => {
   const [one, other] = [begin(), begin('/grpc.health.v1.Health/Watch')];
   expect(calls.end('going', '/grpc.health.v1.Health/Watch')).toBe(1);
   expect([one.sent.length, other.sent.length, calls.size]).toEqual([0, 1, 1]);
 });
 
-it('endOf ends the calls of one connection only', () => {
+it('endOf() ends the calls of one connection only', () => {
   const [here, there] = [{}, {}];
   const [one, other] = [begin('/a/b', here), begin('/a/b', there)];
   calls.endOf(here, 'too old');

@@ -5,7 +5,7 @@ import type { CallTracker } from '../../../../lib/grpc/server/call-tracker.js';
 import { limitConnectionAge } from '../../../../lib/grpc/server/connection-age.js';
 import { FakeClock } from '../../../../lib/testing/fake-clock.js';
 
-/** One connection of an HTTP/2 server. */
+/** The session of one connection to an HTTP/2 server. */
 class FakeSession extends EventEmitter {
   closed = false;
   destroyed = false;
@@ -45,16 +45,19 @@ it.each([
   [0, 900],
   [0.5, 1_000],
   [0.999_999, 1_100],
-])('a connection is left at its age, spread by 10 %% to either side (%d: %i ms)', (draw, ageMs) => {
-  random = draw;
-  const session = connect();
-  clock.advance(ageMs - 1);
-  expect(session.closes).toBe(0);
-  clock.advance(1);
-  expect(session.closes).toBe(1);
-});
+])(
+  'the server closes a connection at its age, spread by ±10 %% (random number %d: %i ms)',
+  (draw, ageMs) => {
+    random = draw;
+    const session = connect();
+    clock.advance(ageMs - 1);
+    expect(session.closes).toBe(0);
+    clock.advance(1);
+    expect(session.closes).toBe(1);
+  },
+);
 
-it('calls that are left after the grace are ended, those of this connection', () => {
+it('calls of the closed connection that are under way after the grace period are ended', () => {
   const session = connect();
   clock.advance(1_299);
   expect(ended).toEqual([]);
@@ -63,7 +66,7 @@ it('calls that are left after the grace are ended, those of this connection', ()
   expect(ended[0]?.details).toContain('maximum age');
 });
 
-it('a connection that closes within the grace has no calls to end', () => {
+it('no calls are ended if the connection closes within the grace period', () => {
   const session = connect();
   clock.advance(1_000);
   session.emit('close');
@@ -72,13 +75,13 @@ it('a connection that closes within the grace has no calls to end', () => {
   expect(ended).toEqual([]);
 });
 
-it('a connection that closes before its age needs no timer', () => {
+it('a connection that closes before its age leaves no timer', () => {
   connect().emit('close');
   expect(clock.pendingTimers).toBe(0);
 });
 
 it.each(['closed', 'destroyed'] as const)(
-  'a connection that is %s already is let alone',
+  'the server does not close a connection that is %s already',
   (state) => {
     const session = connect();
     session[state] = true;
@@ -87,7 +90,7 @@ it.each(['closed', 'destroyed'] as const)(
   },
 );
 
-it('connections have ages of their own', () => {
+it('the age of a connection counts from its own start', () => {
   const first = connect();
   clock.advance(600);
   const second = connect();

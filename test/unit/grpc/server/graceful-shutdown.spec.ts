@@ -7,7 +7,7 @@ const TIMEOUT_MS = 10_000;
 let steps: string[];
 let closed: () => void;
 let force: AbortController;
-/** Calls under way, health watches not counted. */
+/** How many calls are under way; health watches do not count. */
 let open: number;
 
 beforeEach(() => {
@@ -49,7 +49,7 @@ function shutDown(): { ended: number | undefined } {
 
 const WATCHES = 'ended /grpc.health.v1.Health/Watch';
 
-it('a server without calls is closed at once, its health watches ended', async () => {
+it('the shutdown ends health watches, and closes a server without other calls at once', async () => {
   const result = shutDown();
   await vi.advanceTimersByTimeAsync(0);
   expect(result.ended).toBe(0);
@@ -57,7 +57,7 @@ it('a server without calls is closed at once, its health watches ended', async (
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('calls that finish in time are waited for', async () => {
+it('the shutdown waits for calls that finish in time', async () => {
   open = 1;
   const result = shutDown();
   await vi.advanceTimersByTimeAsync(TIMEOUT_MS - 1);
@@ -68,7 +68,7 @@ it('calls that finish in time are waited for', async () => {
   expect(steps).toEqual(['GOAWAY', WATCHES, 'closed by force']);
 });
 
-it('calls that do not finish in time are ended, and their ends have 750 ms to leave', async () => {
+it('the shutdown ends calls that do not finish in time, and waits 750 ms until their statuses are sent', async () => {
   open = 3;
   const result = shutDown();
   await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
@@ -81,7 +81,7 @@ it('calls that do not finish in time are ended, and their ends have 750 ms to le
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('no connection is dropped where the ends of calls leave in time', async () => {
+it('the shutdown drops no connection if the statuses of ended calls are sent in time', async () => {
   open = 3;
   const result = shutDown();
   await vi.advanceTimersByTimeAsync(TIMEOUT_MS + 100);
@@ -93,8 +93,8 @@ it('no connection is dropped where the ends of calls leave in time', async () =>
 
 it.each([
   ['before the shutdown', 0],
-  ['during it', 1_000],
-])('a signal %s ends the wait for calls', async (_, afterMs) => {
+  ['during the shutdown', 1_000],
+])('a force signal %s ends the wait for calls', async (_, afterMs) => {
   open = 1;
   if (afterMs === 0) force.abort();
   const result = shutDown();

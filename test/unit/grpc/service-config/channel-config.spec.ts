@@ -1,4 +1,4 @@
-/** What a client chose and what its service asks for, combined. */
+/** A channel's config: the choices of its client, combined with the config that the service publishes. */
 import { Metadata, type MethodConfig, status } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import {
@@ -67,14 +67,14 @@ function call(config: ChannelConfig, path = LOGIN, metadata = new Metadata()) {
   return { ...methodConfig, pickInformation, options: metadata.getOptions() };
 }
 
-it('without a published config everything is as the client chose', () => {
+it('without a published config all settings are those of the client', () => {
   const config = channel();
   expect(settings(config).policy.name).toBe('peak_ewma');
   expect(call(config)).toMatchObject({ retryPolicy: RETRY, options: {} });
   expect(config.serviceConfig.retryThrottling).toEqual({ maxTokens: 100, tokenRatio: 0.1 });
 });
 
-it('what the client left open is as the service asks', () => {
+it('settings that the client left open are those of the service', () => {
   const config = channel();
   expect(config.follow(PUBLISHED)).toBeUndefined();
   expect(settings(config).policy.name).toBe('least_request');
@@ -86,7 +86,7 @@ it('what the client left open is as the service asks', () => {
   expect(config.serviceConfig.retryThrottling).toEqual({ maxTokens: 7, tokenRatio: 1 });
 });
 
-it('what the client chose explicitly stays', () => {
+it('settings that the client chose are not changed by the service', () => {
   const config = channel({
     balancing: undefined,
     retries: false,
@@ -100,14 +100,14 @@ it('what the client chose explicitly stays', () => {
   expect(config.serviceConfig.retryThrottling).toEqual({ maxTokens: 100, tokenRatio: 0.1 });
 });
 
-it('a call that says whether it waits is asked first', () => {
+it('waitForReady of a call wins over that of the service', () => {
   const config = channel();
   config.follow(PUBLISHED);
   const metadata = new Metadata({ waitForReady: false });
   expect(call(config, LOGIN, metadata).options).toEqual({ waitForReady: false });
 });
 
-it('the most exact name counts', () => {
+it('a call gets the method config with the most exact name', () => {
   const config = channel();
   config.follow(
     JSON.stringify({
@@ -123,7 +123,7 @@ it('the most exact name counts', () => {
   expect(call(config, '/other.Other/Login').timeout?.seconds).toBe(1);
 });
 
-it('an invalid config changes nothing, and the next valid one counts', () => {
+it('an invalid config changes nothing, and the next valid config is used', () => {
   const config = channel();
   config.follow(PUBLISHED);
   const { serviceConfig, selector } = config;
@@ -134,7 +134,7 @@ it('an invalid config changes nothing, and the next valid one counts', () => {
   expect(settings(config).policy.name).toBe('random');
 });
 
-it('the config knows whether what a service publishes is in use', () => {
+it('isPublished says whether a published config is in use', () => {
   const config = channel();
   config.follow('{');
   expect(config.isPublished).toBe(false);
@@ -146,7 +146,7 @@ it('the config knows whether what a service publishes is in use', () => {
   expect(config.isPublished).toBe(false);
 });
 
-it('with the config gone everything is as before it', () => {
+it('when the published config is gone, all settings are those of the client again', () => {
   const config = channel();
   const { serviceConfig } = config;
   config.follow(PUBLISHED);
@@ -194,7 +194,7 @@ const WRAPPED = (child: object) =>
   });
 const HASHED = WRAPPED({ consistent_hash: { hashKey: 'x-user', loadFactor: 2 } });
 
-/** A channel whose client says this about balancing. */
+/** A channel whose client chose these balancing options. */
 function choosing(chosen: LoadBalancingOptions, subsetSize?: number): ChannelConfig {
   const traits = { clientId: 'one', subsetSize, zone: undefined };
   const own = createServiceConfig(createBalancerSettings(chosen, traits));
@@ -208,7 +208,7 @@ function choosing(chosen: LoadBalancingOptions, subsetSize?: number): ChannelCon
   return new ChannelConfig(own, { balancing: traits, chosen, ...choices });
 }
 
-it('a client that chose a policy alone gets the rest of what the service asks', () => {
+it('a client that chose only a policy gets the modifiers of the service', () => {
   const config = choosing({ policy: 'round_robin' });
   config.follow(HASHED);
   expect(settings(config)).toMatchObject({
@@ -220,7 +220,7 @@ it('a client that chose a policy alone gets the rest of what the service asks', 
   expect(settings(config).policy).toMatchObject({ name: 'round_robin', options: {} });
 });
 
-it('a client that chose modifiers alone gets the policy the service asks for', () => {
+it('a client that chose only modifiers gets the policy of the service', () => {
   const config = choosing({ outlierDetection: { minRequests: 3 }, healthCheck: false }, 5);
   config.follow(HASHED);
   expect(settings(config)).toMatchObject({
@@ -231,7 +231,7 @@ it('a client that chose modifiers alone gets the policy the service asks for', (
   });
 });
 
-it('a health check asked for without a policy leaves the policy alone', () => {
+it('a published health check without a policy does not change the policy of the client', () => {
   const config = choosing({ policy: 'random' });
   config.follow('{"healthCheckConfig":{}}');
   expect(settings(config)).toMatchObject({ policy: { name: 'random' }, healthService: '' });
@@ -241,7 +241,7 @@ it('a health check asked for without a policy leaves the policy alone', () => {
   expect(settings(refusing)).toBe(before);
 });
 
-it('an edit that has nothing to do with balancing keeps the very same settings', () => {
+it('a new published config with the same balancing keeps the same settings object', () => {
   const config = choosing({});
   const own = settings(config);
   config.follow('{"methodConfig":[{"name":[{}],"timeout":"1s"}]}');
@@ -260,7 +260,7 @@ it('an edit that has nothing to do with balancing keeps the very same settings',
   expect(settings(config)).toBe(own);
 });
 
-it('marks streams, and gives every call an object of its own', () => {
+it('the selector marks streams, and gives every call an object of its own', () => {
   const config = channel();
   const [one, other] = [call(config), call(config)];
   expect(one.pickInformation).not.toBe(other.pickInformation);
@@ -268,7 +268,7 @@ it('marks streams, and gives every call an object of its own', () => {
   expect(call(config, '/user.User/Watch').pickInformation).toHaveProperty(STREAM_MARK);
 });
 
-it('the answer of a unary call that may be tried again counts as a whole', () => {
+it('the selector marks unary calls that may be retried, whose answers then count as a whole', () => {
   const config = channel();
   const codes = (path: string) => Reflect.get(call(config, path).pickInformation, WHOLE_ANSWER);
   expect(codes(LOGIN)).toEqual(new Set([status.UNAVAILABLE]));
@@ -276,7 +276,7 @@ it('the answer of a unary call that may be tried again counts as a whole', () =>
   const all = { maxAttempts: 2, nonFatalStatusCodes: ['internal', 8] };
   config.follow(JSON.stringify({ methodConfig: [{ name: [{}], hedgingPolicy: all }] }));
   expect(codes(LOGIN)).toEqual(new Set([status.INTERNAL, status.RESOURCE_EXHAUSTED]));
-  // A stream has to be heard as it comes; and of a method without a proto it is not known whether it is one.
+  // Messages of a stream must be reported as they come; a method without a proto may be a stream.
   expect(codes('/user.User/Watch')).toBeUndefined();
   expect(codes('/user.User/Other')).toBeUndefined();
 });
@@ -284,7 +284,7 @@ it('the answer of a unary call that may be tried again counts as a whole', () =>
 const published = (method: string) =>
   JSON.stringify({ methodConfig: [{ name: [{ service: 'user.User', method }], timeout: '2s' }] });
 
-it('names that the proto of the client does not have are told, and the rest is used', () => {
+it('unknownNames has the published names that the client does not know, and the rest of the config is used', () => {
   const method = { service: 'user.User', method: 'Login', callName: 'login' };
   const config = channel({ methods: [{ ...method, isStreaming: false, isIdempotent: false }] });
   expect(config.follow(published('login'))).toBeUndefined();
@@ -303,7 +303,7 @@ function throttleOf(config: ChannelConfig, retries: boolean) {
   return (Reflect.get(selected, OWN_CALL) as AttemptRules).throttle;
 }
 
-it('retries that a service publishes are throttled, also where neither side says how', () => {
+it('retries that a service publishes are throttled, even if neither side sets a throttle', () => {
   const policy = JSON.stringify({ methodConfig: [{ name: [{}], retryPolicy: RETRY }] });
   const own = createServiceConfig(settingsOf());
   const choices = { balancing: undefined, timeouts: true, waitForReady: true };
@@ -313,7 +313,7 @@ it('retries that a service publishes are throttled, also where neither side says
   const throttle = throttleOf(open, true);
   for (let failure = 0; failure < 60; failure++) throttle?.addCallFailed();
   expect(throttle?.canRetryCall()).toBe(false);
-  // Another edit does not fill the bucket.
+  // A new published config does not fill the bucket.
   open.follow(PUBLISHED);
   expect(throttleOf(open, true)?.canRetryCall()).toBe(false);
   const closed = new ChannelConfig(own, { ...choices, ...kinds, retries: false });

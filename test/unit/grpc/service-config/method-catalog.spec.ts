@@ -13,7 +13,7 @@ interface MethodShape {
   readonly level?: string;
 }
 
-/** A client constructor as `loadPackageDefinition` makes it. */
+/** Makes a client constructor like those of `loadPackageDefinition`. */
 function serviceOf(name: string, methods: Record<string, MethodShape>): () => void {
   const service = Object.fromEntries(
     Object.entries(methods).map(([method, { level, ...shape }]) => [
@@ -44,7 +44,7 @@ const ROOT = { user: { User: USER, Message: MESSAGE, admin: { Check: CHECK } }, 
 describe('catalogMethods', () => {
   const methods = catalogMethods([ROOT]);
 
-  it('finds the methods of all services, however deep', () => {
+  it('finds the methods of all services, however deep their packages are nested', () => {
     expect(methods.map(methodPath)).toEqual([
       '/user.User/Find',
       '/user.User/Put',
@@ -55,7 +55,7 @@ describe('catalogMethods', () => {
     ]);
   });
 
-  it('says which are idempotent, and which are streams', () => {
+  it('says which methods are idempotent, and which are streams', () => {
     const idempotent = methods.filter(({ isIdempotent }) => isIdempotent);
     expect(idempotent.map(({ method }) => method)).toEqual(['Find', 'Put']);
     const { unaries, streams } = methodKinds(methods);
@@ -64,11 +64,11 @@ describe('catalogMethods', () => {
     expect(unaries.has('/user.admin.Check/Run')).toBe(true);
   });
 
-  it('has the name of each method in JavaScript', () => {
+  it('gives each method its name in JavaScript', () => {
     expect(methods.map(({ callName }) => callName).slice(0, 3)).toEqual(['find', 'put', 'add']);
   });
 
-  it('takes each method once, and survives packages that contain themselves', () => {
+  it('lists each method once, even if packages contain themselves', () => {
     const loop: Record<string, unknown> = { ...ROOT };
     loop['self'] = loop;
     expect(catalogMethods([loop, ROOT, null, 'text', () => {}])).toHaveLength(6);
@@ -76,7 +76,7 @@ describe('catalogMethods', () => {
 });
 
 describe('packageNames', () => {
-  it('are the packages that have services, the outer ones first', () => {
+  it('returns the packages that have services, outer packages first', () => {
     expect(packageNames(ROOT)).toEqual(['user', 'user.admin']);
     expect(packageNames({ User: USER })).toEqual(['']);
     expect(packageNames({ Message: MESSAGE })).toEqual([]);

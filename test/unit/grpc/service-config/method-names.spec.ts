@@ -41,25 +41,25 @@ describe('a name of a method', () => {
     'Users/FindOne',
     'other.User/FindOne',
     '/user.User/FindOne',
-  ])('is not %j', (name) => {
+  ])('cannot be %j', (name) => {
     expect(isNameOf(name, FIND)).toBe(false);
   });
 
-  it('in Nest’s spelling is the one that the loader made', () => {
+  it('in Nest’s spelling must be the name that the proto loader made', () => {
     expect(unmatchedNames(['getHttpInfo', 'getHTTPInfo', 'Bare/echo'], METHODS)).toEqual([
       'getHTTPInfo',
     ]);
   });
 });
 
-it('the methods there are are listed, the first twenty of them', () => {
+it('describeMethods lists the first twenty methods, and the number of the others', () => {
   expect(describeMethods(METHODS)).toBe('user.User/FindOne, user.User/GetHTTPInfo, Bare/Echo');
   const many = Array.from({ length: 25 }, (_, at) => method('a.A', `M${at}`, `m${at}`));
   expect(describeMethods(many)).toMatch(/a\.A\/M19 and 5 more$/);
   expect(describeMethods([])).toBe('none');
 });
 
-/** What is said of one published name. */
+/** The unknown names of a service config that has one name. */
 function names(service: string, name?: string): string | undefined {
   const entry = { service, ...(name === undefined ? {} : { method: name }) };
   return unknownConfigNames([{ name: [entry] }], METHODS);
@@ -71,7 +71,7 @@ describe('names in a published service config', () => {
     ['user.User', undefined],
     ['', undefined],
     ['billing.Invoices', 'List'],
-  ])('%s/%s are fine', (service, name) => {
+  ])('%s/%s are not reported as unknown', (service, name) => {
     expect(names(service, name)).toBeUndefined();
   });
 
@@ -80,7 +80,7 @@ describe('names in a published service config', () => {
     ['user.User', 'Drop', 'method "user.User/Drop"'],
     ['User', 'FindOne', 'service "User" (did you mean user.User?)'],
     ['user.Usr', undefined, 'service "user.Usr" (did you mean user.User?)'],
-  ])('%s/%s mean nothing to the client', (service, name, text) => {
+  ])('%s/%s are reported as unknown', (service, name, text) => {
     expect(names(service, name)).toBe(text);
   });
 });

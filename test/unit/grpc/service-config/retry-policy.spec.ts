@@ -21,7 +21,7 @@ function method(name: string, isIdempotent: boolean): CatalogedMethod {
   };
 }
 
-/** The methods that are retried. */
+/** The names of the methods that are retried. */
 function retried(options: RetryOptions | false): (string | undefined)[] {
   const { methodConfig } = createRetryConfig(options, METHODS);
   return methodConfig.flatMap(({ name }) => name.map((one) => one.method));
@@ -34,20 +34,24 @@ describe('the methods that are retried', () => {
     ['are those that the proto declares as idempotent, by default', {}, ['Get']],
     ['are the same with "idempotent"', { methods: 'idempotent' }, ['Get']],
     ['are all with "all"', { methods: 'all' }, ['Get', 'Create', 'Delete']],
-    ['are those of a list', { methods: ['create', 'user.User/Delete'] }, ['Create', 'Delete']],
-    ['are none of an empty list', { methods: [] }, []],
+    [
+      'are those that a list names',
+      { methods: ['create', 'user.User/Delete'] },
+      ['Create', 'Delete'],
+    ],
+    ['are none with an empty list', { methods: [] }, []],
     ['are none with false', false, []],
   ])('%s', (_, options, expected) => {
     expect(retried(options)).toEqual(expected);
   });
 
-  it('have their service with their name', () => {
+  it('are named with their service', () => {
     expect(policy({})?.name).toEqual([{ service: 'user.User', method: 'Get' }]);
   });
 });
 
 describe('the retry policy', () => {
-  it('has gRPC defaults of its own: 4 attempts, 20 ms to 1 s, after UNAVAILABLE', () => {
+  it('has by default 4 attempts, delays of 20 ms to 1 s, and the code UNAVAILABLE', () => {
     expect(policy({})).toEqual({
       name: [{ service: 'user.User', method: 'Get' }],
       retryPolicy: {
@@ -60,7 +64,7 @@ describe('the retry policy', () => {
     });
   });
 
-  it('has what the options say, with delays in seconds', () => {
+  it('has the values of the options, with delays in seconds', () => {
     const options: RetryOptions = {
       maxAttempts: 3,
       initialBackoffMs: 50,
@@ -77,7 +81,7 @@ describe('the retry policy', () => {
     });
   });
 
-  it('is one of hedging where the options have a delay for it', () => {
+  it('is a hedging policy if the options have hedgingDelayMs', () => {
     const { retryPolicy, hedgingPolicy } = policy({ hedgingDelayMs: 30, maxAttempts: 2 }) ?? {};
     expect(retryPolicy).toBeUndefined();
     expect(hedgingPolicy).toEqual({
@@ -92,17 +96,17 @@ describe('the throttling of retries', () => {
   it.each<[string, RetryOptions, object | undefined]>([
     ['has 100 tokens and a ratio of 0.1 by default', {}, { maxTokens: 100, tokenRatio: 0.1 }],
     [
-      'has what the options say',
+      'has the values of the options',
       { throttling: { maxTokens: 7, tokenRatio: 1 } },
       { maxTokens: 7, tokenRatio: 1 },
     ],
     ['is off with false', { throttling: false }, undefined],
-    ['is off where no method is retried', { methods: [] }, undefined],
+    ['is off if no method is retried', { methods: [] }, undefined],
   ])('%s', (_, options, expected) => {
     expect(createRetryConfig(options, METHODS).retryThrottling).toEqual(expected);
   });
 
-  it('is off with the retries', () => {
+  it('is off if retries are off', () => {
     expect(createRetryConfig(false, METHODS)).toEqual({ methodConfig: [] });
     expect(createRetryConfig({ methods: [] }, METHODS)).toEqual({ methodConfig: [] });
   });

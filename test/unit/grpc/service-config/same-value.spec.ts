@@ -14,7 +14,7 @@ it.each([
     { b: [{ c: 'x' }], a: 1 },
   ],
   [{ keyOf }, { keyOf }],
-])('%j is the same as %j', (one, other) => {
+])('sameValue is true for %j and %j', (one, other) => {
   expect(sameValue(one, other)).toBe(true);
 });
 
@@ -29,6 +29,6 @@ it.each([
   [{ a: undefined }, { b: undefined }],
   [['x'], ['x', 'y']],
   [{ keyOf }, { keyOf: () => 'key' }],
-])('%j is not the same as %j', (one, other) => {
+])('sameValue is false for %j and %j', (one, other) => {
   expect(sameValue(one, other)).toBe(false);
 });

@@ -1,4 +1,4 @@
-/** What a service may publish, as grpc-go reads it, and what is refused. */
+/** Which service configs are read, as grpc-go reads them, and which are refused. */
 import { afterEach, expect, it } from 'vitest';
 import { registerLoadBalancingPolicy } from '../../../../lib/grpc/balancer/policies.js';
 import {
@@ -23,7 +23,7 @@ afterEach(() => {
   registerLoadBalancingPolicy('mine', (_pool) => ({ pick: () => _pool.candidates[0]! }));
 });
 
-it('an empty config asks for nothing', () => {
+it('an empty service config sets nothing', () => {
   expect(read({})).toEqual({
     policy: undefined,
     methodConfig: [],
@@ -54,11 +54,11 @@ it.each([
     { policy: 'consistent_hash', hashKey: 'x-user', loadFactor: 2 },
   ],
   ['random', {}, { policy: 'random' }],
-])('%s %j', (name, fields, options) => {
+])('the published policy %s with the fields %j is read as options', (name, fields, options) => {
   expect(policy({ [name]: fields })).toEqual({ options, subsetSize: undefined });
 });
 
-it('takes the first policy it knows', () => {
+it('the first known policy of a list is used', () => {
   expect(policy({ xds_cluster_impl: {} }, { peak_ewma: {} }, { round_robin: {} })?.options).toEqual(
     {
       policy: 'peak_ewma',
@@ -66,21 +66,21 @@ it('takes the first policy it knows', () => {
   );
 });
 
-it('entries behind the first known one need not be right, as long as they are objects', () => {
+it('entries after the first known policy are not checked, except that they are objects', () => {
   expect(policy({ round_robin: null }, { a: {}, b: {} })?.options.policy).toBe('round_robin');
 });
 
-it('more of a subset than a client may ask for is as much as it may', () => {
+it('a published subset larger than a client may ask for is cut to that size', () => {
   const random_subsetting_experimental = { subsetSize: 4e9, childPolicy: [{ random: {} }] };
   expect(policy({ random_subsetting_experimental })?.subsetSize).toBe(100_000);
 });
 
-it('knows a policy of ones own', () => {
+it('a policy that the user registered can be published', () => {
   registerLoadBalancingPolicy('mine', (pool) => ({ pick: () => pool.candidates[0]! }));
   expect(policy({ mine: {} })?.options).toEqual({ policy: 'mine' });
 });
 
-it('reads the legacy policy name', () => {
+it('the legacy field loadBalancingPolicy is read', () => {
   expect(read({ loadBalancingPolicy: 'ROUND_ROBIN' }).policy?.options).toEqual({
     policy: 'round_robin',
   });
@@ -97,7 +97,7 @@ const subset = (childPolicy: unknown) => ({
   random_subsetting_experimental: { subsetSize: 20, childPolicy },
 });
 
-it('subsets and outlier detection wrap a child policy, in any order', () => {
+it('subsets and outlier detection may wrap a child policy in any order', () => {
   const leaf = [{ least_request_experimental: {} }];
   for (const wrapped of [outlier([subset(leaf)]), subset([outlier(leaf)])]) {
     expect(policy(wrapped)).toMatchObject({
@@ -107,7 +107,7 @@ it('subsets and outlier detection wrap a child policy, in any order', () => {
   }
 });
 
-it('method configs come in the form of grpc-js', () => {
+it('method configs are returned in the form of grpc-js', () => {
   const config = {
     methodConfig: [
       {
@@ -155,7 +155,7 @@ it('method configs come in the form of grpc-js', () => {
   expect(healthService).toBe('user.User');
 });
 
-it('a field that is null is not set', () => {
+it('a field that is null counts as not set', () => {
   const config = {
     loadBalancingConfig: null,
     loadBalancingPolicy: null,
@@ -201,15 +201,15 @@ it.each([
   ['315576000000s', { seconds: 315_576_000_000, nanos: 0 }],
   ['0s', { seconds: 0, nanos: 0 }],
   ['2.25s', { seconds: 2, nanos: 250_000_000 }],
-  // grpc-go gives such calls no deadline.
+  // A negative timeout means no deadline, as in grpc-go.
   ['-1s', undefined],
-])('a timeout of %s', (timeout, expected) => {
+])('a timeout of %s is read as %j', (timeout, expected) => {
   expect(read({ methodConfig: [{ name: [{}], timeout }] }).methodConfig[0]?.timeout).toEqual(
     expected,
   );
 });
 
-it('a hedging policy may leave its delay and its codes out', () => {
+it('a hedging policy may have no delay and no codes', () => {
   const [config] = read({
     methodConfig: [{ name: [{}], hedgingPolicy: { maxAttempts: 9 } }],
   }).methodConfig;
@@ -220,18 +220,18 @@ it('a hedging policy may leave its delay and its codes out', () => {
   });
 });
 
-it('tokens may be parts of one, and their ratio as large as it likes', () => {
+it('maxTokens may be below 1, and tokenRatio as large as the service likes', () => {
   const retryThrottling = { maxTokens: 0.5, tokenRatio: 5_000 };
   expect(read({ retryThrottling }).retryThrottling).toEqual(retryThrottling);
 });
 
-it('delays between attempts that no timer can hold become the longest one it can', () => {
+it('delays between attempts are cut to the longest delay of a timer', () => {
   const { retryPolicy } = read(retry({ initialBackoff: '99999999s', maxBackoff: '99999999s' }))
     .methodConfig[0]!;
   expect(retryPolicy).toMatchObject({ initialBackoff: '2147483.647s', maxBackoff: '2147483.647s' });
 });
 
-it('the first delay is below the longest as well', () => {
+it('the first delay between attempts is cut to maxBackoff', () => {
   const { retryPolicy } = read(retry({ initialBackoff: '5s', maxBackoff: '.5s' })).methodConfig[0]!;
   expect(retryPolicy).toMatchObject({ initialBackoff: '0.5s', maxBackoff: '0.5s' });
 });
@@ -306,7 +306,7 @@ it.each([
   ],
   [
     retry({}, { hedgingPolicy: { maxAttempts: 2 } }),
-    /methodConfig\[0\] is "one with both"; allowed: either retryPolicy or hedgingPolicy/,
+    /methodConfig\[0\] is "an entry with both"; allowed: either retryPolicy or hedgingPolicy/,
   ],
   [
     { methodConfig: [{ name: [{}], hedgingPolicy: { maxAttempts: 2, hedgingDelay: '-0.1s' } }] },
@@ -325,11 +325,11 @@ it.each([
     /maxTokens is 0; allowed: a number above 0/,
   ],
   [{ retryThrottling: { maxTokens: 1 } }, /tokenRatio is missing/],
-])('refuses %j', (config, reason) => {
+])('a service config is refused: %j', (config, reason) => {
   expect(refused(config)).toMatch(reason);
 });
 
-it('no nesting, however deep, ends the process', () => {
+it('a very deeply nested service config is refused, and does not end the process', () => {
   const depth = 10_000;
   const text = `{"loadBalancingConfig":${'[{"outlier_detection_experimental":{"childPolicy":'.repeat(depth)}[]${'}}]'.repeat(depth)}}`;
   expect(refused(text)).toMatch(/nested 8 deep at most|not JSON/);

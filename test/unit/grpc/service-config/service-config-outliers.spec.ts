@@ -1,4 +1,4 @@
-/** What gRPC's outlier detection (gRFC A50), as a service publishes it, is in terms of ours. */
+/** The options that a published outlier detection of gRPC (gRFC A50) is translated into. */
 import { expect, it } from 'vitest';
 import type { OutlierOptions } from '../../../../lib/balance/modifiers/outlier-detection.js';
 import { parseServiceConfig } from '../../../../lib/grpc/service-config/service-config-json.js';
@@ -13,7 +13,7 @@ function detection(fields: object): boolean | OutlierOptions | undefined {
 
 const ON = { successRateEjection: {} };
 
-it('has the defaults of gRPC', () => {
+it('fields that are not set have the defaults of gRPC', () => {
   expect(detection(ON)).toEqual({
     intervalMs: 10_000,
     windowMs: 10_000,
@@ -26,7 +26,7 @@ it('has the defaults of gRPC', () => {
   });
 });
 
-it('takes its figures', () => {
+it('published fields become options of our outlier detection', () => {
   expect(
     detection({
       interval: '2s',
@@ -49,7 +49,7 @@ it('takes its figures', () => {
 
 it.each([
   ['no algorithm is asked for', {}],
-  ['both are null', { successRateEjection: null, failurePercentageEjection: null }],
+  ['both algorithms are null', { successRateEjection: null, failurePercentageEjection: null }],
   ['the success rate is not enforced', { successRateEjection: { enforcementPercentage: 0 } }],
   [
     'the failure percentage is not enforced, which is its default',
@@ -59,12 +59,12 @@ it.each([
     'no share of failures exceeds the threshold',
     { failurePercentageEjection: { threshold: 100, enforcementPercentage: 100 } },
   ],
-  ['nobody may be ejected', { ...ON, maxEjectionPercent: 0 }],
-])('ejects nobody where %s', (_, fields) => {
+  ['maxEjectionPercent is 0', { ...ON, maxEjectionPercent: 0 }],
+])('outlier detection is off if %s', (_, fields) => {
   expect(detection(fields)).toBe(false);
 });
 
-it('an algorithm that is not enforced does not stand in the way of the other', () => {
+it('an algorithm that is not enforced leaves the other one in force', () => {
   const failurePercentageEjection = { threshold: 1, enforcementPercentage: 0, requestVolume: 1 };
   expect(detection({ ...ON, failurePercentageEjection })).toMatchObject({
     failureMargin: 0.2,
@@ -75,12 +75,15 @@ it('an algorithm that is not enforced does not stand in the way of the other', (
 it.each([
   [85, { failureMargin: 0.2, minRequests: 100 }],
   [10, { failureMargin: 0.1, minRequests: 50 }],
-])('of two algorithms the one that ejects for less counts: %d %%', (threshold, expected) => {
-  const failurePercentageEjection = { threshold, enforcementPercentage: 1 };
-  expect(detection({ ...ON, failurePercentageEjection })).toMatchObject(expected);
-});
+])(
+  'of two algorithms the one with the smaller margin counts: threshold %d %%',
+  (threshold, expected) => {
+    const failurePercentageEjection = { threshold, enforcementPercentage: 1 };
+    expect(detection({ ...ON, failurePercentageEjection })).toMatchObject(expected);
+  },
+);
 
-it('figures that are null have their defaults', () => {
+it('fields that are null have their defaults', () => {
   const none = { interval: null, baseEjectionTime: null, maxEjectionPercent: null };
   const successRateEjection = { requestVolume: null, enforcementPercentage: null };
   expect(detection({ ...none, successRateEjection })).toEqual(detection(ON));
@@ -92,11 +95,11 @@ it.each([
   ['baseEjectionTime', '0s', { baseEjectionMs: 10 }],
   ['baseEjectionTime', '90000s', { baseEjectionMs: 86_400_000, maxEjectionMs: 86_400_000 }],
   ['maxEjectionTime', '315576000000s', { maxEjectionMs: 86_400_000 }],
-])('%s %s stays within what a client may ask for', (field, value, expected) => {
+])('%s %s is cut to the bounds of the client option', (field, value, expected) => {
   expect(detection({ ...ON, [field]: value })).toMatchObject(expected);
 });
 
-it('an ejection may always last as long as the first', () => {
+it('maxEjectionMs is never below baseEjectionMs', () => {
   expect(detection({ ...ON, baseEjectionTime: '60s', maxEjectionTime: '1s' })).toMatchObject({
     baseEjectionMs: 60_000,
     maxEjectionMs: 60_000,
@@ -110,7 +113,7 @@ it.each([
     { failurePercentageEjection: { threshold: 0, enforcementPercentage: 100 } },
     { failureMargin: 0.000_001 },
   ],
-])('%j stays within what a client may ask for', (fields, expected) => {
+])('%j is cut to the bounds of the client options', (fields, expected) => {
   expect(detection(fields)).toMatchObject(expected);
 });
 
@@ -123,6 +126,6 @@ it.each([
   [{ failurePercentageEjection: { minimumHosts: -1 } }, /minimumHosts is -1/],
   [{ successRateEjection: { stdevFactor: 1.5 } }, /stdevFactor is 1.5/],
   [{ successRateEjection: [] }, /successRateEjection is \[\]; allowed: an object/],
-])('refuses %j', (fields, reason) => {
+])('outlier detection is refused with %j', (fields, reason) => {
   expect(() => detection(fields)).toThrow(reason);
 });

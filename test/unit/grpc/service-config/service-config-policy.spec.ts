@@ -5,7 +5,7 @@ import { readServicePolicy } from '../../../../lib/grpc/service-config/service-c
 const read = (name: string, fields: unknown) => readServicePolicy('config', [{ [name]: fields }]);
 const options = (name: string, fields: unknown) => read(name, fields).options;
 
-/** Why a policy is refused. */
+/** The reason why a policy is refused. */
 function refused(name: string, fields: unknown): string {
   try {
     read(name, fields);
@@ -25,7 +25,7 @@ describe('the options of a policy', () => {
     ['consistent_hash', hashed({ freeInFlight: 1_000_000 })],
     ['peak_ewma', { decayMs: 1, failurePenalty: 0 }],
     ['peak_ewma', { decayMs: 600_000, failurePenalty: 1_000_000 }],
-  ])('of %s are taken up to their bounds: %j', (policy, fields) => {
+  ])('of %s are accepted up to their bounds: %j', (policy, fields) => {
     expect(options(policy, fields)).toEqual({ policy, ...fields });
   });
 
@@ -44,21 +44,21 @@ describe('the options of a policy', () => {
     expect(refused(policy, fields)).toContain(`config[0].${policy}.${reason}`);
   });
 
-  it('that the policy does not have are ignored', () => {
+  it('are ignored if the policy does not have them', () => {
     expect(options('random', { decayMs: 0 })).toEqual({ policy: 'random' });
   });
 });
 
-describe("gRPC's fields that have no meaning here", () => {
+describe("fields of gRPC's policies that our policies do not use", () => {
   it.each<[string, object]>([
     ['least_request_experimental', { choiceCount: 2 }],
     ['least_request_experimental', { choiceCount: 4_294_967_295 }],
     ['ring_hash_experimental', { minRingSize: 8_388_608, maxRingSize: 8_388_608 }],
-    // The default of the other one is the bound.
+    // The bound is the default of the other ring size.
     ['ring_hash_experimental', { maxRingSize: 1_024 }],
     ['ring_hash_experimental', { minRingSize: 4_096 }],
     ['ring_hash_experimental', { minRingSize: 1, maxRingSize: 1 }],
-  ])('are taken within the bounds of gRPC: %s %j', (policy, fields) => {
+  ])('are accepted within the bounds of gRPC: %s %j', (policy, fields) => {
     expect(options(policy, fields)).toHaveProperty('policy');
   });
 
@@ -79,12 +79,12 @@ describe("gRPC's fields that have no meaning here", () => {
       { minRingSize: 4_097 },
       'minRingSize is 4097; allowed: at most maxRingSize (4096)',
     ],
-  ])('are refused beyond them: %s %j', (policy, fields, reason) => {
+  ])('are refused beyond the bounds of gRPC: %s %j', (policy, fields, reason) => {
     expect(refused(policy, fields)).toContain(`config[0].${policy}.${reason}`);
   });
 });
 
-/** `random` within so many other policies, of both kinds in turn. */
+/** The policy `random` inside `depth` other policies, of two kinds in turn. */
 function nested(depth: number): unknown[] {
   if (depth === 0) return [{ random: {} }];
   const childPolicy = nested(depth - 1);
@@ -93,7 +93,7 @@ function nested(depth: number): unknown[] {
     : [{ outlier_detection_experimental: { successRateEjection: {}, childPolicy } }];
 }
 
-describe('policies in each other', () => {
+describe('nested policies', () => {
   it.each([
     ['random_subsetting_experimental', { subsetSize: 3 }],
     ['outlier_detection_experimental', { successRateEjection: {} }],
@@ -104,7 +104,7 @@ describe('policies in each other', () => {
     expect(() => readServicePolicy('config', wrap(9))).toThrow('policies nested 8 deep at most');
   });
 
-  it('are read 8 deep also where two kinds of them take turns', () => {
+  it('are read 8 deep, and refused 9 deep, also if two kinds alternate', () => {
     expect(readServicePolicy('config', nested(8)).subsetSize).toBe(8);
     expect(() => readServicePolicy('config', nested(9))).toThrow('policies nested 8 deep at most');
   });
@@ -114,19 +114,19 @@ describe('policies in each other', () => {
     [100_000, 100_000],
     [100_001, 100_000],
     [4_294_967_295, 100_000],
-  ])('a subset of %i endpoints is one of %i', (subsetSize, expected) => {
+  ])('with a subset of %i endpoints are read with a subset of %i', (subsetSize, expected) => {
     const fields = { subsetSize, childPolicy: [{ random: {} }] };
     expect(read('random_subsetting_experimental', fields).subsetSize).toBe(expected);
   });
 
-  it.each([0, 4_294_967_296, 1.5])('a subset of %d endpoints is refused', (subsetSize) => {
+  it.each([0, 4_294_967_296, 1.5])('with a subset of %d endpoints are refused', (subsetSize) => {
     const fields = { subsetSize, childPolicy: [{ random: {} }] };
     expect(refused('random_subsetting_experimental', fields)).toContain(
       `config[0].random_subsetting_experimental.subsetSize is ${subsetSize}; allowed: `,
     );
   });
 
-  it('are refused with the place of the one that is wrong', () => {
+  it('are refused with the place of the wrong field', () => {
     const fields = { subsetSize: 1, childPolicy: [{ a: {} }, { peak_ewma: { decayMs: 0 } }] };
     expect(refused('random_subsetting_experimental', fields)).toContain(
       'config[0].random_subsetting_experimental.childPolicy[1].peak_ewma.decayMs is 0',

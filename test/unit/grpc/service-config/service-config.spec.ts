@@ -10,13 +10,13 @@ const settings = createBalancerSettings(
   { clientId: '', subsetSize: undefined, zone: undefined },
 );
 
-it('names the balancer once, with its settings as they are', () => {
+it('createServiceConfig names the balancer once, with its settings unchanged', () => {
   const { loadBalancingConfig, methodConfig } = createServiceConfig(settings);
   expect(loadBalancingConfig).toEqual([{ [BALANCER_NAME]: { settings } }]);
   expect(methodConfig).toEqual([]);
 });
 
-it('is read back by grpc-js itself, which would silently replace what it cannot read', () => {
+it('grpc-js reads the balancing config as ours, and does not silently replace it by another', () => {
   installBalancer();
   const [entry] = createServiceConfig(settings).loadBalancingConfig;
   const { parseLoadBalancingConfig } = experimental;
@@ -28,11 +28,11 @@ it('is read back by grpc-js itself, which would silently replace what it cannot 
   expect((parsed as BalancerConfig).settings).toBe(settings);
 });
 
-it('carries what it is told about retries', () => {
+it('createServiceConfig passes the method configs of retries on', () => {
   const methodConfig = [{ name: [{ service: 'user.User' }], waitForReady: true }];
   expect(createServiceConfig(settings, { methodConfig }).methodConfig).toBe(methodConfig);
 });
 
-it('a balancer without settings is an error, not a default', () => {
+it('a balancing config without settings is an error', () => {
   expect(() => BalancerConfig.createFromJson({})).toThrow(`${BALANCER_NAME} needs settings`);
 });
