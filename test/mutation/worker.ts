@@ -25,7 +25,7 @@ const TEST_TIMEOUT_MS = 30_000;
 const [root = '.'] = process.argv.slice(2);
 const vitest: Vitest = await createVitest('test', {
   root,
-  config: `${root}/vitest.config.mts`,
+  config: `${root}/test/mutation/vitest.config.mts`,
   watch: false,
   reporters: [{}],
   globalSetup: [],
