@@ -40,7 +40,6 @@ const SHORTER: Readonly<Record<string, string>> = {
   'grpc/service-config/balancing-choice.ts':
     'a choice without memory; its importer remembers what was last chosen',
   'grpc/service-config/same-value.ts': 'compares any two values, and knows no service config',
-  'grpc/turn-gatherer.ts': 'its importer would have more than 250 lines',
   'grpc/warm-up.ts': 'about channels of grpc-js; its importer stands in another room',
   'nest/server/end-server.ts': 'its importer has more than 250 lines',
   'nest/server/registrar-status.ts': 'its importer has more than 250 lines',
