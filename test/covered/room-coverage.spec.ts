@@ -7,10 +7,10 @@ const file = (lines: [number, number], branches: [number, number]): Coverage => 
 });
 
 const rooms = coverageOfRooms([
-  ['/home/lib/project/lib/core/backoff.ts', file([3, 4], [1, 2])],
-  ['/home/lib/project/lib/core/lease/lease-machine.ts', file([7, 16], [3, 6])],
-  ['/home/lib/project/lib/grpc/warm-up.ts', file([1, 2], [0, 0])],
-  ['/home/lib/project/lib/index.ts', file([5, 5], [0, 0])],
+  ['/srv/lib/project/lib/core/backoff.ts', file([3, 4], [1, 2])],
+  ['/srv/lib/project/lib/core/lease/lease-machine.ts', file([7, 16], [3, 6])],
+  ['/srv/lib/project/lib/grpc/warm-up.ts', file([1, 2], [0, 0])],
+  ['/srv/lib/project/lib/index.ts', file([5, 5], [0, 0])],
 ]);
 
 it('the coverage of a room is that of its files together', () => {
