@@ -14,7 +14,7 @@ import type {
 import { BUILT_IN_POLICIES, PolicyTable } from '../../balance/policy-table.js';
 import type { RoutingOptions } from '../../balance/modifiers/routing.js';
 import type { SlowStartOptions } from '../../balance/modifiers/slow-start.js';
-import { DiscoveryError } from '../../core/discovery-error.js';
+import { argumentReader } from '../../core/values/value-reader.js';
 import type { BalancerSettings } from './balancer-config.js';
 import { DEFAULT_RAMP } from '../connection/ramp-plan.js';
 import { HASH_KEY_HEADER, type HashKeyFunction } from '../interceptors/hash-key.js';
@@ -100,10 +100,8 @@ export const POLICIES = new PolicyTable();
 export function registerLoadBalancingPolicy(name: string, createPicker: PickerFactory): void {
   const builtIn: readonly string[] = BUILT_IN_POLICIES.map((policy) => policy.name);
   if (name === '' || builtIn.includes(name)) {
-    throw new DiscoveryError(
-      'INVALID_OPTION',
-      `load balancing policy "${name}" cannot be registered; allowed: a non-empty name other than ${builtIn.join(', ')}`,
-    );
+    const allowed = `a non-empty name other than ${builtIn.join(', ')}`;
+    argumentReader.reject('load balancing policy name', name, allowed);
   }
   // The factory does not declare what it needs: it gets weights, measured calls and the whole list.
   POLICIES.add({
@@ -166,10 +164,7 @@ function createPolicy(options: LoadBalancingOptions, policies: PolicyTable): Pol
   const { policy: name = DEFAULT_LOAD_BALANCING, hashKey } = options;
   const definition = policies.find(name);
   if (definition === undefined) {
-    throw new DiscoveryError(
-      'INVALID_OPTION',
-      `option loadBalancing.policy is ${JSON.stringify(name)}; allowed: ${policies.names.join(', ')}`,
-    );
+    return argumentReader.reject('option loadBalancing.policy', name, policies.names.join(', '));
   }
   // If `hashKey` is a function, the interceptor has put its result under this metadata key.
   const header = typeof hashKey === 'string' ? hashKey : HASH_KEY_HEADER;

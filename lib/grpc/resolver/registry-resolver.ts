@@ -137,7 +137,7 @@ export class RegistryResolver implements Resolver {
     if (pool !== undefined) return pool;
     throw new DiscoveryError(
       'INVALID_TARGET',
-      `no registry answers to scheme "${scheme}"; call registerDiscoveryResolver(registry) first`,
+      `no registry is registered for scheme "${scheme}"; call registerDiscoveryResolver(registry) first`,
     );
   }
 

@@ -128,6 +128,8 @@ describe('a policy of a user', () => {
   it.each(['', ...BUILT_IN])('cannot have the name %j', (name) => {
     const register = (): void => registerLoadBalancingPolicy(name, createPicker);
     expect(register).toThrow(DiscoveryError);
-    expect(register).toThrow(`[INVALID_OPTION] load balancing policy "${name}"`);
+    expect(register).toThrow(
+      `[INVALID_OPTION] load balancing policy name is "${name}"; allowed: a non-empty name other than ${BUILT_IN.join(', ')}`,
+    );
   });
 });

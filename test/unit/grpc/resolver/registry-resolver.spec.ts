@@ -303,7 +303,7 @@ describe('a target', () => {
   it('without a registry for its scheme makes calls fail, with an error that says what to do', async () => {
     const channel = await new Subject('user:///api', {}).start();
     expect(channel.last?.note).toBe(
-      '[INVALID_TARGET] no registry answers to scheme "user"; call registerDiscoveryResolver(registry) first',
+      '[INVALID_TARGET] no registry is registered for scheme "user"; call registerDiscoveryResolver(registry) first',
     );
   });
 
