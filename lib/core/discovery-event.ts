@@ -191,7 +191,10 @@ export type DirectoryEvent =
       /** Present if no service config from the registry was in use: the options of the clients apply. */
       readonly isFirst?: true;
     }
-  /** The service config names methods or services that the client's proto lacks; its other parts are used. */
+  /**
+   * The service config has names that the client's proto lacks and that were probably meant for it: a method
+   * of one of its services, or a service that resembles one of them. The rest of the config is used.
+   */
   | {
       readonly type: 'service-config-names-unknown';
       readonly service: string;

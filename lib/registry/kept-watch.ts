@@ -1,7 +1,7 @@
 /**
- * A watch that goes on even if the registry breaks its contract. The port says that a watch never ends, never
- * fails and soon emits; a registry of the user's own may break that, which must neither end the process nor
- * leave calls waiting forever.
+ * A watch that goes on even if the registry breaks the rules of `Registry.watch`: it must never end, never
+ * fail and soon emit. If a registry of the user's own breaks them, the process must not end, and calls must
+ * not wait forever.
  */
 import { Subscription } from 'rxjs';
 import type { CancelTimer, Clock } from '../core/clock.js';
@@ -24,8 +24,8 @@ export class KeptWatch {
   private stopped = false;
 
   /**
-   * @param onUpdate gets the updates of the registry, and a `failure` when the registry breaks the contract
-   *   of the port
+   * @param onUpdate gets the registry's updates, and a `failure` when its watch breaks the rules of
+   *   {@link Registry.watch}: it ends, fails or stays silent
    */
   constructor(
     private readonly registry: Registry,

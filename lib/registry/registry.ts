@@ -1,4 +1,4 @@
-/** The port to a registry: what registration and discovery need from it, and no more. */
+/** The interface to a registry: what registration and discovery need from it, and no more. */
 import { concat, NEVER, type Observable, of } from 'rxjs';
 import { DiscoveryError } from '../core/discovery-error.js';
 import type { DiscoveryEvent } from '../core/discovery-event.js';

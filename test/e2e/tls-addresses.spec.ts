@@ -30,7 +30,7 @@ const OTHER = 'IP:127.0.0.2,DNS:localhost';
 
 describeEtcd('etcd over TLS', (binary) => {
   it.each(['127.0.0.1', '[::1]'])(
-    'at %s is connected to where its certificate has the address, and refused where it has not',
+    'at %s is read if its certificate has that address; if not, the client refuses it',
     async (host) => {
       certificates.issue(BOTH);
       expect(await firstUpdate(await startEtcd(host))).toBe('reset');
@@ -49,9 +49,9 @@ describeEtcd('etcd over TLS', (binary) => {
 });
 
 it.each([
-  ['of its certificate reaches it', BOTH, 'tls'],
-  ['that its certificate has not is refused', OTHER, undefined],
-])('an endpoint over TLS by an IP address %s', async (_what, names, expected) => {
+  ['calls an endpoint whose certificate has its IP address', BOTH, 'tls'],
+  ['refuses an endpoint whose certificate lacks its IP address', OTHER, undefined],
+])('over TLS a client %s', async (_what, names, expected) => {
   certificates.issue(names);
   const { cert, key } = certificates.pair;
   const registry = new MemoryRegistry();

@@ -16,18 +16,21 @@ const root = projectRoot(import.meta.url);
 const read = (path: string): string => readFileSync(`${root}/${path}`, 'utf8');
 const readme = read('README.md');
 
-it.each(['sample/readme/server.ts', 'sample/readme/client.ts'])('%s is its example', (path) => {
-  expect(readme).toContain(`<!-- ${path} -->\n\n\`\`\`ts\n${read(path)}\`\`\`\n`);
-});
+it.each(['sample/readme/server.ts', 'sample/readme/client.ts'])(
+  'the README shows %s as it is',
+  (path) => {
+    expect(readme).toContain(`<!-- ${path} -->\n\n\`\`\`ts\n${read(path)}\`\`\`\n`);
+  },
+);
 
-it('its examples have their proto file, which can be read', () => {
+it('the README shows the proto file of its examples, and proto-loader can read it', () => {
   const path = 'sample/readme/user.proto';
   expect(readme).toContain(`<!-- ${path} -->\n\n\`\`\`proto\n${read(path)}\`\`\`\n`);
   const { 'user.User': service } = loadSync(`${root}/${path}`);
   expect(Object.keys(service ?? {})).toEqual(['Login']);
 });
 
-it('says what is installed, with all that has to be there', () => {
+it('the install command of the README names every required peer dependency that a Nest application lacks', () => {
   const { peerDependencies, peerDependenciesMeta } = JSON.parse(read('package.json')) as {
     peerDependencies: Record<string, string>;
     peerDependenciesMeta: Record<string, object>;
@@ -41,7 +44,7 @@ it('says what is installed, with all that has to be there', () => {
   expect(command.map((name) => name.replace(/(?<=.)@.*$/, '')).sort()).toEqual(needed.sort());
 });
 
-it('says which version of grpc-health-check is needed, and what the tarball is called', () => {
+it('the README names the required version of grpc-health-check, and the file name of the tarball', () => {
   const { name, version, peerDependencies } = JSON.parse(read('package.json')) as {
     name: string;
     version: string;
@@ -52,24 +55,27 @@ it('says which version of grpc-health-check is needed, and what the tarball is c
   expect(readme).toContain(`\`${name}-${version}.tgz\``);
 });
 
-it.each(['nest-11-commonjs', 'nest-12-esm'])('its tsconfig.json is tried by %s', (name) => {
-  const [, text = ''] = /```json\n(\{\n {2}"compilerOptions"[^]*?)```/.exec(readme) ?? [];
-  const tried: unknown = JSON.parse(read(`test/package/apps/${name}/tsconfig.json`));
-  expect(tried).toMatchObject(JSON.parse(text) as object);
-});
+it.each(['nest-11-commonjs', 'nest-12-esm'])(
+  'the tsconfig.json of the README is part of that of the test application %s',
+  (name) => {
+    const [, text = ''] = /```json\n(\{\n {2}"compilerOptions"[^]*?)```/.exec(readme) ?? [];
+    const tried: unknown = JSON.parse(read(`test/package/apps/${name}/tsconfig.json`));
+    expect(tried).toMatchObject(JSON.parse(text) as object);
+  },
+);
 
-it('its setup of Jest is the one that is tried', () => {
+it('the README shows the Jest config of a test application', () => {
   const path = 'test/package/apps/nest-11-commonjs/jest.config.js';
   expect(readme).toContain(`<!-- ${path} -->\n\n\`\`\`js\n${read(path)}\`\`\`\n`);
 });
 
-it('docs/policies.md has an example that is type-checked', () => {
+it('docs/policies.md shows sample/readme/own-policy.ts, which is type-checked', () => {
   const path = 'sample/readme/own-policy.ts';
   const example = `<!-- ${path} -->\n\n\`\`\`ts\n${read(path)}\`\`\`\n`;
   expect(read('docs/policies.md')).toContain(example);
 });
 
-// An option that nobody knows is refused with the list of those that exist.
+// The error for an unknown option lists the known ones.
 const nonsense = { nonsense: 1 };
 const definition = { name: 'api', package: 'user', protoPath: 'user.proto' };
 it.each<[string, object]>([
@@ -77,7 +83,7 @@ it.each<[string, object]>([
   ['etcd', { etcd: nonsense }],
   ['a service', { service: { name: 'api', ...nonsense } }],
   ['a client', { clients: [{ ...definition, ...nonsense }] }],
-])('its tables have every option of %s', (_, options) => {
+])('the tables of the README have every option of %s', (_, options) => {
   const names = /allowed: none; \S+ has (.*)$/.exec(
     refusal(options as DiscoveryModuleOptions),
   )?.[1];

@@ -33,7 +33,7 @@ async function printed(sample: EventProcess, pattern: RegExp): Promise<string> {
 }
 
 describe('npm start', () => {
-  it('plays the whole demonstration with Node alone, and leaves nothing running', async () => {
+  it('runs the whole demonstration with only Node installed, and leaves no process running', async () => {
     const nodeAlone = nodeAloneOnPath();
     const { ETCD_HOSTS: _, ...env } = process.env;
     const demo = new EventProcess('npm', ['start'], {
@@ -55,7 +55,7 @@ describe('npm start', () => {
     expect([...pids].filter(isRunning)).toEqual([]);
   }, 120_000);
 
-  it('says so and fails when the etcd it is given does not answer', async () => {
+  it('exits with code 1 and says that etcd does not answer, if the etcd of ETCD_HOSTS does not', async () => {
     const demo = startSample('demo', { ETCD_HOSTS: '127.0.0.1:1' });
     expect(await demo.exit).toEqual({ code: 1, signal: null });
     expect(demo.stdout).toContain('etcd at http://127.0.0.1:1 does not answer');

@@ -293,7 +293,7 @@ export function describeRegistryContract(
         }
       });
 
-      it('has the fields of discovery beside the metadata, and changes each without the other', async () => {
+      it('has fields under `discovery` beside its metadata; an update changes or removes them and keeps the metadata', async () => {
         const { registry, observer } = await create();
         const [before, after] = [{ weight: 3, zone: 'a' }, { weight: 4 }];
         const [registration] = await announce(registry, 'api', endpointAt('h:1', 'mine', before));

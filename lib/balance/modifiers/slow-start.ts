@@ -14,7 +14,10 @@ export interface SlowStartOptions {
 /** In how many steps the share grows: the balancer computes the weights that often per window. */
 const STEPS = 20;
 
-/** The least time between two computations of weights, in milliseconds. */
+/**
+ * In a short window the balancer computes the weights at this interval, in milliseconds, and so less often
+ * than `STEPS` times.
+ */
 const SHORTEST_STEP_MS = 100;
 
 /**

@@ -144,7 +144,7 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     return key === undefined ? finalMix(this.random() * TURN) : murmurHash(key);
   }
 
-  /** How many calls an endpoint of average weight may have in flight. */
+  /** An endpoint of average weight is full, and its calls go to others, with this many calls in flight. */
   private fairShare(): number {
     const { inFlight, refused } = this.total;
     return (this.loadFactor * (inFlight + refused + 1)) / this.candidates.length;

@@ -93,7 +93,7 @@ export class Ring {
     return this.isEven ? nearest : this.locateBeyond(hash, nearest, least);
   }
 
-  /** The index of the endpoint that owns a point; numbers past the last point begin again at the first. */
+  /** The index of the endpoint that owns a point. The ring is round: point `size` is point 0 again. */
   owner(point: number): number {
     return this.owners[point % this.size]!;
   }

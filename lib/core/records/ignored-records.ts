@@ -25,7 +25,10 @@ export interface IgnoredGroup extends IgnoredRecord {
 
 /** A group is reported again once it has this many times the values of its last report. */
 const GROWTH = 10;
-/** The least time between two reports of a group that was empty in between, in milliseconds. */
+/**
+ * When a group that was empty has values again, it is reported no sooner than this after its last report, in
+ * milliseconds. Tenfold growth is reported at once.
+ */
 const FORGOTTEN_AFTER_MS = 3_600_000;
 
 interface Report {

@@ -1,8 +1,8 @@
 /** Detects a flood of changes: too many changes to be processed one by one. */
 
-/** The rate at which changes may arrive all the time, in changes per millisecond. */
+/** Changes at this rate are never a flood, in changes per millisecond. */
 const STEADY_PER_MS = 0.2;
-/** How many changes may arrive at once, on top of the steady rate. */
+/** Changes are a flood once more than this many have arrived beyond the steady rate. */
 const BURST = 50;
 /** Upper bound of the counted level, so that a flood ends soon after its last change. */
 const MOST = 2 * BURST;

@@ -82,7 +82,7 @@ interface RemovalGuardStep {
   readonly lookInMs: number | undefined;
 }
 
-/** The guard of one service's list. */
+/** Holds the list of one service, and decides which removed endpoints clients go on using. */
 export class RemovalGuard {
   /** The list of the registry. */
   private readonly listed: EndpointStore;

@@ -88,7 +88,7 @@ export interface WatchContext {
   readonly prefix: string;
   readonly random: Random;
   readonly backoff: BackoffPolicy;
-  /** How long the registry may take to confirm a watch, in milliseconds. */
+  /** A watch that the registry has not confirmed after this time has failed, in milliseconds. */
   readonly createTimeoutMs: number;
   /** Mean time between two periodic lists, in milliseconds; each interval is drawn from ±50 % around it. */
   readonly relistIntervalMs: number;
@@ -114,7 +114,7 @@ export const INITIAL_WATCH_MACHINE: WatchMachine = {
 /** How long a watch must live, in milliseconds, so that the next backoff counts no earlier failure. */
 const PROVEN_AFTER_MS = 10_000;
 
-/** Mean length of a pause, in milliseconds, ±50 %: thousands of processes must not return at one moment. */
+/** Mean length of a pause, in milliseconds, ±50 %, so that processes open their watches again one by one. */
 const PAUSE_MS = 200;
 
 /**
@@ -124,7 +124,7 @@ const PAUSE_MS = 200;
  */
 const ATTEMPTS_AFTER_RETURN = 4;
 
-/** Within which time after an outage a confirmed watch lists again, in milliseconds. */
+/** After an outage a confirmed watch lists again at a random moment within this time, in milliseconds. */
 const CHECK_SPREAD_MS = 30_000;
 
 /** One step of the watch machine. An answer is ignored if no request of its kind is in flight. */

@@ -18,7 +18,7 @@ interface Credentials {
 
 type Connect = (address: object, connector: object, options: unknown) => Promise<unknown>;
 
-/** The attempts to connect of one client. */
+/** Tracks how one etcd client dials its members, so that {@link end} can abort the attempts. */
 export class MemberDialling {
   private readonly attempts = new Set<AbortController>();
   private ended = false;

@@ -21,18 +21,18 @@ interface ReachabilityOptions {
  */
 const FIRST_PROBE_MS = 100;
 /**
- * The time over which processes return grows by this factor with each second that etcd was away: 2.6 s after
- * 10 s, 10 s after 18 s.
+ * Processes come back to etcd spread over a time that starts at `returnSpreadMs`, and grows by this factor
+ * with each second of the outage: from the default 0.5 s to 2.6 s after 10 s, and 9.8 s after 18 s.
  */
 const GROWTH_PER_SECOND = 1.18;
 /**
- * The time over which processes return also grows by this factor with each relapse: etcd was lost again soon
- * after the processes had returned.
+ * That time also grows by this factor with each relapse: etcd was lost again soon after the processes came
+ * back to it.
  */
 const GROWTH_PER_RELAPSE = 4;
-/** The longest time over which processes return, in milliseconds, unless `returnSpreadMs` is longer. */
+/** That time grows no further than to this, in milliseconds; a longer `returnSpreadMs` is not shortened. */
 const MAX_SPREAD_MS = 10_000;
-/** A loss within this time after the return is a relapse, in milliseconds. */
+/** A loss of etcd is a relapse within this time after the process came back to it, in milliseconds. */
 const STEADY_MS = 10_000;
 
 /** Knows whether any member answers, and probes while none does. */
@@ -56,8 +56,8 @@ export class Reachability {
 
   /**
    * Fires when etcd answers again after it was lost, at a random moment within `returnSpreadMs`. That time
-   * grows, up to 10 s, with the time that etcd was away and with every relapse within 10 s, which too many
-   * processes that return at once can cause.
+   * grows, up to 10 s, with the time that etcd was away and with every relapse within 10 s: too many
+   * processes that come back to etcd at once can overload it.
    */
   get back$(): Observable<void> {
     return this.back.asObservable();

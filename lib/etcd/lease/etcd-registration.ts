@@ -2,7 +2,7 @@
 import type { RegistrationEvent } from '../../core/discovery-event.js';
 import { TrackedRegistration } from '../../registry/tracked-registration.js';
 
-/** A registration whose record a lease keeper holds. */
+/** Derives the status of one registration from the events of its record and of its lease. */
 export class EtcdRegistration extends TrackedRegistration {
   /** Updates the status after an event of the record, or of its lease. */
   observe(event: RegistrationEvent): void {

@@ -7,7 +7,7 @@ import type { Snapshot } from '../../core/snapshot/snapshot.js';
 import type { EtcdEntry } from './prefix-replies.js';
 import type { DecodedEntry } from './decoded-records.js';
 
-/** Every service config by its key. */
+/** Watches all service configs of a registry, and emits the text of each service's config. */
 export class ServiceConfigWatch {
   private readonly configs$: Observable<Snapshot<string>>;
 

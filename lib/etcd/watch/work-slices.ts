@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.js';
 /** How long one slice may take, in milliseconds; its last step may exceed it. */
 const SLICE_MS = 5;
 
-/** The slices of one piece of work. */
+/** Tells one piece of long work when to rest, so that the event loop can run other work in between. */
 export class WorkSlices {
   private startedMs: number;
 

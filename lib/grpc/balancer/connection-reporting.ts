@@ -25,7 +25,7 @@ export function connectionAttributes(reports: ConnectionReports): Record<string,
   return { [OPTION]: reports };
 }
 
-/** One channel's reporting. */
+/** Reports to a directory to which of its addresses one channel has a ready connection. */
 export class ConnectionReporting {
   /** The helper that the balancer must use instead of the channel's own. */
   readonly helper: ChannelControlHelper;

@@ -35,7 +35,7 @@ import { type PublishedState, StatePublisher } from './state-publisher.js';
 import { discoveredFacts } from '../resolved-endpoint.js';
 import { TurnGatherer } from '../turn-gatherer.js';
 
-/** One channel's balancer. */
+/** Connects one channel to the endpoints of its list, and gives it the picker that chooses one per call. */
 export class EndpointBalancer implements LoadBalancer {
   private readonly channel: StatePublisher;
   private readonly pickers: PickerSource;

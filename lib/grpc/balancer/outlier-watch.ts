@@ -19,7 +19,7 @@ import type { EndpointConnection } from '../connection/endpoint-connection.js';
  */
 const LEAST_INTERVAL_MS = 50;
 
-/** Which connections are ejected, as last judged. */
+/** Judges the connections of one balancer, and knows which of them are ejected. */
 export class OutlierWatch {
   private state: OutlierState = new Map();
   private cancelTimer: CancelTimer | undefined;

@@ -11,7 +11,7 @@ import type { BalancerSettings } from './balancer-config.js';
 import type { BalancerPorts } from '../connection/connection-settings.js';
 import type { EndpointConnection } from '../connection/endpoint-connection.js';
 
-/** The pickers over one fleet, one after the other. */
+/** Makes one balancer's pickers, each from the picker before it, and sums the load of all endpoints. */
 export class PickerSource {
   /** The sums of the load of all endpoints. */
   readonly fleet = new FleetLoad();

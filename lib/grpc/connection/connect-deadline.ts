@@ -21,7 +21,7 @@ interface DeadlineActions {
   readonly dial: () => void;
 }
 
-/** The deadline of every attempt to connect to one endpoint. */
+/** Ends every attempt to connect to one endpoint that takes too long. */
 export class ConnectDeadline {
   private cancelTimer: CancelTimer | undefined;
   private abandoned = 0;

@@ -15,7 +15,7 @@ const RENEWAL_SHARE = 0.4;
  */
 const RENEWAL_SPREAD = 0.2;
 
-/** The replacements of one endpoint's transport. */
+/** Makes a new transport for one endpoint in time, and passes it on once it can take calls. */
 export class ConnectionRenewal {
   private cancelTimer: CancelTimer | undefined;
   /** The transport that is being connected; no call uses it yet. */

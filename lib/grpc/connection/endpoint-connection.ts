@@ -55,7 +55,7 @@ export interface ConnectionContext extends BalancerPorts {
   readonly onChange: (connection: EndpointConnection, from: ConnectionState) => void;
 }
 
-/** One endpoint's connection. */
+/** Connects to one endpoint, keeps its statistics, and reports each change of its state to the balancer. */
 export class EndpointConnection implements Candidate {
   state: ConnectionState = 'idle';
   /** Why the last attempt or health check failed. */

@@ -9,7 +9,7 @@ import { type ConnectPlan, inConnectOrder, type Preferences } from './connect-pl
 import type { ConnectionTable } from './connection-table.js';
 import type { EndpointConnection } from './endpoint-connection.js';
 
-/** The plan of `pick_first`. */
+/** Keeps one endpoint connected, and one canary if there are any: the plan of `pick_first`. */
 export class PickFirstPlan implements ConnectPlan {
   private order: EndpointConnection[] = [];
   private canary: CanaryOptions | undefined;

@@ -14,7 +14,7 @@ import type { EndpointConnection } from './endpoint-connection.js';
 export interface RampOptions {
   /** How many connections are made before any call asks for more. */
   readonly eager: number;
-  /** How many attempts may be under way at the same time. */
+  /** While this many attempts are under way, no other is begun. */
   readonly concurrency: number;
 }
 
@@ -39,7 +39,7 @@ const HEAD_START_MS = 100;
 /** The queues are pruned when they hold this many entries more than twice the number of endpoints. */
 const SLACK = 64;
 
-/** The plan of every policy that calls more than one endpoint. */
+/** Connects to a few endpoints at a time: the plan of every policy that calls more than one endpoint. */
 export class RampPlan implements ConnectPlan {
   /** Connections that wait to be started, in the order of `inConnectOrder`. */
   private queue: EndpointConnection[] = [];
@@ -119,7 +119,7 @@ export class RampPlan implements ConnectPlan {
     this.cancelHeadStart?.();
   }
 
-  /** How many attempts may be under way, and how many connections there may be, attempts included. */
+  /** The bounds at which no attempt is begun: attempts under way, and connections with attempts included. */
   private limits(): { readonly concurrency: number; readonly target: number } {
     const { concurrency: most } = this.options;
     // A partial list gets one connection: it is the same for all clients, which would all connect to its

@@ -42,7 +42,7 @@ const STATES: Readonly<Record<connectivityState, TransportState>> = {
   [connectivityState.SHUTDOWN]: 'idle',
 };
 
-/** The attempts of each subchannel in grpc-js's pool. */
+/** The {@link ConnectAttempts} of each subchannel in grpc-js's pool. */
 const attemptsOf = new WeakMap<object, ConnectAttempts>();
 
 /**
@@ -65,7 +65,7 @@ export function subchannelDialer(
   };
 }
 
-/** One channel's use of a subchannel. */
+/** Connects one channel to an endpoint by a subchannel of grpc-js, which other channels may use as well. */
 class SubchannelTransport implements Transport {
   readonly subchannel: Subchannel;
   private readonly attempts: ConnectAttempts;
@@ -143,7 +143,7 @@ class SubchannelTransport implements Transport {
   }
 }
 
-/** The attempts of one subchannel of grpc-js's pool. */
+/** Aborts the attempt to connect of one subchannel once no channel uses the subchannel. */
 class ConnectAttempts {
   private holders = 0;
   private latest: AbortController | undefined;

@@ -159,8 +159,8 @@ function mayBeHedged(call: AttemptingCall, { code }: StatusObject): boolean {
 }
 
 /**
- * The pause that a server asks for, in milliseconds. `null`: no pause; -1: no further attempt, also if the
- * text cannot be read.
+ * The pause that a server asks for, in milliseconds. `null`: the server asks for no pause of its own, and
+ * gRPC's own delay applies. -1: no further attempt, also if the text cannot be read.
  */
 function pushbackMs(trailers: StatusObject['metadata']): number | null {
   const text = trailers.get('grpc-retry-pushback-ms')[0]?.toString();

@@ -46,8 +46,8 @@ export function nextHedge(call: AttemptingCall, send: () => void): void {
  * next hedge is sent at once, or after the longest of the pauses that servers asked for. A call without an
  * attempt under way, and without another to come, ends at once.
  *
- * @param pushbackMs the pause that the server asked for, in milliseconds; `null`: no pause, negative: no
- *   further attempt
+ * @param pushbackMs the pause that the server asked for, in milliseconds; `null`: the server asked for none,
+ *   so this failure delays no hedge; negative: no further attempt
  */
 export function hedgeFailed(
   call: AttemptingCall,

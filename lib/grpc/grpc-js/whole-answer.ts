@@ -31,7 +31,7 @@ export interface AttemptStatus extends StatusObject {
   readonly [KEPT_HEADERS]?: StatusObject['metadata'];
 }
 
-/** The mark that a pick gets for a call whose answer counts as a whole. */
+/** The mark that a pick gets for a call whose answer is held back until it is whole. */
 export interface WholeAnswerMark {
   readonly [WHOLE_ANSWER]?: ReadonlySet<status>;
 }
@@ -75,7 +75,7 @@ class WholeAnswerSubchannel implements Partial<Subchannel> {
 }
 
 /**
- * Wraps the subchannel for an attempt of a call whose answer counts as a whole.
+ * Wraps the subchannel for an attempt of a call whose answer is held back until it is whole.
  *
  * @param retried status codes after which another attempt may follow: of an attempt that ends with one of
  *   them, gRPC sees only the status, which carries the headers

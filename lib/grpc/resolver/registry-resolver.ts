@@ -12,7 +12,7 @@ import {
 } from '../../core/records/ignored-records.js';
 import { printableText } from '../../core/printable-text.js';
 import { parseTarget, serviceAuthority } from '../../core/target.js';
-import type { DirectoryLease, DirectoryPool } from '../../registry/directory/directory-pool.js';
+import type { DirectoryPool, DirectoryUse } from '../../registry/directory/directory-pool.js';
 import type {
   DirectoryState,
   ServiceDirectory,
@@ -67,11 +67,11 @@ const CONFIG_WAIT_MS = 250;
 /** Finds the directories of a scheme's registry, for a channel that carries no discovery. */
 export type DefaultPool = (scheme: string) => DirectoryPool | undefined;
 
-/** One channel's resolver. */
+/** Gives one channel the endpoints and the service config of its target, and every change of them. */
 export class RegistryResolver implements Resolver {
   private readonly config: ChannelConfig | null;
   private readonly list = new ResolvedList();
-  private lease: DirectoryLease | undefined;
+  private use: DirectoryUse | undefined;
   private subscription: Subscription | undefined;
 
   constructor(
@@ -94,23 +94,23 @@ export class RegistryResolver implements Resolver {
    * Called by the channel when it starts, when it leaves idleness, and as a hint that the list may be stale.
    */
   updateResolution(): void {
-    if (this.lease !== undefined) {
-      this.lease.directory.refresh();
+    if (this.use !== undefined) {
+      this.use.directory.refresh();
       return;
     }
     try {
       const pool = channelDiscovery(this.options)?.pool ?? this.fallbackPool();
-      this.lease = pool.acquire(parseTarget(this.target));
+      this.use = pool.acquire(parseTarget(this.target));
     } catch (error) {
       const details = error instanceof Error ? error.message : String(error);
       queueMicrotask(() => this.fail(details));
       return;
     }
-    const { lease } = this;
+    const { use } = this;
     // The resolver answers later: within its own call of this method the channel is not ready for an answer.
     queueMicrotask(() => {
-      if (this.lease !== lease) return;
-      this.subscription = this.follow(lease.directory);
+      if (this.use !== use) return;
+      this.subscription = this.follow(use.directory);
     });
   }
 
@@ -118,8 +118,8 @@ export class RegistryResolver implements Resolver {
   destroy(): void {
     this.subscription?.unsubscribe();
     this.subscription = undefined;
-    this.lease?.release();
-    this.lease = undefined;
+    this.use?.release();
+    this.use = undefined;
   }
 
   static getDefaultAuthority(target: GrpcUri): string {
@@ -172,7 +172,7 @@ export class RegistryResolver implements Resolver {
 
   private report(state: DirectoryState): void {
     const { endpoints, error, held = [] } = state;
-    const directory = this.lease?.directory;
+    const directory = this.use?.directory;
     if (directory === undefined) return;
     const { service, registry } = directory;
     const place = registry.describe(service);

@@ -17,7 +17,7 @@ type InterceptingServerListener = Parameters<ServerInterceptingCallInterface['st
  */
 type InterceptedCall = ServerInterceptingCall;
 
-/** The calls of one server. */
+/** Knows which calls one server has under way, and can end them. */
 export class CallTracker {
   /** The calls under way, each with the path of its method. */
   private readonly calls = new Map<ServerInterceptingCallInterface, string>();

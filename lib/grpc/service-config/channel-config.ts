@@ -36,13 +36,19 @@ export interface ChannelChoices extends OpenChoices, MethodKinds {
  */
 const REFUSALS: ThrottleOptions = { maxTokens: 1_000, tokenRatio: 0.1 };
 
-/** The config of one channel. Its parts stay the same objects until something changes. */
+/**
+ * The service config that one channel uses. While balancing does not change, `loadBalancingConfig` stays the
+ * same object: another object makes the balancer apply all its settings again.
+ */
 export class ChannelConfig {
   /** The service config in grpc-js's form, for the channel. */
   serviceConfig: ServiceConfig;
   /** The config selector, which gRPC asks about each call. */
   selector: ConfigSelector;
-  /** Names in the published config that match nothing of this client; `undefined`: none. */
+  /**
+   * Published names that mean nothing to this client and were probably meant for it: its own services have no
+   * such method, or the name resembles one of its services. `undefined`: there are none.
+   */
   unknownNames: string | undefined;
   /** Whether a published config is in use. */
   isPublished = false;

@@ -8,9 +8,9 @@ const PERCENT = wholeNumber(0, 100);
 
 /** When one of A50's algorithms ejects an endpoint. */
 interface Demand {
-  /** By how much the endpoint's share of failed calls must exceed that of the others. */
+  /** An endpoint is ejected only if its share of failed calls exceeds the others' by more than this (0–1). */
   readonly margin: number;
-  /** How many calls the endpoint must have within an interval. */
+  /** An endpoint is ejected only if it had at least this many calls within an interval. */
   readonly volume: number;
 }
 

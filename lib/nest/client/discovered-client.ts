@@ -3,20 +3,20 @@ import type { Client } from '@grpc/grpc-js';
 import { ClientGrpcProxy, type GrpcOptions } from '@nestjs/microservices';
 import { didYouMean } from '../../core/closest-name.js';
 import { packageNames } from '../../grpc/service-config/method-catalog.js';
-import type { DirectoryLease } from '../../registry/directory/directory-pool.js';
+import type { DirectoryUse } from '../../registry/directory/directory-pool.js';
 import { optionReader } from '../options/option-reader.js';
 
-/** Nest's own options, and how errors name the client. */
+/** The options of Nest's client, and `place`: the name of this client in errors. */
 type DiscoveredClientOptions = GrpcOptions['options'] & { readonly place: string };
 
 /**
- * Nest's gRPC client, with access to its loaded proto and its open channels. The client keeps its
- * subscription to the endpoint list until it is closed.
+ * Nest's gRPC client, with access to its loaded proto and its open channels. The endpoint list stays watched
+ * until the client is closed.
  */
 export class DiscoveredClient extends ClientGrpcProxy {
   /** Nest's constructor sets the options before it calls `lookupPackage`. */
   declare protected readonly options: DiscoveredClientOptions;
-  private lease: DirectoryLease | undefined;
+  private use: DirectoryUse | undefined;
 
   /** @throws DiscoveryError `INVALID_OPTION` if the proto does not contain one of the packages */
   constructor(
@@ -56,14 +56,14 @@ export class DiscoveredClient extends ClientGrpcProxy {
     );
   }
 
-  /** Keeps the subscription to the endpoint list; `close()` releases it. */
-  hold(lease: DirectoryLease): void {
-    this.lease = lease;
+  /** Keeps the use of a directory, so that the endpoint list stays watched; `close()` releases it. */
+  hold(use: DirectoryUse): void {
+    this.use = use;
   }
 
   override close(): void {
     super.close();
-    this.lease?.release();
+    this.use?.release();
     this.onClose(this);
   }
 }

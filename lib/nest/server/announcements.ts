@@ -16,7 +16,7 @@ import {
 } from '../options/validate-service.js';
 import { defaultKey } from '../worker-key.js';
 
-/** One service at one server. */
+/** The registration of one service at one server. */
 interface Announcement {
   readonly service: ResolvedService;
   /** The server of the record; another one after the record was handed over. */

@@ -68,7 +68,7 @@ export class HealthServing {
   }
 }
 
-/** The health service of one server. */
+/** Answers health checks at one server: for the whole server, and for each of its services. */
 class ServedHealth {
   isServedTwice = false;
   /** The names of the server's services; `''` stands for the whole server. */

@@ -11,7 +11,7 @@ export interface LateRegistrations {
   readonly cause: DiscoveryError | undefined;
 }
 
-/** The extra wait beyond the time of one request, in milliseconds. */
+/** A registration is late if it takes this much longer than one request may take, in milliseconds. */
 const GRACE_MS = 500;
 
 /**

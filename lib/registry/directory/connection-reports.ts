@@ -3,7 +3,7 @@
  * reads them.
  */
 
-/** The side of the directory. */
+/** The directory's view of the connections: it reads which addresses are ready. */
 interface ConnectionOracle {
   /** Whether some channel of this process has a ready connection to an address. */
   isReady(address: string): boolean;

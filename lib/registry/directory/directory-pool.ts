@@ -7,10 +7,10 @@ import type { DirectoryEvent, DiscoveryEvent } from '../../core/discovery-event.
 import type { Registry } from '../registry.js';
 import { type DirectoryOptions, ServiceDirectory } from './service-directory.js';
 
-/** The right to use a directory, until it is released. */
-export interface DirectoryLease {
+/** One use of a directory; the directory's watch goes on until all its uses are released. */
+export interface DirectoryUse {
   readonly directory: ServiceDirectory;
-  /** Releases the directory; the last release ends its watch. Further calls do nothing. */
+  /** Ends this use; the end of the last use ends the watch. Further calls do nothing. */
   release(): void;
 }
 
@@ -34,7 +34,7 @@ export class DirectoryPool {
     return new Map([...this.entries].map(([service, { directory }]) => [service, directory]));
   }
 
-  acquire(service: string): DirectoryLease {
+  acquire(service: string): DirectoryUse {
     const onEvent = (event: DirectoryEvent): void => this.events.next(event);
     const entry = this.entries.get(service) ?? {
       directory: new ServiceDirectory(this.registry, service, { ...this.options, onEvent }),

@@ -45,8 +45,8 @@ export class GuardedList {
   constructor(private readonly options: GuardedListOptions) {}
 
   /**
-   * The endpoints to use, one per address. The same array until something changes; while some are held, a new
-   * one each time.
+   * The endpoints to use, one per address. Returns the same array until the list changes; while endpoints are
+   * held, a new array each time.
    */
   get usable(): readonly Endpoint[] {
     return this.guard.usable;

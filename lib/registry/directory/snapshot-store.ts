@@ -1,4 +1,4 @@
-/** The port to a store of lists that outlives the process. */
+/** The interface to a store of lists that outlives the process. */
 import type { Observable } from 'rxjs';
 import type { DirectoryEvent } from '../../core/discovery-event.js';
 import type { Snapshot } from '../../core/snapshot/snapshot.js';

@@ -18,7 +18,7 @@ export interface MemberContent {
   readonly leases: readonly { readonly id: string; readonly ttlSeconds: number }[];
 }
 
-/** The state behind etcd's API. */
+/** Holds the keys, leases and watchers that the requests of etcd's API read and change. */
 export class Member {
   /** The id of the cluster, in decimal digits; {@link wipe} makes a new one. */
   clusterId = randomId();

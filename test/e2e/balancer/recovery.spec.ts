@@ -165,16 +165,19 @@ it('500 replacements under load of servers under load fail no call, and leave no
 }, 240_000);
 
 it.each([
-  ['two attempts in all, and then one per call', { maxTokens: 4, tokenRatio: 1 }, 2 + 19],
-  ['without throttling four per call', false, 4 * 20],
-] as const)('retries of a service that is down: %s', async (_, throttling, expected) => {
-  const server = await single();
-  const retry = { methods: 'all', maxAttempts: 4, initialBackoffMs: 1, maxBackoffMs: 1 } as const;
-  const client = await fleet.client({ retry: { ...retry, throttling } });
-  server.code = status.UNAVAILABLE;
-  expect(await client.spread(20)).toEqual({ UNAVAILABLE: 20 });
-  expect(server.calls).toBe(expected);
-});
+  [2 + 19, 'if 4 tokens throttle retries: one retry in all', { maxTokens: 4, tokenRatio: 1 }],
+  [4 * 20, 'without throttling: four attempts per call', false],
+] as const)(
+  '20 calls to a service that is down make %i attempts %s',
+  async (expected, _, throttling) => {
+    const server = await single();
+    const retry = { methods: 'all', maxAttempts: 4, initialBackoffMs: 1, maxBackoffMs: 1 } as const;
+    const client = await fleet.client({ retry: { ...retry, throttling } });
+    server.code = status.UNAVAILABLE;
+    expect(await client.spread(20)).toEqual({ UNAVAILABLE: 20 });
+    expect(server.calls).toBe(expected);
+  },
+);
 
 it('retries that were throttled resume after calls were answered', async () => {
   const server = await single();

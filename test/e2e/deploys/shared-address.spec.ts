@@ -54,7 +54,7 @@ describeEtcd('one address, several processes', (binary) => {
     expect(await finalTally(client)).toMatchObject({ failed: 0 });
   }, 200_000);
 
-  it('a process that leaves hands its record over to another that also claims it, and no client loses the address', async () => {
+  it('two processes claim one address: when one of them leaves, the other gets the record, and no client loses the address', async () => {
     const options = { hosts: etcd.hosts };
     const [first, second, observer] = [
       new EtcdRegistry(options),

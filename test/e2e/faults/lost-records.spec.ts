@@ -159,7 +159,7 @@ describeEtcd('servers whose records are lost', (binary) => {
     expect((await records()).kvs).toHaveLength(count);
   });
 
-  it('a client calls a single server that stops without an announcement until the connection ends, and then no longer', async () => {
+  it('a client calls its only server, whose record was deleted, until the connection ends; then not another process on that port', async () => {
     const first = await startPlainServer();
     const key = `${namespace}${PREFIX}${first.address}`;
     await writer.put(key).value(`{"Op":0,"Addr":"${first.address}","Metadata":null}`);

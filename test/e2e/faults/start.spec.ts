@@ -39,7 +39,7 @@ describeEtcd('a fleet without its etcd', (binary) => {
     expect(later.failed).toBe(working.failed);
   });
 
-  it('gives a client that starts meanwhile the list that its last process kept', async () => {
+  it('has clients that start with the list in their snapshot file, and no call fails', async () => {
     const snapshotFile = join(folder, 'lists.json');
     fleet = await FaultFleet.start({
       hosts: etcd.hosts,

@@ -263,7 +263,7 @@ describe('the check of alerts', () => {
     expect(eventsWith('goes on')).toEqual(['lease-recovered', 'snapshot-failed']);
   });
 
-  it('sees words that the log does not have, one word and a part of a word too', () => {
+  it('finds no event for words that the log does not have: several words, one word, a part of a word', () => {
     expect(['was wiped and restored', 'restarted', 'wipe'].map(eventsWith)).toEqual([[], [], []]);
   });
 });

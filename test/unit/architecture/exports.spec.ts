@@ -84,7 +84,7 @@ describe('the check of exports', () => {
     ['a constant taken out of an object', 'export const { b: [a] } = c;'],
     ['a type', 'export type a = string;'],
     ['an interface', 'export interface a {}'],
-  ])('sees %s that no file imports', (_what, text) => {
+  ])('reports %s that is exported and that no file imports', (_what, text) => {
     expect(check({ 'core/x.ts': text })).toEqual(['core/x.ts a']);
     expect(check({ 'core/x.ts': text, 'core/y.ts': `import { b as a } from './x.js';` })).toEqual([
       'core/x.ts a',
@@ -99,7 +99,7 @@ describe('the check of exports', () => {
     ['an export from there', `export { a as b } from './x.js';`],
     ['an export of all', `export * from './x.js';`],
     ['an import at run time', `const x = import('./x.js');`],
-  ])('takes %s for a use', (_what, text) => {
+  ])('accepts %s as a use', (_what, text) => {
     expect(check({ 'core/x.ts': 'export class a {}', 'core/y.ts': text })).toEqual([]);
   });
 

@@ -169,11 +169,11 @@ describe('the check of short files', () => {
       ...importers.map((path) => parseModule(path, line.repeat(FEWEST_LINES))),
     ]);
 
-  it('sees a file that belongs into its only importer', () => {
+  it('reports a short file that only one file imports: it belongs into that file', () => {
     expect(check(FEWEST_LINES - 1, 'core/a.ts')).toEqual(['core/x.ts']);
   });
 
-  it('takes a longer file, an entrance, and a file that several share', () => {
+  it('accepts a longer file, a file without an importer, and a file with several importers', () => {
     expect(check(FEWEST_LINES, 'core/a.ts')).toEqual([]);
     expect(check(1)).toEqual([]);
     expect(check(1, 'core/a.ts', 'core/b.ts')).toEqual([]);

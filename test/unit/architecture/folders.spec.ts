@@ -80,7 +80,7 @@ describe('the rooms of the library', () => {
   });
 });
 
-describe('the check of the order', () => {
+describe('the check of the order of folders', () => {
   it.each([
     [
       'grpc/connection/x.ts',
@@ -94,10 +94,13 @@ describe('the check of the order', () => {
       '../services/y.js',
       'testing/embedded-etcd/store must not import from testing/embedded-etcd/services',
     ],
-  ])('sees what %s imports from %s', (path, specifier, message) => {
-    const module = parseModule(path, `import { y } from '${specifier}';`);
-    expect(breaches([module])).toEqual([`${path}:1: ${message}`]);
-  });
+  ])(
+    'reports that %s imports from %s, which comes later in the order',
+    (path, specifier, message) => {
+      const module = parseModule(path, `import { y } from '${specifier}';`);
+      expect(breaches([module])).toEqual([`${path}:1: ${message}`]);
+    },
+  );
 
   it('lets a folder import from below, from itself and from the top of its room', () => {
     const text = `import { a } from '../grpc-js/a.js';\nimport { b } from './b.js';\nimport { c } from '../c.js';`;

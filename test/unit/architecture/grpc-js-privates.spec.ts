@@ -93,7 +93,7 @@ describe('the library', () => {
   });
 });
 
-describe('the check of private parts', () => {
+describe('the check of the private parts of grpc-js', () => {
   const IMPORT = `import { Client } from '@grpc/grpc-js';\n`;
 
   it('reads from grpc-js itself what is private', () => {
@@ -110,30 +110,39 @@ describe('the check of private parts', () => {
   });
 
   it.each([
-    ['an import of a file of it', `import { x } from '@grpc/grpc-js/build/src/server.js';`],
-    ['a file of it that is loaded later', `const x = load('@grpc/grpc-js/build/src/server.js');`],
-  ])('sees %s', (_what, text) => {
+    [
+      'an import of a private file of grpc-js',
+      `import { x } from '@grpc/grpc-js/build/src/server.js';`,
+    ],
+    [
+      'a private file of grpc-js that is loaded at run time',
+      `const x = load('@grpc/grpc-js/build/src/server.js');`,
+    ],
+  ])('reports %s', (_what, text) => {
     expect(check(text)).toEqual(['nest/x.ts: names @grpc/grpc-js/build/src/server.js']);
   });
 
   it.each([
-    ['a cast to a shape', `const x = y as { readonly sessions?: Map<object, object> };`],
+    [
+      'a cast to a type with that field',
+      `const x = y as { readonly sessions?: Map<object, object> };`,
+    ],
     ['brackets', `const x = y['sessions'];`],
-    ['a reflection', `const x = Reflect.get(y, 'sessions');`],
-  ])('sees a private field that is reached by %s', (_what, text) => {
+    ['Reflect.get', `const x = Reflect.get(y, 'sessions');`],
+  ])('reports a private field that is read by %s', (_what, text) => {
     expect(check(IMPORT + text)).toEqual(['nest/x.ts: reaches the private sessions']);
     expect(
       check(`import type { Subchannel } from '../grpc/grpc-js/grpc-experimental.js';\n${text}`),
     ).toEqual(['nest/x.ts: reaches the private sessions']);
   });
 
-  it('sees a cast to a shape that another place declares', () => {
+  it('reports a cast through unknown to a type that is declared elsewhere', () => {
     expect(check(`${IMPORT}const x = y as unknown as Shape;`)).toEqual([
       'nest/x.ts: casts through unknown',
     ]);
   });
 
-  it('leaves the folder of the private parts alone, and what is public', () => {
+  it('reports nothing in the folder that may use private parts, and no use of public parts', () => {
     const text = `${IMPORT}const x = y['sessions'] as unknown as Shape;`;
     expect(check(text, 'grpc/grpc-js/x.ts')).toEqual([]);
     expect(check(`${IMPORT}const x = (y as { getChannel(): object })['getChannel']();`)).toEqual(

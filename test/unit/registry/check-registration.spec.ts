@@ -65,7 +65,7 @@ it.each([
   );
 });
 
-it('a registry suggests the right name for a misspelt field of discovery', () => {
+it('the error for a misspelt field of `endpoint.discovery` suggests the right name', () => {
   expect(() => checkRegistration({ ...good, ...saying({ weigth: 2 }) })).toThrow(
     'allowed: none; registration.endpoint.discovery has weight, version, zone, maxConnectionAgeMs, draining; did you mean weight?',
   );

@@ -1,4 +1,4 @@
-/** KeptWatch over registries that break the contract of the port. */
+/** KeptWatch over registries that break the rules of `Registry.watch`. */
 import { concat, EMPTY, NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import { beforeEach, expect, it } from 'vitest';
 import { DiscoveryError } from '../../../lib/core/discovery-error.js';

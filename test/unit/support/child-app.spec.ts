@@ -15,7 +15,7 @@ afterEach(stopEventProcesses);
 const NATIVE = { isBundled: false };
 
 describe('startApp', () => {
-  it('runs compiled TypeScript with decorator metadata against the compiled library', async () => {
+  it('runs an app, compiled with decorator metadata, against the compiled library', async () => {
     const app = await startApp('probe', {}, NATIVE);
     const probe = await app.waitForEvent('probe');
     const folder = await compileApps();
@@ -29,7 +29,7 @@ describe('startApp', () => {
     expect(await app.exit).toEqual({ code: 0, signal: null });
   });
 
-  it('reports the exit code of an app that ends on a signal by itself', async () => {
+  it('reports the exit code of an app that handles a signal and then exits by itself', async () => {
     const app = await startApp('probe', { PROBE_MODE: 'serve' }, NATIVE);
     await app.waitForEvent('probe');
     app.kill('SIGTERM');
@@ -44,14 +44,14 @@ describe('startApp', () => {
     expect(await app.exit).toEqual({ code: 7, signal: null });
   });
 
-  it('reports the signal that ended an app', async () => {
+  it('reports the signal that has killed an app', async () => {
     const app = await startApp('probe', { PROBE_MODE: 'serve' }, NATIVE);
     await app.waitForEvent('probe');
     app.kill('SIGKILL');
     expect(await app.exit).toEqual({ code: null, signal: 'SIGKILL' });
   });
 
-  it('names the TypeScript line of an error on stderr', async () => {
+  it('runs apps whose errors name the TypeScript line on stderr', async () => {
     const app = await startApp('probe', { PROBE_MODE: 'throw' }, NATIVE);
     expect(await app.exit).toEqual({ code: 1, signal: null });
     expect(app.stderr).toMatch(/as the test wanted it[^]*probe\.ts:\d+/);
@@ -64,7 +64,7 @@ const script = (code: string): EventProcess =>
   });
 
 describe('EventProcess', () => {
-  it('takes events out of output that has other lines too, however it is cut', async () => {
+  it('finds the events in output that also has other lines, however the output is cut into pieces', async () => {
     const child = script(`
       const { setImmediate: turn } = await import('node:timers/promises');
       for (const part of ['log line\\n{"event":"o', 'ne","n":1}\\n{"no":"event"}\\n{bro', 'ken\\n{"event":"two"}\\n']) {
@@ -76,7 +76,7 @@ describe('EventProcess', () => {
     expect(child.stdout).toContain('log line');
   });
 
-  it('finds events of the past, and only later ones when asked', async () => {
+  it('has waitForEvent, which finds past events too, and nextEvent, which finds only later ones', async () => {
     const child = script(`
       process.once('SIGUSR2', () => { console.log('{"event":"tick","n":2}'); process.exit(); });
       console.log('{"event":"tick","n":1}');
@@ -90,20 +90,20 @@ describe('EventProcess', () => {
     expect(await next).toMatchObject({ n: 2 });
   });
 
-  it('fails a wait when the process ends without the event, with its output', async () => {
+  it('fails a wait with the output of the process if it ends without the event', async () => {
     const child = script(`console.error('the reason'); process.exit(3);`);
     await expect(child.waitForEvent('never')).rejects.toThrow(/ended with code 3[^]*the reason/);
     await expect(child.waitForEvent('never')).rejects.toThrow(/ended with code 3/);
   });
 
-  it('fails a wait that takes too long', async () => {
+  it('fails a wait for an event at its timeout', async () => {
     const child = script(`setInterval(() => {}, 1000);`);
     await expect(child.waitForEvent('never', { timeoutMs: 10 })).rejects.toThrow(
       /no event 'never' within 10 ms/,
     );
   });
 
-  it('stops a process that is frozen, and one that has ended', async () => {
+  it('stops a frozen process, and a second stop returns the same exit', async () => {
     const child = script(`console.log('{"event":"up"}'); setInterval(() => {}, 1000);`);
     await child.waitForEvent('up');
     child.kill('SIGSTOP');
@@ -111,7 +111,7 @@ describe('EventProcess', () => {
     expect(await child.stop()).toEqual({ code: null, signal: 'SIGTERM' });
   });
 
-  it('fails when there is no such program', async () => {
+  it('fails every wait if its program does not exist', async () => {
     const child = new EventProcess('/does/not/exist', []);
     await expect(child.exit).rejects.toThrow('ENOENT');
     await expect(child.waitForEvent('any')).rejects.toThrow();

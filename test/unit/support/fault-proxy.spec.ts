@@ -122,7 +122,7 @@ afterEach(async () => {
 });
 
 describe('FaultProxy', () => {
-  it('passes bytes and half-closes on in both directions', async () => {
+  it('forwards data, and the end of data from one side, in both directions', async () => {
     const client = await dial();
     const server = await servedPeer(0);
     client.socket.write('question');
@@ -136,7 +136,7 @@ describe('FaultProxy', () => {
     expect([client.closedWithError, server.closedWithError]).not.toContain(true);
   });
 
-  it('counts connections that are open and that were made', async () => {
+  it('counts the connections that are open now, and all that it has accepted', async () => {
     const first = await dial();
     await dial();
     await proxy.connected(2);
@@ -149,7 +149,7 @@ describe('FaultProxy', () => {
     expect(proxy.connections).toBe(2);
   });
 
-  it('delivers without loss what exceeds the amount it holds itself', async () => {
+  it('loses no data of a stall that exceeds the amount it keeps in memory', async () => {
     const client = await dial();
     const server = await servedPeer(0);
     const size = 16 * 1024 * 1024;
@@ -162,7 +162,7 @@ describe('FaultProxy', () => {
     await server.receivedLength(size);
   });
 
-  describe('cut', () => {
+  describe('cut()', () => {
     it('resets both sides of every connection and refuses new ones', async () => {
       const client = await dial();
       const server = await servedPeer(0);
@@ -174,7 +174,7 @@ describe('FaultProxy', () => {
       expect(proxy.connections).toBe(0);
     });
 
-    it('ends with restore, on the same port', async () => {
+    it('lasts until restore(), which listens on the same port again', async () => {
       const { port } = proxy;
       await proxy.cut();
       await proxy.restore();
@@ -184,15 +184,15 @@ describe('FaultProxy', () => {
       await (await servedPeer(0)).received('again');
     });
 
-    it('leaves nothing to stall', async () => {
+    it('makes stall() and acceptOnly() throw until restore()', async () => {
       await proxy.cut();
       expect(() => proxy.stall()).toThrow('restore() it first');
       expect(() => proxy.acceptOnly()).toThrow('restore() it first');
     });
   });
 
-  describe('stall', () => {
-    it('holds the bytes of one direction only, and delivers them in order after resume', async () => {
+  describe('stall()', () => {
+    it('holds the bytes of one direction only, until resume() delivers them in order', async () => {
       const client = await dial();
       const server = await servedPeer(0);
       proxy.stall('to-server');
@@ -205,7 +205,7 @@ describe('FaultProxy', () => {
       await server.received('held too');
     });
 
-    it('holds answers with to-client while requests pass', async () => {
+    it('with to-client holds answers while requests pass', async () => {
       const client = await dial();
       const server = await servedPeer(0);
       proxy.stall('to-client');
@@ -217,7 +217,7 @@ describe('FaultProxy', () => {
       await client.received('answer');
     });
 
-    it('accepts new connections and holds their bytes too', async () => {
+    it('lets clients connect, and holds the bytes of new connections too', async () => {
       proxy.stall('both');
       const client = await dial();
       const server = await servedPeer(0);
@@ -227,7 +227,7 @@ describe('FaultProxy', () => {
       await Promise.all([server.received('early'), client.received('hello')]);
     });
 
-    it('hides from the server that the client has left, until resume', async () => {
+    it('hides from the server that the client has closed its connection, until resume()', async () => {
       const client = await dial();
       const server = await servedPeer(0);
       proxy.stall('to-server');
@@ -241,7 +241,7 @@ describe('FaultProxy', () => {
       await server.end();
     });
 
-    it('frees the hidden side when the proxy stops', async () => {
+    it('lasts at most until the proxy stops, which resets the server side of a connection that its client has left', async () => {
       const client = await dial();
       const server = await servedPeer(0);
       proxy.stall('to-server');
@@ -252,7 +252,7 @@ describe('FaultProxy', () => {
       expect(server.closedWithError).toBe(true);
     });
 
-    it('changes direction: what is no longer held is delivered', async () => {
+    it('in another direction replaces the stall before it, and delivers what that one held', async () => {
       const client = await dial();
       const server = await servedPeer(0);
       proxy.stall('to-server');
@@ -265,8 +265,8 @@ describe('FaultProxy', () => {
     });
   });
 
-  describe('acceptOnly', () => {
-    it('accepts without connecting through, and connects through at resume', async () => {
+  describe('acceptOnly()', () => {
+    it('accepts new connections, and connects them to the target only at resume()', async () => {
       proxy.acceptOnly();
       const client = await dial();
       await proxy.connected(1);
@@ -276,7 +276,7 @@ describe('FaultProxy', () => {
       await (await servedPeer(0)).received('anyone there?');
     });
 
-    it('lets open connections go on', async () => {
+    it('lets connections that are already open go on', async () => {
       const client = await dial();
       const server = await servedPeer(0);
       proxy.acceptOnly();
@@ -287,7 +287,7 @@ describe('FaultProxy', () => {
       expect(proxy.connections).toBe(0);
     });
 
-    it('notices a client that gives up, and never troubles the target with it', async () => {
+    it('drops a connection whose client gives up: the target never gets it, not even after resume()', async () => {
       proxy.acceptOnly();
       const client = await dial();
       await proxy.connected(1);
@@ -300,7 +300,7 @@ describe('FaultProxy', () => {
     });
   });
 
-  it('resets the client when the target does not listen', async () => {
+  it('resets the connection of a client if no server listens on the target port', async () => {
     await new Promise((resolve) => target.close(resolve));
     const client = await dial();
     await client.closed();

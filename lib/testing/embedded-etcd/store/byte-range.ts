@@ -14,12 +14,12 @@ export interface ByteRange {
   readonly single: boolean;
 }
 
-/** The key of some bytes. */
+/** Turns bytes into a key, one character for each byte; {@link fromByteKey} turns it back. */
 export function toByteKey(bytes: Uint8Array): ByteKey {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
-/** The bytes of a key. */
+/** Turns a key back into its bytes. */
 export function fromByteKey(key: ByteKey): Buffer {
   return Buffer.from(key, 'latin1');
 }

@@ -5,7 +5,7 @@ import { refusal } from '../wire/etcd-error.js';
 import type { KeyChange } from './kv-store.js';
 import { MAX_TIMER_MS } from '../wait-time.js';
 
-/** The shortest time to live a lease is granted, in seconds: etcd's, at its default election timeout. */
+/** The shortest time to live that is granted, in seconds: etcd's, at its default election timeout. */
 const MIN_LEASE_TTL_SECONDS = 2;
 
 /** The longest time to live that may be asked for, in seconds: etcd's. */

@@ -30,7 +30,7 @@ export interface WatchSink {
   compacted(compactRevision: number): void;
 }
 
-/** One watcher. */
+/** Remembers what one watcher asked for, and which revision it has to receive next. */
 export class Watcher {
   /** The first revision that the watcher has not received yet. */
   nextRevision: number;

@@ -1,7 +1,7 @@
 /** The refusals of etcd, with its codes and its words: clients match on both. */
 import { status } from '@grpc/grpc-js';
 
-/** A refusal as it goes over the wire. */
+/** Ends a request with the status code and the text that etcd refuses it with. */
 export class EtcdError extends Error {
   override readonly name = 'EtcdError';
 

@@ -39,16 +39,19 @@ it('a tally counts failures and timeouts as failures, ends a series of failures 
 });
 
 it.each([
-  ['RESOURCE_EXHAUSTED alone lasts 5 s', 8, undefined, 5_000],
-  ['RESOURCE_EXHAUSTED lasts as long as its pushback', 8, '1200', 1_200],
-  ['UNAVAILABLE lasts as long as its pushback', 14, '250', 250],
-  ['a pushback of 0 lasts no time', 8, '0', 0],
-  ['a refusal lasts at most 300 s', 8, '2147483647', 300_000],
-  ['a pushback that forbids a retry gives no time: 5 s', 14, '-1', 5_000],
-  ['a pushback that cannot be read gives no time: 5 s', 14, 'soon', 5_000],
-  ['UNAVAILABLE alone is no refusal', 14, undefined, 0],
-  ['an answer is no refusal', 0, '1200', 0],
-  ['an answer that blames the caller is no refusal', 10, '1200', 0],
-] as const)('the time of a refusal: %s', (_name, code, pushback, expectedMs) => {
-  expect(refusalMs(code, pushback)).toBe(expectedMs);
-});
+  ['RESOURCE_EXHAUSTED without a pushback', 5_000, 8, undefined],
+  ['RESOURCE_EXHAUSTED with a pushback of 1,200 ms', 1_200, 8, '1200'],
+  ['UNAVAILABLE with a pushback of 250 ms', 250, 14, '250'],
+  ['RESOURCE_EXHAUSTED with a pushback of 0', 0, 8, '0'],
+  ['RESOURCE_EXHAUSTED with a longer pushback than is allowed', 300_000, 8, '2147483647'],
+  ['UNAVAILABLE with a pushback that forbids a retry', 5_000, 14, '-1'],
+  ['UNAVAILABLE with a pushback that cannot be read', 5_000, 14, 'soon'],
+  ['UNAVAILABLE without a pushback, which is no refusal,', 0, 14, undefined],
+  ['OK with a pushback, which is no refusal,', 0, 0, '1200'],
+  ['ABORTED with a pushback, which is no refusal,', 0, 10, '1200'],
+] as const)(
+  'a server that answers %s wants no calls for %i ms',
+  (_name, expectedMs, code, pushback) => {
+    expect(refusalMs(code, pushback)).toBe(expectedMs);
+  },
+);

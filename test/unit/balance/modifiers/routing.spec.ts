@@ -57,10 +57,10 @@ describe('CanaryPicker', () => {
   });
 
   it.each([
-    [0, stable],
-    [1, canary],
-    [undefined, stable],
-  ])('sends all calls to one of its two pickers for a share of %s', (share, expected) => {
+    ['stable', 0, stable],
+    ['canary', 1, canary],
+    ['stable', undefined, stable],
+  ])('sends every call to the %s picker for a share of %s', (_name, share, expected) => {
     const canaryPicker = picker(share === undefined ? {} : { share });
     for (let call = 0; call < 1_000; call++) expect(canaryPicker.pick(PLAIN, 0)).toBe(expected);
   });

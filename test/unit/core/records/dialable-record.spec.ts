@@ -33,7 +33,12 @@ describe('decodeDialableRecord', () => {
     ['an empty address', record(''), NO_ADDRESS, 'Addr is missing or empty'],
     ['no Addr', '{"Op":0}', NO_ADDRESS, 'Addr is missing or empty'],
     ['JSON null', 'null', NO_ADDRESS, 'Addr is missing or empty'],
-    ['a line end in it', record('h\n:1'), NO_ADDRESS, String.raw`"h\n:1" is not host:port`],
+    [
+      'a line break in its address',
+      record('h\n:1'),
+      NO_ADDRESS,
+      String.raw`"h\n:1" is not host:port`,
+    ],
     ['an array', '[]', 'no-record', 'it is not a JSON object'],
     ['a number', '7', 'no-record', 'it is not a JSON object'],
     ['no JSON', 'hello', 'no-record', 'it is not JSON'],

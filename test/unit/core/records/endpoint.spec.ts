@@ -61,7 +61,7 @@ describe('the fields of an endpoint', () => {
     expect(endpointVersion(withMetadata({ version: ['1'] }))).toBeUndefined();
   });
 
-  it('the fields of discovery replace those of metadata', () => {
+  it("a record's fields under `discovery` replace the same fields of its metadata", () => {
     const endpoint = saying({ weight: 2, version: '1', zone: 'a', maxConnectionAgeMs: 400 });
     expect(endpointWeight(endpoint)).toBe(2);
     expect(endpointVersion(endpoint)).toBe('1');

@@ -203,7 +203,7 @@ describe('servers that announce their shutdown', () => {
     expect(driver.used).toBe('');
   });
 
-  it('do not end the protection of the others after an outage', () => {
+  it('do not end the recovery time after an outage: an unannounced removal is still held', () => {
     const driver = new Driver().reset('abcd').connect('abcd').fail().after(MINUTE).reset('abcd');
     driver.after(5_000).leave('a').after(5_000).change('', 'b');
     expect(driver.used).toBe('cdb');
@@ -222,13 +222,13 @@ describe('servers that announce their shutdown', () => {
     expect(driver.leave('ab').used).toBe('c');
   });
 
-  it('do not make other removals suspicious', () => {
+  it('do not count as removed at once: after three of them one other removal takes effect, and only a second is held', () => {
     const driver = new Driver().reset('abcdef').connect('abcdef').leave('abc').change('', 'd');
     expect(driver.used).toBe('ef');
     expect(driver.change('', 'e').used).toBe('fe');
   });
 
-  it('are not held when their records are deleted next', () => {
+  it('stay removed when their records are deleted after the announcement', () => {
     const driver = new Driver().reset('abcd').connect('abcd').leave('abc').change('', 'abc');
     expect(driver.used).toBe('d');
   });

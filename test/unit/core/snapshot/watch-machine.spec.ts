@@ -379,7 +379,7 @@ describe('the watch machine', () => {
     expect(Math.max(...delays)).toBe(30_000);
   });
 
-  it('does not start the backoff anew after a list that succeeds before a watch that fails', () => {
+  it('goes on with its backoff if the list succeeds and the watch then fails', () => {
     const driver = Driver.watching();
     driver.random = () => 1;
     const delays: number[] = [];
@@ -395,7 +395,7 @@ describe('the watch machine', () => {
     expect(delayAfterLife(9_999)).not.toBe(100);
   });
 
-  it('does not lengthen the delay after a watch that lived as long as the longest delay before it', () => {
+  it('repeats its last delay if the watch lived as long as that delay could be, 1.6 s; otherwise doubles it', () => {
     expect(delayAfterLife(1_600)).toBe(800);
     expect(delayAfterLife(1_599)).toBe(1_600);
   });

@@ -165,10 +165,16 @@ describe('PrefixWatch, on a reply with several changes', () => {
     expect(lastChange()).toEqual({ put, removed: [], left: undefined, ignored: undefined });
   });
 
-  it.each<[string, readonly ['Put' | 'Delete', string, string?][], object]>([
-    ['an announcement', [['Put', 'x', 'leaving']], { removed: ['api/x'], left: ['api/x'] }],
+  it.each<[string, string, readonly ['Put' | 'Delete', string, string?][], object]>([
     [
-      'an announced deletion',
+      'an announcement',
+      'an announced removal',
+      [['Put', 'x', 'leaving']],
+      { removed: ['api/x'], left: ['api/x'] },
+    ],
+    [
+      'an announcement and the deletion of its key',
+      'an announced removal',
       [
         ['Put', 'x', 'leaving'],
         ['Delete', 'x'],
@@ -176,7 +182,8 @@ describe('PrefixWatch, on a reply with several changes', () => {
       { removed: ['api/x'], left: ['api/x'] },
     ],
     [
-      'an announcement that is taken back',
+      'an announcement and a value that takes it back',
+      'a put of that value',
       [
         ['Put', 'x', 'leaving'],
         ['Put', 'x', 'back'],
@@ -184,7 +191,8 @@ describe('PrefixWatch, on a reply with several changes', () => {
       { put: [['api/x', 'back']], left: undefined },
     ],
     [
-      'a deletion without an announcement since the last put',
+      'an announcement, a value that takes it back, and a deletion',
+      'a removal without an announcement',
       [
         ['Put', 'x', 'leaving'],
         ['Put', 'x', 'back'],
@@ -194,18 +202,20 @@ describe('PrefixWatch, on a reply with several changes', () => {
     ],
     [
       'a value that cannot be decoded',
+      'a removal and an ignored value',
       [['Put', 'x', 'bad']],
       { removed: ['api/x'], ignored: [expect.objectContaining({ count: 1 })] },
     ],
     [
-      'a value that cannot be decoded and is then deleted',
+      'a value that cannot be decoded, and its deletion',
+      'a removal and no ignored value',
       [
         ['Put', 'x', 'bad'],
         ['Delete', 'x'],
       ],
       { removed: ['api/x'], ignored: undefined },
     ],
-  ])('publishes the outcome of %s', (_, changes, expected) => {
+  ])('publishes %s as %s', (_given, _published, changes, expected) => {
     streams[0]!.tell(...changes);
     expect(lastChange()).toMatchObject(expected);
   });

@@ -78,18 +78,17 @@ describe('the connections that calls ask for', () => {
     await connectAll(channel);
     expect(open(channel)).toBe(65);
   });
+});
 
-  it('do not queue endpoints that joined and left again without a connection', async () => {
-    const channel = new FakeChannel();
-    channel.list(addresses(100));
-    await connectAll(channel);
-    const connected = channel.subchannels.map(({ address }) => address);
-    for (let step = 1; step <= 50; step++)
-      channel.list([...connected, ...addresses(36, 100 * step)]);
-    const plan = Reflect.get(channel.balancer, 'plan') as { queue: object[]; urgent: object[] };
-    expect(plan.queue.length + plan.urgent.length).toBeLessThanOrEqual(2 * 100 + 64);
-    expect(open(channel)).toBe(64);
-  });
+it('the queue of endpoints to connect stays short when endpoints join and leave before they are connected', async () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(100));
+  await connectAll(channel);
+  const connected = channel.subchannels.map(({ address }) => address);
+  for (let step = 1; step <= 50; step++) channel.list([...connected, ...addresses(36, 100 * step)]);
+  const plan = Reflect.get(channel.balancer, 'plan') as { queue: object[]; urgent: object[] };
+  expect(plan.queue.length + plan.urgent.length).toBeLessThanOrEqual(2 * 100 + 64);
+  expect(open(channel)).toBe(64);
 });
 
 describe('the share of endpoints that may be ejected', () => {
@@ -111,7 +110,7 @@ describe('the share of endpoints that may be ejected', () => {
   });
 });
 
-/** A list of one endpoint whose record has these fields of discovery. */
+/** A list of one endpoint whose record has these fields under `discovery`. */
 function aging(discovery: DiscoveryFields): GrpcEndpoint[] {
   return [...resolvedEndpoints([{ address: A, metadata: null, discovery }])];
 }

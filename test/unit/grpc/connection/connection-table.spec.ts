@@ -85,7 +85,7 @@ describe('the counts of connections by state', () => {
     expect(table.count).toEqual({ idle: 1, connecting: 1, ready: 0, failed: 1 });
   });
 
-  it('do not change with a connection that is no longer in the table', () => {
+  it('do not change when a connection that has left the table changes its state', () => {
     const [a] = table.replace(list(A));
     table.replace(list(B));
     expect(table.recordTransition(a!, 'idle')).toBe(false);

@@ -54,7 +54,7 @@ describe('the pings that PingBudget allows', () => {
     expect(connection.pings(2)).toEqual([false, false]);
   });
 
-  it('do not include a ping just before a call while none is open, however long ago the last ping was', () => {
+  it('are no more than the first two while no call is open, however long ago the last ping was', () => {
     const connection = new Connection();
     connection.pings(2);
     expect(connection.budget.take(0, connection.nowMs + 400_000, false)).toBe(false);
@@ -133,7 +133,7 @@ describe('the pings of a connection', () => {
     expect(transport.maybeSendPing).toBe(maybeSendPing);
   });
 
-  it('are not changed if grpc-js has no such methods', async () => {
+  it('are left alone if there is no transport, or it lacks the methods that would be wrapped', async () => {
     const stranger = { session: {} };
     await governed(stranger, true);
     await governed(null, true);

@@ -1,4 +1,4 @@
-/** What gRPC gets of an attempt whose answer counts as a whole. */
+/** What gRPC gets of an attempt whose answer is held back until it is whole. */
 import { connectivityState, Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import type { Subchannel } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';

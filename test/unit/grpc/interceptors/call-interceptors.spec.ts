@@ -64,7 +64,7 @@ describe('the options of a call', () => {
     expect(asked).toEqual(['/a.A/B']);
   });
 
-  it('are not changed if the call has interceptors and providers, which grpc-js refuses', () => {
+  it('are not changed if the call has interceptors and also interceptor providers: grpc-js then refuses the call', () => {
     const both = { interceptors: [first], interceptor_providers: [() => second] };
     expect(transformed({}, both)).toBe(both);
   });
@@ -86,9 +86,9 @@ describe('the options of a call', () => {
     const { interceptors } = transformed({ callInvocationTransformer }, { interceptors: [first] });
     expect(interceptors).toEqual([second, library]);
   });
+});
 
-  it('are not changed if the client has no timeout and no interceptors', () => {
-    const given: ChannelOptions = { 'grpc.primary_user_agent': 'a' };
-    expect(withCallPromises(given, { timeoutMs: undefined, interceptors: [] })).toBe(given);
-  });
+it('the options of a channel are not changed if its client has no timeout and no interceptors', () => {
+  const given: ChannelOptions = { 'grpc.primary_user_agent': 'a' };
+  expect(withCallPromises(given, { timeoutMs: undefined, interceptors: [] })).toBe(given);
 });

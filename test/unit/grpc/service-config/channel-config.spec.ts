@@ -268,7 +268,7 @@ it('the selector marks streams, and gives every call an object of its own', () =
   expect(call(config, '/user.User/Watch').pickInformation).toHaveProperty(STREAM_MARK);
 });
 
-it('the selector marks unary calls that may be retried, whose answers then count as a whole', () => {
+it('the selector marks unary calls that may be retried, to hold their answers back until they are whole; no streams', () => {
   const config = channel();
   const codes = (path: string) => Reflect.get(call(config, path).pickInformation, WHOLE_ANSWER);
   expect(codes(LOGIN)).toEqual(new Set([status.UNAVAILABLE]));

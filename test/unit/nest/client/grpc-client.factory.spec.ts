@@ -110,7 +110,7 @@ describe('a name that the proto does not contain', () => {
     expect(pool.directories.size).toBe(0);
   });
 
-  it('causes a warning if it is in clientDefaults.retry.methods and no client has such a method', async () => {
+  it('causes a warning if it is in clientDefaults.retry.methods and no client has a method of that name', async () => {
     const { create, factory } = createFactory({ retry: { methods: ['find', 'vanish'] } });
     create('api');
     create('own', { retry: false });

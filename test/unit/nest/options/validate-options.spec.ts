@@ -443,7 +443,7 @@ describe('an error about options never shows', () => {
     ['a key outside of tls', etcd({ privateKey: SECRET })],
     ['a user and password in a url', etcd({ hosts: [`http://root:${SECRET}@h:1`] })],
     ['a user and password without a scheme', etcd({ hosts: [`root:${SECRET}@h:1`] })],
-    ['a password with an @ in it', etcd({ hosts: [`http://root:${SECRET}@${SECRET}@h:1`] })],
+    ['a password that contains an @', etcd({ hosts: [`http://root:${SECRET}@${SECRET}@h:1`] })],
     ['several urls at once', etcd({ hosts: `http://root:${SECRET}@h:1,http://h:2` })],
     ['urls beside a client', etcd({ client: ownClient, hosts: [`root:${SECRET}@h:1`] })],
     ['credentials that are none', client({ credentials: { token: SECRET } })],

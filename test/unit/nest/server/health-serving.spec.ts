@@ -62,7 +62,7 @@ describe('the health service of the option health', () => {
     expect([server.ask(''), server.ask('user.User')]).toEqual(['NOT_SERVING', 'NOT_SERVING']);
   });
 
-  it('answers with the status that was set before for a server and a service that are added later', async () => {
+  it('keeps the status that was set: a server and a service added later answer with it', async () => {
     const health = new HealthServing();
     await health.load();
     health.set(true);
@@ -84,7 +84,7 @@ describe('the health service of the option health', () => {
     await health.load();
   });
 
-  it('is an error beside a health service that the application adds itself, whose methods are left out', async () => {
+  it('leaves out the methods of a health service of the application, and then throws', async () => {
     const health = new HealthServing();
     await health.load();
     const server = new FakeServer();

@@ -13,15 +13,15 @@ function offer(server?: string) {
 }
 
 describe('a service', () => {
-  it('is offered at every server unless its option server says otherwise', () => {
+  it('is offered at every server unless its option `server` names one', () => {
     expect([USERS, BILLING].map((server) => isOfferedAt(offer(), server))).toEqual([true, true]);
   });
 
   it.each([
-    ['the url as it was written', '0.0.0.0:50051'],
-    ['a package of it', 'user'],
-    ['another package of it', 'user.admin'],
-  ])('is offered at the server that its option names by %s, and at no other', (_how, server) => {
+    ["the server's url, as it was written", '0.0.0.0:50051'],
+    ['a package of the server', 'user'],
+    ['another package of the server', 'user.admin'],
+  ])('is offered only at the server that its option `server` names by %s', (_how, server) => {
     const service = offer(server);
     expect([USERS, BILLING].map((one) => isOfferedAt(service, one))).toEqual([true, false]);
   });

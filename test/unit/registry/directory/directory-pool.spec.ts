@@ -12,10 +12,10 @@ beforeEach(() => {
 });
 
 it('one directory and one watch serve all users of a service', () => {
-  const leases = [pool.acquire('api'), pool.acquire('api'), pool.acquire('api')];
-  expect(new Set(leases.map(({ directory }) => directory)).size).toBe(1);
+  const uses = [pool.acquire('api'), pool.acquire('api'), pool.acquire('api')];
+  expect(new Set(uses.map(({ directory }) => directory)).size).toBe(1);
   expect(registry.started).toEqual(['api']);
-  expect(leases[0]?.directory.service).toBe('api');
+  expect(uses[0]?.directory.service).toBe('api');
 });
 
 it('each service has a directory of its own', () => {
@@ -33,7 +33,7 @@ it('the watch ends with the last release', () => {
   expect(registry.watching('api')).toBe(0);
 });
 
-it('a second release of one lease does nothing', () => {
+it('releasing one use of a directory twice counts once: the watch goes on for the other user', () => {
   const [one, other] = [pool.acquire('api'), pool.acquire('api')];
   one.release();
   one.release();
