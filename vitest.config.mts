@@ -8,8 +8,9 @@ const here = (path: string): string => new URL(path, import.meta.url).pathname;
  *
  * - `advertised-address` replaces `node:os` and `node:dgram`.
  * - `grpc-private-attempts` installs its rules into grpc-js, which a process does once.
+ * - `install-balancer` puts another balancer under the library's name into grpc-js.
  */
-const ISOLATED = '{advertised-address,grpc-private-attempts}.spec.ts';
+const ISOLATED = '{advertised-address,grpc-private-attempts,install-balancer}.spec.ts';
 
 export default defineConfig({
   // Explicit, because vite honours tsconfig's decorator flags only for files its "include" covers.

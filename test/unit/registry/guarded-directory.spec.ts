@@ -64,54 +64,10 @@ describe('a directory whose registry forgot everything', () => {
     expect(told()).toEqual(['removals-held', 'endpoints-changed']);
   });
 
-  it('removes a held endpoint that stays disconnected, and keeps one that reconnects', () => {
-    clock.advance(1_000);
-    for (const address of ['h:1', 'h:2']) channel.report(address, false);
-    expect(used()).toEqual(['h:1', 'h:2']);
-    channel.report('h:2', true);
-    clock.advance(RECONNECT_GRACE_MS);
-    expect(used()).toEqual(['h:2']);
-  });
-
-  it('holds an endpoint as long as one channel is connected to it', () => {
-    const other = directory.connections.open();
-    other.report('h:1', true);
-    channel.close();
-    clock.advance(RECONNECT_GRACE_MS);
-    expect(used()).toEqual(['h:1']);
-    other.close();
-    clock.advance(RECONNECT_GRACE_MS);
-    expect(used()).toEqual([]);
-  });
-
   it('removes held endpoints after maxHoldMs', () => {
     clock.advance(DEFAULT_REMOVAL_GUARD.maxHoldMs);
     expect(used()).toEqual([]);
     expect(directory.state.held).toBeUndefined();
-  });
-
-  it('has one timer for the end of the holds, however often the list changes', () => {
-    clock.advance(1_000);
-    for (let change = 0; change < 10; change++) {
-      registry.put('api', `h:${change + 10}`);
-      clock.advance(1_000);
-      expect(clock.pendingTimers).toBe(1);
-    }
-    expect(clock.nextTimerMs).toBe(DEFAULT_REMOVAL_GUARD.maxHoldMs - 11_000);
-  });
-
-  it('restarts the time of the holds after the registry failed and came back', () => {
-    clock.advance(100_000);
-    registry.fail('api');
-    clock.advance(DEFAULT_REMOVAL_GUARD.maxHoldMs);
-    expect(used()).toEqual(['h:1', 'h:2']);
-    registry.reset('api');
-    clock.advance(DEFAULT_REMOVAL_GUARD.maxHoldMs - 1);
-    expect(used()).toEqual(['h:1', 'h:2']);
-    clock.advance(1);
-    expect(used()).toEqual([]);
-    clock.advance(50);
-    expect(clock.pendingTimers).toBe(0);
   });
 
   it('reports the end of the hold when the endpoints are registered again', () => {

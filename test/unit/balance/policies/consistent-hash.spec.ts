@@ -2,17 +2,18 @@ import { describe, expect, it } from 'vitest';
 import type { Candidate } from '../../../../lib/balance/candidate.js';
 import {
   ConsistentHash,
+  consistentHash,
   type ConsistentHashOptions,
 } from '../../../../lib/balance/policies/consistent-hash.js';
 import { finalMix, murmurHash } from '../../../../lib/balance/policies/murmur-hash.js';
 import { Ring } from '../../../../lib/balance/policies/ring.js';
 import type { PickRequest } from '../../../../lib/balance/picker.js';
+import { numberRule } from '../../../../lib/balance/policy-definition.js';
 import type { EndpointLoad } from '../../../../lib/balance/load/endpoint-load.js';
 import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
 import { seededRandom } from '../../../support/seeded-random.js';
 import { candidates, countPicks, PLAIN, policyOf, poolOf, requestWith } from '../fixtures.js';
 
-const KEYS = 50_000;
 const DEFAULTS = policyOf('consistent_hash', {
   hashKey: (request: PickRequest) => request.header('user'),
 }).options as ConsistentHashOptions;
@@ -34,42 +35,27 @@ const fill = (list: readonly Candidate[], calls: number): void => {
   for (const { load } of list) for (let call = 0; call < calls; call++) load.started(0);
 };
 
+it.each([
+  ['loadFactor', [1.001, 1.25, Infinity], [1, -Infinity]],
+  ['freeInFlight', [0, 4, 1_000_000], [-1, 0.5, 1_000_001]],
+] as const)('the option %s of consistent_hash may be %j, and not %j', (name, right, wrong) => {
+  const rule = numberRule(consistentHash.options[name]);
+  expect(right.map((value) => rule.read(value))).toEqual(right);
+  expect(wrong.filter((value) => rule.read(value) !== undefined)).toEqual([]);
+});
+
 describe('ConsistentHash', () => {
-  it.each([2, 3, 10, 100])(
-    'keys spread over %i endpoints: no endpoint has a quarter more than its share',
-    (count) => {
-      const keys = count * 5_000;
-      const counts = countPicks(picker(candidates(count)), keys, requestOf);
-      expect(counts.size).toBe(count);
-      // The shares on the ring have a standard deviation of 5 %, and chance adds 1.4 %.
-      const shares = [...counts.values()].map((keysOfOne) => keysOfOne / 5_000);
-      expect(Math.max(...shares)).toBeLessThan(1.25);
-      expect(Math.min(...shares)).toBeGreaterThan(0.6);
-      const variance = shares.reduce((sum, share) => sum + (share - 1) ** 2, 0) / count;
-      expect(Math.sqrt(variance)).toBeLessThan(0.1);
-    },
-  );
-
-  it('an endpoint that weighs a thousand times the others gets its share, and the others get theirs', () => {
-    const list = candidates(1_000);
-    const weights = list.map((_, at) => (at === 0 ? 999 : 1));
-    const counts = countPicks(picker(list, weights), KEYS, requestOf);
-    // ε: 4 standard deviations of the shares on the ring.
-    expect(Math.abs(counts.get(list[0]!.endpoint.address)! / KEYS / 0.5 - 1)).toBeLessThan(0.24);
-    expect(counts.size).toBeGreaterThan(990);
-  });
-
-  it('the picker shares keys by weight', () => {
+  it('a key goes to its owner on the ring, by the weights of the pool', () => {
     const list = candidates(20);
     const weights = list.map((_, at) => (at % 4) + 1);
-    const counts = countPicks(picker(list, weights), KEYS, requestOf);
-    const sum = weights.reduce((total, weight) => total + weight, 0);
-    for (const weight of [1, 2, 3, 4]) {
-      const keys = list
-        .filter((_, at) => weights[at] === weight)
-        .reduce((total, { endpoint }) => total + counts.get(endpoint.address)!, 0);
-      // ε: 4 standard deviations of the mean of five fleets, with 6 % each.
-      expect(Math.abs(keys / ((KEYS * weight * 5) / sum) - 1)).toBeLessThan(0.11);
+    const hash = picker(list, weights);
+    const ring = new Ring(
+      list.map((one) => one.hash),
+      Float64Array.from(weights),
+    );
+    for (let key = 0; key < 1_000; key++) {
+      const owner = ring.owner(ring.locate(murmurHash(`user-${key}`)));
+      expect(hash.pick(requestOf(key), 0)).toBe(list[owner]);
     }
   });
 
@@ -270,6 +256,19 @@ describe('ConsistentHash', () => {
       .filter(([home]) => home === list[0])
       .map(([, second]) => second);
     expect(new Set(seconds).size).toBe(4);
+  });
+
+  it("a further attempt begins with the key's next hash, also if the first endpoint could be tried again", () => {
+    const list = candidates(5);
+    const hash = picker(list);
+    const ring = new Ring(
+      list.map((one) => one.hash),
+      Float64Array.from(list, () => 1),
+    );
+    for (let key = 0; key < 100; key++) {
+      const next = ring.owner(ring.locate(finalMix(murmurHash(`user-${key}`) ^ 1)));
+      expect(hash.pickOther(requestOf(key), 0, () => true)).toBe(list[next]);
+    }
   });
 
   it('a further attempt skips full endpoints, unless all endpoints are full', () => {

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { EndpointLoad } from '../../../../lib/balance/load/endpoint-load.js';
 import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
-import { peakEwmaLoad } from '../../../../lib/balance/policies/peak-ewma-load.js';
+import { peakEwma, peakEwmaLoad } from '../../../../lib/balance/policies/peak-ewma-load.js';
+import { numberRule } from '../../../../lib/balance/policy-definition.js';
+
+it.each([
+  ['decayMs', [1, 1.5, 600_000], [0.9, 600_001, Infinity]],
+  ['failurePenalty', [0, 0.5, 1_000_000], [-0.1, 1_000_001]],
+] as const)('the option %s of peak_ewma may be %j, and not %j', (name, right, wrong) => {
+  const rule = numberRule(peakEwma.options[name]);
+  expect(right.map((value) => rule.read(value))).toEqual(right);
+  expect(wrong.filter((value) => rule.read(value) !== undefined)).toEqual([]);
+});
 
 describe('peakEwmaLoad', () => {
   /** The load in a fleet of many other endpoints, which are all idle. */
@@ -66,14 +76,6 @@ describe('peakEwmaLoad', () => {
     expect(load.silenceMs(1_700)).toBe(100);
     load.ended(1_800, 1_000, 'success');
     expect(load.silenceMs(5_000)).toBe(0);
-  });
-
-  it('does not take a passed deadline or a call given up as a sign of life', () => {
-    const load = new EndpointLoad(new FleetLoad());
-    for (let call = 0; call < 3; call++) load.started(0);
-    load.ended(500, 0, 'timeout');
-    load.ended(500, 0, 'abandoned');
-    expect(load.silenceMs(600)).toBe(600);
   });
 
   it('does not rise with the time for which a stream is open', () => {

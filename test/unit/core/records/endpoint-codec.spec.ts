@@ -393,25 +393,11 @@ describe('nested metadata', () => {
   });
 });
 
-describe('invalid UTF-8', () => {
-  it.each([
-    ['a sequence cut after its first byte', [0xe2], 1],
-    ['a sequence of three cut after its second byte', [0xe2, 0x82], 2],
-    ['a sequence of four cut after its third byte', [0xf0, 0x9f, 0x98], 3],
-    ['a cut sequence before a whole one', [0xe2, 0x82, 0xe2, 0x82, 0xac], 2],
-    ['bytes that begin nothing', [0x80, 0xbf, 0xff], 3],
-    ['overlong forms', [0xc0, 0xaf, 0xe0, 0x80, 0xaf], 5],
-    ['a surrogate', [0xed, 0xa0, 0x80], 3],
-    ['what is past U+10FFFF', [0xf4, 0x90, 0x80, 0x80], 4],
-  ])('becomes one U+FFFD for each byte: %s', (_, odd, count) => {
-    const value = Buffer.concat([Buffer.from('{"Addr":"a'), Buffer.from(odd), Buffer.from('z"}')]);
-    const { address } = decoded(value);
-    expect([...address].filter((character) => character === '\ufffd')).toHaveLength(count);
-    expect(address.startsWith('a') && address.endsWith('z')).toBe(true);
-  });
-
-  it('does not change valid sequences around it, U+FFFD included', () => {
-    const address = 'é\ufffd€😀\u{10ffff}߿\ud7ff\ue000';
-    expect(decoded(Buffer.from(JSON.stringify({ Addr: address }))).address).toBe(address);
-  });
+it('a record with invalid UTF-8 is read as Go reads it, with one U+FFFD for each such byte', () => {
+  const value = Buffer.concat([
+    Buffer.from('{"Addr":"é'),
+    Buffer.from([0xe2, 0x82]),
+    Buffer.from('z"}'),
+  ]);
+  expect(decoded(value).address).toBe('é\ufffd\ufffdz');
 });

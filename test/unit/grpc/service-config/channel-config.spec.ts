@@ -1,5 +1,5 @@
 /** A channel's config: the choices of its client, combined with the config that the service publishes. */
-import { Metadata, type MethodConfig, status } from '@grpc/grpc-js';
+import { Metadata, type MethodConfig } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import {
   BalancerConfig,
@@ -9,14 +9,12 @@ import {
   ChannelConfig,
   type ChannelChoices,
 } from '../../../../lib/grpc/service-config/channel-config.js';
-import { STREAM_MARK } from '../../../../lib/grpc/balancer/endpoint-picker.js';
 import { type AttemptRules, OWN_CALL } from '../../../../lib/grpc/grpc-js/attempting-call.js';
 import {
   createBalancerSettings,
   type LoadBalancingOptions,
 } from '../../../../lib/grpc/balancer/policies.js';
 import { createServiceConfig } from '../../../../lib/grpc/service-config/service-config.js';
-import { WHOLE_ANSWER } from '../../../../lib/grpc/grpc-js/whole-answer.js';
 import { settingsOf } from '../fake-channel.js';
 
 const LOGIN = '/user.User/Login';
@@ -62,9 +60,10 @@ function settings({ serviceConfig }: ChannelConfig): BalancerSettings {
   return BalancerConfig.createFromJson(fields).settings;
 }
 
-function call(config: ChannelConfig, path = LOGIN, metadata = new Metadata()) {
-  const { methodConfig, pickInformation } = config.selector.invoke(path, metadata, 1);
-  return { ...methodConfig, pickInformation, options: metadata.getOptions() };
+function call(config: ChannelConfig) {
+  const metadata = new Metadata();
+  const { methodConfig } = config.selector.invoke(LOGIN, metadata, 1);
+  return { ...methodConfig, options: metadata.getOptions() };
 }
 
 it('without a published config all settings are those of the client', () => {
@@ -98,29 +97,6 @@ it('settings that the client chose are not changed by the service', () => {
   expect(call(config)).toMatchObject({ retryPolicy: RETRY, options: {} });
   expect(call(config)).not.toHaveProperty('timeout');
   expect(config.serviceConfig.retryThrottling).toEqual({ maxTokens: 100, tokenRatio: 0.1 });
-});
-
-it('waitForReady of a call wins over that of the service', () => {
-  const config = channel();
-  config.follow(PUBLISHED);
-  const metadata = new Metadata({ waitForReady: false });
-  expect(call(config, LOGIN, metadata).options).toEqual({ waitForReady: false });
-});
-
-it('a call gets the method config with the most exact name', () => {
-  const config = channel();
-  config.follow(
-    JSON.stringify({
-      methodConfig: [
-        { name: [{}], timeout: '1s' },
-        { name: [{ service: 'user.User' }], timeout: '2s' },
-        { name: [{ service: 'user.User', method: 'Login' }], timeout: '3s' },
-      ],
-    }),
-  );
-  expect(call(config, LOGIN).timeout?.seconds).toBe(3);
-  expect(call(config, '/user.User/Other').timeout?.seconds).toBe(2);
-  expect(call(config, '/other.Other/Login').timeout?.seconds).toBe(1);
 });
 
 it('an invalid config changes nothing, and the next valid config is used', () => {
@@ -258,27 +234,6 @@ it('a new published config with the same balancing keeps the same settings objec
   expect(settings(config)).not.toBe(hashed);
   config.follow(undefined);
   expect(settings(config)).toBe(own);
-});
-
-it('the selector marks streams, and gives every call an object of its own', () => {
-  const config = channel();
-  const [one, other] = [call(config), call(config)];
-  expect(one.pickInformation).not.toBe(other.pickInformation);
-  expect(one.pickInformation).not.toHaveProperty(STREAM_MARK);
-  expect(call(config, '/user.User/Watch').pickInformation).toHaveProperty(STREAM_MARK);
-});
-
-it('the selector marks unary calls that may be retried, to hold their answers back until they are whole; no streams', () => {
-  const config = channel();
-  const codes = (path: string) => Reflect.get(call(config, path).pickInformation, WHOLE_ANSWER);
-  expect(codes(LOGIN)).toEqual(new Set([status.UNAVAILABLE]));
-  expect(codes('/user.User/Other')).toBeUndefined();
-  const all = { maxAttempts: 2, nonFatalStatusCodes: ['internal', 8] };
-  config.follow(JSON.stringify({ methodConfig: [{ name: [{}], hedgingPolicy: all }] }));
-  expect(codes(LOGIN)).toEqual(new Set([status.INTERNAL, status.RESOURCE_EXHAUSTED]));
-  // Messages of a stream must be reported as they come; a method without a proto may be a stream.
-  expect(codes('/user.User/Watch')).toBeUndefined();
-  expect(codes('/user.User/Other')).toBeUndefined();
 });
 
 const published = (method: string) =>

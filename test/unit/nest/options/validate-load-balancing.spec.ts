@@ -5,6 +5,9 @@ const check = (value: unknown) => validateLoadBalancing('lb', value);
 /** Checks a modifier beside a policy's name. */
 const modified = (modifier: object) => check({ policy: 'round_robin', ...modifier });
 
+/** No metadata keys that callers can set to a text. */
+const NO_METADATA_KEYS = ['', 'X-User', 'x user', 'ä', 'grpc-user', 'x-user-bin'];
+
 describe('the option loadBalancing', () => {
   it("accepts a policy's name, an object with a name and options, and options of the default policy", () => {
     expect(check('peak_ewma')).toEqual({ policy: 'peak_ewma' });
@@ -23,10 +26,10 @@ describe('the option loadBalancing', () => {
       'option lb is "consistent_hash"; allowed: an object with policy and hashKey',
     ],
     [{ policy: 'consistent_hash' }, 'option lb.hashKey is undefined; allowed: a metadata key'],
-    [
-      { policy: 'consistent_hash', hashKey: 'X-User' },
-      'option lb.hashKey is "X-User"; allowed: a metadata key',
-    ],
+    ...NO_METADATA_KEYS.map((hashKey): [unknown, string] => [
+      { policy: 'consistent_hash', hashKey },
+      `option lb.hashKey is ${JSON.stringify(hashKey)}; allowed: a metadata key`,
+    ]),
     [
       { decayMs: 5 },
       'option lb.decayMs is "set with policy round_robin"; allowed: policy peak_ewma only',
@@ -40,6 +43,11 @@ describe('the option loadBalancing', () => {
     [{ policy: 'random', lokality: {} }, 'option lb.lokality'],
   ])('rejects %j', (value, reason) => {
     expect(() => check(value)).toThrow(`[INVALID_OPTION] ${reason}`);
+  });
+
+  it.each(['x-user', 'user_id.v2', '7'])('accepts the hash key %s', (hashKey) => {
+    const options = { policy: 'consistent_hash', hashKey };
+    expect(check(options)).toBe(options);
   });
 
   it('accepts a function as the hash key', () => {
@@ -142,7 +150,10 @@ describe('a modifier of the policy', () => {
     [{ routing: { canary: { match: {}, share: 1.1 } } }, 'routing.canary.share'],
     [{ routing: { canary: { match: {}, header: 'x' } } }, 'routing.canary.header'],
     [{ routing: { canary: { match: {}, header: {} } } }, 'routing.canary.header.name'],
-    [{ routing: { canary: { match: {}, header: { name: 'ä' } } } }, 'routing.canary.header.name'],
+    ...NO_METADATA_KEYS.filter((name) => name !== 'X-User').map((name): [object, string] => [
+      { routing: { canary: { match: {}, header: { name } } } },
+      'routing.canary.header.name',
+    ]),
     [
       { routing: { canary: { match: {}, header: { name: 'x', value: '' } } } },
       'routing.canary.header.value',

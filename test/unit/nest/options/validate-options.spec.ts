@@ -1,23 +1,19 @@
-import { readFileSync } from 'node:fs';
-import { ChannelCredentials } from '@grpc/grpc-js';
 import { Etcd3 } from 'etcd3';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type ClientDefinition,
-  DiscoveryError,
   DiscoveryModule,
   type DiscoveryModuleOptions,
   MemoryRegistry,
   StaticRegistry,
 } from 'nestjs-grpc-discovery';
+import { DEFAULT_REMOVAL_GUARD } from '../../../../lib/core/snapshot/removal-guard.js';
 import { DISCOVERY_OPTIONS } from '../../../../lib/nest/discovery.tokens.js';
 import type { ResolvedOptions } from '../../../../lib/nest/options/validate-options.js';
+import { expectRejected, rejection } from './rejection.js';
 
 const CLIENT = { name: 'api', package: 'user', protoPath: 'user.proto' };
 const SECRET = 'hunter2';
-const tlsFile = (name: string): string =>
-  readFileSync(new URL(`../../../fixtures/tls/${name}.pem`, import.meta.url), 'utf8');
-const TLS = { ca: tlsFile('ca'), cert: tlsFile('client'), key: tlsFile('client-key') };
 /** A client of etcd that dials nothing before its first request. */
 const ownClient = new Etcd3({ hosts: 'http://127.0.0.1:1' });
 const cyclic: Record<string, unknown> = {};
@@ -41,16 +37,6 @@ function resolve(options: unknown): ResolvedOptions {
   );
   if (found === undefined || !('useValue' in found)) throw new Error('no options provided');
   return found.useValue as ResolvedOptions;
-}
-
-function rejection(act: () => unknown): DiscoveryError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof DiscoveryError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
 }
 
 /**
@@ -78,83 +64,7 @@ const BAD: readonly BadInput[] = [
     'one of etcd and registry',
   ],
 
-  [{ etcd: 'http://h:2379' }, 'etcd', 'a string', 'an object with hosts'],
-  [etcd({ host: 'h:2379' }), 'etcd.host', 'a string', 'none; etcd has hosts, namespace'],
   [etcd({ hosts: [] }), 'etcd.hosts', '[]', 'at least one of http://host:port'],
-  [etcd({ hosts: 'h:2379' }), 'etcd.hosts', '"h:2379"', 'an array of http://host:port'],
-  [
-    etcd({ hosts: [2379] }),
-    'etcd.hosts',
-    'a value of type number',
-    'http://host:port or https://host:port',
-  ],
-  [etcd({ hosts: [''] }), 'etcd.hosts', '""', 'http://host:port'],
-  [etcd({ hosts: ['http://h'] }), 'etcd.hosts', '"http://h"', 'http://host:port'],
-  [etcd({ hosts: ['h:0'] }), 'etcd.hosts', '"h:0"', 'http://host:port'],
-  [etcd({ hosts: ['h:65536'] }), 'etcd.hosts', '"h:65536"', 'http://host:port'],
-  [etcd({ hosts: ['ftp://h:1'] }), 'etcd.hosts', '"ftp://h:1"', 'http://host:port'],
-  [etcd({ hosts: ['h:1/path'] }), 'etcd.hosts', '"h:1/…"', 'http://host:port'],
-  [etcd({ hosts: ['h:1', 'https://h:2'] }), 'etcd.hosts', '["http://h:1"', 'all members alike'],
-  [etcd({ namespace: 7 }), 'etcd.namespace', 'a number', 'a string that is put before every key'],
-  [etcd({ syncIntervalMs: 999 }), 'etcd.syncIntervalMs', '999', 'from 1000 to 86400000'],
-  [etcd({ syncIntervalMs: 86_400_001 }), 'etcd.syncIntervalMs', '86400001', 'to 86400000'],
-  [etcd({ syncIntervalMs: false }), 'etcd.syncIntervalMs', 'false', 'a whole number from 1000'],
-  [etcd({ requestTimeoutMs: 99 }), 'etcd.requestTimeoutMs', '99', 'from 100 to 60000'],
-  [
-    etcd({ requestTimeoutMs: '2s' }),
-    'etcd.requestTimeoutMs',
-    'a string',
-    'a whole number from 100',
-  ],
-  [etcd({ auth: 'root' }), 'etcd.auth', 'a value that is not shown', 'an object with username'],
-  [etcd({ auth: { username: '' } }), 'etcd.auth.username', '""', 'a non-empty string'],
-  [
-    etcd({ auth: { username: 'root' } }),
-    'etcd.auth.password',
-    'a value that is not shown',
-    'a non-empty string',
-  ],
-  [etcd({ tls: { ca: 'x' } }), 'etcd.tls', 'given with http:// hosts', 'https:// hosts'],
-  [etcd({ hosts: ['https://h:1'], tls: { ca: '' } }), 'etcd.tls.ca', '""', 'PEM text or bytes'],
-  [
-    etcd({ hosts: ['https://h:1'], tls: { ca: 'x', cert: 'y' } }),
-    'etcd.tls.cert',
-    'given',
-    'cert and key together',
-  ],
-  [
-    etcd({ hosts: ['https://h:1'], tls: { ca: 'x', key: 'y' } }),
-    'etcd.tls.cert',
-    'undefined',
-    'cert and key together',
-  ],
-  ...(
-    [
-      [{ ca: '/etc/ssl/ca.pem' }, 'ca', 'the name of a file', 'not the name of a file'],
-      [{ ca: 'rubbish' }, 'ca', 'no PEM', 'BEGIN CERTIFICATE'],
-      [{ ca: new Uint8Array([1]) }, 'ca', 'no PEM', 'BEGIN CERTIFICATE'],
-      [{ ca: tlsFile('client-key') }, 'ca', 'PEM that holds no certificate', 'BEGIN CERTIFICATE'],
-      [{ ca: tlsFile('ca').slice(0, 300) }, 'ca', 'PEM that holds no', 'BEGIN CERTIFICATE'],
-      [{ ...TLS, cert: 'client.pem' }, 'cert', 'the name of a file', 'not the name of a file'],
-      [{ ...TLS, key: 'key.pem' }, 'key', 'the name of a file', 'not the name of a file'],
-      [{ ...TLS, key: '-----BEGIN JUNK-----' }, 'cert', 'refused beside its key (', 'private key'],
-      [{ ...TLS, key: tlsFile('server-key') }, 'cert', 'refused beside its key (', 'private key'],
-    ] as const
-  ).map(([tls, field, shown, allowed]): BadInput => [
-    etcd({ hosts: ['https://h:1'], tls }),
-    `etcd.tls.${field}`,
-    shown,
-    allowed,
-  ]),
-  [etcd({ client: {} }), 'etcd.client', '{}', 'an Etcd3 client'],
-  [etcd({ client: { kv: 1 } }), 'etcd.client', 'an object with kv', 'an Etcd3 client'],
-  [
-    etcd({ client: ownClient.namespace('nsx/') }),
-    'etcd.client',
-    'a namespace of an Etcd3 client',
-    'etcd.namespace',
-  ],
-  [etcd({ client: ownClient, hosts: ['h:1'] }), 'etcd.hosts', '["h:1"]', 'none beside etcd.client'],
 
   [{ service: 'api' }, 'service', 'a string', 'an object with name, ttlSeconds'],
   [{ service: {} }, 'service.name', 'undefined', 'a non-empty string'],
@@ -223,138 +133,16 @@ const BAD: readonly BadInput[] = [
   ],
   [{ service: [{ name: 'a' }, {}] }, 'service[1].name', 'undefined', 'a non-empty string'],
 
-  [
-    { clients: CLIENT },
-    'clients',
-    'an object with name, package, protoPath',
-    'an array of client definitions',
-  ],
   [{ clients: [CLIENT, CLIENT] }, 'clients', '"api"', 'each client name once'],
-  [client({ name: '' }), 'clients[0].name', '""', 'a non-empty string'],
-  [client({ service: 'api/' }), 'clients[0].service', '"api/"', 'without a slash at its end'],
-  [client({ package: undefined }), 'clients[0].package', 'undefined', 'a non-empty string'],
-  [client({ package: [] }), 'clients[0].package', '[]', 'or an array of them'],
-  [client({ protoPath: 7 }), 'clients[0].protoPath', '7', 'a non-empty string'],
   [client({ url: 'h:1' }), 'clients[0].url', 'a string', 'none; clients[0] has name, service'],
-  [client({ loadBalancing: 'fastest' }), 'clients[0].loadBalancing', '"fastest"', 'round_robin'],
-  [client({ timeoutMs: 0 }), 'clients[0].timeoutMs', '0', 'a whole number from 1 to 3600000'],
-  [client({ keepalive: 20 }), 'clients[0].keepalive', '20', 'an object'],
-  [client({ channelOptions: [] }), 'clients[0].channelOptions', '[]', 'an object'],
-  [
-    client({ channelOptions: { 'grpc.service_config': '{}' } }),
-    'clients[0].channelOptions["grpc.service_config"]',
-    '"{}"',
-    'none; use loadBalancing, retry and timeoutMs',
-  ],
-  [
-    client({ package: ['user', 7] }),
-    'clients[0].package',
-    'an array of 2',
-    '"" for a proto without',
-  ],
-  [client({ protoPath: undefined }), 'clients[0].protoPath', 'undefined', 'or packageDefinition'],
-  [client({ packageDefinition: [] }), 'clients[0].packageDefinition', '[]', 'an object'],
-  [
-    client({ packageDefinition: {} }),
-    'clients[0].packageDefinition',
-    '{}',
-    'what loadSync of @grpc/proto-loader returns',
-  ],
-  [client({ protoLoader: '' }), 'clients[0].protoLoader', '""', 'a non-empty string'],
-  ...(['maxReceiveMessageLength', 'maxSendMessageLength', 'maxMetadataSize'] as const).flatMap(
-    (field): BadInput[] => [
-      [client({ [field]: 0 }), `clients[0].${field}`, '0', 'or -1 for no limit'],
-      [
-        client({ [field]: '8mb' }),
-        `clients[0].${field}`,
-        '"8mb"',
-        'a whole number of bytes from 1',
-      ],
-    ],
-  ),
-  [
-    client({
-      maxReceiveMessageLength: 1,
-      channelOptions: { 'grpc.max_receive_message_length': 2 },
-    }),
-    'clients[0].maxReceiveMessageLength',
-    '1',
-    'one of it and clients[0].channelOptions["grpc.max_receive_message_length"]',
-  ],
-  [
-    client({ keepalive: { keepaliveTime: 1 } }),
-    'clients[0].keepalive.keepaliveTime',
-    '1',
-    'did you mean keepaliveTimeMs?',
-  ],
-  [
-    client({ loader: { keepcase: 1 } }),
-    'clients[0].loader.keepcase',
-    '1',
-    'did you mean keepCase?',
-  ],
-  [
-    client({ channelOptions: { 'grpc.keepalive_time': 1 } }),
-    'clients[0].channelOptions["grpc.keepalive_time"]',
-    '1',
-    'did you mean grpc.keepalive_time_ms?',
-  ],
   [
     { clientDefaults: { keepalive: { x: 1 } } },
     'clientDefaults.keepalive.x',
     '1',
     'none; clientDefaults.keepalive has keepaliveTimeMs',
   ],
-  [
-    client({ loadBalancing: 'roundRobin' }),
-    'clients[0].loadBalancing',
-    '"roundRobin"',
-    'did you mean round_robin?',
-  ],
-  [
-    client({ retry: { statusCodes: ['unavailable'] } }),
-    'clients[0].retry.statusCodes',
-    '"unavailable"',
-    'did you mean UNAVAILABLE?',
-  ],
   [service({ ttlSecond: 5 }), 'service.ttlSecond', '5', 'did you mean ttlSeconds?'],
   [{ removalGuard: { maxholdMs: 5 } }, 'removalGuard.maxholdMs', '5', 'did you mean maxHoldMs?'],
-  [
-    etcd({ timings: { backoffCap: 5 } }),
-    'etcd.timings.backoffCap',
-    'a number',
-    'did you mean backoffCapMs?',
-  ],
-  ...['', 'X-User', 'x user', 'ä', 'grpc-user', 'x-user-bin'].map(
-    (hashKey): [unknown, string, string, string] => [
-      client({ loadBalancing: { policy: 'consistent_hash', hashKey } }),
-      'clients[0].loadBalancing.hashKey',
-      JSON.stringify(hashKey),
-      'a metadata key',
-    ],
-  ),
-  ...['', 'x canary', 'grpc-canary', 'x-canary-bin'].map(
-    (name): [unknown, string, string, string] => [
-      client({
-        loadBalancing: { routing: { canary: { match: { version: '2' }, header: { name } } } },
-      }),
-      'clients[0].loadBalancing.routing.canary.header.name',
-      JSON.stringify(name),
-      'a metadata key',
-    ],
-  ),
-  [
-    client({ credentials: {} }),
-    'clients[0].credentials',
-    'a value that is not shown',
-    'ChannelCredentials of @grpc/grpc-js',
-  ],
-  [
-    { clientDefaults: { name: 'api' } },
-    'clientDefaults.name',
-    'a string',
-    'none; clientDefaults has loadBalancing',
-  ],
 ];
 
 describe('the module rejects wrong options before it dials anything', () => {
@@ -368,14 +156,7 @@ describe('the module rejects wrong options before it dials anything', () => {
   it.each(rows)(
     'with the error: option $option is $shown; allowed: … $allowed …',
     ({ options, option, shown, allowed }) => {
-      const error = rejection(() => resolve(options));
-      expect(error.code).toBe('INVALID_OPTION');
-      const end = error.message.lastIndexOf('; allowed: ');
-      const [head, tail] = [error.message.slice(0, end), error.message.slice(end)];
-      expect(head.startsWith(`[INVALID_OPTION] option ${option} is ${shown}`), error.message).toBe(
-        true,
-      );
-      expect(tail).toContain(allowed);
+      expectRejected(() => resolve(options), option, shown, allowed);
     },
   );
 
@@ -451,13 +232,6 @@ describe('an error about options never shows', () => {
     const error = rejection(() => resolve(options));
     expect(error.code).toBe('INVALID_OPTION');
     expect(`${error.message} ${JSON.stringify(error)} ${error.stack}`).not.toContain(SECRET);
-  });
-
-  it('a password in ETCD_HOSTS', () => {
-    vi.stubEnv('ETCD_HOSTS', `http://root:${SECRET}@h:1`);
-    const { message } = rejection(() => resolve({}));
-    expect(message).toContain('option ETCD_HOSTS is "http://…@h:1"');
-    expect(message).not.toContain(SECRET);
   });
 });
 
@@ -544,75 +318,6 @@ describe('valid options', () => {
     expect(resolved.etcd).toBeUndefined();
   });
 
-  it('may contain an Etcd3 client of the user in place of hosts, even if ETCD_HOSTS is set', () => {
-    vi.stubEnv('ETCD_HOSTS', 'nonsense');
-    const resolved = resolve({ etcd: { client: ownClient, namespace: 'p/' } }).etcd;
-    expect(resolved).toMatchObject({ hosts: [], namespace: 'p/' });
-    expect(resolved?.client).toBe(ownClient);
-  });
-
-  it('contain tls and auth as the user gave them', () => {
-    const tls = { ...TLS, cert: Buffer.from(TLS.cert) };
-    const auth = { username: 'root', password: SECRET };
-    expect(resolve({ etcd: { hosts: ['https://h:1'], tls, auth } }).etcd).toMatchObject({
-      tls,
-      auth,
-    });
-  });
-
-  it('let a client without an option service dial the service of its own name', () => {
-    const { clients } = resolve({ clients: [CLIENT, { ...CLIENT, name: 'b', service: 't/b' }] });
-    expect(clients.map((one) => [one.name, one.service])).toEqual([
-      ['api', 'api'],
-      ['b', 't/b'],
-    ]);
-  });
-
-  it('may contain every option of a client', () => {
-    const credentials = ChannelCredentials.createInsecure();
-    const definition = {
-      ...CLIENT,
-      package: ['a', 'b'],
-      protoPath: ['a.proto', 'b.proto'],
-      loadBalancing: 'pick_first',
-      timeoutMs: 500,
-      keepalive: { keepaliveTimeMs: 1 },
-      credentials,
-      channelOptions: { 'grpc.max_send_message_length': 1 },
-      loader: { keepCase: true },
-      protoLoader: '@grpc/proto-loader',
-      maxReceiveMessageLength: -1,
-      maxMetadataSize: 1,
-    };
-    expect(resolve({ clients: [definition] }).clients[0]).toMatchObject(definition);
-    const { name: _, package: __, protoPath: ___, ...defaults } = definition;
-    expect(resolve({ clientDefaults: defaults }).clientDefaults).toEqual(defaults);
-  });
-
-  it('may contain a client of a proto without a package, and of a loaded proto', () => {
-    const packageDefinition = { 'a.B': {} };
-    const { clients } = resolve({
-      clients: [
-        { ...CLIENT, package: '' },
-        { name: 'b', package: 'user', packageDefinition },
-      ],
-    });
-    expect(clients).toMatchObject([
-      { package: '', protoPath: 'user.proto' },
-      { packageDefinition },
-    ]);
-  });
-
-  it('may contain any options for a proto loader of the user', () => {
-    const loading = { protoLoader: 'own-loader', loader: { anything: 1 } };
-    expect(resolve({ clients: [{ ...CLIENT, ...loading }] }).clients[0]).toMatchObject(loading);
-  });
-
-  it.each(['x-user', 'user_id.v2', '7', String])('may contain the hash key %s', (hashKey) => {
-    const loadBalancing = { policy: 'consistent_hash', hashKey };
-    expect(resolve({ clients: [{ ...CLIENT, loadBalancing }] }).clients).toHaveLength(1);
-  });
-
   it('are copied and frozen', () => {
     const metadata = { team: 'a' };
     const hosts = ['h:1'];
@@ -646,22 +351,50 @@ describe('valid options', () => {
   });
 });
 
-describe('the environment variable ETCD_HOSTS', () => {
-  it.each([
-    ['h:1', ['http://h:1']],
-    ['h:1,https://x', undefined],
-    ['http://h:1, http://g:2 ', ['http://h:1', 'http://g:2']],
-    ['https://h:1/,https://[::1]:2', ['https://h:1', 'https://[::1]:2']],
-    ['', ['http://127.0.0.1:2379']],
-    ['  ', ['http://127.0.0.1:2379']],
-  ])('with the value %j results in the hosts %j', (value, hosts) => {
-    vi.stubEnv('ETCD_HOSTS', value);
-    if (hosts === undefined) expect(rejection(() => resolve({})).message).toContain('ETCD_HOSTS');
-    else expect(resolve({ etcd: { namespace: 'p/' } }).etcd?.hosts).toEqual(hosts);
+describe('the option removalGuard', () => {
+  it('is by default the guard with its defaults, and no guard if it is false', () => {
+    expect(resolve({}).removalGuard).toBe(DEFAULT_REMOVAL_GUARD);
+    expect(resolve({ removalGuard: {} }).removalGuard).toEqual(DEFAULT_REMOVAL_GUARD);
+    expect(resolve({ removalGuard: false }).removalGuard).toBeUndefined();
   });
 
-  it('is ignored if etcd.hosts is given', () => {
-    vi.stubEnv('ETCD_HOSTS', 'nonsense');
-    expect(resolve({ etcd: { hosts: ['h:1'] } }).etcd?.hosts).toEqual(['http://h:1']);
+  it.each<[field: string, least: number, most: number]>([
+    ['maxHoldMs', 0, 86_400_000],
+    ['minShare', 0, 1],
+    ['windowMs', 0, 3_600_000],
+    ['recoveryMs', 0, 3_600_000],
+  ])(
+    'may set %s to %i at least and %i at most, and leaves the other defaults',
+    (field, ...bounds) => {
+      for (const value of bounds) {
+        const removalGuard = { [field]: value };
+        expect(resolve({ removalGuard }).removalGuard).toEqual({
+          ...DEFAULT_REMOVAL_GUARD,
+          ...removalGuard,
+        });
+      }
+      for (const value of [bounds[0] - 1, bounds[1] + 1]) {
+        const act = (): unknown => resolve({ removalGuard: { [field]: value } });
+        expectRejected(act, `removalGuard.${field}`, String(value), 'a ');
+      }
+    },
+  );
+
+  it.each<[unknown, string]>([
+    [true, 'false, or an object with maxHoldMs, minShare, windowMs, recoveryMs'],
+    ['off', 'false, or an object with maxHoldMs, minShare, windowMs, recoveryMs'],
+    [null, 'an object with maxHoldMs, minShare, windowMs, recoveryMs'],
+  ])('is rejected as %j', (removalGuard, allowed) => {
+    const shown = JSON.stringify(removalGuard);
+    expectRejected(() => resolve({ removalGuard }), 'removalGuard', shown, allowed);
   });
+
+  it('is frozen', () => {
+    expect(Object.isFrozen(resolve({ removalGuard: { windowMs: 1 } }).removalGuard)).toBe(true);
+  });
+});
+
+it('the hosts of etcd come from the environment variable ETCD_HOSTS if no option has them', () => {
+  vi.stubEnv('ETCD_HOSTS', 'h:1');
+  expect(resolve({}).etcd?.hosts).toEqual(['http://h:1']);
 });
