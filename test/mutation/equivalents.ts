@@ -40,6 +40,69 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     after: 'false',
     why: 'a timer that is set anew for the same time changes nothing but the cost of a step',
   },
+  {
+    file: 'lib/balance/modifiers/subset.ts',
+    line: 'const ROUNDING_SALT',
+    why: 'any bits do: they only have to give another hash than the one that ranks',
+  },
+  {
+    file: 'lib/balance/policies/ring.ts',
+    line: 'return this.isEven ?',
+    after: 'false',
+    why: 'with equal weights no point behind the first ones is nearer; the walk is left out for its cost only',
+  },
+  {
+    file: 'lib/balance/policies/ring.ts',
+    line: 'for (let bucket = 1;',
+    after: '0',
+    why: 'the sum for bucket 0 is NaN, which an Int32Array holds as 0, where that bucket begins',
+  },
+  {
+    file: 'lib/balance/policies/round-robin.ts',
+    line: 'const last = this.last === undefined ? -1',
+    after: '2',
+    why: 'every negative place means that there is none',
+  },
+  {
+    file: 'lib/balance/pool.ts',
+    line: 'const mean = usable > 0',
+    after: 'true',
+    why: 'without a usable weight nothing is divided by the mean',
+  },
+  {
+    file: 'lib/balance/pool.ts',
+    line: 'for (let index = 1;',
+    after: '0',
+    why: 'compares the first weight with itself; weights are finite',
+  },
+  {
+    file: 'lib/core/lease/lease-types.ts',
+    line: '  dirty: false,',
+    why: 'the first wish sets the mark, and an idle machine acts on nothing else that reads it',
+  },
+  {
+    file: 'lib/core/records/go-utf8.ts',
+    line: 'if (length === 0 ||',
+    after: '(-1)',
+    why: 'a length of 0 is returned for such bytes either way, and only a length above 0 is one',
+  },
+  {
+    file: 'lib/grpc/connection/endpoint-connection.ts',
+    line: 'if (transport === undefined) return;',
+    after: 'false',
+    why: 'only a transport in use becomes ready: a released one has no listener; the line is for the compiler',
+  },
+  {
+    file: 'lib/registry/directory/service-directory.ts',
+    line: 'if (!this.pending) return;',
+    after: 'false',
+    why: 'a publication without a change finds the same list, and publishes nothing; left out for its cost only',
+  },
+  {
+    file: 'lib/registry/directory/service-directory.ts',
+    line: 'this.pending = false;',
+    why: 'a publication without a change finds the same list, and publishes nothing; left out for its cost only',
+  },
 ];
 
 /** Whether an edit is on the list. */

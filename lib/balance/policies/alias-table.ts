@@ -37,9 +37,8 @@ export class AliasTable {
       thresholds[rich] = thresholds[rich]! - (1 - thresholds[poor]!);
       if (thresholds[rich] < 1) small.push(large.pop()!);
     }
-    // The places that remain on either side have height 1, except for rounding.
+    // The places that remain have height 1, except for rounding; a height above 1 needs no correction.
     for (const place of small) thresholds[place] = 1;
-    for (const place of large) thresholds[place] = 1;
     return thresholds;
   }
 }

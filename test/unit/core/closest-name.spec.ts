@@ -19,6 +19,12 @@ describe('closestName', () => {
     expect(closestName(given, KNOWN)).toBeUndefined();
   });
 
+  it('allows one different letter in a name of one or two letters, of which one is the same', () => {
+    expect(closestName('cs', ['ca', 'key'])).toBe('ca');
+    expect(closestName('as', ['ca', 'key'])).toBeUndefined();
+    expect(closestName('x', ['y'])).toBeUndefined();
+  });
+
   it('allows at most as many different letters as it is given', () => {
     expect(closestName('keepaliveTime', KNOWN, 2)).toBe('keepaliveTimeMs');
     expect(closestName('keepaliveTime', KNOWN, 1)).toBeUndefined();

@@ -59,6 +59,18 @@ describe('stepOutliers: failures in a row', () => {
   });
 });
 
+/** Judges an endpoint of which 8 calls failed, beside one that answered all of its 36 calls. */
+function judge(calls: number): OutlierStep {
+  const fleet = new OutlierFleet(2);
+  for (let failure = 0; failure < 8; failure++) {
+    fleet.fail(0);
+    fleet.succeed(0);
+  }
+  fleet.succeed(0, calls - 16);
+  fleet.succeed(1, 36);
+  return fleet.step(100);
+}
+
 describe('stepOutliers: share of failures', () => {
   it('ejects the one of two endpoints that fails every other call', () => {
     const fleet = new OutlierFleet(2);
@@ -68,6 +80,12 @@ describe('stepOutliers: share of failures', () => {
       fleet.succeed(1, 2);
     }
     expect(fleet.step(1_000).ejected).toEqual([fleet.tallies[0]]);
+  });
+
+  it('ejects an endpoint whose share exceeds that of the others by three standard errors, and none below', () => {
+    // 8 of 36 calls against 0 of 36: both the difference and three standard errors are 2/9.
+    expect(judge(36).ejected).toHaveLength(1);
+    expect(judge(37).ejected).toEqual([]);
   });
 
   it('an endpoint with fewer than 20 calls is not ejected', () => {

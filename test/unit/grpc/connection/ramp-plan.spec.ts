@@ -43,6 +43,12 @@ it('on a large list the plan has 4 attempts under way for 100 ms at most', () =>
   expect(open(channel)).toBe(16);
 });
 
+it('the plan waits for nothing on a first page without endpoints', () => {
+  const channel = new FakeChannel();
+  channel.listPart([]);
+  expect(channel.clock.pendingTimers).toBe(0);
+});
+
 it('the plan connects to 64 endpoints of a large list before any call, and to one more with each call', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));

@@ -3,6 +3,8 @@ import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RetryThrottle } from '../../../../lib/balance/load/retry-throttle.js';
 import { governAttempts } from '../../../../lib/grpc/grpc-js/grpc-private-attempts.js';
+import type { AttemptingCall } from '../../../../lib/grpc/grpc-js/attempting-call.js';
+import { stopHedging } from '../../../../lib/grpc/grpc-js/hedge-schedule.js';
 import { callTo, empty, ours } from '../scripted-call.js';
 
 const PEERS = ['10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1'];
@@ -126,6 +128,14 @@ describe('a pause that a server asks for', () => {
     expect(attempts).toHaveLength(1);
     call.cancelWithStatus(CANCELLED, '');
   });
+});
+
+it('stopHedging stops the timer of a call, and leaves no timer in the field of grpc-js', () => {
+  const call = { hedgingTimer: setTimeout(() => {}, 100) } as unknown as AttemptingCall;
+  stopHedging(call);
+  expect([vi.getTimerCount(), call.hedgingTimer]).toEqual([0, null]);
+  stopHedging(call);
+  expect(call.hedgingTimer).toBeNull();
 });
 
 it('a hedge is sent at once when an attempt fails and its server asks for no pause', () => {

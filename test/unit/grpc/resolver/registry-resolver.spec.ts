@@ -1,5 +1,7 @@
 import type { ChannelOptions, ServiceConfig } from '@grpc/grpc-js';
+import { BehaviorSubject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DiscoveryEvent } from '../../../../lib/core/discovery-event.js';
 import { BALANCER_NAME } from '../../../../lib/grpc/balancer/balancer-config.js';
 import { withChannelDiscovery } from '../../../../lib/grpc/resolver/channel-discovery.js';
 import type { ResolverListener } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
@@ -348,6 +350,84 @@ describe('the service config of a channel', () => {
     const channel = await subject(undefined, { 'grpc.service_config': '{}' }).start();
     registry.reset('api', 'h:1');
     expect(channel.last?.serviceConfig).toBe(SERVICE_CONFIG);
+  });
+});
+
+/** A service config that sets the timeout of one method. */
+const timeoutOf = (method: string) =>
+  JSON.stringify({ methodConfig: [{ name: [{ service: 'user.User', method }], timeout: '1s' }] });
+
+describe('a service config that the service publishes', () => {
+  class PublishingRegistry extends ScriptedRegistry {
+    readonly text$ = new BehaviorSubject<string | undefined>(undefined);
+
+    override watchServiceConfig(): BehaviorSubject<string | undefined> {
+      return this.text$;
+    }
+  }
+
+  const LOGIN = { service: 'user.User', method: 'Login', callName: 'login' };
+
+  let publishing: PublishingRegistry;
+  let events: DiscoveryEvent[];
+
+  /** Starts a channel whose service publishes a text, and has one endpoint. */
+  async function startWith(text: string): Promise<Subject> {
+    publishing = new PublishingRegistry();
+    publishing.text$.next(text);
+    events = [];
+    pool = new DirectoryPool(publishing, { clock });
+    pool.events$.subscribe((event) => events.push(event));
+    const choices = {
+      balancing: undefined,
+      retries: true,
+      timeouts: true,
+      waitForReady: true,
+      unaries: new Set<string>(),
+      streams: new Set<string>(),
+      methods: [{ ...LOGIN, isStreaming: false, isIdempotent: false }],
+    };
+    const options = withChannelDiscovery({}, { pool, serviceConfig: SERVICE_CONFIG, choices });
+    const channel = await new Subject('scripted:///api', options).start();
+    publishing.reset('api', 'h:1');
+    events.length = 0;
+    return channel;
+  }
+
+  it('is reported with the list again when it changes', async () => {
+    const channel = await startWith('{}');
+    const before = channel.told.length;
+    publishing.text$.next(timeoutOf('Login'));
+    expect(channel.told.slice(before).map(({ addresses }) => addresses)).toEqual([['h:1']]);
+    expect(events).toEqual([]);
+  });
+
+  it('is reported to the directory if it cannot be used, and the channel keeps its config', async () => {
+    const channel = await startWith('{}');
+    const before = channel.told.length;
+    publishing.text$.next('{');
+    expect(events).toMatchObject([{ type: 'service-config-ignored', service: 'api' }]);
+    expect(events[0]).not.toHaveProperty('isFirst');
+    expect(channel.told).toHaveLength(before);
+  });
+
+  it('does not keep the list from the channel if the first one cannot be used', async () => {
+    const channel = await startWith('{');
+    expect(channel.last).toMatchObject({ addresses: ['h:1'], serviceConfig: SERVICE_CONFIG });
+    publishing.text$.next('{1');
+    expect(events).toMatchObject([{ type: 'service-config-ignored', isFirst: true }]);
+  });
+
+  it('is reported to the directory if it has names that the client does not know', async () => {
+    await startWith('{}');
+    publishing.text$.next(timeoutOf('login'));
+    expect(events).toEqual([
+      {
+        type: 'service-config-names-unknown',
+        service: 'api',
+        names: 'method "user.User/login" (did you mean Login?)',
+      },
+    ]);
   });
 });
 

@@ -233,6 +233,22 @@ async function startWith(services: object[], ...servers: BoundServer[]) {
   return created;
 }
 
+it('the readiness check of an application goes on until its last server closes', async () => {
+  let checks = 0;
+  const check = (): boolean => ++checks > 0;
+  const service = { name: 'api', drainDelayMs: 0 };
+  const { registrar } = createRegistrar({ service, readiness: { check } });
+  const servers = [boundServer(1), boundServer(2)] as const;
+  await registrar.onBootstrapped();
+  for (const server of servers) await registrar.onBound(server);
+  void registrar.onClosing(servers[0]);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(checks).toBe(4);
+  void registrar.onClosing(servers[1]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(checks).toBe(4);
+});
+
 describe('the time that a shutdown gives', () => {
   it('clients is the longest drainDelayMs, counted from the removal of the last record', async () => {
     const delays = [{ drainDelayMs: 2_000 }, { drainDelayMs: 5_000 }, { drainDelayMs: 0 }];

@@ -87,6 +87,7 @@ function following() {
 }
 
 const own = (): void => {};
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a gRPC server of the application', () => {
   it('is reported when it is made, bound and closed', async () => {
@@ -142,6 +143,22 @@ describe('a gRPC server of the application', () => {
     await Promise.resolve();
     expect(results).toMatchObject([{ message: 'in use' }]);
     expect(heard).toEqual(['creating', 'created']);
+  });
+
+  it('that is closed while it is being made waits for that, and is closed then', async () => {
+    const { targets, target, heard } = following();
+    let make: ((server: Server) => void) | undefined;
+    target.createClient = () => new Promise((resolve) => (make = resolve));
+    targets.next(target);
+    const error = target.createClient().catch(String);
+    await nextTurn();
+    const closing = target.close();
+    await nextTurn();
+    expect(heard).toEqual(['creating']);
+    make?.(new Server());
+    await closing;
+    expect(heard).toEqual(['creating', 'closed']);
+    expect(await error).toContain('was closed before it was bound');
   });
 
   it('that was not made before it listens is not reported as bound', async () => {

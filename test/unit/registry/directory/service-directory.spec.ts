@@ -1,10 +1,13 @@
+import { EMPTY } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
   type DirectoryState,
   GATHER_PER_PUBLISH,
   MAX_GATHER_MS,
   ServiceDirectory,
+  SNAPSHOT_WAIT_MS,
 } from '../../../../lib/registry/directory/service-directory.js';
+import type { SnapshotStore } from '../../../../lib/registry/directory/snapshot-store.js';
 import { FakeClock } from '../../../../lib/testing/fake-clock.js';
 import { ScriptedRegistry } from '../scripted-registry.js';
 
@@ -58,6 +61,12 @@ describe('ServiceDirectory', () => {
       error: undefined,
     });
     expect(lists()).toEqual([undefined, ['h:1'], ['h:1']]);
+  });
+
+  it('publishes no first page without an endpoint: calls then wait for the whole list', () => {
+    registry.begin('api');
+    registry.begin('api', 'nonsense');
+    expect(lists()).toEqual([undefined]);
   });
 
   it('publishes no first page after a whole list', () => {
@@ -307,6 +316,23 @@ describe('ServiceDirectory, from start to stop', () => {
     expect(clock.pendingTimers).toBe(0);
     clock.advance(1_000);
     expect(lists()).toEqual([]);
+  });
+
+  it('does not wait for its kept list after stop', () => {
+    const loaded: string[] = [];
+    const snapshots: SnapshotStore = {
+      load: (service) => void loaded.push(service),
+      save: () => {},
+      confirm: () => {},
+      events$: EMPTY,
+    };
+    const stopped = new ServiceDirectory(registry, 'web', { clock, snapshots });
+    stopped.start();
+    expect(clock.nextTimerMs).toBe(SNAPSHOT_WAIT_MS);
+    stopped.stop();
+    expect(clock.pendingTimers).toBe(0);
+    clock.advance(SNAPSHOT_WAIT_MS);
+    expect(loaded).toEqual([]);
   });
 
   it('publishes changes that came meanwhile at once when it is started again', () => {
