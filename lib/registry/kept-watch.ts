@@ -77,10 +77,9 @@ export class KeptWatch {
   private retry(what: string): void {
     if (this.stopped) return;
     this.subscription?.unsubscribe();
-    this.subscription = undefined;
     this.cancelTimer?.();
     const delayMs = Math.min(RETRY_MS.first * 2 ** this.failures, RETRY_MS.longest);
-    this.failures = Math.min(this.failures + 1, 16);
+    this.failures++;
     this.cancelTimer = this.clock.setTimer(delayMs, () => this.subscribe());
     this.fail(what);
   }

@@ -35,6 +35,17 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'the parsed address is kept for its cost only',
   },
   {
+    file: 'lib/registry/memory-registry.ts',
+    line: 'this.open.delete(registration);',
+    why: 'close() does nothing to a registration that is closed; the set forgets it for its memory only',
+  },
+  {
+    file: 'lib/registry/directory/service-config-feed.ts',
+    line: 'share({ connector: () => new ReplaySubject(1) })',
+    after: '0',
+    why: 'a ReplaySubject keeps one value at least',
+  },
+  {
     file: 'lib/registry/directory/guarded-list.ts',
     line: 'if (atMs === this.lookAtMs) return;',
     after: 'false',

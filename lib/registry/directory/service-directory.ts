@@ -158,7 +158,7 @@ export class ServiceDirectory {
       return;
     }
     if (update.kind === 'failure') {
-      if (!this.answered) this.remember();
+      this.remember();
       this.list.apply(update);
       this.subject.next({ ...this.state, error: update.error });
       return;

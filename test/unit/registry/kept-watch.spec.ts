@@ -43,6 +43,7 @@ const failing = (what: string): string =>
 
 it.each<[string, () => Observable<RegistryUpdate>, string]>([
   ['errs', () => throwError(() => new Error('down')), 'failed: down'],
+  ['errs with a text', () => throwError(() => 'down'), 'failed: down'],
   ['ends', () => EMPTY, 'ended'],
   [
     'throws',
@@ -150,4 +151,41 @@ it('a watch that its callback stops does not watch again, even if the callback t
   expect([clock.pendingTimers, updates.observed]).toEqual([0, false]);
   clock.advance(60_000);
   expect(registry.watches).toBe(1);
+});
+
+it('a registry that has emitted an update may emit nothing for longer than 5 s', () => {
+  const watch = keep(new OddRegistry([() => concat(of(LIST), NEVER)]));
+  expect(clock.pendingTimers).toBe(0);
+  clock.advance(60_000);
+  expect(told).toEqual(['reset']);
+  watch.stop();
+});
+
+it('a watch that ends has one timer: the delay until the next one', () => {
+  const watch = keep(new OddRegistry([() => EMPTY]));
+  expect([clock.pendingTimers, clock.nextTimerMs]).toEqual([1, 1_000]);
+  watch.stop();
+});
+
+it('a watch that its callback stops passes on no further update of the same call', () => {
+  const registry = new OddRegistry([() => EMPTY, () => of(LIST, LIST)]);
+  const kinds: string[] = [];
+  const watch: KeptWatch = new KeptWatch(registry, 'api', clock, ({ kind }) => {
+    kinds.push(kind);
+    if (kind === 'reset') watch.stop();
+  });
+  clock.advance(60_000);
+  expect(kinds).toEqual(['failure', 'reset']);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it('the delay between watches stays at 30 s after thousands of failures', () => {
+  const registry = new OddRegistry([() => EMPTY]);
+  const watch = keep(registry);
+  clock.advance(2_000 * 30_000);
+  const { watches } = registry;
+  expect(watches).toBeGreaterThan(1_990);
+  clock.advance(30_000);
+  expect(registry.watches).toBe(watches + 1);
+  watch.stop();
 });

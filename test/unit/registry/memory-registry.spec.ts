@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { DiscoveryEvent } from '../../../lib/core/discovery-event.js';
 import { MemoryRegistry } from '../../../lib/registry/memory-registry.js';
 import {
   announce,
@@ -87,4 +88,66 @@ it('a record that is registered again during the close of the earlier one stays'
   await announce(registry, 'api', endpointAt('h:1', { version: '2' }));
   await closing;
   expect(registry.endpoints('api')).toEqual([endpointAt('h:1', { version: '2' })]);
+});
+
+it('a memory registry reports each registration and each removal, with the key of the record', async () => {
+  const registry = new MemoryRegistry();
+  const events: DiscoveryEvent[] = [];
+  registry.events$.subscribe((event) => events.push(event));
+  const [registration] = await announce(registry, 'api', endpointAt('h:1'));
+  const key = registration?.status.key;
+  expect(events).toEqual([{ type: 'registered', key, leaseId: '' }]);
+  await registration?.close();
+  expect(events.slice(1)).toEqual([{ type: 'deregistered', key }]);
+});
+
+it('every removal from a memory registry is final: its records do not expire', () => {
+  expect(new MemoryRegistry().removalsAreFinal).toBe(true);
+});
+
+it('an update that says the same causes no update of the list, and another one does', async () => {
+  const registry = new MemoryRegistry();
+  const [registration] = await announce(registry, 'api', endpointAt('h:1', { zone: 'a' }));
+  const follower = new Follower(registry, 'api');
+  registration?.update(endpointAt('h:1', { zone: 'a' }));
+  expect(follower.updates).toHaveLength(1);
+  registration?.update(endpointAt('h:1', { zone: 'b' }));
+  expect(follower.updates).toHaveLength(2);
+  expect(registry.endpoints('api')).toEqual([endpointAt('h:1', { zone: 'b' })]);
+});
+
+it('the removal of a record that is not in the list any more causes no update', async () => {
+  const registry = new MemoryRegistry();
+  const [registration] = await announce(registry, 'api', endpointAt('h:1'));
+  registry.setEndpoints('api', ['h:2']);
+  const follower = new Follower(registry, 'api');
+  await registration?.close();
+  expect(follower.updates).toHaveLength(1);
+});
+
+it('a subscriber gets the list of the time at which it subscribes, and later changes leave that list alone', () => {
+  const registry = new MemoryRegistry();
+  const updates = registry.watch('api');
+  registry.setEndpoints('api', ['h:1']);
+  const follower = { kinds: [] as string[], sizes: [] as number[] };
+  updates.subscribe((update) => {
+    follower.kinds.push(update.kind);
+    if (update.kind !== 'reset') return;
+    follower.sizes.push(update.snapshot.size);
+    registry.setEndpoints('api', []);
+    follower.sizes.push(update.snapshot.size);
+  });
+  expect(follower.sizes).toEqual([1, 1]);
+});
+
+it('close() of a memory registry removes every record that is still registered', async () => {
+  const registry = new MemoryRegistry();
+  const open = await announce(registry, 'api', endpointAt('h:1'), endpointAt('h:2'));
+  const events: string[] = [];
+  await open[0]?.close();
+  registry.events$.subscribe(({ type }) => events.push(type));
+  await registry.close();
+  expect(events).toEqual(['deregistered']);
+  expect(registry.endpoints('api')).toEqual([]);
+  expect(open.map(({ status }) => status.state)).toEqual(['deregistered', 'deregistered']);
 });

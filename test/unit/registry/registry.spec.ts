@@ -36,3 +36,17 @@ it('the default events$ never completes', () => {
   expect(subscription.closed).toBe(false);
   subscription.unsubscribe();
 });
+
+it('no removal is final by default, because records may expire', () => {
+  expect(new UserRegistry().removalsAreFinal).toBe(false);
+});
+
+it('no service has a service config by default, which is known at once and never completes', () => {
+  const seen: unknown[] = [];
+  const subscription = new UserRegistry().watchServiceConfig('api').subscribe({
+    next: (text) => seen.push(text),
+    complete: () => seen.push('complete'),
+  });
+  expect(seen).toEqual([undefined]);
+  subscription.unsubscribe();
+});

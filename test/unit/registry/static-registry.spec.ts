@@ -68,3 +68,7 @@ it.each([
   expect(create).toThrow(`[INVALID_OPTION] ${text}`);
   expect(create).toThrow('allowed: ');
 });
+
+it('every removal from a static registry is final: its list does not expire', () => {
+  expect(new StaticRegistry({}).removalsAreFinal).toBe(true);
+});

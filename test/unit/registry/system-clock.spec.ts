@@ -30,3 +30,18 @@ it.each([2 ** 31, 8.64e15, Infinity])(
     expect(callback).toHaveBeenCalledOnce();
   },
 );
+
+it('a timer of the system clock does not keep the process alive', () => {
+  const set = vi.spyOn(globalThis, 'setTimeout');
+  const cancel = systemClock.setTimer(100, () => {});
+  const timer = set.mock.results[0]?.value as NodeJS.Timeout;
+  expect(timer.hasRef()).toBe(false);
+  cancel();
+  set.mockRestore();
+});
+
+it('the time of the system clock is monotonic, in milliseconds', () => {
+  const before = systemClock.now();
+  vi.advanceTimersByTime(1_500);
+  expect(systemClock.now() - before).toBeCloseTo(1_500, 6);
+});

@@ -1,5 +1,8 @@
-import { beforeEach, expect, it } from 'vitest';
+import { of, Subject } from 'rxjs';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { DirectoryEvent, DiscoveryEvent } from '../../../../lib/core/discovery-event.js';
 import { DirectoryPool } from '../../../../lib/registry/directory/directory-pool.js';
+import type { SnapshotStore } from '../../../../lib/registry/directory/snapshot-store.js';
 import { FakeClock } from '../../../../lib/testing/fake-clock.js';
 import { ScriptedRegistry } from '../scripted-registry.js';
 
@@ -59,4 +62,57 @@ it('a late user of a directory gets the known list', () => {
   pool.acquire('api');
   registry.reset('api', 'h:1');
   expect(pool.acquire('api').directory.state.endpoints).toHaveLength(1);
+});
+
+it('the pool names its directories in use', () => {
+  const [api, web] = [pool.acquire('api'), pool.acquire('web')];
+  expect([...pool.directories]).toEqual([
+    ['api', api.directory],
+    ['web', web.directory],
+  ]);
+  web.release();
+  expect([...pool.directories.keys()]).toEqual(['api']);
+});
+
+describe('the events of a pool', () => {
+  const failed: DirectoryEvent = { type: 'service-config-ignored', service: 'x', reason: 'kept' };
+
+  class NoisyRegistry extends ScriptedRegistry {
+    readonly events = new Subject<DiscoveryEvent>();
+
+    override get events$(): Subject<DiscoveryEvent> {
+      return this.events;
+    }
+  }
+
+  it('are those of its registry, of its directories and of the store of their lists', () => {
+    const noisy = new NoisyRegistry();
+    const snapshots: SnapshotStore = {
+      load: () => undefined,
+      save: () => {},
+      confirm: () => {},
+      events$: of(failed),
+    };
+    pool = new DirectoryPool(noisy, { clock: new FakeClock(), snapshots });
+    const events: DiscoveryEvent[] = [];
+    pool.events$.subscribe((event) => events.push(event));
+    noisy.events.next({ type: 'deregistered', key: 'api/h:1' });
+    pool.acquire('api');
+    noisy.reset('api', 'h:1');
+    expect(events.map(({ type }) => type)).toEqual([
+      'service-config-ignored',
+      'deregistered',
+      'endpoints-changed',
+    ]);
+  });
+
+  it('are those of its registry and of its directories if no store keeps their lists', () => {
+    const events: DiscoveryEvent[] = [];
+    pool.events$.subscribe((event) => events.push(event));
+    pool.acquire('api');
+    registry.reset('api', 'h:1');
+    expect(events).toEqual([
+      { type: 'endpoints-changed', service: 'api', added: ['h:1'], removed: [], total: 1 },
+    ]);
+  });
 });
