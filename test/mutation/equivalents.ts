@@ -40,6 +40,18 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     after: 'false',
     why: 'a timer that is set anew for the same time changes nothing but the cost of a step',
   },
+  {
+    file: 'lib/grpc/balancer/endpoint-balancer.ts',
+    line: 'private updating = false;',
+    after: 'true',
+    why: 'no connection exists before the first update, which sets the flag',
+  },
+  {
+    file: 'lib/grpc/balancer/endpoint-balancer.ts',
+    line: 'if (settings === undefined || table === undefined) return;',
+    after: 'false',
+    why: 'nothing is published before the first update, which sets both; the check is for the types',
+  },
 ];
 
 /** Whether an edit is on the list. */

@@ -55,7 +55,7 @@ export class ConnectionRenewal {
     const replacement = this.dial();
     this.replacement = replacement;
     const follow = (state: TransportState): void => {
-      if (this.replacement !== replacement || state === 'connecting') return;
+      if (state === 'connecting') return;
       if (state === 'ready') {
         this.replacement = undefined;
         this.onReady(replacement);

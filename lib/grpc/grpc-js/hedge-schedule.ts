@@ -68,14 +68,12 @@ export function hedgeFailed(
 
 /** Stops the timer of a call that sends no further hedge. */
 export function stopHedging(call: AttemptingCall): void {
-  if (call.hedgingTimer !== null) clearTimeout(call.hedgingTimer);
-  call.hedgingTimer = null;
+  clearTimeout(call.hedgingTimer ?? undefined);
 }
 
 function pause(call: AttemptingCall, delayMs: number): void {
   stopHedging(call);
   call.hedgingTimer = setTimeout(() => {
-    call.hedgingTimer = null;
     call.maybeStartHedgingAttempt();
     endWithoutAttempt(call);
   }, delayMs);

@@ -117,6 +117,16 @@ it('follow() reports the existing connections to the new directory, and withdraw
   expect(next.isReady('h:1')).toBe(true);
 });
 
+it('follow() does not report a connection that was lost before', () => {
+  follow();
+  const subchannel = connect('h', 1);
+  subchannel.become(READY);
+  subchannel.become(IDLE);
+  const next = new ConnectionReports(() => {});
+  follow(next);
+  expect(next.isReady('h:1')).toBe(false);
+});
+
 it('connections are not reported if the resolver named no directory', () => {
   reporting.follow({});
   connect('h', 1).become(READY);

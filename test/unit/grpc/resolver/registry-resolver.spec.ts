@@ -1,5 +1,7 @@
 import type { ChannelOptions, ServiceConfig } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BehaviorSubject, type Observable, of, Subject as RxSubject } from 'rxjs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { DiscoveryEvent } from '../../../../lib/core/discovery-event.js';
 import { BALANCER_NAME } from '../../../../lib/grpc/balancer/balancer-config.js';
 import { withChannelDiscovery } from '../../../../lib/grpc/resolver/channel-discovery.js';
 import type { ResolverListener } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
@@ -348,6 +350,87 @@ describe('the service config of a channel', () => {
     const channel = await subject(undefined, { 'grpc.service_config': '{}' }).start();
     registry.reset('api', 'h:1');
     expect(channel.last?.serviceConfig).toBe(SERVICE_CONFIG);
+  });
+});
+
+describe('a service config that the service publishes', () => {
+  const place = 'scripted registry, service "api"';
+  let events: DiscoveryEvent[];
+  beforeEach(() => {
+    events = [];
+    registry = new ScriptedRegistry();
+    pool = new DirectoryPool(registry, { clock });
+    pool.events$.subscribe((event) => events.push(event));
+  });
+
+  /** Starts a plain channel, whose service decides everything, with a config that arrives as `texts` says. */
+  async function startWith(texts: Observable<string | undefined>): Promise<Subject> {
+    vi.spyOn(registry, 'watchServiceConfig').mockReturnValue(texts);
+    const channel = await new Subject('scripted:///api', {}, () => pool).start();
+    registry.reset('api', 'h:1');
+    return channel;
+  }
+
+  const ignored = () => events.filter(({ type }) => type === 'service-config-ignored');
+
+  it('that cannot be used is reported, and the list comes with the config of the channel', async () => {
+    const channel = await startWith(of('{'));
+    expect(channel.last).toMatchObject({ addresses: ['h:1'], note: `1 in ${place}` });
+    expect(ignored()).toMatchObject([{ service: 'api', isFirst: true }]);
+  });
+
+  it('that can be used is not reported as ignored', async () => {
+    await startWith(of('{}'));
+    expect(ignored()).toEqual([]);
+  });
+
+  it('that cannot be used leaves the one before in use, without another report of the list', async () => {
+    const texts = new BehaviorSubject('{}');
+    const channel = await startWith(texts);
+    const reports = channel.told.length;
+    texts.next('{');
+    expect(channel.told).toHaveLength(reports);
+    expect(ignored()).toHaveLength(1);
+    expect(ignored()[0]).not.toHaveProperty('isFirst');
+  });
+
+  it('is reported with the list again at each change', async () => {
+    const texts = new BehaviorSubject('{}');
+    const channel = await startWith(texts);
+    const reports = channel.told.length;
+    texts.next('{"loadBalancingConfig":[{"round_robin":{}}]}');
+    expect(channel.told).toHaveLength(reports + 1);
+    expect(channel.last?.addresses).toEqual(['h:1']);
+  });
+
+  it('holds the first list up for 250 ms at most', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const texts = new RxSubject<string>();
+      const channel = await startWith(texts);
+      vi.advanceTimersByTime(249);
+      expect(channel.told).toEqual([]);
+      vi.advanceTimersByTime(1);
+      expect(channel.told).toHaveLength(1);
+      texts.next('{}');
+      expect(channel.told).toHaveLength(2);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('that comes in time holds up nothing, and the time limit then reports nothing', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const channel = await startWith(of(undefined));
+      expect(channel.told).toHaveLength(1);
+      vi.advanceTimersByTime(10_000);
+      expect(channel.told).toHaveLength(1);
+      channel.resolver.destroy();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 
