@@ -114,6 +114,18 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     line: 'this.pending = false;',
     why: 'a publication without a change finds the same list, and publishes nothing; left out for its cost only',
   },
+  {
+    file: 'lib/grpc/balancer/endpoint-balancer.ts',
+    line: 'private updating = false;',
+    after: 'true',
+    why: 'no connection exists before the first update, which sets the flag',
+  },
+  {
+    file: 'lib/grpc/balancer/endpoint-balancer.ts',
+    line: 'if (settings === undefined || table === undefined) return;',
+    after: 'false',
+    why: 'nothing is published before the first update, which sets both; the check is for the types',
+  },
 ];
 
 /** Whether an edit is on the list. */

@@ -76,12 +76,9 @@ const WITHOUT_SPEC: Readonly<Record<string, string>> = {
   'core/service-name.ts': 'unit/registry/check-registration.spec.ts',
   'grpc/balancer/balancer-config.ts': 'unit/grpc/service-config/service-config.spec.ts',
   'grpc/connection/connect-plan.ts': 'unit/grpc/connection/ramp-plan.spec.ts',
-  'grpc/connection/health-call.ts': 'e2e/balancer/modifiers.spec.ts',
   'grpc/grpc-js/ended-calls.ts': 'unit/grpc/grpc-js/ready-transport.spec.ts',
   'grpc/grpc-js/proxy-exemption.ts': 'e2e/targets.spec.ts',
   'grpc/grpc-js/retried-codes.ts': 'unit/grpc/grpc-js/grpc-private-attempts.spec.ts',
-  'grpc/grpc-js/server-internals.ts':
-    'e2e/lifecycle.spec.ts, e2e/connection-age.spec.ts, e2e/deploys/ended-streams.spec.ts',
   'grpc/metadata-key.ts': 'unit/nest/options/validate-load-balancing.spec.ts',
   'grpc/resolver/channel-discovery.ts': 'unit/grpc/resolver/registry-resolver.spec.ts',
   'grpc/service-config/balancing-choice.ts': 'unit/grpc/service-config/channel-config.spec.ts',

@@ -464,6 +464,18 @@ it('least_request counts calls that were open before the client switched to it',
   expect(channel.spread(20)).toEqual({ [B]: 20 });
 });
 
+it('outlier detection follows new options of the client', async () => {
+  const channel = new FakeChannel();
+  const listWith = (consecutiveFailures: number): boolean =>
+    channel.list([A, B], settingsOf({ outlierDetection: { consecutiveFailures } }));
+  listWith(1_000);
+  await channel.connect(A, B);
+  listWith(3);
+  channel.spread(40, (address) => (address === A ? 14 : 0));
+  await settled();
+  expect(channel.spread(10)).toEqual({ [B]: 10 });
+});
+
 it('outlier detection judges every 50 ms at most, however many calls fail', async () => {
   const channel = new FakeChannel();
   channel.list([A, B], settingsOf({ outlierDetection: { consecutiveFailures: 1 } }));

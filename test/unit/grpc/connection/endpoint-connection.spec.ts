@@ -268,6 +268,12 @@ describe('the table of transitions of a connection', () => {
   );
 });
 
+it('a connection that is closed reports nothing, even if it is used once more', () => {
+  connection.close();
+  connection.connect();
+  expect(states).toEqual([]);
+});
+
 it('a connection reports each change of its state once', () => {
   connection.connect();
   current().become('failed', 'refused');

@@ -43,10 +43,38 @@ it('on a large list the plan has 4 attempts under way for 100 ms at most', () =>
   expect(open(channel)).toBe(16);
 });
 
-it('the plan waits for nothing on a first page without endpoints', () => {
+it('a new list begins the 100 ms with 4 attempts under way anew', () => {
+  const channel = new FakeChannel();
+  channel.listPart(addresses(100));
+  channel.clock.advance(60);
+  channel.list(addresses(100));
+  channel.clock.advance(99);
+  expect(open(channel)).toBe(4);
+  channel.clock.advance(1);
+  expect(open(channel)).toBe(16);
+});
+
+it('an empty beginning of a list does not use up the time with 4 attempts under way', () => {
   const channel = new FakeChannel();
   channel.listPart([]);
   expect(channel.clock.pendingTimers).toBe(0);
+  channel.clock.advance(1_000);
+  channel.list(addresses(100));
+  expect(open(channel)).toBe(4);
+});
+
+it('the plan begins no further attempt once its balancer is destroyed', async () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(100));
+  channel.subchannels[0]?.become(READY);
+  const made = channel.subchannels.length;
+  channel.balancer.destroy();
+  await settled();
+  expect([channel.subchannels.length, open(channel), channel.clock.pendingTimers]).toEqual([
+    made,
+    0,
+    0,
+  ]);
 });
 
 it('the plan connects to 64 endpoints of a large list before any call, and to one more with each call', async () => {

@@ -1,5 +1,6 @@
 /** How calls of this library differ from other calls of grpc-js. */
 import { Metadata, status } from '@grpc/grpc-js';
+import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
 import { describe, expect, it } from 'vitest';
 import { RetryThrottle } from '../../../../lib/balance/load/retry-throttle.js';
 import { governAttempts } from '../../../../lib/grpc/grpc-js/grpc-private-attempts.js';
@@ -10,6 +11,12 @@ describe('governAttempts', () => {
   governAttempts(new Set(['ours']));
 
   const PEERS = ['10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1'];
+
+  it('replaces the methods of grpc-js once, however often it is called', () => {
+    const methods = Object.getOwnPropertyDescriptors(RetryingCall.prototype);
+    governAttempts(new Set(['others']));
+    expect(Object.getOwnPropertyDescriptors(RetryingCall.prototype)).toEqual(methods);
+  });
 
   it('the deadline info of our calls has the number of attempts and their addresses', () => {
     const { call, hedge } = callTo(PEERS, ours());

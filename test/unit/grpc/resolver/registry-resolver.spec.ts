@@ -1,6 +1,6 @@
 import type { ChannelOptions, ServiceConfig } from '@grpc/grpc-js';
-import { BehaviorSubject } from 'rxjs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BehaviorSubject, type Observable, of, Subject as RxSubject } from 'rxjs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DiscoveryEvent } from '../../../../lib/core/discovery-event.js';
 import { BALANCER_NAME } from '../../../../lib/grpc/balancer/balancer-config.js';
 import { withChannelDiscovery } from '../../../../lib/grpc/resolver/channel-discovery.js';
@@ -428,6 +428,51 @@ describe('a service config that the service publishes', () => {
         names: 'method "user.User/login" (did you mean Login?)',
       },
     ]);
+  });
+});
+
+/** Starts a plain channel, whose service decides everything, with a config that arrives as `texts` says. */
+async function startPlain(texts: Observable<string | undefined>): Promise<Subject> {
+  vi.spyOn(registry, 'watchServiceConfig').mockReturnValue(texts);
+  const channel = await new Subject('scripted:///api', {}, () => pool).start();
+  registry.reset('api', 'h:1');
+  return channel;
+}
+
+describe('a service config that the service publishes late', () => {
+  beforeEach(() => {
+    registry = new ScriptedRegistry();
+    pool = new DirectoryPool(registry, { clock });
+  });
+
+  it('holds the first list up for 250 ms at most', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const texts = new RxSubject<string>();
+      const channel = await startPlain(texts);
+      vi.advanceTimersByTime(249);
+      expect(channel.told).toEqual([]);
+      vi.advanceTimersByTime(1);
+      expect(channel.told).toHaveLength(1);
+      texts.next('{}');
+      expect(channel.told).toHaveLength(2);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('that comes in time holds up nothing, and the time limit then reports nothing', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const channel = await startPlain(of(undefined));
+      expect(channel.told).toHaveLength(1);
+      vi.advanceTimersByTime(10_000);
+      expect(channel.told).toHaveLength(1);
+      channel.resolver.destroy();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

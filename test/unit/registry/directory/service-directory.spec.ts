@@ -326,11 +326,12 @@ describe('ServiceDirectory, from start to stop', () => {
       confirm: () => {},
       events$: EMPTY,
     };
+    const pending = clock.pendingTimers;
     const stopped = new ServiceDirectory(registry, 'web', { clock, snapshots });
     stopped.start();
     expect(clock.nextTimerMs).toBe(SNAPSHOT_WAIT_MS);
     stopped.stop();
-    expect(clock.pendingTimers).toBe(0);
+    expect(clock.pendingTimers).toBe(pending);
     clock.advance(SNAPSHOT_WAIT_MS);
     expect(loaded).toEqual([]);
   });

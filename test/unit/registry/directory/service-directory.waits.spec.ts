@@ -33,8 +33,9 @@ beforeEach(() => {
   kept = undefined;
 });
 
+const onEvent = (event: DirectoryEvent): number => events.push(event);
+
 function start(options: { readonly snapshots?: SnapshotStore } = {}): ServiceDirectory {
-  const onEvent = (event: DirectoryEvent): number => events.push(event);
   const removalGuard = DEFAULT_REMOVAL_GUARD;
   const directory = new ServiceDirectory(registry, 'api', {
     clock,
@@ -148,19 +149,19 @@ it('a directory reports every address of the whole list after the first page of 
   expect(events).toMatchObject([{ added: ['h:1', 'h:2'], removed: [], total: 2 }]);
 });
 
-describe('the time for which changes are coalesced', () => {
-  /** Publishes a list whose clients take `tookMs` for it, then changes it, and waits for the next list. */
-  function waitAfter(tookMs: number): number | undefined {
-    const directory = start();
-    registry.reset('api', 'h:1');
-    clock.advance(50);
-    directory.state$.subscribe(({ endpoints }) => {
-      if (endpoints?.length === 2) clock.advance(tookMs);
-    });
-    registry.put('api', 'h:2');
-    return clock.nextTimerMs;
-  }
+/** Publishes a list whose clients take `tookMs` for it, then changes it, and waits for the next list. */
+function waitAfter(tookMs: number): number | undefined {
+  const directory = start();
+  registry.reset('api', 'h:1');
+  clock.advance(50);
+  directory.state$.subscribe(({ endpoints }) => {
+    if (endpoints?.length === 2) clock.advance(tookMs);
+  });
+  registry.put('api', 'h:2');
+  return clock.nextTimerMs;
+}
 
+describe('the time for which changes are coalesced', () => {
   it.each([
     [0, 50],
     [1, 50],
