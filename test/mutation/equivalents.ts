@@ -35,6 +35,48 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'the parsed address is kept for its cost only',
   },
   {
+    file: 'lib/balance/load/peak-ewma.ts',
+    line: 'const isPeak = Number.isNaN(latencyMs)',
+    after: '((elapsedMs) >= (latencyMs))',
+    why: 'an answer as slow as the estimate leaves it in either way',
+  },
+  {
+    file: 'lib/balance/modifiers/slow-start.ts',
+    line: 'if (ageMs >= options.windowMs) return 1;',
+    after: '((ageMs) > (options.windowMs))',
+    why: 'at the end of the window the ramp is 1 as well',
+  },
+  {
+    file: 'lib/balance/policies/murmur-hash.ts',
+    line: 'if ((length & 3) !== 0)',
+    after: 'true',
+    why: 'without a rest the block is 0, which changes no bit of the hash',
+  },
+  {
+    file: 'lib/balance/policies/murmur-hash.ts',
+    line: 'if (point > 0xffff) at++;',
+    after: '((point) >= (0xffff))',
+    why: 'a code unit of a surrogate never gives the code point 0xffff',
+  },
+  {
+    file: 'lib/balance/policies/round-robin.ts',
+    line: 'for (let step = 0;',
+    after: '1',
+    why: 'the place of step 0 was looked for before the table',
+  },
+  {
+    file: 'lib/balance/policies/round-robin.ts',
+    line: 'if (soon >= 0) return soon;',
+    after: 'false',
+    why: 'the table finds the same place at step 0; left out for its cost only',
+  },
+  {
+    file: 'lib/balance/policies/pick-two.ts',
+    line: 'if (candidates.length === 1)',
+    after: 'false',
+    why: 'the only candidate is drawn twice, and compared with itself',
+  },
+  {
     file: 'lib/registry/memory-registry.ts',
     line: 'this.open.delete(registration);',
     why: 'close() does nothing to a registration that is closed; the set forgets it for its memory only',

@@ -62,7 +62,6 @@ const SHORTER: Readonly<Record<string, string>> = {
 const WITHOUT_SPEC: Readonly<Record<string, string>> = {
   'balance/candidate.ts': 'unit/grpc/resolved-endpoint.spec.ts',
   'balance/load/call-tally.ts': 'unit/balance/modifiers/outlier-detection.spec.ts',
-  'balance/load/fleet-load.ts': 'unit/balance/load/peak-ewma.spec.ts',
   'balance/load/in-flight-sum.ts': 'unit/balance/load/endpoint-load.spec.ts',
   'balance/policies/least-request.ts': 'unit/balance/policies/pick-two.spec.ts',
   'balance/policies/rotation.ts': 'unit/balance/policies/round-robin.spec.ts',

@@ -73,6 +73,24 @@ describe('composePools', () => {
     expect(compose(list, options, { isReady }).stable).toEqual(poolOf([list[1]!]));
   });
 
+  it('locality counts the weights of the records only for a policy that picks by them', () => {
+    const list = [
+      candidate('a:1', { zone: 'a', weight: 3 }),
+      candidate('a:2', { zone: 'a', weight: 1 }),
+      candidate('b:1', { zone: 'b', weight: 4 }),
+    ];
+    const options = { locality: { zone: 'a', overprovisioning: 1 } };
+    const isReady = (one: Candidate): boolean => one !== list[1];
+    const ownShareOf = (isWeighted: boolean): number => {
+      const input = { isReady, isMissing: (one: Candidate) => one === list[1], isWeighted };
+      const [own, other] = compose(list, options, input).stable!.weights;
+      return own! / (own! + other!);
+    };
+    // Zone a needs half of the fleet: 3 of 4 by weight, 1 of 1.5 by number.
+    expect(ownShareOf(true)).toBeCloseTo(0.75, 9);
+    expect(ownShareOf(false)).toBeCloseTo(2 / 3, 9);
+  });
+
   it('calls stay in a zone of 1,000 endpoints of which only 64 were tried, although an endpoint of another zone is ready', () => {
     const list = Array.from({ length: 3_000 }, (_, at) =>
       candidate(`10.0.0.1:${at + 1}`, { zone: ['a', 'b', 'c'][at % 3]! }),

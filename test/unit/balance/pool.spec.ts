@@ -22,6 +22,10 @@ it.each([
     [0, 0],
     [1, 1],
   ],
+  [
+    [4, 0],
+    [1, 1],
+  ],
   [[], []],
 ])('the weights %j are %j relative to their mean', (weights, relative) => {
   expect([...relativeWeights(weights)]).toEqual(relative);

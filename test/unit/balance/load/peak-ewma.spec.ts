@@ -131,3 +131,43 @@ describe('PeakEwma', () => {
     expect(estimate.estimate(1)).toBeGreaterThan(0);
   });
 });
+
+describe('one call', () => {
+  it('that is answered faster moves the estimate by 1/32 of the way at least', () => {
+    const estimate = settled();
+    estimate.succeeded(100, 0);
+    estimate.succeeded(4, 0);
+    expect(estimate.estimate(0)).toBe(97);
+  });
+
+  it('that fails adds 1/32 of the penalty at least', () => {
+    const estimate = settled({ failurePenalty: 32 });
+    estimate.failed(1, 0);
+    expect(estimate.estimate(0)).toBe(2);
+  });
+
+  it('that was given up leaves what the decay has left of a slower answer', () => {
+    const estimate = settled();
+    estimate.succeeded(100, 0);
+    estimate.tookAtLeast(1, 0);
+    expect(estimate.estimate(0)).toBe(100);
+    estimate.tookAtLeast(1, 1_000);
+    expect(estimate.estimate(1_000)).toBeCloseTo(100 / Math.E, 9);
+  });
+
+  it('that was given up first leaves the typical latency of the fleet at least', () => {
+    const fleet = new FleetLoad();
+    fleet.observe(20);
+    const estimate = new PeakEwma(fleet);
+    estimate.tookAtLeast(1, 0);
+    expect(estimate.estimate(0)).toBeCloseTo(20, 9);
+  });
+
+  it('decays from the first millisecond on, and counts in full at an earlier time', () => {
+    const estimate = settled();
+    estimate.succeeded(100, 10);
+    expect(estimate.estimate(9.5)).toBe(100);
+    expect(estimate.estimate(11)).toBeCloseTo(100 * Math.exp(-0.001), 9);
+    expect(estimate.estimate(10.5)).toBeCloseTo(100 * Math.exp(-0.0005), 9);
+  });
+});

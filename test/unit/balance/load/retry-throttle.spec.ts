@@ -41,3 +41,21 @@ it('by default 50 failures without an answer stop further attempts', () => {
   failing(throttle, 1);
   expect(throttle.canRetryCall()).toBe(false);
 });
+
+it('by default an answer gives back a tenth of a token', () => {
+  const throttle = new RetryThrottle();
+  failing(throttle, 51);
+  for (let call = 0; call < 9; call++) throttle.addCallSucceeded();
+  expect(throttle.canRetryCall()).toBe(false);
+  for (let call = 0; call < 2; call++) throttle.addCallSucceeded();
+  expect(throttle.canRetryCall()).toBe(true);
+});
+
+it('an empty bucket needs more than half of its tokens back', () => {
+  const throttle = new RetryThrottle({ maxTokens: 4, tokenRatio: 1 });
+  failing(throttle, 100);
+  for (let call = 0; call < 2; call++) throttle.addCallSucceeded();
+  expect(throttle.canRetryCall()).toBe(false);
+  throttle.addCallSucceeded();
+  expect(throttle.canRetryCall()).toBe(true);
+});

@@ -116,3 +116,99 @@ describe('stepOutliers: ejection', () => {
     expect(fleet.state).not.toBe(given);
   });
 });
+
+describe('stepOutliers: the bounds of ejections', () => {
+  it('an ejection lasts 300 s at most by default', () => {
+    const fleet = new OutlierFleet(3, { baseEjectionMs: 400_000 });
+    fleet.fail(0, 5);
+    fleet.step(0);
+    expect(fleet.step(299_999).returned).toEqual([]);
+    expect(fleet.step(300_000).returned).toHaveLength(1);
+  });
+
+  it('an ejection is forgiven after 10 s without one, also if a step comes every second', () => {
+    const fleet = new OutlierFleet(3);
+    fleet.fail(0, 5);
+    fleet.step(0);
+    for (let nowMs = 10_000; nowMs <= 20_000; nowMs += 1_000) fleet.step(nowMs);
+    fleet.fail(0, 5);
+    fleet.step(20_000);
+    expect(fleet.step(30_000).returned).toHaveLength(1);
+  });
+
+  it('10 s without an ejection forgive one of two, and no more', () => {
+    const fleet = new OutlierFleet(3);
+    fleet.fail(0, 5);
+    fleet.step(0);
+    fleet.step(10_000);
+    fleet.fail(0, 5);
+    fleet.step(10_000);
+    fleet.step(30_000);
+    fleet.step(40_000);
+    fleet.fail(0, 5);
+    fleet.step(40_000);
+    expect(fleet.step(59_999).returned).toEqual([]);
+    expect(fleet.step(60_000).returned).toHaveLength(1);
+  });
+
+  it('a time without any ejection is no credit: the first ejection lasts 10 s', () => {
+    const fleet = new OutlierFleet(3);
+    fleet.step(50_000);
+    fleet.fail(0, 5);
+    fleet.step(50_000);
+    expect(fleet.step(59_999).returned).toEqual([]);
+    expect(fleet.step(60_000).returned).toHaveLength(1);
+  });
+
+  it('in a fleet that has shrunk, the endpoint whose ejection ends first returns first', () => {
+    const fleet = new OutlierFleet(6);
+    for (const [at, nowMs] of [
+      [0, 100],
+      [2, 200],
+      [1, 300],
+    ] as const) {
+      fleet.fail(at, 5);
+      fleet.step(nowMs);
+    }
+    const [first, third, second, ...others] = fleet.tallies;
+    for (const one of others.slice(1)) fleet.unusable.add(one);
+    // Of four usable endpoints two may be ejected; of three, one.
+    expect(fleet.step(400).returned).toEqual([first]);
+    fleet.unusable.add(others[0]!);
+    expect(fleet.step(500).returned).toEqual([second]);
+    expect(fleet.ejected()).toEqual([fleet.tallies.indexOf(third!)]);
+  });
+
+  it('a step without a usable endpoint ejects none', () => {
+    const fleet = new OutlierFleet(2);
+    for (const one of fleet.tallies) fleet.unusable.add(one);
+    fleet.fail(0, 50);
+    expect(fleet.step(100)).toMatchObject({ ejected: [], returned: [] });
+  });
+
+  it('one failure ejects an endpoint if that is the option, unless the others have failed once too', () => {
+    const options = { consecutiveFailures: 1 };
+    const [alone, together] = [new OutlierFleet(3, options), new OutlierFleet(3, options)];
+    alone.fail(0);
+    expect(alone.step(100).ejected).toEqual([alone.tallies[0]]);
+    for (const at of [0, 1, 2]) together.fail(at);
+    expect(together.step(100).ejected).toEqual([]);
+  });
+
+  it('a single failure at the end of a window counts with those that follow', () => {
+    const fleet = new OutlierFleet(3);
+    fleet.succeed(0, 100);
+    fleet.fail(0);
+    fleet.step(10_000);
+    fleet.fail(0, 4);
+    expect(fleet.step(10_100).ejected).toEqual([fleet.tallies[0]]);
+  });
+
+  it('a share of failures that exceeds the others by exactly the margin ejects', () => {
+    const fleet = new OutlierFleet(2, { consecutiveFailures: 1_000, failureMargin: 0.25 });
+    fleet.fail(0, 25);
+    fleet.succeed(0, 75);
+    fleet.succeed(1, 1_000);
+    expect(fleet.step(100).ejected).toEqual([fleet.tallies[0]]);
+  });
+});

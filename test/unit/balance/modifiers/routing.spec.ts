@@ -86,3 +86,27 @@ it('a further attempt of a call that is for the canaries goes to another canary'
   );
   expect(others).toEqual([b, d]);
 });
+
+describe('the random number of a call for the canaries', () => {
+  const [stable, canary] = candidates(2);
+  const pickerWith = (share: number | undefined, random: () => number) =>
+    new CanaryPicker(
+      new RoundRobin([stable!], () => 0),
+      new RoundRobin([canary!], () => 0),
+      share === undefined ? { match: {} } : { match: {}, share },
+      random,
+    );
+
+  it.each([0, undefined])('is not drawn for a share of %s', (share) => {
+    let draws = 0;
+    const picker = pickerWith(share, () => draws++);
+    expect(picker.pick(PLAIN, 0)).toBe(stable);
+    expect(draws).toBe(0);
+  });
+
+  it('is that of the call if the call has one; a number below the share selects the canaries', () => {
+    const picker = pickerWith(0.1, () => Number.NaN);
+    const picks = [0, 0.099, 0.1, 0.9].map((lot) => picker.pick({ ...PLAIN, lot: () => lot }, 0));
+    expect(picks).toEqual([canary, canary, stable, stable]);
+  });
+});

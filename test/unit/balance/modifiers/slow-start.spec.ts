@@ -28,6 +28,7 @@ it('an endpoint begins with the given minimum of its weight', () => {
 it.each([
   [0, 500],
   [9_800, 200],
+  [9_999, 1],
   [10_000, undefined],
 ])('after %i ms of 10 s the weights are computed again in %s ms', (ageMs, afterMs) => {
   expect(nextSlowStartStepMs(ageMs, { windowMs: 10_000 })).toBe(afterMs);
@@ -35,4 +36,10 @@ it.each([
 
 it('the weights are computed at most every 100 ms', () => {
   expect(nextSlowStartStepMs(0, { windowMs: 1_000 })).toBe(100);
+});
+
+it('an endpoint that joins has no more than its minimum, however small that is', () => {
+  const options = { windowMs: 10_000, minWeight: 0.00001 };
+  expect(slowStartShare(0, options)).toBe(0.00001);
+  expect(slowStartShare(-5, { ...options, aggression: 2 })).toBe(0.00001);
 });

@@ -162,3 +162,32 @@ describe('pickSubset', () => {
     }
   });
 });
+
+/** An endpoint without a zone that has this score for every client. */
+const scored = (address: string, score: number) => ({
+  endpoint: { address, metadata: null },
+  zone: undefined,
+  seededHash: () => score,
+});
+
+describe('pickSubset by scores', () => {
+  it('takes the highest scores, and of equal scores the addresses that come first, in any order', () => {
+    const list = [scored('b', 5), scored('d', 5), scored('a', 5), scored('e', 9), scored('c', 5)];
+    for (const given of [list, list.toReversed(), [...list.slice(2), ...list.slice(0, 2)]]) {
+      const chosen = pickSubset(given, { size: 3, clientId: 'one' });
+      expect(addresses(chosen).sort()).toEqual(['a', 'b', 'e']);
+    }
+  });
+
+  it('takes the highest score at size 1', () => {
+    const list = [scored('a', 1), scored('b', 3), scored('c', 2)];
+    expect(addresses(pickSubset(list, { size: 1, clientId: 'one' }))).toEqual(['b']);
+  });
+
+  it('at size 1 takes an endpoint of the own zone for the share of clients that the zone has of the fleet', () => {
+    let own = 0;
+    for (let client = 0; client < 1_000; client++) own += ownEntries(zoned(3, 3), 1, `${client}`);
+    // ε: 4 standard deviations of 500.
+    expect(Math.abs(own - 500)).toBeLessThan(64);
+  });
+});

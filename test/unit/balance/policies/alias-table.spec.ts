@@ -23,3 +23,10 @@ it('the table draws places of equal weight equally often', () => {
   const table = new AliasTable(relativeWeights([5, 5, 5, 5]));
   expect([0, 0.25, 0.5, 0.999].map((random) => table.draw(random))).toEqual([0, 1, 2, 3]);
 });
+
+it('a column begins with its own place, and ends with the place whose excess it takes', () => {
+  const table = new AliasTable(Float64Array.of(0.5, 1.5));
+  expect([0, 0.2499, 0.25, 0.4999, 0.5, 0.9999].map((random) => table.draw(random))).toEqual([
+    0, 0, 1, 1, 1, 1,
+  ]);
+});

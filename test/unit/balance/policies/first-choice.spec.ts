@@ -25,3 +25,10 @@ it('a further attempt goes to the first of the heaviest other endpoints', () => 
   expect(picker.pickOther(PLAIN, 0, () => false)).toBeUndefined();
   expect(picker.pick()).toBe(a);
 });
+
+it('the picker chooses among weights below 1, and of equal weights the first', () => {
+  const [a, b, c] = candidates(3);
+  const picker = new FirstChoice(poolOf([a!, b!, c!], [0.1, 0.2, 0.2]));
+  expect(picker.pick()).toBe(b);
+  expect(picker.pickOther(PLAIN, 0, () => true)).toBe(b);
+});

@@ -23,18 +23,23 @@ describe('murmurHash', () => {
     expect(murmurHash(text, seed)).toBe(hash);
   });
 
-  it.each(['é', 'é1', '漢字', 'a漢', '😀', 'x😀y', 'ab😀'])(
-    'hashes %s by its UTF-8 bytes',
-    (text) => {
-      // The reference works on bytes. For characters below 0x80 a string and its bytes are the same, so a
-      // byte-wise implementation must agree with ours on the encoded text.
-      expect(murmurHash(text, 7)).toBe(murmurBytes(new TextEncoder().encode(text), 7));
-    },
-  );
+  const characters = ['é', 'é1', '漢字', 'a漢', '😀', 'x😀y', 'ab😀'];
+  // The first and the last code point of each length, and some between.
+  const edges = [0x7f, 0x80, 0x439, 0x7ff, 0x800, 0xf00, 0x8000, 0xd7ff, 0xe000, 0xffff];
+  const long = [0x10000, 0x20000, 0x10ffff];
+  const points = [...edges, ...long].map((point) => String.fromCodePoint(point));
+
+  it.each([...characters, ...points])('hashes %s by its UTF-8 bytes', (text) => {
+    // The reference works on bytes. For characters below 0x80 a string and its bytes are the same, so a
+    // byte-wise implementation must agree with ours on the encoded text.
+    expect(murmurHash(text, 7)).toBe(murmurBytes(new TextEncoder().encode(text), 7));
+  });
 
   it('hashes a lone surrogate as the replacement character', () => {
     expect(murmurHash('a\ud800b')).toBe(murmurHash('a\ufffdb'));
-    expect(murmurHash('\udc00')).toBe(murmurHash('\ufffd'));
+    for (const lone of ['\ud800', '\udc00', '\udfff']) {
+      expect(murmurHash(lone)).toBe(murmurHash('\ufffd'));
+    }
   });
 });
 

@@ -91,3 +91,17 @@ it('a further attempt under least_request goes to the least loaded of the other 
   expect(picker.pickOther(PLAIN, 0, (one) => one !== failing)).toBe(busy);
   expect(picker.pickOther(PLAIN, 0, () => false)).toBeUndefined();
 });
+
+it('a tie goes to the candidate that was drawn first: idle endpoints share calls by weight', () => {
+  const list = candidates(2);
+  const picker = new PickTwo(poolOf(list, [1, 9]), leastRequestLoad, seededRandom(8));
+  const heavy = countPicks(picker, 10_000).get(list[1]!.endpoint.address)!;
+  expect(Math.abs(heavy - 9_000)).toBeLessThan(120);
+});
+
+it('a further attempt goes to the first of the least loaded endpoints', () => {
+  const [a, b, c] = candidates(3);
+  a!.load.started(0);
+  const picker = new PickTwo(poolOf([a!, b!, c!]), leastRequestLoad, seededRandom(9));
+  expect(picker.pickOther(PLAIN, 0, () => true)).toBe(b);
+});

@@ -82,3 +82,22 @@ describe('WeightedSchedule', () => {
     expect(Math.abs(counts.get(list[0]!.endpoint.address)! - 90)).toBeLessThanOrEqual(2);
   });
 });
+
+it.each([1, 2, 3, 4, 5, 8, 13])(
+  'the picker always takes the earliest deadline, also in a schedule that replaces one without a call: %i endpoints',
+  (size) => {
+    const list = candidates(size);
+    const draw = seededRandom(size);
+    const weights = list.map(() => 0.5 + draw() * 5);
+    const phases = list.map(() => draw());
+    let drawn = 0;
+    const before = new WeightedSchedule(poolOf(list, weights), () => phases[drawn++]!);
+    const picker = new WeightedSchedule(poolOf(list, weights), () => Number.NaN, before);
+    const deadlines = weights.map((weight, at) => phases[at]! / weight);
+    for (let pick = 0; pick < 200; pick++) {
+      const next = deadlines.indexOf(Math.min(...deadlines));
+      deadlines[next]! += 1 / weights[next]!;
+      expect(picker.pick()).toBe(list[next]);
+    }
+  },
+);
