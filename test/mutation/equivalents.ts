@@ -140,12 +140,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'a length of 0 is returned for such bytes either way, and only a length above 0 is one',
   },
   {
-    file: 'lib/grpc/connection/endpoint-connection.ts',
-    line: 'if (transport === undefined) return;',
-    after: 'false',
-    why: 'only a transport in use becomes ready: a released one has no listener; the line is for the compiler',
-  },
-  {
     file: 'lib/registry/directory/service-directory.ts',
     line: 'if (!this.pending) return;',
     after: 'false',
@@ -165,7 +159,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   {
     file: 'lib/grpc/balancer/endpoint-balancer.ts',
     line: 'if (settings === undefined || table === undefined) return;',
-    after: 'false',
     why: 'nothing is published before the first update, which sets both; the check is for the types',
   },
 ];

@@ -34,7 +34,7 @@ import { ConnectDeadline } from './connect-deadline.js';
 import type { BalancerPorts, ConnectionSettings } from './connection-settings.js';
 import { ConnectionRenewal } from './connection-renewal.js';
 import { HealthWatch } from './health-watch.js';
-import type { DialTransport, Transport, TransportListener, TransportState } from './transport.js';
+import type { DialTransport, Transport, TransportState } from './transport.js';
 
 /**
  * - `idle`: not connected, no attempt under way.
@@ -69,8 +69,6 @@ export class EndpointConnection implements Candidate {
   list = 0;
   /** The statistics, made when first needed: most endpoints of a large fleet are never called. */
   private currentLoad: EndpointLoad | undefined;
-  /** Listens to the transport; made with it, because most endpoints of a large fleet are never connected. */
-  private listener: TransportListener | undefined;
   private attempt = 0;
   private deadline: ConnectDeadline | undefined;
   private renewal: ConnectionRenewal | undefined;
@@ -120,10 +118,11 @@ export class EndpointConnection implements Candidate {
    */
   configure(settings: ConnectionSettings): void {
     const { healthService } = this.settings;
+    const { transport } = this;
     this.settings = settings;
-    if (settings.healthService !== healthService && this.transport?.state === 'ready') {
+    if (settings.healthService !== healthService && transport?.state === 'ready') {
       this.stopHealth();
-      this.onReady();
+      this.onReady(transport);
     }
     if (settings.latency !== undefined) this.currentLoad?.latency.configure(settings.latency);
   }
@@ -174,18 +173,17 @@ export class EndpointConnection implements Candidate {
   }
 
   private dial(): void {
-    this.deadline?.stop();
-    this.transport ??= this.createTransport();
-    const { state } = this.transport;
+    const transport = (this.transport ??= this.createTransport());
+    const { state } = transport;
     // Another channel may share the transport, and have connected it already.
     if (state === 'ready') {
-      if (this.health === undefined) this.onReady();
+      if (this.health === undefined) this.onReady(transport);
       return;
     }
     this.startDeadline();
     // Ends a backoff that another channel's attempts may have caused before the endpoint was listed again.
-    if (state === 'failed') this.transport.resetBackoff();
-    else this.transport.connect();
+    if (state === 'failed') transport.resetBackoff();
+    else transport.connect();
   }
 
   private createTransport(): Transport {
@@ -195,15 +193,13 @@ export class EndpointConnection implements Candidate {
   }
 
   private listenTo(transport: Transport): void {
-    this.listener ??= (state, error) => this.onTransportState(state, error);
-    transport.listen(this.listener);
+    transport.listen((state, error) => this.onTransportState(transport, state, error));
   }
 
-  private onTransportState(next: TransportState, error?: string): void {
-    if (this.closed) return;
+  private onTransportState(transport: Transport, next: TransportState, error?: string): void {
     switch (next) {
       case 'ready':
-        this.onReady();
+        this.onReady(transport);
         return;
       case 'connecting':
         this.stopHealth();
@@ -218,20 +214,18 @@ export class EndpointConnection implements Candidate {
           ? this.noAnswer()
           : (error ?? this.lastError);
         this.become('failed');
-        this.transport?.connect();
+        transport.connect();
         return;
       case 'idle':
         this.stopHealth();
         this.deadline?.stop();
         this.renewal?.stop();
-        if (this.state === 'failed') this.transport?.connect();
+        if (this.state === 'failed') transport.connect();
         else this.become('idle');
     }
   }
 
-  private onReady(): void {
-    const { transport } = this;
-    if (transport === undefined) return;
+  private onReady(transport: Transport): void {
     this.deadline?.stop();
     this.deadline?.forget();
     this.scheduleReplacement();
@@ -265,7 +259,7 @@ export class EndpointConnection implements Candidate {
     this.release();
     this.transport = replacement;
     this.listenTo(replacement);
-    this.onReady();
+    this.onReady(replacement);
   }
 
   private startDeadline(): void {
