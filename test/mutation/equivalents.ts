@@ -161,6 +161,17 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     line: 'if (settings === undefined || table === undefined) return;',
     why: 'nothing is published before the first update, which sets both; the check is for the types',
   },
+  {
+    file: 'lib/grpc/balancer/endpoint-picker.ts',
+    line: 'let startedMs = 0;',
+    after: '1',
+    why: 'grpc-js reports the start of a call before its end; the start sets the time',
+  },
+  {
+    file: 'lib/grpc/connection/ramp-plan.ts',
+    line: 'this.isScheduled = true;',
+    why: 'a second run in a turn finds nothing to start; left out for its cost only',
+  },
 ];
 
 /** Whether an edit is on the list. */

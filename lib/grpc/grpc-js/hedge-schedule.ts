@@ -61,7 +61,7 @@ export function hedgeFailed(
   failures.set(call, { ended, index, pausedUntilMs });
   if (pushbackMs !== null && pushbackMs < 0) call.attempts = call.maxAttempts;
   const isLast = call.attempts >= call.maxAttempts;
-  if (isLast) stopHedging(call);
+  stopHedging(call);
   if (isLast || isThrottled(call)) endWithoutAttempt(call);
   if (!isLast && call.state === HEDGING) pause(call, pausedUntilMs - nowMs);
 }
@@ -73,7 +73,6 @@ export function stopHedging(call: AttemptingCall): void {
 }
 
 function pause(call: AttemptingCall, delayMs: number): void {
-  stopHedging(call);
   call.hedgingTimer = setTimeout(() => {
     call.hedgingTimer = null;
     call.maybeStartHedgingAttempt();

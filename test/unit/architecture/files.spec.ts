@@ -76,7 +76,6 @@ const WITHOUT_SPEC: Readonly<Record<string, string>> = {
   'grpc/balancer/balancer-config.ts': 'unit/grpc/service-config/service-config.spec.ts',
   'grpc/connection/connect-plan.ts': 'unit/grpc/connection/ramp-plan.spec.ts',
   'grpc/grpc-js/ended-calls.ts': 'unit/grpc/grpc-js/ready-transport.spec.ts',
-  'grpc/grpc-js/proxy-exemption.ts': 'e2e/targets.spec.ts',
   'grpc/grpc-js/retried-codes.ts': 'unit/grpc/grpc-js/grpc-private-attempts.spec.ts',
   'grpc/metadata-key.ts': 'unit/nest/options/validate-load-balancing.spec.ts',
   'grpc/resolver/channel-discovery.ts': 'unit/grpc/resolver/registry-resolver.spec.ts',

@@ -127,6 +127,13 @@ it('follow() does not report a connection that has ended to the new directory', 
   expect(next.isReady('h:1')).toBe(false);
 });
 
+it('follow() of the same directory reports nothing anew', () => {
+  follow();
+  connect('h', 1).become(READY);
+  follow();
+  expect([reports.isReady('h:1'), lost]).toEqual([true, []]);
+});
+
 it('connections are not reported if the resolver named no directory', () => {
   reporting.follow({});
   connect('h', 1).become(READY);

@@ -298,6 +298,13 @@ it('a connection whose transport another channel has connected starts no deadlin
   expect(clock.pendingTimers).toBe(0);
 });
 
+it('a connection has a deadline for an attempt that another channel has begun', () => {
+  next.state = 'connecting';
+  connection.connect();
+  clock.advance(TIMEOUT_MS);
+  expect(current().brokenOff).toBe(1);
+});
+
 it('a connection ends the backoff that another channel has caused', () => {
   next.state = 'failed';
   connection.connect();
@@ -479,6 +486,22 @@ describe('the health of a server', () => {
     current().health?.onAnswer(SERVING);
     current().health?.onEnd('UNAVAILABLE', 'gone');
     expect(clock.nextTimerMs).toBeLessThanOrEqual(1_000);
+  });
+
+  it('is not checked anew by connect()', () => {
+    current().health?.onAnswer(SERVING);
+    const { health } = current();
+    connection.connect();
+    expect(current().health).toBe(health);
+    expect(connection.state).toBe('ready');
+  });
+
+  it('is checked again by connect() if another channel has connected the lost transport', () => {
+    current().health?.onAnswer(SERVING);
+    current().become('idle');
+    current().state = 'ready';
+    connection.connect();
+    expect(current().health?.service).toBe('service');
   });
 
   it('is not checked any more once the connection is lost', () => {

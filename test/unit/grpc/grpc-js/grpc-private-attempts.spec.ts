@@ -73,6 +73,17 @@ describe('governAttempts', () => {
     expect(throttle.canRetryCall()).toBe(false);
   });
 
+  it('a hedged call of which one attempt has failed and one is unanswered takes a token at its deadline', () => {
+    const throttle = new RetryThrottle({ maxTokens: 5, tokenRatio: 1 });
+    const { call, attempts, hedge } = callTo(PEERS, ours(throttle));
+    hedge();
+    attempts[0]?.end(status.UNAVAILABLE);
+    throttle.addCallFailed();
+    expect(throttle.canRetryCall()).toBe(true);
+    call.cancelWithStatus(status.DEADLINE_EXCEEDED, '');
+    expect(throttle.canRetryCall()).toBe(false);
+  });
+
   it('an error that blames the caller gives the throttle as many tokens as an answer', () => {
     const throttle = empty();
     callTo(PEERS, ours(throttle)).attempts[0]?.end(status.NOT_FOUND);

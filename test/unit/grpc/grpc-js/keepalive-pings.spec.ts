@@ -104,6 +104,14 @@ describe('the pings of a connection', () => {
     expect(transport.pings).toBe(1);
   });
 
+  it('are not limited on a connection that need not spare them', async () => {
+    const transport = new Transport();
+    await governed(transport, false);
+    transport.addActiveCall();
+    for (let turn = 0; turn < 5; turn++) transport.maybeSendPing();
+    expect(transport).toMatchObject({ pings: 5, timers: 0 });
+  });
+
   it('are put off for another interval if the budget does not allow them', async () => {
     const transport = new Transport();
     await governed(transport, true);

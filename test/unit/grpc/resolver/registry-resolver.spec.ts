@@ -1,10 +1,14 @@
-import type { ChannelOptions, ServiceConfig } from '@grpc/grpc-js';
+import { type ChannelOptions, Metadata, type ServiceConfig } from '@grpc/grpc-js';
 import { BehaviorSubject, type Observable, of, Subject as RxSubject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DiscoveryEvent } from '../../../../lib/core/discovery-event.js';
 import { BALANCER_NAME } from '../../../../lib/grpc/balancer/balancer-config.js';
 import { withChannelDiscovery } from '../../../../lib/grpc/resolver/channel-discovery.js';
-import type { ResolverListener } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
+import {
+  CONFIG_SELECTOR,
+  type ConfigSelector,
+  type ResolverListener,
+} from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
 import {
   type DefaultPool,
   RegistryResolver,
@@ -473,6 +477,56 @@ describe('a service config that the service publishes late', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+});
+
+describe('the choices that a channel leaves to its service', () => {
+  const retryPolicy = {
+    maxAttempts: 3,
+    initialBackoff: '0.1s',
+    maxBackoff: '1s',
+    backoffMultiplier: 2,
+    retryableStatusCodes: ['UNAVAILABLE'],
+  };
+  const retryThrottling = { maxTokens: 7, tokenRatio: 0.5 };
+  const text = JSON.stringify({
+    methodConfig: [{ name: [{}], timeout: '1s', waitForReady: true, retryPolicy }],
+    retryThrottling,
+  });
+
+  /** What a channel with these options reports while its service publishes `text`. */
+  async function reported(options: ChannelOptions) {
+    vi.spyOn(registry, 'watchServiceConfig').mockReturnValue(of(text));
+    const reports: [methodConfig: object, serviceConfig: unknown][] = [];
+    const resolver = new RegistryResolver(
+      splitTarget('scripted:///api'),
+      (_list, attributes, config) => {
+        const { invoke } = attributes[CONFIG_SELECTOR] as ConfigSelector;
+        const { methodConfig } = invoke('/a.A/B', new Metadata(), 1);
+        reports.push([methodConfig, config?.ok === true ? config.value : undefined]);
+        return true;
+      },
+      options,
+      () => pool,
+    );
+    resolver.updateResolution();
+    await Promise.resolve();
+    registry.reset('api', 'h:1');
+    resolver.destroy();
+    expect(reports).toHaveLength(1);
+    return reports[0];
+  }
+
+  it('are none by default for a channel with a discovery', async () => {
+    const options = withChannelDiscovery({}, { pool, serviceConfig: SERVICE_CONFIG });
+    expect(await reported(options)).toEqual([{ name: [{}] }, SERVICE_CONFIG]);
+  });
+
+  it('are all for a plain channel', async () => {
+    const [methodConfig, serviceConfig] = (await reported({})) ?? [];
+    expect(methodConfig).toMatchObject({ waitForReady: true, retryPolicy: { maxAttempts: 3 } });
+    expect(methodConfig).toHaveProperty('timeout');
+    expect(serviceConfig).toMatchObject({ retryThrottling });
   });
 });
 
