@@ -19,7 +19,9 @@ import { WorkerProcess } from './worker-process.js';
 /** How long the unit tests may take without an edit, in milliseconds. */
 const CONTROL_LIMIT_MS = 900_000;
 /** An edit's specs may take so many times what they took without it, and this many milliseconds more. */
-const LIMIT = { times: 5, plusMs: 60_000 };
+const LIMIT = { times: 5, plusMs: 30_000 };
+/** So may one test of them; a test that waits longer has noticed the edit. */
+const TEST_LIMIT = { times: 3, plusMs: 5_000 };
 
 const [size = '60', seed = '1', prefix = 'lib/'] = process.argv.slice(2);
 const copy = new TreeCopy(projectRoot(import.meta.url));
@@ -54,7 +56,8 @@ async function runControl(sample: readonly Edit[]): Promise<Control> {
   const specs = copy.specs
     .filter((spec) => [...rooms].some((room) => spec.startsWith(room)))
     .map((spec) => copy.path(spec));
-  const result = await worker.ask({ changed: [], specs, bail: false }, CONTROL_LIMIT_MS);
+  const request = { changed: [], specs, bail: false, testTimeoutMs: CONTROL_LIMIT_MS };
+  const result = await worker.ask(request, CONTROL_LIMIT_MS);
   worker.stop();
   for (const { file } of sample) copy.restore(file);
   if (result === undefined || result.failures.length > 0) {
@@ -79,13 +82,21 @@ async function runControl(sample: readonly Edit[]): Promise<Control> {
 }
 
 /** Makes one edit and runs its specs. */
-async function runEdit(edit: Edit, specs: readonly string[], limitMs: number): Promise<Outcome> {
+async function runEdit(
+  edit: Edit,
+  specs: readonly string[],
+  durationMs: Control['durationMs'],
+): Promise<Outcome> {
   if (specs.length === 0) return 'not reached';
+  const durations = specs.map(durationMs);
+  const usualMs = durations.reduce((sum, each) => sum + each, 0);
+  const limitMs = LIMIT.times * usualMs + LIMIT.plusMs;
+  const testTimeoutMs = TEST_LIMIT.times * Math.max(...durations) + TEST_LIMIT.plusMs;
   const [, worker] = workers;
   copy.apply(edit);
   const changed = [copy.path(edit.file)];
   const paths = specs.map((spec) => copy.path(spec));
-  const result = await worker.ask({ changed, specs: paths, bail: true }, limitMs);
+  const result = await worker.ask({ changed, specs: paths, bail: true, testTimeoutMs }, limitMs);
   copy.restore(edit.file);
   if (result === undefined) return 'time limit';
   return result.failures.length > 0 ? 'killed' : 'survived';
@@ -101,8 +112,7 @@ const { reaching, durationMs } = await runControl(sample);
 const results: [Edit, Outcome][] = [];
 for (const [index, edit] of sample.entries()) {
   const specs = orderSpecs(edit.file, reaching.get(index) ?? [], durationMs);
-  const usualMs = specs.reduce((sum, spec) => sum + durationMs(spec), 0);
-  const outcome = await runEdit(edit, specs, LIMIT.times * usualMs + LIMIT.plusMs);
+  const outcome = await runEdit(edit, specs, durationMs);
   results.push([edit, outcome]);
   if (outcome !== 'killed') console.log(`${outcome.padEnd(11)}  ${describeEdit(edit)}`);
   if (index % 20 === 19) console.log(`${index + 1} of ${sample.length}`);

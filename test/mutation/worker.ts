@@ -10,6 +10,8 @@ export interface WorkerRequest {
   readonly specs: readonly string[];
   /** Whether the first failure ends the run. */
   readonly bail: boolean;
+  /** How long one test or hook may take, in milliseconds. An edited promise may stay open. */
+  readonly testTimeoutMs: number;
 }
 
 /** What it answers. */
@@ -18,9 +20,6 @@ export interface WorkerAnswer {
   readonly failures: readonly string[];
   readonly durationsMs: Readonly<Record<string, number>>;
 }
-
-/** An edited promise may stay open: a test that waits longer than this, in milliseconds, has noticed it. */
-const TEST_TIMEOUT_MS = 60_000;
 
 const [root = '.'] = process.argv.slice(2);
 const vitest: Vitest = await createVitest('test', {
@@ -32,15 +31,14 @@ const vitest: Vitest = await createVitest('test', {
   setupFiles: [`${root}/test/mutation/reached.ts`],
   pool: 'threads',
   maxWorkers: 1,
-  testTimeout: TEST_TIMEOUT_MS,
-  hookTimeout: TEST_TIMEOUT_MS,
 });
 await vitest.standalone();
 
 /** The files that were changed for the request before. */
 let edited: readonly string[] = [];
 
-async function answer({ changed, specs, bail }: WorkerRequest): Promise<WorkerAnswer> {
+async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
+  const { changed, specs, bail, testTimeoutMs } = request;
   // Those of the request before are restored by now.
   for (const file of [...edited, ...changed]) vitest.invalidateFile(file);
   edited = changed;
@@ -48,6 +46,7 @@ async function answer({ changed, specs, bail }: WorkerRequest): Promise<WorkerAn
   // A spec that this run does not come to would keep the result of an earlier one.
   vitest.state.clearFiles(project, [...specs]);
   project.config.bail = vitest.config.bail = bail ? 1 : 0;
+  project.config.testTimeout = project.config.hookTimeout = testTimeoutMs;
   const found = specs.map((spec) => project.createSpecification(spec));
   const result = await vitest.runTestSpecifications(found);
   const { unhandledErrors } = result;
