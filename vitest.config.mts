@@ -3,14 +3,16 @@ import { defineConfig } from 'vitest/config';
 const here = (path: string): string => new URL(path, import.meta.url).pathname;
 
 /**
- * Unit tests that need a process of their own: what they replace or install in it, other files would meet. All
- * other unit tests of a process share the modules that they import, which saves a third of their time.
+ * Specs that need a process of their own: what they replace or install in it, other files would meet. All other
+ * specs of one project and process share the modules that they import: importing the library, Nest and gRPC
+ * anew for each file costs more than most files take.
  *
  * - `advertised-address` replaces `node:os` and `node:dgram`.
+ * - `ended-calls` measures the heap.
  * - `grpc-private-attempts` installs its rules into grpc-js, which a process does once.
  * - `install-balancer` puts another balancer under the library's name into grpc-js.
  */
-const ISOLATED = '{advertised-address,grpc-private-attempts,install-balancer}.spec.ts';
+const ISOLATED = '{advertised-address,ended-calls,grpc-private-attempts,install-balancer}.spec.ts';
 
 export default defineConfig({
   // Explicit, because vite honours tsconfig's decorator flags only for files its "include" covers.
@@ -35,20 +37,22 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.spec.ts'],
-          exclude: [`test/unit/**/${ISOLATED}`],
+          exclude: [`test/**/${ISOLATED}`],
           isolate: false,
         },
       },
       {
         extends: true,
         test: {
-          name: 'isolated',
-          include: [
-            `test/unit/**/${ISOLATED}`,
-            'test/!(unit|package)/**/*.spec.ts',
-            'sample/**/*.spec.ts',
-          ],
+          name: 'system',
+          include: ['test/!(unit|package)/**/*.spec.ts', 'sample/**/*.spec.ts'],
+          exclude: [`test/**/${ISOLATED}`],
+          isolate: false,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'isolated', include: [`test/**/${ISOLATED}`] },
       },
     ],
   },
