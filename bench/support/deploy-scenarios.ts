@@ -4,7 +4,7 @@ import type { ClientOptions, ServerOptions, Side, Tally } from '../../test/inter
 import { asTally } from '../../test/interop/fleet.js';
 import { DeployStage, type Ending, FULL_SPEED } from '../../test/support/deploy-stage.js';
 import type { ProcessEvent } from '../../test/support/event-process.js';
-import { freePort } from '../../test/support/etcd-process.js';
+import { freePort } from '../../test/support/free-port.js';
 
 /** How long and how often a scenario disturbs the servers. */
 export interface Form {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedEtcd } from '../../lib/testing/index.js';
-import { freePort } from '../support/etcd-process.js';
+import { freePort } from '../support/free-port.js';
 import { type Message, RawClient, type RawStream } from './raw-client.js';
 import { type RunningTarget, contractTargets } from './targets.js';
 

@@ -6,7 +6,7 @@ import { Etcd3 } from 'etcd3';
 import { DiscoveryModule, ServiceRegistrar } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { freePort } from '../support/etcd-process.js';
+import { freePort } from '../support/free-port.js';
 import { startTestEtcd, type TestEtcd } from '../support/test-etcd.js';
 import { createHybrid, grpcOptions, startUserServer, userModule } from '../support/user-apps.js';
 

@@ -14,7 +14,7 @@ import { HealthImplementation, protoPath } from 'grpc-health-check';
 import { MemoryRegistry, ServiceRegistrar } from 'nestjs-grpc-discovery';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterEach, expect, it } from 'vitest';
-import { freePort } from '../support/etcd-process.js';
+import { freePort } from '../support/free-port.js';
 import {
   createHybrid,
   grpcOptions,

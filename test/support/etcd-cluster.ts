@@ -4,7 +4,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
-import { type EtcdBinary, EtcdProcess, freePort } from './etcd-process.js';
+import { type EtcdBinary, EtcdProcess } from './etcd-process.js';
+import { freePort } from './free-port.js';
 
 export interface EtcdClusterOptions {
   /** The etcd binary of the members; by default the first of this machine. */

@@ -5,10 +5,10 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from './free-port.js';
 import { projectRoot } from './project-root.js';
 
 /** An etcd server binary that was found on this machine. */
@@ -38,7 +38,8 @@ const cachedBinary = join(projectRoot(import.meta.url), '.cache/etcd/etcd');
 
 /**
  * Every etcd server of this machine: the one on the PATH, and the 3.6 that `.ci/run` builds with Go. With
- * `WITHOUT_ETCD=1` in the environment there is none, as on a machine that has only Node.
+ * `WITHOUT_ETCD=1` in the environment there is none, as on a machine that has only Node; with `ETCD_VERSION`
+ * those whose version begins with it, e.g. `3.6`.
  */
 export function findEtcdBinaries(): EtcdBinary[] {
   if (process.env['WITHOUT_ETCD'] === '1') return [];
@@ -52,21 +53,12 @@ export function findEtcdBinaries(): EtcdBinary[] {
     if (!existsSync(path)) continue;
     const output = execFileSync(path, ['--version'], { encoding: 'utf8' });
     const version = /etcd Version: (\S+)/.exec(output)?.[1] ?? 'unknown';
+    if (!version.startsWith(process.env['ETCD_VERSION'] ?? '')) continue;
     if (!found.some((known) => known.version === version)) {
       found.push({ path, version, origin });
     }
   }
   return found;
-}
-
-/** A loopback port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port was bound');
-  return address.port;
 }
 
 /** One etcd member as a child process. */

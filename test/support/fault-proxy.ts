@@ -4,8 +4,9 @@
  * time.
  */
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { Link, type StallDirection } from './fault-link.js';
+import { freePort } from './free-port.js';
 
 export interface FaultProxyOptions {
   /** The port on 127.0.0.1 to which connections are passed on. No server needs to listen there yet. */
@@ -37,19 +38,15 @@ export class FaultProxy {
 
   private constructor(
     private readonly targetPort: number,
-    private listeningPort: number,
+    /** The port on 127.0.0.1 that clients dial instead of the target's. A cut does not change it. */
+    readonly port: number,
   ) {}
 
   /** Starts a proxy that passes on everything. */
   static async start(options: FaultProxyOptions): Promise<FaultProxy> {
-    const proxy = new FaultProxy(options.targetPort, options.port ?? 0);
+    const proxy = new FaultProxy(options.targetPort, options.port ?? (await freePort()));
     await proxy.listen();
     return proxy;
-  }
-
-  /** The port on 127.0.0.1 that clients dial instead of the target's. A cut does not change it. */
-  get port(): number {
-    return this.listeningPort;
   }
 
   /** How many connections clients have open to the proxy now. */
@@ -141,9 +138,8 @@ export class FaultProxy {
   private async listen(): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (client) => this.accept(client));
     this.server = server;
-    server.listen(this.listeningPort, '127.0.0.1');
+    server.listen(this.port, '127.0.0.1');
     await once(server, 'listening');
-    this.listeningPort = (server.address() as AddressInfo).port;
   }
 
   private accept(client: Socket): void {

@@ -5,7 +5,7 @@ import { DiscoveryError, DiscoveryModule, ServiceRegistrar } from 'nestjs-grpc-d
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { FaultProxy } from '../../support/fault-proxy.js';
-import { freePort } from '../../support/etcd-process.js';
+import { freePort } from '../../support/free-port.js';
 import { startTestEtcd, type TestEtcd } from '../../support/test-etcd.js';
 import { createHybrid, grpcOptions, startUserServer, userModule } from '../../support/user-apps.js';
 

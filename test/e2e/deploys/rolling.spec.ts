@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { compileApps } from '../../support/child-app.js';
 import { DeployStage } from '../../support/deploy-stage.js';
 import { describeEtcd } from '../../support/describe-etcd.js';
-import { EtcdProcess, freePort } from '../../support/etcd-process.js';
+import { EtcdProcess } from '../../support/etcd-process.js';
+import { freePort } from '../../support/free-port.js';
 import { stopEventProcesses } from '../../support/event-process.js';
 
 /**

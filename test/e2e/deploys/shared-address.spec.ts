@@ -7,7 +7,8 @@ import { EtcdRegistry } from '../../../lib/etcd/etcd-registry.js';
 import { finalTally, startClient } from '../../interop/fleet.js';
 import { compileApps, startApp } from '../../support/child-app.js';
 import { describeEtcd } from '../../support/describe-etcd.js';
-import { EtcdProcess, freePort } from '../../support/etcd-process.js';
+import { EtcdProcess } from '../../support/etcd-process.js';
+import { freePort } from '../../support/free-port.js';
 import { stopEventProcesses } from '../../support/event-process.js';
 import { announce, endpointAt, Follower } from '../../support/registry-contract.js';
 
