@@ -131,7 +131,7 @@ function localityFactors<C extends Candidate>(
     };
   });
   const factors = splitByLocality(members, locality);
-  return new Map(candidates.map((candidate, place) => [candidate, factors[place] ?? 1]));
+  return new Map(candidates.map((candidate, place) => [candidate, factors[place]!]));
 }
 
 function shareOf(

@@ -162,6 +162,29 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'nothing is published before the first update, which sets both; the check is for the types',
   },
   {
+    file: 'lib/balance/load/endpoint-load.ts',
+    line: 'private quietSinceMs = 0;',
+    why: 'read only while a timed call is in flight; the first of them sets the time',
+  },
+  {
+    file: 'lib/grpc/connection/connection-table.ts',
+    line: 'if (this.byAddress.size > listed.length)',
+    after: 'true',
+    why: 'without such a connection the loop finds none to remove; left out for its cost only',
+  },
+  {
+    file: 'lib/grpc/connection/connection-table.ts',
+    line: 'if (this.byAddress.size > listed.length)',
+    after: '((this.byAddress.size) >= (listed.length))',
+    why: 'with as many connections as endpoints the loop finds none to remove',
+  },
+  {
+    file: 'lib/grpc/resolver/resolver-table.ts',
+    line: 'if (installed.has(scheme)) return;',
+    after: 'false',
+    why: 'a second call registers the same once more; left out for its cost only',
+  },
+  {
     file: 'lib/grpc/balancer/endpoint-picker.ts',
     line: 'let startedMs = 0;',
     after: '1',

@@ -57,7 +57,7 @@ export function readOutliers(path: string, fields: Fields): OutlierOptions | fal
     baseEjectionMs,
     maxEjectionMs: Math.max(baseEjectionMs, maxEjectionMs),
     maxEjectedShare: percent / 100,
-    failureMargin: clamp(demand.margin, SMALLEST_MARGIN, 1),
+    failureMargin: Math.max(demand.margin, SMALLEST_MARGIN),
     minRequests,
     // A50 does not count consecutive failures. As many of them as `minRequests` exceed every threshold of
     // A50.

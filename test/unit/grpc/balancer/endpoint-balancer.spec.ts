@@ -355,6 +355,17 @@ it('calls fail with the reason if no endpoint matches the routing', () => {
   expect(channel.subchannels).toEqual([]);
 });
 
+it('calls fail with the reason if no connected endpoint matches a changed routing, and no new list came with it', async () => {
+  const channel = await ready(A);
+  channel.unresolved('etcd is away', settingsOf({ routing: { match: { version: '9' } } }));
+  expect(channel.state).toBe(TRANSIENT_FAILURE);
+  expect(channel.message).toBe(
+    "[NO_ENDPOINTS] no reachable endpoint matches the client's routing (etcd is away)",
+  );
+  channel.unresolved('etcd is away');
+  expect(channel.spread(2)).toEqual({ [A]: 2 });
+});
+
 it('a client with subsetSize replaces one endpoint of its subset when one of them leaves', () => {
   const settings = settingsOf({}, { subsetSize: 4 });
   const channel = new FakeChannel();

@@ -122,6 +122,13 @@ describe('governAttempts', () => {
     expect(headers[0]).toBe(kept[2]);
   });
 
+  it('the call gets no headers if its only attempt held none back', () => {
+    const { call, attempts, headers } = callTo(PEERS, ours());
+    attempts[0]?.end(status.NOT_FOUND);
+    expect(headers).toEqual([]);
+    call.cancelWithStatus(status.CANCELLED, '');
+  });
+
   it('hedges of a plain channel with our scheme use the throttle of grpc-js', () => {
     const { call, attempts, hedge } = callTo(PEERS, {}, { target: 'Ours:///api' });
     Object.assign(call, { retryThrottler: empty() });
@@ -161,6 +168,17 @@ describe('governAttempts', () => {
     expect(attempts).toHaveLength(2);
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(ended).toEqual([status.UNAVAILABLE]);
+  });
+
+  it('an answer gives the throttle of refusals a share of a token, an error gives it none', () => {
+    const refusals = empty();
+    const end = (code: status): void => {
+      callTo(PEERS, ours(undefined, refusals), { retryPolicy }).attempts[0]?.end(code);
+    };
+    end(status.NOT_FOUND);
+    expect(refusals.canRetryCall()).toBe(false);
+    end(status.OK);
+    expect(refusals.canRetryCall()).toBe(true);
   });
 
   it('calls of other channels are not changed', () => {

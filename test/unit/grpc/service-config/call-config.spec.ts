@@ -130,6 +130,13 @@ describe('a published method config', () => {
       { retryPolicy: retry(5) },
     ],
     [
+      'retries, beside the limits that only the client has',
+      { retryPolicy: retry(5) },
+      { retryPolicy: retry(2), timeout: seconds(1), maxRequestBytes: 1 },
+      {},
+      { retryPolicy: retry(5), timeout: seconds(1), maxRequestBytes: 1 },
+    ],
+    [
       'hedges in place of retries of the client',
       { hedgingPolicy: hedging(3) },
       { retryPolicy: retry(2) },

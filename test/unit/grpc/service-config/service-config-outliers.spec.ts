@@ -119,6 +119,7 @@ it.each([
 
 it.each([
   [{ interval: '-1s' }, /interval is "-1s"; allowed: a duration of 0 or more/],
+  [{ interval: '-0.001s' }, /interval is "-0.001s"; allowed: a duration of 0 or more/],
   [{ interval: 1 }, /interval is 1; allowed: a duration/],
   [{ maxEjectionPercent: 101 }, /maxEjectionPercent is 101/],
   [{ successRateEjection: { enforcementPercentage: 101 } }, /enforcementPercentage is 101/],
