@@ -57,7 +57,8 @@ export function hedgeFailed(
 ): void {
   call.retryThrottler?.addCallFailed();
   const nowMs = performance.now();
-  const pausedUntilMs = Math.max(failures.get(call)?.pausedUntilMs ?? 0, nowMs + (pushbackMs ?? 0));
+  const earlierMs = failures.get(call)?.pausedUntilMs ?? nowMs;
+  const pausedUntilMs = Math.max(earlierMs, nowMs + (pushbackMs ?? 0));
   failures.set(call, { ended, index, pausedUntilMs });
   if (pushbackMs !== null && pushbackMs < 0) call.attempts = call.maxAttempts;
   const isLast = call.attempts >= call.maxAttempts;

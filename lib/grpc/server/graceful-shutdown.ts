@@ -49,17 +49,14 @@ async function settles(
   signal?: AbortSignal,
 ): Promise<boolean> {
   if (signal?.aborted === true) return false;
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
-  const over = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeoutMs);
-    onAbort = () => resolve(false);
-    signal?.addEventListener('abort', onAbort, { once: true });
-  });
+  let giveUp!: () => void;
+  const over = new Promise<false>((resolve) => (giveUp = () => resolve(false)));
+  const timer = setTimeout(giveUp, timeoutMs);
+  signal?.addEventListener('abort', giveUp);
   try {
     return await Promise.race([promise.then(() => true), over]);
   } finally {
     clearTimeout(timer);
-    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+    signal?.removeEventListener('abort', giveUp);
   }
 }

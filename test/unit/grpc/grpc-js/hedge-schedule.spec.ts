@@ -121,6 +121,24 @@ describe('a pause that a server asks for', () => {
     },
   );
 
+  it('of 0 ms delays no hedge, and forbids none', () => {
+    const { call, attempts } = hedged();
+    attempts[0]?.end(UNAVAILABLE, '0');
+    vi.advanceTimersByTime(0);
+    expect(attempts).toHaveLength(2);
+    call.cancelWithStatus(CANCELLED, '');
+  });
+
+  it('that is over delays no hedge of a later failure', () => {
+    const { call, attempts } = hedged();
+    attempts[0]?.end(UNAVAILABLE, '50');
+    vi.advanceTimersByTime(50);
+    attempts[1]?.end(UNAVAILABLE);
+    vi.advanceTimersByTime(0);
+    expect(attempts).toHaveLength(3);
+    call.cancelWithStatus(CANCELLED, '');
+  });
+
   it('is cut to the longest delay of a timer', () => {
     const { call, attempts } = hedged();
     attempts[0]?.end(UNAVAILABLE, '99999999999');
@@ -144,6 +162,26 @@ it('a hedge is sent at once when an attempt fails and its server asks for no pau
   vi.advanceTimersByTime(0);
   expect(attempts).toHaveLength(2);
   call.cancelWithStatus(status.CANCELLED, '');
+});
+
+describe('the timer of a hedged call', () => {
+  const keepsProcess = (call: unknown): boolean | undefined =>
+    (call as AttemptingCall).hedgingTimer?.hasRef();
+
+  it('keeps the process alive for a hedge that is due now, and not during a pause', () => {
+    const [due, paused] = [hedged(), hedged()];
+    due.attempts[0]?.end(UNAVAILABLE);
+    paused.attempts[0]?.end(UNAVAILABLE, '1');
+    expect([due, paused].map(({ call }) => keepsProcess(call))).toEqual([true, false]);
+    for (const { call } of [due, paused]) call.cancelWithStatus(CANCELLED, '');
+  });
+
+  it('does not keep the process alive while the attempt waits for a connection', () => {
+    const { call } = callTo(PEERS, ours(), { hedgingDelay: '0s', isConnected: false });
+    vi.advanceTimersByTime(1);
+    expect(keepsProcess(call)).toBe(false);
+    call.cancelWithStatus(CANCELLED, '');
+  });
 });
 
 describe('a retried call', () => {

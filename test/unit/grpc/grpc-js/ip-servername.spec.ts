@@ -47,7 +47,14 @@ describe('withoutIpServername', () => {
     expect(secure._equals(without)).toBe(true);
   });
 
-  it('returns insecure credentials as insecure ones', () => {
-    expect(withoutIpServername(ChannelCredentials.createInsecure())._isSecure()).toBe(false);
+  it('returns insecure credentials as insecure ones, whose connections have no server name', () => {
+    const insecure = withoutIpServername(ChannelCredentials.createInsecure());
+    expect(insecure._isSecure()).toBe(false);
+    expect(connector(insecure, '127.0.0.1')).toBeUndefined();
+  });
+
+  it('returns credentials of another grpc-js as they are', () => {
+    const strange = {} as ChannelCredentials;
+    expect(withoutIpServername(strange)).toBe(strange);
   });
 });

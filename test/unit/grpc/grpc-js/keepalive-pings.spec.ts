@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Subchannel } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
 import { PingBudget } from '../../../../lib/grpc/grpc-js/keepalive-pings.js';
 import { prepareTransport } from '../../../../lib/grpc/grpc-js/ready-transport.js';
@@ -34,6 +34,14 @@ describe('the pings that PingBudget allows', () => {
     expect(sent).toEqual([0, 1, 17, 33, 49]);
   });
 
+  it('are one more 310 s after the last one, and none sooner', () => {
+    const connection = new Connection();
+    connection.pings(2);
+    const { budget, nowMs } = connection;
+    expect(budget.take(0, nowMs + 309_999)).toBe(false);
+    expect(budget.take(0, nowMs + 310_000)).toBe(true);
+  });
+
   it('are not limited while the server answers calls in between', () => {
     const connection = new Connection();
     for (let round = 0; round < 100; round++) expect(connection.receive().pings(1)).toEqual([true]);
@@ -65,7 +73,7 @@ describe('the pings that PingBudget allows', () => {
 /** Stands in for the part of grpc-js's transport that pings: it only counts. */
 class Transport {
   readonly session = { closed: false };
-  messagesReceived = 0;
+  messagesReceived: number | undefined = 0;
   pings = 0;
   timers = 0;
   calls = 0;
@@ -93,7 +101,41 @@ async function governed(transport: object | null, isSparing: boolean): Promise<v
   await Promise.resolve();
 }
 
+/** Sends a ping that was put off before each call, as grpc-js does. */
+class PuttingOffTransport extends Transport {
+  override addActiveCall(): void {
+    super.addActiveCall();
+    this.maybeSendPing();
+  }
+}
+
 describe('the pings of a connection', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('all count as sent into silence if grpc-js does not count messages', async () => {
+    const transport = new Transport();
+    transport.messagesReceived = undefined;
+    await governed(transport, true);
+    transport.addActiveCall();
+    for (let turn = 0; turn < 5; turn++) transport.maybeSendPing();
+    expect(transport).toMatchObject({ pings: 2, timers: 3 });
+  });
+
+  it('that were put off until a call are not sent after a long silence, but during that call', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const transport = new PuttingOffTransport();
+    await governed(transport, true);
+    for (let call = 0; call < 3; call++) transport.addActiveCall();
+    expect(transport.pings).toBe(3);
+    vi.advanceTimersByTime(400_000);
+    transport.addActiveCall();
+    expect(transport.pings).toBe(3);
+    transport.maybeSendPing();
+    expect(transport.pings).toBe(4);
+  });
+
   it('end when the connection is closing', async () => {
     const transport = new Transport();
     await governed(transport, false);
@@ -121,7 +163,7 @@ describe('the pings of a connection', () => {
     transport.addActiveCall();
     transport.maybeSendPing();
     expect(transport.pings).toBe(3);
-    transport.messagesReceived++;
+    transport.messagesReceived = 1;
     transport.maybeSendPing();
     expect(transport.pings).toBe(4);
   });

@@ -13,6 +13,8 @@ function attempt(retried: readonly status[] = [status.UNAVAILABLE]) {
   const connection = {
     getConnectivityState: () => connectivityState.READY,
     getAddress: () => '10.0.0.1:1',
+    getCallCredentials: () => 'the credentials',
+    getChannelzRef: () => 'the reference',
     getRealSubchannel: () => ({
       createCall(...[metadata, host, method, listener, callNumber]: readonly unknown[]) {
         server = listener as Listener;
@@ -51,6 +53,8 @@ it('the wrapped subchannel makes the attempt on the picked one', () => {
   expect(made).toEqual([metadata, 'api', '/user.User/Find', 7]);
   expect(subchannel.getConnectivityState()).toBe(connectivityState.READY);
   expect(subchannel.getAddress()).toBe('10.0.0.1:1');
+  expect(subchannel.getCallCredentials()).toBe('the credentials');
+  expect(subchannel.getChannelzRef()).toBe('the reference');
 });
 
 it('gRPC gets headers and message together with the status, and not before', () => {

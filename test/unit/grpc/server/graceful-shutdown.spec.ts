@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { CallTracker } from '../../../../lib/grpc/server/call-tracker.js';
 import { shutDownGracefully } from '../../../../lib/grpc/server/graceful-shutdown.js';
@@ -89,6 +90,16 @@ it('the shutdown drops no connection if the statuses of ended calls are sent in 
   await vi.advanceTimersByTimeAsync(0);
   expect(result.ended).toBe(3);
   expect(steps).toEqual(['GOAWAY', WATCHES, 'ended all', 'closed by force']);
+});
+
+it('the shutdown listens to the force signal only while it waits for calls', async () => {
+  open = 1;
+  const listeners = (): number => getEventListeners(force.signal, 'abort').length;
+  shutDown();
+  expect(listeners()).toBe(1);
+  closed();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(listeners()).toBe(0);
 });
 
 it.each([
