@@ -195,6 +195,35 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     line: 'this.isScheduled = true;',
     why: 'a second run in a turn finds nothing to start; left out for its cost only',
   },
+  {
+    file: 'lib/grpc/connection/ramp-plan.ts',
+    line: 'if (this.isScheduled) return;',
+    after: 'false',
+    why: 'a second run in a turn finds nothing to start; left out for its cost only',
+  },
+  {
+    file: 'lib/grpc/connection/pick-first-plan.ts',
+    line: 'this.isScheduled = true;',
+    why: 'a second run in a turn finds nothing to change; left out for its cost only',
+  },
+  {
+    file: 'lib/grpc/connection/pick-first-plan.ts',
+    line: 'if (this.isScheduled) return;',
+    after: 'false',
+    why: 'a second run in a turn finds nothing to change; left out for its cost only',
+  },
+  {
+    file: 'lib/grpc/grpc-js/keepalive-pings.ts',
+    line: 'budget.take(transport.messagesReceived ?? 0,',
+    after: '1',
+    why: 'any number means silence, as long as it stays the same',
+  },
+  {
+    file: 'lib/grpc/grpc-js/keepalive-pings.ts',
+    line: 'budget.take(transport.messagesReceived ?? 0,',
+    after: '(-1)',
+    why: 'any number means silence, as long as it stays the same',
+  },
 ];
 
 /** Whether an edit is on the list. */

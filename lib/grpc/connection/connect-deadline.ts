@@ -45,7 +45,6 @@ export class ConnectDeadline {
   /** Stops the deadline of an attempt, and the backoff after an abandoned attempt. */
   stop(): void {
     this.cancelTimer?.();
-    this.cancelTimer = undefined;
   }
 
   /** Forgets abandoned attempts, because the endpoint is connected or another process has its address. */

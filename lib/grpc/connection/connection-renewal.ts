@@ -45,7 +45,6 @@ export class ConnectionRenewal {
 
   stop(): void {
     this.cancelTimer?.();
-    this.cancelTimer = undefined;
     const { replacement } = this;
     this.replacement = undefined;
     replacement?.release();

@@ -97,7 +97,8 @@ class SubchannelTransport implements Transport {
   }
 
   listen(listener: TransportListener): void {
-    if (this.listener === undefined) this.subchannel.addConnectivityStateListener(this.onState);
+    // The subchannel keeps a set of listeners: adding this one again changes nothing.
+    this.subchannel.addConnectivityStateListener(this.onState);
     this.listener = listener;
     // If another channel has connected the subchannel already, no event follows.
     if (this.state === 'ready') this.prepare();
@@ -120,8 +121,7 @@ class SubchannelTransport implements Transport {
   }
 
   release(): void {
-    if (this.listener !== undefined) this.subchannel.removeConnectivityStateListener(this.onState);
-    this.listener = undefined;
+    this.subchannel.removeConnectivityStateListener(this.onState);
     this.subchannel.unref();
     this.attempts.release(this.state === 'connecting');
   }

@@ -121,3 +121,41 @@ it('the plan connects again when its connection is lost', async () => {
   await settled();
   expect(channel.state).toBe(READY);
 });
+
+it('the plan connects to an ejected endpoint if all others fail', async () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(2), settingsOf({ policy: 'pick_first', outlierDetection: true }));
+  const [ejected = ''] = inUse(channel);
+  await channel.connect(ejected);
+  channel.spread(5, () => 13);
+  await settled();
+  const other = inUse(channel).find((address) => address !== ejected) ?? '';
+  channel.to(other).become(TRANSIENT_FAILURE, 'refused');
+  const { starts } = channel.to(ejected);
+  channel.to(ejected).become(IDLE);
+  await settled();
+  expect(channel.to(ejected).starts).toBe(starts + 1);
+  channel.balancer.destroy();
+});
+
+it('the plan removes endpoints from its order that left the list', () => {
+  const channel = new FakeChannel();
+  for (let step = 0; step < 10; step++) {
+    channel.list(addresses(5, 5 * step), settingsOf({ policy: 'pick_first' }));
+  }
+  const plan = Reflect.get(channel.balancer, 'plan') as { readonly order: readonly unknown[] };
+  expect(plan.order).toHaveLength(5);
+});
+
+it('the plan dials nothing once its balancer is destroyed', async () => {
+  const channel = new FakeChannel();
+  channel.list(addresses(2), settingsOf({ policy: 'pick_first' }));
+  const [first = ''] = inUse(channel);
+  await channel.connect(first);
+  channel.to(first).become(IDLE);
+  const made = channel.subchannels.length;
+  channel.balancer.destroy();
+  await settled();
+  channel.balancer.exitIdle();
+  expect([channel.subchannels.length, inUse(channel)]).toEqual([made, []]);
+});

@@ -93,6 +93,54 @@ describe('the state of a transport', () => {
   });
 });
 
+describe('the connection of a transport', () => {
+  /** A connection of grpc-js, as far as its pings are limited. */
+  function connectTo(subchannel: FakeSubchannel) {
+    const method = (): void => {};
+    const connection = {
+      session: { closed: false },
+      canSendPing: () => true,
+      maybeSendPing: method,
+      maybeStartKeepalivePingTimer: method,
+      addActiveCall: method,
+    };
+    Object.assign(subchannel, { transport: connection });
+    return { connection, isPrepared: () => connection.maybeSendPing !== method };
+  }
+
+  it('is prepared when it becomes ready, and not before', async () => {
+    const { isPrepared } = connectTo(real);
+    transport.listen(() => {});
+    real.become(CONNECTING);
+    await Promise.resolve();
+    expect(isPrepared()).toBe(false);
+    real.become(READY);
+    await Promise.resolve();
+    expect(isPrepared()).toBe(true);
+  });
+
+  it('is prepared if another channel had made it before', async () => {
+    const { isPrepared } = connectTo(real);
+    real.state = READY;
+    transport.listen(() => {});
+    await Promise.resolve();
+    expect(isPrepared()).toBe(true);
+  });
+
+  it('carries the health call for a service', () => {
+    const paths: string[] = [];
+    const stop = new Error('no call here');
+    const createCall = (path: string): never => {
+      paths.push(path);
+      throw stop;
+    };
+    Object.assign(real, { getChannel: () => ({ createCall }) });
+    const listener = { onAnswer() {}, onEnd() {} };
+    expect(() => transport.watchHealth('user.User', listener)).toThrow(stop);
+    expect(paths).toEqual(['/grpc.health.v1.Health/Watch']);
+  });
+});
+
 describe('an attempt to connect', () => {
   it('begins when the transport is asked to connect', () => {
     transport.connect();
