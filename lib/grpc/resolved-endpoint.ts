@@ -68,9 +68,8 @@ function splice(
   resolved: readonly GrpcEndpoint[],
   endpoints: readonly Endpoint[],
 ): GrpcEndpoint[] {
-  const shorter = Math.min(before.length, endpoints.length);
   let head = 0;
-  while (head < shorter && before[head] === endpoints[head]) head++;
+  while (head < endpoints.length && before[head] === endpoints[head]) head++;
   let [wasEnd, isEnd] = [before.length, endpoints.length];
   while (wasEnd > head && isEnd > head && before[wasEnd - 1] === endpoints[isEnd - 1]) {
     wasEnd--;

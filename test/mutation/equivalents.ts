@@ -213,6 +213,36 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'a second run in a turn finds nothing to change; left out for its cost only',
   },
   {
+    file: 'lib/grpc/resolved-endpoint.ts',
+    line: 'while (head < endpoints.length &&',
+    after: 'false',
+    why: 'the equal beginning of two lists is not looked up again for its cost only',
+  },
+  {
+    file: 'lib/grpc/resolved-endpoint.ts',
+    line: 'while (head < endpoints.length &&',
+    after: '((head) <= (endpoints.length))',
+    why: 'one place behind both lists nothing is left to look up either',
+  },
+  {
+    file: 'lib/grpc/resolved-endpoint.ts',
+    line: 'while (wasEnd > head && isEnd > head &&',
+    after: 'false',
+    why: 'the equal end of two lists is not looked up again for its cost only',
+  },
+  {
+    file: 'lib/grpc/resolved-endpoint.ts',
+    line: 'resolved.length === before.length',
+    after: 'false',
+    why: 'a list is looked up whole, with the same result, at a higher cost only',
+  },
+  {
+    file: 'lib/grpc/interceptors/call-interceptors.ts',
+    line: 'if (!hasAny(given)) return [];',
+    after: 'false',
+    why: 'without interceptors the result is empty as well; left out for its cost only',
+  },
+  {
     file: 'lib/grpc/grpc-js/keepalive-pings.ts',
     line: 'budget.take(transport.messagesReceived ?? 0,',
     after: '1',

@@ -64,6 +64,33 @@ describe('the options of a call', () => {
     expect(asked).toEqual(['/a.A/B']);
   });
 
+  it('keep what else the caller and the channel have set', () => {
+    const options = withCallPromises({ 'grpc.x': 1, interceptors: [mine] }, PROMISES);
+    expect(options).toEqual({
+      'grpc.x': 1,
+      callInvocationTransformer: expect.any(Function) as unknown,
+    });
+    expect(transformed({}, { host: 'h' })).toEqual({ host: 'h', interceptors: [library] });
+  });
+
+  it('have interceptors and interceptor providers of the client', () => {
+    const { interceptors } = transformed(
+      { interceptors: [first], interceptor_providers: [() => second] },
+      {},
+    );
+    expect(interceptors).toEqual([first, second, library]);
+  });
+
+  it('have the interceptors of the client besides those of the call also if the library has none', () => {
+    const promises = { timeoutMs: undefined, interceptors: [] };
+    const { interceptors } = transformed(
+      { interceptors: [mine] },
+      { interceptors: [first] },
+      promises,
+    );
+    expect(interceptors).toEqual([first, mine]);
+  });
+
   it('are not changed if the call has interceptors and also interceptor providers: grpc-js then refuses the call', () => {
     const both = { interceptors: [first], interceptor_providers: [() => second] };
     expect(transformed({}, both)).toBe(both);
