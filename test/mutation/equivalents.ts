@@ -41,6 +41,11 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'an answer as slow as the estimate leaves it in either way',
   },
   {
+    file: 'lib/balance/load/peak-ewma.ts',
+    line: 'cells = Float64Array.of(Number.NaN, 0,',
+    why: 'nothing reads the share of failures before the first call, which keeps nothing of it',
+  },
+  {
     file: 'lib/balance/modifiers/slow-start.ts',
     line: 'if (ageMs >= options.windowMs) return 1;',
     after: '((ageMs) > (options.windowMs))',
@@ -189,6 +194,18 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     line: 'let startedMs = 0;',
     after: '1',
     why: 'grpc-js reports the start of a call before its end; the start sets the time',
+  },
+  {
+    file: 'lib/grpc/balancer/endpoint-picker.ts',
+    line: 'const nowMs = this.measures ? this.clock.now() : 0;',
+    after: '1',
+    why: 'a policy whose calls are not measured does not read the time',
+  },
+  {
+    file: 'lib/grpc/balancer/endpoint-picker.ts',
+    line: 'const nowMs = this.measures ? this.clock.now() : 0;',
+    after: '(-1)',
+    why: 'a policy whose calls are not measured does not read the time',
   },
   {
     file: 'lib/grpc/connection/ramp-plan.ts',

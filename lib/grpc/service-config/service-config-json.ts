@@ -53,8 +53,10 @@ const POSITIVE = numberAbove0();
 const MAX_TOKENS = numberAbove0(1_000);
 const BACKOFF_MS: ValueRule<number> = {
   read: (value) => {
-    const milliseconds = DURATION_MS.read(value) ?? 0;
-    return milliseconds > 0 ? Math.min(milliseconds, LONGEST_BACKOFF_MS) : undefined;
+    const milliseconds = DURATION_MS.read(value);
+    return milliseconds !== undefined && milliseconds > 0
+      ? Math.min(milliseconds, LONGEST_BACKOFF_MS)
+      : undefined;
   },
   allowed: (value) =>
     DURATION_MS.read(value) === undefined ? DURATION_MS.allowed(value) : 'a duration above 0',

@@ -3,11 +3,13 @@ import { CompressionFilter } from '@grpc/grpc-js/build/src/compression-filter.js
 import { LoadBalancingCall } from '@grpc/grpc-js/build/src/load-balancing-call.js';
 import { RetryingCall } from '@grpc/grpc-js/build/src/retrying-call.js';
 import { StreamDecoder } from '@grpc/grpc-js/build/src/stream-decoder.js';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { EndpointLoad } from '../../../../lib/balance/load/endpoint-load.js';
 import { FleetLoad } from '../../../../lib/balance/load/fleet-load.js';
 import type { EndpointConnection } from '../../../../lib/grpc/connection/endpoint-connection.js';
-import { EndpointPicker } from '../../../../lib/grpc/balancer/endpoint-picker.js';
+import type { PickRequest } from '../../../../lib/balance/picker.js';
+import { EndpointPicker, STREAM_MARK } from '../../../../lib/grpc/balancer/endpoint-picker.js';
+import { HASH_KEY_HEADER } from '../../../../lib/grpc/interceptors/hash-key.js';
 import { PickResultType } from '../../../../lib/grpc/grpc-js/grpc-experimental.js';
 
 const clock = { now: () => 0 };
@@ -156,4 +158,114 @@ it('each attempt of a call picks with the same object, in the grpc-js that is lo
   call.startNewAttempt();
   expect(picked).toHaveLength(2);
   for (const extraPickInfo of picked) expect(extraPickInfo).toBe(config.pickInformation);
+});
+
+/** A connection, with statistics of its own. */
+function connectionTo(name: string, state = 'ready') {
+  const load = new EndpointLoad(new FleetLoad());
+  const connection = { transport: { subchannel: name }, state, load };
+  return { connection: connection as unknown as EndpointConnection, load };
+}
+
+/** What a picker does whose policy always picks one connection. */
+function alwaysPicking(measures: boolean, now = () => 0) {
+  const { connection, load } = connectionTo('a');
+  const failed: unknown[] = [];
+  const counting = { onPick: () => {}, onFailure: (one: unknown) => failed.push(one) };
+  const picker = new EndpointPicker({ pick: () => connection }, { now }, counting, measures);
+  const pick = (extraPickInfo = {}) => picker.pick({ metadata: new Metadata(), extraPickInfo });
+  return { pick, load, failed };
+}
+
+describe('a call', () => {
+  it.each([true, false])(
+    'counts as in flight from its start to its end (measured: %s)',
+    (measures) => {
+      const { pick, load } = alwaysPicking(measures);
+      const { onCallStarted, onCallEnded } = pick();
+      expect(load.inFlight).toBe(0);
+      onCallStarted?.();
+      expect(load.inFlight).toBe(1);
+      onCallEnded?.(status.OK, '', new Metadata());
+      expect(load.inFlight).toBe(0);
+    },
+  );
+
+  it('that is not measured reads no clock', () => {
+    const { pick, load } = alwaysPicking(false, () => {
+      throw new Error('the clock was read');
+    });
+    const { subchannel, onCallStarted, onCallEnded } = pick();
+    onCallStarted?.();
+    onCallEnded?.(status.INTERNAL, '', new Metadata());
+    expect([subchannel, load.tally.failures]).toEqual(['a', 0]);
+  });
+
+  it('is timed unless it is marked as a stream', () => {
+    let nowMs = 100;
+    const { pick, load } = alwaysPicking(true, () => nowMs);
+    pick({ [STREAM_MARK]: 'yes' }).onCallStarted?.();
+    nowMs = 150;
+    expect(load.silenceMs(200)).toBe(0);
+    pick().onCallStarted?.();
+    expect(load.silenceMs(200)).toBe(50);
+  });
+
+  it.each([
+    ['INTERNAL', 1],
+    ['DEADLINE_EXCEEDED', 1],
+    ['CANCELLED', 0],
+    ['NOT_FOUND', 0],
+    ['OK', 0],
+  ] as const)('that ends with %s is reported as failed %i times', (code, times) => {
+    const { pick, load, failed } = alwaysPicking(true);
+    const { onCallStarted, onCallEnded } = pick();
+    onCallStarted?.();
+    onCallEnded?.(status[code], '', new Metadata());
+    expect(failed).toEqual(Array.from({ length: times }, () => load));
+  });
+});
+
+describe('a further attempt', () => {
+  it('makes the picker ask the policy 16 more times at most', () => {
+    const { connection } = connectionTo('a');
+    let asked = 0;
+    const policy = { pick: () => (asked++, connection) };
+    const picker = new EndpointPicker(policy, clock, observer, false);
+    const args = { metadata: new Metadata(), extraPickInfo: {} };
+    picker.pick(args);
+    expect(asked).toBe(1);
+    picker.pick(args);
+    expect(asked).toBe(1 + 1 + 16);
+  });
+
+  it('may go to an endpoint that was lost when the call chose it before', () => {
+    const [a, b] = [connectionTo('a', 'idle').connection, connectionTo('b').connection];
+    let next = [a];
+    const policy = { pick: () => next.shift() ?? a };
+    const picker = new EndpointPicker(policy, clock, observer, false);
+    const args = { metadata: new Metadata(), extraPickInfo: {} };
+    expect(picker.pick(args).pickResultType).toBe(PickResultType.QUEUE);
+    a.state = 'ready';
+    next = [a, b];
+    expect(picker.pick(args).subchannel).toBe('a');
+  });
+});
+
+describe('the hash key of a call', () => {
+  const { connection } = connectionTo('a');
+  const seen: unknown[] = [];
+  const pick = (request: PickRequest): EndpointConnection => {
+    seen.push(request.header(HASH_KEY_HEADER), request.header(HASH_KEY_HEADER));
+    return connection;
+  };
+  const picker = new EndpointPicker({ pick }, clock, observer, false);
+
+  it('can be read again within one pick, and is not that of the call before', () => {
+    const metadata = new Metadata();
+    metadata.set(HASH_KEY_HEADER, Buffer.from('key'));
+    picker.pick({ metadata, extraPickInfo: {} });
+    picker.pick({ metadata: new Metadata(), extraPickInfo: {} });
+    expect(seen).toEqual(['key', 'key', undefined, undefined]);
+  });
 });

@@ -86,6 +86,15 @@ it('a failure within 50 ms of the last judgement is judged when the 50 ms are ov
   expect(clock.pendingTimers).toBe(1);
 });
 
+it('a failure within 50 ms of the judgement of an interval is judged when the 50 ms are over', () => {
+  const watch = watchWith({ intervalMs: 700 });
+  clock.advance(749);
+  fail(watch, 0);
+  expect(ejected(watch)).toEqual([]);
+  clock.advance(1);
+  expect(ejected(watch)).toEqual([0]);
+});
+
 it('a failure 50 ms after the last judgement is judged at once', () => {
   const watch = watchWith();
   fail(watch, 0);

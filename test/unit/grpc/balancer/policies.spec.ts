@@ -32,7 +32,16 @@ describe('createBalancerSettings', () => {
       outliers: undefined,
       subset: undefined,
       healthService: undefined,
+      ramp: { eager: 64, concurrency: 16 },
+      connectTimeoutMs: 5_000,
     });
+  });
+
+  it('takes over the modifiers of a pipeline, and no field for those that are not set', () => {
+    const slowStart = { windowMs: 1_000 };
+    const routing = { match: { version: '2' } };
+    expect(settings({ slowStart, routing }).pipeline).toStrictEqual({ routing, slowStart });
+    expect(settings({}).pipeline).toStrictEqual({});
   });
 
   it.each(BUILT_IN)('knows the policy %s by its name', (policy) => {

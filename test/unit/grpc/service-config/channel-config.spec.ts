@@ -275,3 +275,18 @@ it('retries that a service publishes are throttled, even if neither side sets a 
   closed.follow(policy);
   expect(throttleOf(closed, false)).toBeUndefined();
 });
+
+it('500 refused attempts may be repeated, and then one call in ten', () => {
+  const selected = channel().selector.invoke(LOGIN, new Metadata(), 1);
+  const { refusals } = Reflect.get(selected, OWN_CALL) as AttemptRules;
+  for (let repeated = 0; repeated < 500; repeated++) {
+    expect(refusals.canRetryCall()).toBe(true);
+    refusals.addCallFailed();
+  }
+  expect(refusals.canRetryCall()).toBe(false);
+  refusals.addCallFailed();
+  for (let answer = 0; answer < 9; answer++) refusals.addCallSucceeded();
+  expect(refusals.canRetryCall()).toBe(false);
+  for (let answer = 0; answer < 2; answer++) refusals.addCallSucceeded();
+  expect(refusals.canRetryCall()).toBe(true);
+});

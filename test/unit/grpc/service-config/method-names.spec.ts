@@ -3,6 +3,7 @@ import type { CatalogedMethod } from '../../../../lib/grpc/service-config/method
 import {
   describeMethods,
   isNameOf,
+  meantMethod,
   unknownConfigNames,
   unmatchedNames,
 } from '../../../../lib/grpc/service-config/method-names.js';
@@ -56,7 +57,16 @@ it('describeMethods lists the first twenty methods, and the number of the others
   expect(describeMethods(METHODS)).toBe('user.User/FindOne, user.User/GetHTTPInfo, Bare/Echo');
   const many = Array.from({ length: 25 }, (_, at) => method('a.A', `M${at}`, `m${at}`));
   expect(describeMethods(many)).toMatch(/a\.A\/M19 and 5 more$/);
+  expect(describeMethods(many.slice(0, 20))).toMatch(/, a\.A\/M19$/);
   expect(describeMethods([])).toBe('none');
+});
+
+it.each([
+  ['FindOn', 'FindOne'],
+  ['User/FindOn', 'FindOne'],
+  ['Drop', undefined],
+])('the method that the name %s most likely means is %s', (name, meant) => {
+  expect(meantMethod(name, METHODS)).toBe(meant);
 });
 
 /** The unknown names of a service config that has one name. */
@@ -79,6 +89,7 @@ describe('names in a published service config', () => {
     ['user.User', 'findOne', 'method "user.User/findOne" (did you mean FindOne?)'],
     ['user.User', 'Drop', 'method "user.User/Drop"'],
     ['User', 'FindOne', 'service "User" (did you mean user.User?)'],
+    ['other.User', 'FindOne', 'service "other.User" (did you mean user.User?)'],
     ['user.Usr', undefined, 'service "user.Usr" (did you mean user.User?)'],
   ])('%s/%s are reported as unknown', (service, name, text) => {
     expect(names(service, name)).toBe(text);

@@ -200,6 +200,7 @@ it.each([
   ['2.25s', { seconds: 2, nanos: 250_000_000 }],
   // A negative timeout means no deadline, as in grpc-go.
   ['-1s', undefined],
+  ['-0.001s', undefined],
 ])('a timeout of %s is read as %j', (timeout, expected) => {
   expect(read({ methodConfig: [{ name: [{}], timeout }] }).methodConfig[0]?.timeout).toEqual(
     expected,
@@ -226,6 +227,18 @@ it('delays between attempts are cut to the longest delay of a timer', () => {
   const { retryPolicy } = read(retry({ initialBackoff: '99999999s', maxBackoff: '99999999s' }))
     .methodConfig[0]!;
   expect(retryPolicy).toMatchObject({ initialBackoff: '2147483.647s', maxBackoff: '2147483.647s' });
+});
+
+it('delays between attempts may be as short as a millisecond', () => {
+  const { retryPolicy } = read(retry({ initialBackoff: '0.001s', maxBackoff: '0.001s' }))
+    .methodConfig[0]!;
+  expect(retryPolicy).toMatchObject({ initialBackoff: '0.001s', maxBackoff: '0.001s' });
+});
+
+it('the delay of hedges is cut to the longest delay of a timer', () => {
+  const hedgingPolicy = { maxAttempts: 2, hedgingDelay: '99999999s' };
+  const [config] = read({ methodConfig: [{ name: [{}], hedgingPolicy }] }).methodConfig;
+  expect(config?.hedgingPolicy?.hedgingDelay).toBe('2147483.647s');
 });
 
 it('the first delay between attempts is cut to maxBackoff', () => {
@@ -306,6 +319,10 @@ it.each([
   [
     { methodConfig: [{ name: [{}], hedgingPolicy: { maxAttempts: 2, hedgingDelay: '-0.1s' } }] },
     /hedgingPolicy\.hedgingDelay is "-0.1s"; allowed: a duration of 0 or more/,
+  ],
+  [
+    { methodConfig: [{ name: [{}], hedgingPolicy: { maxAttempts: 2, hedgingDelay: '-0.001s' } }] },
+    /hedgingDelay is "-0.001s"/,
   ],
   [retry({ maxAttempts: 1 }), /maxAttempts is 1/],
   [retry({ maxAttempts: null }), /maxAttempts is missing/],
