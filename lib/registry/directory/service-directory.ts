@@ -86,8 +86,6 @@ export class ServiceDirectory {
   private watch: KeptWatch | undefined;
   private cancelDebounce: CancelTimer | undefined;
   private cancelSnapshot: CancelTimer | undefined;
-  /** The registry has answered since the start. */
-  private answered = false;
   private leftOut = NOTHING_IGNORED;
   /** The ignored records when the last list was published. */
   private leftOutBefore = NOTHING_IGNORED;
@@ -163,7 +161,6 @@ export class ServiceDirectory {
       this.subject.next({ ...this.state, error: update.error });
       return;
     }
-    this.answered = true;
     this.cancelSnapshot?.();
     if (update.kind === 'reset') this.listed = true;
     this.leftOut = update.ignored ?? NOTHING_IGNORED;
@@ -175,7 +172,7 @@ export class ServiceDirectory {
    * Publishes the first page of a list only while no whole list, from the registry or a snapshot, is in use.
    */
   private begin(endpoints: readonly Endpoint[]): void {
-    if (this.answered || this.knowsList || endpoints.length === 0) return;
+    if (this.knowsList || endpoints.length === 0) return;
     this.subject.next({ endpoints, error: undefined, isPart: true });
   }
 
@@ -184,11 +181,11 @@ export class ServiceDirectory {
     return this.state.endpoints !== undefined && this.state.isPart === undefined;
   }
 
-  /** Uses the kept list, unless the registry has answered already. */
+  /** Uses the kept list, unless a whole list is in use: the registry has answered then, or this ran before. */
   private remember(): void {
     this.cancelSnapshot?.();
     const { snapshots, onEvent } = this.options;
-    if (snapshots === undefined || this.answered || this.knowsList) return;
+    if (snapshots === undefined || this.knowsList) return;
     const stored = snapshots.load(this.service);
     if (stored === undefined) return;
     const { snapshot, savedAt } = stored;

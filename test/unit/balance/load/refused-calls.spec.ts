@@ -24,3 +24,22 @@ it('random refusals end at the earliest when asked, and 50 ms later at most', ()
   }
   expect(refused.at(30_000)).toBe(0);
 });
+
+it('a refusal ends at the next multiple of 50 ms', () => {
+  for (const untilMs of [51, 75, 100]) {
+    const refused = new RefusedCalls();
+    refused.add(untilMs);
+    expect([99, 100].map((nowMs) => refused.at(nowMs))).toEqual([1, 0]);
+  }
+});
+
+it('refusals that end within the same 50 ms share one entry, so time bounds their memory', () => {
+  const refused = new RefusedCalls();
+  for (let call = 0; call < 1_000; call++) {
+    refused.add(5_001 + (call % 50));
+    refused.add(9_001 + (call % 50));
+  }
+  expect(Reflect.get(refused, 'ends')).toEqual([5_050, 9_050]);
+  expect([refused.at(5_049), refused.at(5_050), refused.at(9_050)]).toEqual([2_000, 1_000, 0]);
+  expect(Reflect.get(refused, 'ends')).toEqual([]);
+});

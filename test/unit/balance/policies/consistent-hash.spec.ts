@@ -177,6 +177,23 @@ describe('ConsistentHash', () => {
       for (let key = 0; key < 200; key++) expect(hash.pick(requestOf(key), 0)).toBe(free);
     });
 
+    it('begins after 32 random places', () => {
+      const list = candidates(20);
+      let drawn = 0;
+      const random = () => (drawn++, 0.5);
+      const options = { ...DEFAULTS, loadFactor: 1.01, freeInFlight: 0 };
+      const hash = new ConsistentHash(poolOf(list), options, random);
+      fill(list.slice(1), 10);
+      const draws = new Set<number>();
+      for (let key = 0; key < 200; key++) {
+        drawn = 0;
+        expect(hash.pick(requestOf(key), 0)).toBe(list[0]);
+        draws.add(drawn);
+      }
+      // The calls that draw none find the endpoint by a hash of their key.
+      expect([...draws].sort((one, other) => one - other)).toEqual([0, 32]);
+    });
+
     it("takes the first endpoint with room behind the key's own place", () => {
       const list = candidates(20);
       const hash = stuck(list, { loadFactor: 1.01, freeInFlight: 0 });

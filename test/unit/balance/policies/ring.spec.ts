@@ -147,8 +147,14 @@ describe('the points of a ring', () => {
   it('may be at equal places: the endpoint that is first in the list owns their keys', () => {
     const random = seededRandom(3);
     const ring = ringOf([7, 7, 7], [1, 1, 1]);
+    // Under unequal weights the points behind the first ones are compared as well.
+    const uneven = ringOf([7, 7, 9], [2, 2, 3]);
+    const owners = new Set<number>();
     for (let key = 0; key < 100; key++) {
-      expect(ring.owner(ring.locate(Math.floor(random() * 2 ** 32)))).toBe(0);
+      const hash = Math.floor(random() * 2 ** 32);
+      expect(ring.owner(ring.locate(hash))).toBe(0);
+      owners.add(uneven.owner(uneven.locate(hash)));
     }
+    expect([...owners].sort()).toEqual([0, 2]);
   });
 });
