@@ -310,6 +310,22 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: 'lib/grpc/connection/connection-table.ts',
+    line: 'private lists = 0;',
+    why: 'lists may be counted from any number on',
+  },
+  {
+    file: 'lib/grpc/connection/connection-table.ts',
+    line: 'const list = ++this.lists;',
+    after: '--this.lists',
+    why: 'any number does that no list had before',
+  },
+  {
+    file: 'lib/grpc/connection/endpoint-connection.ts',
+    line: '  list = 0;',
+    why: 'the table sets the number as soon as it has made the connection',
+  },
+  {
+    file: 'lib/grpc/connection/connection-table.ts',
     line: 'if (this.byAddress.size > listed.length)',
     after: 'true',
     why: 'without such a connection the loop finds none to remove; left out for its cost only',

@@ -80,7 +80,7 @@ export class ConnectionTable {
     }
     if (this.byAddress.size > listed.length) {
       for (const [address, connection] of this.byAddress) {
-        if (connection.list !== list) this.remove(address);
+        if (connection.list !== list) this.remove(address, connection);
       }
     }
     return joined;
@@ -107,12 +107,10 @@ export class ConnectionTable {
   }
 
   close(): void {
-    for (const address of this.byAddress.keys()) this.remove(address);
+    for (const [address, connection] of this.byAddress) this.remove(address, connection);
   }
 
-  private remove(address: string): void {
-    const connection = this.byAddress.get(address);
-    if (connection === undefined) return;
+  private remove(address: string, connection: EndpointConnection): void {
     this.byAddress.delete(address);
     this.counts[connection.state]--;
     connection.close();

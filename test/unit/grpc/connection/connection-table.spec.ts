@@ -102,6 +102,10 @@ it('the last error of the table is that of the connection that failed last', () 
   transportTo(A).become('connecting');
   transportTo(A).become('ready');
   expect(table.lastError).toBe('refused b');
+  table.replace(list(A, B, C));
+  to(C).connect();
+  transportTo(C).become('failed');
+  expect(table.lastError).toBe('refused b');
 });
 
 describe('new settings', () => {

@@ -352,6 +352,12 @@ it('the delay after an abandoned attempt begins anew once an attempt has succeed
   expect(clock.nextTimerMs).toBeLessThanOrEqual(1_000);
 });
 
+it('an attempt that ends without a connection or an error leaves no deadline', () => {
+  connection.connect();
+  current().become('idle');
+  expect([connection.state, clock.pendingTimers]).toEqual(['idle', 0]);
+});
+
 it('the deadline holds for a retry as well', () => {
   connection.connect();
   current().become('failed', 'refused');
@@ -400,7 +406,23 @@ describe('a record of another process at the address', () => {
     expect(connection.load).toBe(load);
     expect(made).toHaveLength(1);
     current().become('idle');
-    expect(connection.load).not.toBe(load);
+    const anew = connection.load;
+    expect(anew).not.toBe(load);
+    connection.connect();
+    current().become('ready');
+    expect(connection.load).toBe(anew);
+  });
+
+  it('makes the delay after an abandoned attempt begin anew', () => {
+    next.canBreakOff = false;
+    connection.connect();
+    for (let turn = 0; turn < 6; turn++) {
+      clock.advance(TIMEOUT_MS);
+      clock.advance(clock.nextTimerMs ?? 0);
+    }
+    connection.update(facts('2'));
+    clock.advance(TIMEOUT_MS);
+    expect(clock.nextTimerMs).toBeLessThanOrEqual(1_000);
   });
 
   it('differs from a new record of the same process, which leaves the statistics as they are', () => {
