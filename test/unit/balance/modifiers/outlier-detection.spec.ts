@@ -89,18 +89,18 @@ describe('stepOutliers: share of failures', () => {
   });
 
   it('the fewer calls the others had, the less certain the difference is', () => {
-    const eject = (answersOfOthers: number): number => {
-      const fleet = new OutlierFleet(2);
+    const [few, more] = [new OutlierFleet(2), new OutlierFleet(2)];
+    for (const fleet of [few, more]) {
       for (let failure = 0; failure < 6; failure++) {
         fleet.fail(0);
         fleet.succeed(0, 4);
       }
-      fleet.succeed(1, answersOfOthers);
-      return fleet.step(100).ejected.length;
-    };
+    }
+    few.succeed(1, 40);
+    more.succeed(1, 60);
     // 6 of 30 calls are 20 %. Three standard errors are 20.3 % beside 40 answers, and 16.7 % beside 60.
-    expect(eject(40)).toBe(0);
-    expect(eject(60)).toBe(1);
+    expect(few.step(100).ejected).toEqual([]);
+    expect(more.step(100).ejected).toEqual([more.tallies[0]]);
   });
 
   it('an endpoint with fewer than 20 calls is not ejected', () => {

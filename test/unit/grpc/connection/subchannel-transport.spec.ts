@@ -93,21 +93,22 @@ describe('the state of a transport', () => {
   });
 });
 
-describe('the connection of a transport', () => {
-  /** A connection of grpc-js, as far as its pings are limited. */
-  function connectTo(subchannel: FakeSubchannel) {
-    const method = (): void => {};
-    const connection = {
-      session: { closed: false },
-      canSendPing: () => true,
-      maybeSendPing: method,
-      maybeStartKeepalivePingTimer: method,
-      addActiveCall: method,
-    };
-    Object.assign(subchannel, { transport: connection });
-    return { connection, isPrepared: () => connection.maybeSendPing !== method };
-  }
+function unprepared(): void {}
 
+/** Gives a subchannel a connection of grpc-js, as far as its pings are limited. */
+function connectTo(subchannel: FakeSubchannel) {
+  const connection = {
+    session: { closed: false },
+    canSendPing: () => true,
+    maybeSendPing: unprepared,
+    maybeStartKeepalivePingTimer: unprepared,
+    addActiveCall: unprepared,
+  };
+  Object.assign(subchannel, { transport: connection });
+  return { isPrepared: () => connection.maybeSendPing !== unprepared };
+}
+
+describe('the connection of a transport', () => {
   it('is prepared when it becomes ready, and not before', async () => {
     const { isPrepared } = connectTo(real);
     transport.listen(() => {});

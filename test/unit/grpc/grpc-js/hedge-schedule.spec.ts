@@ -164,10 +164,11 @@ it('a hedge is sent at once when an attempt fails and its server asks for no pau
   call.cancelWithStatus(status.CANCELLED, '');
 });
 
-describe('the timer of a hedged call', () => {
-  const keepsProcess = (call: unknown): boolean | undefined =>
-    (call as AttemptingCall).hedgingTimer?.hasRef();
+/** Whether the timer of a call keeps the process alive. */
+const keepsProcess = (call: unknown): boolean | undefined =>
+  (call as AttemptingCall).hedgingTimer?.hasRef();
 
+describe('the timer of a hedged call', () => {
   it('keeps the process alive for a hedge that is due now, and not during a pause', () => {
     const [due, paused] = [hedged(), hedged()];
     due.attempts[0]?.end(UNAVAILABLE);

@@ -94,12 +94,11 @@ it('the shutdown drops no connection if the statuses of ended calls are sent in 
 
 it('the shutdown listens to the force signal only while it waits for calls', async () => {
   open = 1;
-  const listeners = (): number => getEventListeners(force.signal, 'abort').length;
   shutDown();
-  expect(listeners()).toBe(1);
+  expect(getEventListeners(force.signal, 'abort')).toHaveLength(1);
   closed();
   await vi.advanceTimersByTimeAsync(0);
-  expect(listeners()).toBe(0);
+  expect(getEventListeners(force.signal, 'abort')).toEqual([]);
 });
 
 it.each([
