@@ -181,7 +181,7 @@ export class ServiceDirectory {
     return this.state.endpoints !== undefined && this.state.isPart === undefined;
   }
 
-  /** Uses the kept list, unless a whole list is in use: the registry has answered then, or this ran before. */
+  /** Uses the kept list, unless a whole list is in use already. */
   private remember(): void {
     this.cancelSnapshot?.();
     const { snapshots, onEvent } = this.options;

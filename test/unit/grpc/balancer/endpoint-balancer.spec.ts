@@ -454,6 +454,23 @@ it('an ejected endpoint stays ejected when other settings change', async () => {
   channel.balancer.destroy();
 });
 
+it('an ejected endpoint returns when outlier detection is switched off, and can be ejected when it is on again', async () => {
+  const channel = new FakeChannel();
+  const [on, off] = [settingsOf({ outlierDetection: true }), settingsOf()];
+  const failAtA = (address: string): number => (address === A ? 13 : 0);
+  channel.list([A, B, C], on);
+  await channel.connect(A, B, C);
+  channel.spread(30, failAtA);
+  await settled();
+  channel.list([A, B, C], off);
+  expect(channel.spread(6)[A]).toBe(2);
+  channel.list([A, B, C], on);
+  channel.spread(30, failAtA);
+  await settled();
+  expect(channel.spread(6)[A]).toBeUndefined();
+  channel.balancer.destroy();
+});
+
 it('changed options of peak_ewma hold for endpoints that are connected already', async () => {
   const channel = new FakeChannel();
   channel.list([A, B], settingsOf({ policy: 'peak_ewma', decayMs: 1_000 }));
