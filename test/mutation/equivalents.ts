@@ -402,6 +402,11 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: 'lib/grpc/resolved-endpoint.ts',
+    line: 'this.before = endpoints;',
+    why: 'without the list before, a list is looked up whole, at a higher cost only',
+  },
+  {
+    file: 'lib/grpc/resolved-endpoint.ts',
     line: 'resolved.length === before.length',
     after: 'false',
     why: 'a list is looked up whole, with the same result, at a higher cost only',

@@ -44,6 +44,19 @@ describe('while the attempt of a call waits for a connection', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('the call looks every 50 ms whether the attempt is sent', () => {
+    const options = { hedgingDelay: '0.1s', isConnected: false };
+    const { call, attempts, connect } = callTo(PEERS, ours(), options);
+    vi.advanceTimersByTime(149);
+    connect();
+    // It looks after 150 ms, and the delay of the hedge begins then.
+    vi.advanceTimersByTime(100);
+    expect(attempts).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    expect(attempts).toHaveLength(2);
+    call.cancelWithStatus(status.CANCELLED, '');
+  });
+
   it('the deadline of the call takes no token', () => {
     const throttle = new RetryThrottle({ maxTokens: 2, tokenRatio: 1 });
     const { call } = callTo(PEERS, ours(throttle), { hedgingDelay: '0s', isConnected: false });
