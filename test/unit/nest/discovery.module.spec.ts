@@ -1,4 +1,7 @@
 import 'reflect-metadata';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Injectable, Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
@@ -13,14 +16,12 @@ import {
   Registry,
   ServiceRegistrar,
 } from 'nestjs-grpc-discovery';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DISCOVERY_OPTIONS } from '../../../lib/nest/discovery.tokens.js';
 import { ForceSignal } from '../../../lib/nest/shutdown/force-signal.js';
 import { SnapshotFile } from '../../../lib/nest/snapshot/snapshot-file.js';
 import { userProtoPath } from '../../support/user-apps.js';
+import { ScriptedRegistry } from '../registry/scripted-registry.js';
 import { rejection } from './options/rejection.js';
 
 const CLIENT = { name: 'api', package: 'user', protoPath: userProtoPath };
@@ -55,11 +56,12 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'module-'));
 });
 afterEach(() => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What is kept in the snapshot file of this test; `undefined` if there is no file. */
+/** The services whose lists are in a snapshot file. */
 function keptServices(file: string): string[] {
   const { services } = JSON.parse(readFileSync(file, 'utf8')) as { services: object };
   return Object.keys(services);
@@ -106,6 +108,27 @@ describe('the snapshot file of an application', () => {
     expect(keptServices(snapshotFile)).toEqual(['api']);
   });
 });
+
+it.each([
+  ['by default', {}, ['h:1', 'h:2']],
+  ['unless the guard is off', { removalGuard: false } as const, undefined],
+])(
+  'connected endpoints of a list that becomes empty stay in use %s',
+  async (_, guard, expectedHeld) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const registry = new ScriptedRegistry();
+    await withOptions({ registry, ...guard }, (get) => {
+      const { directory } = get<DirectoryPool>(DirectoryPool).acquire('api');
+      const channel = directory.connections.open();
+      registry.reset('api', 'h:1', 'h:2');
+      for (const address of ['h:1', 'h:2']) channel.report(address, true);
+      vi.advanceTimersByTime(60_000);
+      registry.reset('api');
+      expect(directory.state.held).toEqual(expectedHeld);
+      directory.stop();
+    });
+  },
+);
 
 describe('the clients of forRoot and forFeature', () => {
   it('are injected by their names, and are closed at the shutdown', async () => {
@@ -176,7 +199,11 @@ describe('forRootAsync', () => {
 
   it.each<[string, object, string]>([
     ['wrong options', { health: 'yes' }, 'option health is "yes"'],
-    ['options with clients', { clients: [CLIENT] }, 'allowed: none; use DiscoveryModule.forFeature'],
+    [
+      'options with clients',
+      { clients: [CLIENT] },
+      'allowed: none; use DiscoveryModule.forFeature',
+    ],
   ])('fails the start for %s', async (_, wrong, text) => {
     const useFactory = (): DiscoveryModuleOptions => ({ ...options(), ...wrong });
     const start = withApp([DiscoveryModule.forRootAsync({ useFactory })], () => {});
