@@ -185,6 +185,7 @@ it('the bootstrap connects the clients in use, and waits for that', async () => 
   // No server is at this address: the first attempt fails at once.
   (pool.registry as MemoryRegistry).setEndpoints('api', ['127.0.0.1:1']);
   const channel = (Reflect.get(client, 'openChannels') as Channel[])[0];
+  expect(channel?.getTarget()).toBe('memory:///api');
   expect(channel?.getConnectivityState(false)).toBe(connectivityState.IDLE);
   await factory.onApplicationBootstrap();
   expect(channel?.getConnectivityState(false)).toBe(connectivityState.TRANSIENT_FAILURE);

@@ -5,6 +5,9 @@ import {
   advertisedAddress,
   type AdvertisedAddressInput,
 } from '../../../../lib/nest/server/advertised-address.js';
+import { validateServices } from '../../../../lib/nest/options/validate-service.js';
+import type { BoundServer } from '../../../../lib/nest/server/grpc-servers.service.js';
+import { ServiceAddresses } from '../../../../lib/nest/server/service-addresses.js';
 
 const machine = vi.hoisted(() => ({
   /** The kernel's routes: the local address by remote host. */
@@ -192,6 +195,26 @@ describe('the advertised address', () => {
   it('is loopback on a machine without other interfaces', async () => {
     machine.interfaces = { lo: [entry('127.0.0.1', true)] };
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'])).toBe('127.0.0.1:4000');
+  });
+
+  it('of a service is that of the interface which routes to the first host of etcd', async () => {
+    const etcd = { hosts: ['http://etcd.local:2379', 'http://other.local:2379'] };
+    const addresses = new ServiceAddresses({ etcd }, (text) => warnings.push(text));
+    const [service] = validateServices({ name: 'api' });
+    const server = { url: '0.0.0.0:0', addresses: ['0.0.0.0:4000'] } as unknown as BoundServer;
+    expect(await addresses.of(service!, server)).toBe('10.0.0.5:4000');
+    expect(machine.asked).toEqual(['udp4 etcd.local 2379']);
+  });
+
+  it('of a service has the host or the address of its options', async () => {
+    const addresses = new ServiceAddresses({ etcd: undefined }, (text) => warnings.push(text));
+    const services = validateServices([
+      { name: 'a', host: 'public' },
+      { name: 'b', address: 'public:80' },
+    ]);
+    const server = { url: '0.0.0.0:0', addresses: ['0.0.0.0:4000'] } as unknown as BoundServer;
+    const all = services.map((service) => addresses.of(service, server));
+    expect(await Promise.all(all)).toEqual(['public:4000', 'public:80']);
   });
 
   it('has the port of the url if the sockets are unknown', async () => {

@@ -235,6 +235,93 @@ it.each([
   expect(told).toMatchObject([{ type: 'snapshot-failed', file }]);
 });
 
+it.each([0, 8_640_000_000_000_000, -8_640_000_000_000_000])(
+  'the snapshot file may hold any age that is a date: %d',
+  async (savedAt) => {
+    await write();
+    const services = { api: { savedAt, records: {} } };
+    writeFileSync(file, JSON.stringify({ version: 1, registry: 'etcd ', services }));
+    const { store, told } = open();
+    expect(store.load('api')).toEqual({ snapshot: new Map(), savedAt });
+    expect(told).toEqual([]);
+  },
+);
+
+it('a record of the snapshot file that no client could dial is left out, and the others are used', async () => {
+  await write();
+  const records = {
+    'api/a:1': { value: '{"Op":0,"Addr":"a:1"}' },
+    'api/b': { value: 'no JSON' },
+  };
+  const services = { api: { savedAt: 1, records } };
+  writeFileSync(file, JSON.stringify({ version: 1, registry: 'etcd ', services }));
+  const { snapshot } = open().store.load('api') ?? {};
+  expect([...(snapshot ?? [])]).toEqual([['api/a:1', { address: 'a:1', metadata: null }]]);
+});
+
+it.each<[number, string]>([
+  [5, '"s0", "s1", "s2", "s3", "s4"'],
+  [6, '"s0", "s1", "s2", "s3", "s4" and 1 more'],
+  [7, '"s0", "s1", "s2", "s3", "s4" and 2 more'],
+])('the warning about a missing service of %d names five at most', async (count, names) => {
+  const { store } = open();
+  for (let at = 0; at < count; at++) store.save(`s${at}`, () => LIST);
+  await store.flush();
+  const next = open();
+  next.store.load('other');
+  expect(next.told).toMatchObject([
+    {
+      reason: `it has no list of service "other", only of ${names}; a client keeps a list once the registry has sent it`,
+    },
+  ]);
+});
+
+it('the warning about a missing service shows 40 characters of a long name in the file', async () => {
+  const name = 'x'.repeat(40);
+  const { store } = open();
+  for (const service of [name, `${name}y`]) store.save(service, () => LIST);
+  await store.flush();
+  const next = open();
+  next.store.load('other');
+  expect(next.told).toMatchObject([
+    { reason: expect.stringContaining(`only of "${name}", "${name}…";`) },
+  ]);
+});
+
+it('a list that the process itself has saved is loaded as it is at that moment', () => {
+  const { store } = open();
+  let list: Snapshot = LIST;
+  store.save('api', () => list);
+  list = new Map();
+  expect(store.load('api')).toEqual({ snapshot: new Map(), savedAt: 5_000 });
+});
+
+it('a snapshot file without an own clock has the time of day as its age', async () => {
+  const before = Date.now();
+  const store = new SnapshotFile(file, 'etcd ');
+  store.save('api', () => LIST);
+  await store.flush();
+  const savedAt = open().store.load('api')?.savedAt ?? 0;
+  expect(savedAt).toBeGreaterThanOrEqual(before);
+  expect(savedAt).toBeLessThanOrEqual(Date.now());
+});
+
+it('a flush without changes writes nothing', async () => {
+  const { store } = open();
+  store.load('api');
+  await store.flush();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it('the writes of a snapshot file follow each other, so that the last list stays', async () => {
+  const { store } = open();
+  store.save('api', () => LIST);
+  const first = store.flush();
+  store.save('api', () => new Map());
+  await Promise.all([first, store.flush()]);
+  expect(open().store.load('api')?.snapshot.size).toBe(0);
+});
+
 describe('the draft of a snapshot file', () => {
   it('is not written through a symbolic link that lies beside the file', async () => {
     const victim = join(folder, 'victim');
