@@ -80,11 +80,9 @@ const WITHOUT_SPEC: Readonly<Record<string, string>> = {
   'grpc/metadata-key.ts': 'unit/nest/options/validate-load-balancing.spec.ts',
   'grpc/resolver/channel-discovery.ts': 'unit/grpc/resolver/registry-resolver.spec.ts',
   'grpc/service-config/balancing-choice.ts': 'unit/grpc/service-config/channel-config.spec.ts',
-  'nest/client/inject-grpc-client.decorator.ts': 'e2e/main-job.spec.ts',
+  'nest/client/inject-grpc-client.decorator.ts': 'unit/nest/discovery.module.spec.ts',
   'nest/discovery.tokens.ts': 'e2e/lifecycle.spec.ts',
   'nest/options/option-reader.ts': 'unit/nest/options/validate-options.spec.ts',
-  'nest/options/option-value.ts':
-    'unit/nest/options/validate-options.spec.ts, unit/nest/option-secrets.spec.ts',
   'nest/server/end-server.ts': 'unit/nest/server/grpc-registrar.service.spec.ts',
   'nest/server/registrar-status.ts': 'unit/nest/server/grpc-registrar.service.spec.ts',
   'nest/shutdown/abortable-delay.ts': 'unit/nest/shutdown/force-signal.spec.ts',

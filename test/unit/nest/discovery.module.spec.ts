@@ -12,6 +12,7 @@ import {
   type DiscoveryOptionsFactory,
   EtcdRegistry,
   getGrpcClientToken,
+  InjectGrpcClient,
   MemoryRegistry,
   Registry,
   ServiceRegistrar,
@@ -144,6 +145,19 @@ describe('the clients of forRoot and forFeature', () => {
       expect([...pool.directories.keys()].sort()).toEqual(['api', 'billing']);
     });
     expect(pool?.directories.size).toBe(0);
+  });
+
+  it('can be injected into a constructor by their decorator', async () => {
+    @Injectable()
+    class Caller {
+      constructor(@InjectGrpcClient('api') readonly client: unknown) {}
+    }
+    @Module({ providers: [Caller] })
+    class CallerModule {}
+    const root = DiscoveryModule.forRoot({ registry: new MemoryRegistry(), clients: [CLIENT] });
+    await withApp([root, CallerModule], (get) => {
+      expect(get<Caller>(Caller).client).toBe(get(getGrpcClientToken('api')));
+    });
   });
 
   it('of forRoot can be injected into every module of the application', () => {

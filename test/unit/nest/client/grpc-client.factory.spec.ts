@@ -8,6 +8,7 @@ import {
   MemoryRegistry,
 } from 'nestjs-grpc-discovery';
 import { SPARING_PINGS_OPTION } from '../../../../lib/grpc/connection/subchannel-transport.js';
+import type { DiscoveredClient } from '../../../../lib/nest/client/discovered-client.js';
 import { systemClock } from '../../../../lib/registry/system-clock.js';
 import { validateOptions } from '../../../../lib/nest/options/validate-options.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -190,6 +191,57 @@ it('the bootstrap connects the clients in use, and waits for that', async () => 
   await factory.onApplicationBootstrap();
   expect(channel?.getConnectivityState(false)).toBe(connectivityState.TRANSIENT_FAILURE);
   factory.onApplicationShutdown();
+});
+
+it('the bootstrap waits a second at most for the first connections', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const deadlines: unknown[] = [];
+  const channel = {
+    getConnectivityState: () => connectivityState.CONNECTING,
+    watchConnectivityState: (_state: unknown, deadline: unknown, done: (error: Error) => void) => {
+      deadlines.push(deadline);
+      done(new Error('the deadline is over'));
+    },
+  };
+  const { factory, create } = createFactory();
+  vi.spyOn(create('api') as DiscoveredClient, 'openChannels', 'get').mockReturnValue([
+    channel as unknown as Channel,
+  ]);
+  await factory.onApplicationBootstrap();
+  expect(deadlines).toEqual([Date.now() + 1_000]);
+  vi.useRealTimers();
+});
+
+/** The service config that a client gives to its channel. */
+function serviceConfigOf(client: object): object | undefined {
+  const { channelOptions } = Reflect.get(client, 'options') as { channelOptions: object };
+  const found = Object.values(channelOptions).find(
+    (value: unknown) => typeof value === 'object' && value !== null && 'serviceConfig' in value,
+  ) as { serviceConfig: object } | undefined;
+  return found?.serviceConfig;
+}
+
+describe('the service config of a client', () => {
+  const retried = (client: object): unknown =>
+    (serviceConfigOf(client) as { methodConfig: readonly unknown[] }).methodConfig;
+
+  it('retries idempotent methods by default, and what the client chose otherwise', () => {
+    const { create } = createFactory();
+    const name = (method: string) => ({ service: 'user.User', method });
+    const chosen = create('api', { retry: { methods: ['Login'], maxAttempts: 5 } });
+    expect(retried(chosen)).toMatchObject([
+      { name: [name('Login')], retryPolicy: { maxAttempts: 5 } },
+    ]);
+    expect(retried(create('api', { retry: false }))).toEqual([]);
+  });
+
+  it("has the client's own retry in place of that of the defaults", () => {
+    const { create } = createFactory({ retry: { methods: 'all', maxAttempts: 3 } });
+    expect(retried(create('api'))).toMatchObject([{ retryPolicy: { maxAttempts: 3 } }]);
+    expect(retried(create('api', { retry: { methods: 'all' } }))).toMatchObject([
+      { retryPolicy: { maxAttempts: 4 } },
+    ]);
+  });
 });
 
 const unknownPackage = (name: string) =>

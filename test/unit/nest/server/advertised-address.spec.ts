@@ -221,6 +221,28 @@ describe('the advertised address', () => {
     expect(await address('127.0.0.1:5000', [])).toBe('127.0.0.1:5000');
   });
 
+  it.each([
+    ['unix:/tmp/x', '127.0.0.1:4000'],
+    ['nonsense', '127.0.0.1:4000'],
+  ])('has the port of the first socket with a port, which may follow %s', async (...bound) => {
+    expect(await address('127.0.0.1:0', bound)).toBe('127.0.0.1:4000');
+  });
+
+  it('is an error if neither the url nor a socket has a port', async () => {
+    await expect(address('localhost', [])).rejects.toThrow('the port of the gRPC server at');
+  });
+
+  it('is that of the first external interface if the registry is reached over a unix socket', async () => {
+    const options = { registryHost: 'unix:/tmp/etcd' };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('10.0.0.9:4000');
+    expect(machine.asked).toEqual([]);
+  });
+
+  it('is that of an interface with addresses, even if the machine lists one without', async () => {
+    machine.interfaces = { none: undefined as never, eth0: [entry('10.0.0.9')] };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'])).toBe('10.0.0.9:4000');
+  });
+
   it('is an error if the port is unknown, and never has port 0', async () => {
     const failure = await address('127.0.0.1:0', []).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(DiscoveryError);

@@ -224,6 +224,13 @@ it.each([
     'an age one millisecond outside the range of dates',
     '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":8640000000000001,"records":{}}}}',
   ],
+  ['a list of services', '{"version":1,"registry":"etcd ","services":[]}'],
+  ['a registry that is no text', '{"version":1,"registry":7,"services":{}}'],
+  ['a service that is null', '{"version":1,"registry":"etcd ","services":{"api":null}}'],
+  ...['null', '{}', '{"value":1}', '{"value":"x","lease":1}'].map((record) => [
+    `the record ${record}`,
+    `{"version":1,"registry":"etcd ","services":{"api":{"savedAt":1,"records":{"k":${record}}}}}`,
+  ]),
   ['nothing', ''],
   ['null', 'null'],
 ])('the snapshot file is ignored with one warning if it holds %s', async (_, text) => {
@@ -304,6 +311,61 @@ it('a snapshot file without an own clock has the time of day as its age', async 
   const savedAt = open().store.load('api')?.savedAt ?? 0;
   expect(savedAt).toBeGreaterThanOrEqual(before);
   expect(savedAt).toBeLessThanOrEqual(Date.now());
+});
+
+it('a list that the process has saved takes the place of the one in the file', async () => {
+  await write();
+  const { store } = open();
+  store.save('api', () => new Map());
+  expect(store.load('api')?.snapshot.size).toBe(0);
+  expect(store.load('api')?.snapshot.size).toBe(0);
+});
+
+it.each([
+  [new Error('broken list'), 'broken list'],
+  ['no list', 'no list'],
+])(
+  'a list that cannot be read leaves no draft, and the warning says why: %s',
+  async (error, text) => {
+    const { store, told } = open();
+    store.save('api', () => {
+      throw error;
+    });
+    await store.flush();
+    expect(readdirSync(join(folder, 'below'))).toEqual([]);
+    expect(told).toMatchObject([{ reason: `it cannot be written (${text})` }]);
+  },
+);
+
+it.each([
+  [40, true],
+  [41, false],
+])('a chain of %d symbolic links to a snapshot file is followed: %s', async (count, isFollowed) => {
+  mkdirSync(join(folder, 'below'));
+  const links = [file, ...Array.from({ length: count - 1 }, (_, at) => join(folder, `link${at}`))];
+  const target = join(folder, 'target');
+  links.forEach((link, at) => symlinkSync(links[at + 1] ?? target, link));
+  const { store, told } = open();
+  store.save('api', () => LIST);
+  await store.flush();
+  expect(told.filter((event) => JSON.stringify(event).includes('written'))).toHaveLength(
+    isFollowed ? 0 : 1,
+  );
+  expect(readdirSync(folder).includes('target')).toBe(isFollowed);
+});
+
+it('one timer at a time waits to write a snapshot file, and it does not keep the process alive', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const unref = vi.spyOn(globalThis, 'setTimeout');
+  const { store } = open();
+  store.save('api', () => LIST);
+  store.confirm('api');
+  store.save('api', () => LIST);
+  expect(vi.getTimerCount()).toBe(1);
+  const timers = unref.mock.results.map(({ value }) => value as NodeJS.Timeout);
+  expect(timers.map((timer) => timer.hasRef())).toEqual([false]);
+  vi.useRealTimers();
+  vi.restoreAllMocks();
 });
 
 it('a flush without changes writes nothing', async () => {
