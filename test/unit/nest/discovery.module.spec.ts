@@ -163,7 +163,9 @@ describe('the clients of forRoot and forFeature', () => {
   it('of forRoot can be injected into every module of the application', () => {
     const root = DiscoveryModule.forRoot({ registry: new MemoryRegistry(), clients: [CLIENT] });
     expect(root.global).toBe(true);
-    const tokens = root.exports?.map((one) => ('provide' in one ? one.provide : one));
+    const tokens = root.exports?.map((one) =>
+      typeof one === 'object' && 'provide' in one ? one.provide : one,
+    );
     expect(tokens).toEqual(
       expect.arrayContaining([Registry, ServiceRegistrar, getGrpcClientToken('api')]),
     );
