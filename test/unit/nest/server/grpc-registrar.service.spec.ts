@@ -424,10 +424,7 @@ describe('the status of the registrar', () => {
     expect(registrar.drain()).toBe(drained);
     await vi.advanceTimersByTimeAsync(100);
     await drained;
-    expect(states.filter((state, at) => state !== states[at - 1]).slice(-2)).toEqual([
-      'draining',
-      'drained',
-    ]);
+    expect([...new Set(states)]).toEqual(['idle', 'registered', 'draining', 'drained']);
   });
 
   it('is registering while any record is not in the registry', async () => {
