@@ -186,6 +186,15 @@ describe('abortableDelay', () => {
     expect(isOver).toBe(true);
   });
 
+  it.each([
+    [-Infinity, 0],
+    [0, 0],
+    [1, 1],
+  ])('of %d ms needs %d timers', (delayMs, timers) => {
+    void abortableDelay(delayMs, force.signal);
+    expect(vi.getTimerCount()).toBe(timers);
+  });
+
   it('leaves no listener at the signal when the time is over', async () => {
     await begin(500, force.signal);
     expect(getEventListeners(force.signal, 'abort')).toHaveLength(1);
