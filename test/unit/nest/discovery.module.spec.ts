@@ -242,10 +242,11 @@ describe('forRootAsync', () => {
   });
 });
 
+const hook = (): void => {};
+
 it('a shutdown that a second signal forces says so in the log, once', async () => {
   const warnings: unknown[] = [];
   vi.spyOn(Logger.prototype, 'warn').mockImplementation((text) => warnings.push(text));
-  const hook = (): void => {};
   process.on('SIGTERM', hook);
   await withOptions({ registry: new MemoryRegistry() }, async (get) => {
     const force = get<ForceSignal>(ForceSignal);

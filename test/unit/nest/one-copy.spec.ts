@@ -92,9 +92,9 @@ it('an application that another copy of Nest has made has no container for this 
 class TheirCredentials {}
 class OurCredentials {}
 
-describe('an object of grpc-js', () => {
-  const check = (value: unknown) => (): void => assertOurGrpc('option credentials', value);
+const check = (value: unknown) => (): void => assertOurGrpc('option credentials', value);
 
+describe('an object of grpc-js', () => {
   beforeEach(() => {
     node.cache = {
       '/app/main.js': { exports: {} },
@@ -136,13 +136,13 @@ describe('an object of grpc-js', () => {
   });
 });
 
+const messageWith = (...files: readonly [string, string][]): string => {
+  node.files = new Map(files);
+  return twoCopiesOfNest().message;
+};
+
 describe('the error about two copies of Nest', () => {
   const [, main = ''] = process.argv;
-  const messageWith = (...files: readonly [string, string][]): string => {
-    node.files = new Map(files);
-    return twoCopiesOfNest().message;
-  };
-
   it('names the copy of the application and ours', () => {
     const message = messageWith(
       ['library>@nestjs/core', '/a/core'],

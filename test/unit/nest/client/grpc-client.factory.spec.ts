@@ -101,10 +101,11 @@ it('a channel knows which settings its client chose itself, and which part of th
   expect(balancing.clientId).toMatch(/^[\da-f-]{36}$/);
 });
 
+const isOurs = (name: string): boolean => name.includes('nestjs_grpc_discovery');
+
 /** The public channel options of a client: those that grpc-js or Nest know. */
 function channelOptionsOf(client: object): Record<string, unknown> {
   const { channelOptions } = Reflect.get(client, 'options') as { channelOptions: object };
-  const isOurs = (name: string): boolean => name.includes('nestjs_grpc_discovery');
   return Object.fromEntries(Object.entries(channelOptions).filter(([name]) => !isOurs(name)));
 }
 
@@ -117,6 +118,13 @@ function interceptorsOf(client: object): number {
   const transform = callInvocationTransformer as Transform;
   return transform({ methodDefinition: {} }).callOptions.interceptors.length;
 }
+
+const sparesPingsOf = (client: object): unknown => {
+  const { channelOptions } = Reflect.get(client, 'options') as { channelOptions: object };
+  return Reflect.get(channelOptions, SPARING_PINGS_OPTION);
+};
+
+const urlOf = (client: object): unknown => (Reflect.get(client, 'options') as { url: unknown }).url;
 
 describe('the channel of a client', () => {
   it('finds dead connections within 25 s and uses no proxy, and has no transformer of calls, by default', () => {
@@ -141,13 +149,9 @@ describe('the channel of a client', () => {
 
   it('spares pings only if the user has set no keepalive', () => {
     const { create } = createFactory();
-    const sparesPings = (client: object): unknown => {
-      const { channelOptions } = Reflect.get(client, 'options') as { channelOptions: object };
-      return Reflect.get(channelOptions, SPARING_PINGS_OPTION);
-    };
-    expect(sparesPings(create('api'))).toBe(1);
+    expect(sparesPingsOf(create('api'))).toBe(1);
     const keepalive = { keepaliveTimeMs: 5_000 };
-    expect(sparesPings(create('api', { keepalive }))).toBeUndefined();
+    expect(sparesPingsOf(create('api', { keepalive }))).toBeUndefined();
   });
 
   it.each<[string, Partial<ClientDefinition>, number]>([
@@ -171,8 +175,6 @@ describe('the channel of a client', () => {
 
   it('leads to the service that the client names, in the scheme of the registry', () => {
     const { create } = createFactory();
-    const urlOf = (client: object): unknown =>
-      (Reflect.get(client, 'options') as { url: unknown }).url;
     expect(urlOf(create('api'))).toBe('memory:///api');
     expect(urlOf(create('api', { service: 'team/other' }))).toBe('memory:///team/other');
   });
@@ -221,24 +223,25 @@ function serviceConfigOf(client: object): object | undefined {
   return found?.serviceConfig;
 }
 
-describe('the service config of a client', () => {
-  const retried = (client: object): unknown =>
-    (serviceConfigOf(client) as { methodConfig: readonly unknown[] }).methodConfig;
+const retriedBy = (client: object): unknown =>
+  (serviceConfigOf(client) as { methodConfig: readonly unknown[] }).methodConfig;
 
+const nameOf = (method: string) => ({ service: 'user.User', method });
+
+describe('the service config of a client', () => {
   it('retries idempotent methods by default, and what the client chose otherwise', () => {
     const { create } = createFactory();
-    const name = (method: string) => ({ service: 'user.User', method });
     const chosen = create('api', { retry: { methods: ['Login'], maxAttempts: 5 } });
-    expect(retried(chosen)).toMatchObject([
-      { name: [name('Login')], retryPolicy: { maxAttempts: 5 } },
+    expect(retriedBy(chosen)).toMatchObject([
+      { name: [nameOf('Login')], retryPolicy: { maxAttempts: 5 } },
     ]);
-    expect(retried(create('api', { retry: false }))).toEqual([]);
+    expect(retriedBy(create('api', { retry: false }))).toEqual([]);
   });
 
   it("has the client's own retry in place of that of the defaults", () => {
     const { create } = createFactory({ retry: { methods: 'all', maxAttempts: 3 } });
-    expect(retried(create('api'))).toMatchObject([{ retryPolicy: { maxAttempts: 3 } }]);
-    expect(retried(create('api', { retry: { methods: 'all' } }))).toMatchObject([
+    expect(retriedBy(create('api'))).toMatchObject([{ retryPolicy: { maxAttempts: 3 } }]);
+    expect(retriedBy(create('api', { retry: { methods: 'all' } }))).toMatchObject([
       { retryPolicy: { maxAttempts: 4 } },
     ]);
   });

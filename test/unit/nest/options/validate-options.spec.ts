@@ -394,9 +394,9 @@ describe('the option removalGuard', () => {
   });
 });
 
-describe('the option readiness', () => {
-  const check = (): boolean => true;
+const check = (): boolean => true;
 
+describe('the option readiness', () => {
   it('may be the check itself, or the check with its times', () => {
     expect(resolve({}).readiness).toBeUndefined();
     expect(resolve({ readiness: check }).readiness).toStrictEqual({ check });

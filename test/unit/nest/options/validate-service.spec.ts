@@ -63,6 +63,12 @@ describe('the option host of a service', () => {
   });
 });
 
+/** Why the error says that metadata is not JSON. */
+const reasonOf = (metadata: object): string => {
+  const { message } = rejection(() => resolve({ metadata }));
+  return /"not JSON \((.*?)(?:\)"|…)/.exec(message)?.[1] ?? '';
+};
+
 describe('the option metadata of a service', () => {
   it('becomes null if the user gave none or an empty object, else stays as given', () => {
     expect(resolve({ metadata: { team: 'a' } })?.metadata).toEqual({ team: 'a' });
@@ -85,10 +91,6 @@ describe('the option metadata of a service', () => {
   });
 
   it('is rejected with the reason, whether this library or the value itself gives it', () => {
-    const reasonOf = (metadata: object): string => {
-      const { message } = rejection(() => resolve({ metadata }));
-      return /"not JSON \((.*?)(?:\)"|…)/.exec(message)?.[1] ?? '';
-    };
     expect(reasonOf({ rate: Number.NaN })).not.toMatch(/INVALID|undefined|^$/);
     const broken = Object.defineProperty({}, 'rate', {
       enumerable: true,

@@ -334,8 +334,8 @@ function serverWithConnection() {
     register: () => true,
     http2Servers: new Map([[http2Server, {}]]),
   } as unknown as Server;
+  const close = (): number => seen.push('closed');
   const connect = (): void => {
-    const close = (): number => seen.push('closed');
     http2Server.emit('session', Object.assign(new EventEmitter(), { close }));
   };
   return { server, calls, connect, seen };

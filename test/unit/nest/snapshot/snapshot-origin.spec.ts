@@ -34,13 +34,15 @@ it('describeOtherOrigin names all parts of etcd that differ', () => {
   );
 });
 
+/** How an origin with another namespace differs. */
+const otherNamespace = (namespace: string): string =>
+  describeOtherOrigin(`etcd http://a:1,http://b:1 ${namespace}`, snapshotOrigin('etcd', HERE));
+
 it('describeOtherOrigin shows a namespace with blanks, and of a long one the first 60 characters', () => {
-  const text = (namespace: string): string =>
-    describeOtherOrigin(`etcd http://a:1,http://b:1 ${namespace}`, snapshotOrigin('etcd', HERE));
-  expect(text('a b c/')).toBe('of etcd.namespace "a b c/", not "prod/"');
+  expect(otherNamespace('a b c/')).toBe('of etcd.namespace "a b c/", not "prod/"');
   const exact = 'x'.repeat(60);
-  expect(text(exact)).toBe(`of etcd.namespace "${exact}", not "prod/"`);
-  expect(text(`${exact}y`)).toBe(`of etcd.namespace "${exact}…", not "prod/"`);
+  expect(otherNamespace(exact)).toBe(`of etcd.namespace "${exact}", not "prod/"`);
+  expect(otherNamespace(`${exact}y`)).toBe(`of etcd.namespace "${exact}…", not "prod/"`);
 });
 
 it.each(['http://root:Secret@h:1', 'http://root:Sec,ret@h:1', 'http://root:Sec ret@h:1'])(
