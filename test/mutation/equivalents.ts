@@ -173,10 +173,28 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'a second run in a turn finds nothing to start; left out for its cost only',
   },
   {
+    file: 'lib/nest/options/validate-etcd-tls.ts',
+    line: "return typeof given === 'string' ? Buffer.from(given)",
+    after: 'true',
+    why: 'Buffer.from takes both kinds; the two branches are for the types',
+  },
+  {
+    file: 'lib/nest/options/validate-etcd-tls.ts',
+    line: "return typeof given === 'string' ? Buffer.from(given)",
+    after: 'false',
+    why: 'Buffer.from takes both kinds; the two branches are for the types',
+  },
+  {
     file: 'lib/nest/options/validate-service.ts',
     line: 'return parseAddress(formatAddress(host, 1))',
     after: '2',
     why: 'any port does: only the host is checked',
+  },
+  {
+    file: 'lib/nest/server/grpc-registrar.service.ts',
+    line: 'const withdrawn = this.readiness.isReady',
+    after: 'false',
+    why: 'an application that becomes ready has no record, or its records are being removed already',
   },
   {
     file: 'lib/nest/shutdown/force-signal.ts',
