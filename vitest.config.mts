@@ -11,8 +11,10 @@ const here = (path: string): string => new URL(path, import.meta.url).pathname;
  * - `ended-calls` measures the heap.
  * - `grpc-private-attempts` installs its rules into grpc-js, which a process does once.
  * - `install-balancer` puts another balancer under the library's name into grpc-js.
+ * - `one-copy` replaces `node:module`.
  */
-const ISOLATED = '{advertised-address,ended-calls,grpc-private-attempts,install-balancer}.spec.ts';
+const ISOLATED =
+  '{advertised-address,ended-calls,grpc-private-attempts,install-balancer,one-copy}.spec.ts';
 
 export default defineConfig({
   // Explicit, because vite honours tsconfig's decorator flags only for files its "include" covers.

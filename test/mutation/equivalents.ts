@@ -429,6 +429,65 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     after: '(-1)',
     why: 'any number means silence, as long as it stays the same',
   },
+  {
+    file: 'lib/nest/options/validate-etcd-tls.ts',
+    line: "return typeof given === 'string' ? Buffer.from(given)",
+    after: 'true',
+    why: 'Buffer.from takes both kinds; the two branches are for the types',
+  },
+  {
+    file: 'lib/nest/options/validate-etcd-tls.ts',
+    line: "return typeof given === 'string' ? Buffer.from(given)",
+    after: 'false',
+    why: 'Buffer.from takes both kinds; the two branches are for the types',
+  },
+  {
+    file: 'lib/nest/options/validate-service.ts',
+    line: 'return parseAddress(formatAddress(host, 1))',
+    after: '2',
+    why: 'any port does: only the host is checked',
+  },
+  {
+    file: 'lib/nest/server/grpc-registrar.service.ts',
+    line: 'const withdrawn = this.readiness.isReady',
+    after: 'false',
+    why: 'an application that becomes ready has no record, or its records are being removed already',
+  },
+  {
+    file: 'lib/nest/shutdown/force-signal.ts',
+    line: "signal.addEventListener('abort', onAbort, { once: true });",
+    after: 'false',
+    why: 'a signal aborts once',
+  },
+  {
+    file: 'lib/nest/shutdown/close-registry.ts',
+    line: "hurry.signal.addEventListener('abort'",
+    after: 'false',
+    why: 'a signal aborts once',
+  },
+  {
+    file: 'lib/nest/shutdown/close-registry.ts',
+    line: "else force.addEventListener('abort', onForce",
+    after: 'false',
+    why: 'a signal aborts once',
+  },
+  {
+    file: 'lib/nest/snapshot/snapshot-text.ts',
+    line: 'if (known !== undefined) return known;',
+    after: 'false',
+    why: 'the text of an endpoint is kept for its cost only',
+  },
+  {
+    file: 'lib/nest/snapshot/snapshot-text.ts',
+    line: 'encoded.set(endpoint, text);',
+    after: ';',
+    why: 'the text of an endpoint is kept for its cost only',
+  },
+  {
+    file: 'lib/nest/snapshot/snapshot-file.ts',
+    line: 'await handle.sync();',
+    why: 'only a power failure shows whether the file has reached the disk',
+  },
 ];
 
 /** Whether an edit is on the list. */

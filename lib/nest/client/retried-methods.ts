@@ -54,6 +54,6 @@ export class RetriedMethods {
 }
 
 function namesOf(retry: ClientDefaults['retry']): readonly string[] {
-  const methods = retry === false ? undefined : retry?.methods;
-  return methods === undefined || typeof methods === 'string' ? [] : methods;
+  const methods = typeof retry === 'object' ? retry.methods : undefined;
+  return typeof methods === 'object' ? methods : [];
 }

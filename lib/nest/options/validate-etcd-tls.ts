@@ -35,7 +35,8 @@ export function validateEtcdTls(value: unknown, secure: boolean): EtcdTls {
     const [rootCertificates, privateKey, chain] = [tls.ca, tls.key, tls.cert].map(toBuffer);
     ChannelCredentials.createSsl(rootCertificates, privateKey, chain);
   } catch (error) {
-    const shown = `refused beside its key (${error instanceof Error ? error.message : 'unknown'})`;
+    // OpenSSL's errors are errors.
+    const shown = `refused beside its key (${(error as Error).message})`;
     optionReader.refuse(
       'etcd.tls.cert',
       shown,

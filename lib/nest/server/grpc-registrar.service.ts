@@ -83,8 +83,9 @@ export class ServiceRegistrar implements GrpcServersListener {
   drain(): Promise<void> {
     if (this.draining !== undefined) return this.draining;
     this.reminder.stop();
-    this.draining = this.announcements
-      .withdraw(this.announcements.list())
+    // A registry may report each removal at once: it must find the status `draining`.
+    this.draining = Promise.resolve()
+      .then(() => this.announcements.withdraw(this.announcements.list()))
       .then(() => this.untilNoticed())
       .finally(() => this.publish('drained'));
     this.readiness.end();

@@ -106,6 +106,89 @@ it('a log line cuts a long foreign value', () => {
   expect(line).toContain(`${'x'.repeat(200)}…`);
 });
 
+const failed = (message: string): { error: DiscoveryError } => ({
+  error: new DiscoveryError('REGISTRY_REJECTED', message.slice('[REGISTRY_REJECTED] '.length)),
+});
+
+/** The events with a text of others, how much of it a line shows at most, and an event with such a text. */
+const LIMITS: readonly (readonly [string, number, (text: string) => DiscoveryEvent])[] = [
+  ['registered', 200, (key) => ({ ...EVENTS.registered, key })],
+  ['deregistered', 200, (key) => ({ ...EVENTS.deregistered, key })],
+  ['record-taken-over', 200, (key) => ({ ...EVENTS['record-taken-over'], key })],
+  ['record-restored', 200, (key) => ({ ...EVENTS['record-restored'], key })],
+  ['conflict', 200, (key) => ({ ...EVENTS.conflict, key })],
+  ['conflict: value', 200, (foreignValue) => ({ ...EVENTS.conflict, foreignValue })],
+  ['record-refused', 200, (key) => ({ ...EVENTS['record-refused'], key })],
+  ['record-refused: error', 500, (text) => ({ ...EVENTS['record-refused'], ...failed(text) })],
+  ['lease-unreachable', 500, (text) => ({ ...EVENTS['lease-unreachable'], ...failed(text) })],
+  ['lease-left', 500, (text) => ({ ...EVENTS['lease-left'], ...failed(text) })],
+  ['watch-interrupted', 500, (text) => ({ ...EVENTS['watch-interrupted'], ...failed(text) })],
+  ['members-unknown', 500, (text) => ({ ...EVENTS['members-unknown'], ...failed(text) })],
+  ['record-ignored', 200, (prefix) => ({ ...EVENTS['record-ignored'], prefix })],
+  ['members-changed', 500, (text) => ({ ...EVENTS['members-changed'], members: [text] })],
+  ['members-changed: left out', 500, (text) => ({ ...EVENTS['members-changed'], ignored: [text] })],
+  ['service-config-ignored', 200, (reason) => ({ ...EVENTS['service-config-ignored'], reason })],
+  [
+    'service-config-names-unknown',
+    200,
+    (names) => ({ ...EVENTS['service-config-names-unknown'], names }),
+  ],
+  ['snapshot-failed', 500, (reason) => ({ ...EVENTS['snapshot-failed'], reason })],
+];
+
+it.each(LIMITS)('the line of %s shows the first %d characters of a text', (_, limit, eventWith) => {
+  const text = '[REGISTRY_REJECTED] '.padEnd(limit, 'x');
+  const [, whole] = describeEvent(eventWith(text));
+  expect(whole).toContain(text);
+  expect(whole).not.toContain('…');
+  const [, cut] = describeEvent(eventWith(`${text}y`));
+  expect(cut).toContain(`${text}…`);
+});
+
+it('the line of an interrupted registration says what is interrupted: the registration, or the removal of records', () => {
+  const event = EVENTS['lease-unreachable'];
+  expect(describeEvent(event)[1]).toMatch(/^Registration is interrupted \(/);
+  expect(describeEvent({ ...event, removalTtlMs: 1 })[1]).toMatch(
+    /^The removal of records is interrupted \(/,
+  );
+});
+
+it('the line of ignored records counts them', () => {
+  const ignored = EVENTS['record-ignored'];
+  expect(describeEvent({ ...ignored, count: 1 })[1]).toMatch(/^1 record under api\/ /);
+  expect(describeEvent({ ...ignored, count: 2 })[1]).toMatch(/^2 records under api\/ /);
+});
+
+it.each([
+  [5, 'h:1, h:2, h:3, h:4, h:5,'],
+  [6, 'h:1, h:2, h:3, h:4, h:5 and 1 more,'],
+])('the line of %d held removals names five addresses at most', (count, names) => {
+  const addresses = Array.from({ length: count }, (_, at) => `h:${at + 1}`);
+  const [, line] = describeEvent({ ...EVENTS['removals-held'], addresses });
+  expect(line).toContain(`api: the registry no longer lists ${names}`);
+});
+
+it.each([
+  ['registry-returned', 'just after it was away'],
+  ['many-at-once', 'which are many at once'],
+  ['list-emptied', 'and lists no other endpoint'],
+] as const)('the line of held removals gives the reason %s in words', (reason, words) => {
+  const [, line] = describeEvent({ ...EVENTS['removals-held'], reason });
+  expect(line).toContain(`${words}. They stay in use`);
+});
+
+it.each([
+  ['listed', 'log', 'api: the registry lists h:1 again.'],
+  [
+    'expired',
+    'warn',
+    'api: h:1 no longer used: not registered again within the bound of removalGuard.',
+  ],
+  ['disconnected', 'warn', 'api: h:1 no longer used: not registered and not connected.'],
+] as const)('the line of released removals with the reason %s is a %s', (reason, level, line) => {
+  expect(describeEvent({ ...EVENTS['removals-released'], reason })).toEqual([level, line]);
+});
+
 it.each(Object.values(EVENTS))(
   'the event $type becomes one log line even if keys and values contain line breaks',
   (event) => {

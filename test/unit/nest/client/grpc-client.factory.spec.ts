@@ -1,3 +1,4 @@
+import { type Channel, connectivityState } from '@grpc/grpc-js';
 import { Logger } from '@nestjs/common';
 import {
   type ClientDefaults,
@@ -6,6 +7,8 @@ import {
   GrpcClientFactory,
   MemoryRegistry,
 } from 'nestjs-grpc-discovery';
+import { SPARING_PINGS_OPTION } from '../../../../lib/grpc/connection/subchannel-transport.js';
+import type { DiscoveredClient } from '../../../../lib/nest/client/discovered-client.js';
 import { systemClock } from '../../../../lib/registry/system-clock.js';
 import { validateOptions } from '../../../../lib/nest/options/validate-options.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -96,6 +99,152 @@ it('a channel knows which settings its client chose itself, and which part of th
   });
   const { balancing } = choices as { balancing: { clientId: string } };
   expect(balancing.clientId).toMatch(/^[\da-f-]{36}$/);
+});
+
+const isOurs = (name: string): boolean => name.includes('nestjs_grpc_discovery');
+
+/** The public channel options of a client: those that grpc-js or Nest know. */
+function channelOptionsOf(client: object): Record<string, unknown> {
+  const { channelOptions } = Reflect.get(client, 'options') as { channelOptions: object };
+  return Object.fromEntries(Object.entries(channelOptions).filter(([name]) => !isOurs(name)));
+}
+
+type Transform = (call: object) => { callOptions: { interceptors: unknown[] } };
+
+/** The number of interceptors that the channel options give to each call. */
+function interceptorsOf(client: object): number {
+  const { callInvocationTransformer } = channelOptionsOf(client);
+  if (callInvocationTransformer === undefined) return 0;
+  const transform = callInvocationTransformer as Transform;
+  return transform({ methodDefinition: {} }).callOptions.interceptors.length;
+}
+
+const sparesPingsOf = (client: object): unknown => {
+  const { channelOptions } = Reflect.get(client, 'options') as { channelOptions: object };
+  return Reflect.get(channelOptions, SPARING_PINGS_OPTION);
+};
+
+const urlOf = (client: object): unknown => (Reflect.get(client, 'options') as { url: unknown }).url;
+
+describe('the channel of a client', () => {
+  it('finds dead connections within 25 s and uses no proxy, and has no transformer of calls, by default', () => {
+    const { create } = createFactory();
+    const options = channelOptionsOf(create('api'));
+    expect(options).toMatchObject({
+      'grpc.keepalive_time_ms': 20_000,
+      'grpc.keepalive_timeout_ms': 5_000,
+      'grpc.enable_http_proxy': 0,
+    });
+    expect(options).not.toHaveProperty('callInvocationTransformer');
+  });
+
+  it('has the channel options of the user, which take precedence over the defaults', () => {
+    const { create } = createFactory({ channelOptions: { 'grpc.max_send_message_length': 7 } });
+    expect(channelOptionsOf(create('api'))).toMatchObject({ 'grpc.max_send_message_length': 7 });
+    const own = { 'grpc.keepalive_time_ms': 9_000 };
+    const options = channelOptionsOf(create('api', { channelOptions: own }));
+    expect(options).toMatchObject({ 'grpc.keepalive_time_ms': 9_000 });
+    expect(options).not.toHaveProperty(['grpc.max_send_message_length']);
+  });
+
+  it('spares pings only if the user has set no keepalive', () => {
+    const { create } = createFactory();
+    expect(sparesPingsOf(create('api'))).toBe(1);
+    const keepalive = { keepaliveTimeMs: 5_000 };
+    expect(sparesPingsOf(create('api', { keepalive }))).toBeUndefined();
+  });
+
+  it.each<[string, Partial<ClientDefinition>, number]>([
+    ['nothing', {}, 0],
+    [
+      'a name as its hash key',
+      { loadBalancing: { policy: 'consistent_hash', hashKey: 'user' } },
+      0,
+    ],
+    [
+      'a function as its hash key',
+      { loadBalancing: { policy: 'consistent_hash', hashKey: String } },
+      1,
+    ],
+    ['waitForReady', { waitForReady: true }, 1],
+    ['waitForReady off', { waitForReady: false }, 0],
+  ])('with %s gives each call the interceptors that this needs', (_, more, count) => {
+    const { create } = createFactory();
+    expect(interceptorsOf(create('api', more))).toBe(count);
+  });
+
+  it('leads to the service that the client names, in the scheme of the registry', () => {
+    const { create } = createFactory();
+    expect(urlOf(create('api'))).toBe('memory:///api');
+    expect(urlOf(create('api', { service: 'team/other' }))).toBe('memory:///team/other');
+  });
+});
+
+it('the bootstrap connects the clients in use, and waits for that', async () => {
+  const { pool, factory, create } = createFactory();
+  const client = create('api');
+  create('idle');
+  client.getService('User');
+  // No server is at this address: the first attempt fails at once.
+  (pool.registry as MemoryRegistry).setEndpoints('api', ['127.0.0.1:1']);
+  const channel = (Reflect.get(client, 'openChannels') as Channel[])[0];
+  expect(channel?.getTarget()).toBe('memory:///api');
+  expect(channel?.getConnectivityState(false)).toBe(connectivityState.IDLE);
+  await factory.onApplicationBootstrap();
+  expect(channel?.getConnectivityState(false)).toBe(connectivityState.TRANSIENT_FAILURE);
+  factory.onApplicationShutdown();
+});
+
+it('the bootstrap waits a second at most for the first connections', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const deadlines: unknown[] = [];
+  const channel = {
+    getConnectivityState: () => connectivityState.CONNECTING,
+    watchConnectivityState: (_state: unknown, deadline: unknown, done: (error: Error) => void) => {
+      deadlines.push(deadline);
+      done(new Error('the deadline is over'));
+    },
+  };
+  const { factory, create } = createFactory();
+  vi.spyOn(create('api') as DiscoveredClient, 'openChannels', 'get').mockReturnValue([
+    channel as unknown as Channel,
+  ]);
+  await factory.onApplicationBootstrap();
+  expect(deadlines).toEqual([Date.now() + 1_000]);
+  vi.useRealTimers();
+});
+
+/** The service config that a client gives to its channel. */
+function serviceConfigOf(client: object): object | undefined {
+  const { channelOptions } = Reflect.get(client, 'options') as { channelOptions: object };
+  const found = Object.values(channelOptions).find(
+    (value: unknown) => typeof value === 'object' && value !== null && 'serviceConfig' in value,
+  ) as { serviceConfig: object } | undefined;
+  return found?.serviceConfig;
+}
+
+const retriedBy = (client: object): unknown =>
+  (serviceConfigOf(client) as { methodConfig: readonly unknown[] }).methodConfig;
+
+const nameOf = (method: string) => ({ service: 'user.User', method });
+
+describe('the service config of a client', () => {
+  it('retries idempotent methods by default, and what the client chose otherwise', () => {
+    const { create } = createFactory();
+    const chosen = create('api', { retry: { methods: ['Login'], maxAttempts: 5 } });
+    expect(retriedBy(chosen)).toMatchObject([
+      { name: [nameOf('Login')], retryPolicy: { maxAttempts: 5 } },
+    ]);
+    expect(retriedBy(create('api', { retry: false }))).toEqual([]);
+  });
+
+  it("has the client's own retry in place of that of the defaults", () => {
+    const { create } = createFactory({ retry: { methods: 'all', maxAttempts: 3 } });
+    expect(retriedBy(create('api'))).toMatchObject([{ retryPolicy: { maxAttempts: 3 } }]);
+    expect(retriedBy(create('api', { retry: { methods: 'all' } }))).toMatchObject([
+      { retryPolicy: { maxAttempts: 4 } },
+    ]);
+  });
 });
 
 const unknownPackage = (name: string) =>

@@ -24,6 +24,8 @@ describe('channel options', () => {
     },
     { interceptors: [pass], callInvocationTransformer: pass },
     { 'grpc.keepalive_time_ms': undefined },
+    { interceptors: [pass], interceptor_providers: undefined },
+    { interceptors: undefined, interceptor_providers: [pass] },
     { 'my.own': true, 'grpc.http2.max_frame_size': 1, 'grpc.min_reconnect_backoff_ms': 1 },
     // Options that gRPC has in other languages: they are not misspelt.
     { 'grpc.enable_census': 1, 'grpc.default_compression_level': 1 },
@@ -58,6 +60,7 @@ describe('channel options', () => {
     ],
     [{ 'grpc.http_connect_creds': 7 }, '"] is a value that is not shown;', 'a text'],
     [{ 'grpc.keepalive_time_ms': '1000' }, '_ms"] is "1000"', 'a number'],
+    [{ 'grpc.keepalive_time_ms': Number.NaN }, '_ms"] is NaN', 'a number'],
     [{ 'grpc.enable_http_proxy': false }, 'is false', 'a switch is 0 or 1'],
     [{ 'grpc.default_authority': 1 }, 'is 1', 'a text'],
     [{ interceptors: pass }, 'interceptors', 'an array of functions'],
@@ -92,6 +95,10 @@ describe('the option keepalive', () => {
     [{ keepaliveTime: 1_000 }, 'did you mean keepaliveTimeMs?'],
     [{ 'grpc.keepalive_time_ms': 1 }, 'did you mean keepaliveTimeMs?'],
     [{ keepaliveTimeMs: '20s' }, 'a whole number'],
+    [{ keepaliveTimeMs: -2 }, 'a whole number from -1 to 2147483647'],
+    [{ keepaliveTimeMs: 2 ** 31 }, 'a whole number from -1 to 2147483647'],
+    [{ keepalivePermitWithoutCalls: -1 }, 'from 0 to 1'],
+    [{ keepalivePermitWithoutCalls: 2 }, 'from 0 to 1'],
     // A Node timer of `Infinity` ms fires after 1 ms.
     [{ keepaliveTimeMs: Infinity }, 'to 2147483647'],
     [{ keepalivePermitWithoutCalls: true }, 'from 0 to 1'],

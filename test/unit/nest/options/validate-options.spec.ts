@@ -394,6 +394,47 @@ describe('the option removalGuard', () => {
   });
 });
 
+const check = (): boolean => true;
+
+describe('the option readiness', () => {
+  it('may be the check itself, or the check with its times', () => {
+    expect(resolve({}).readiness).toBeUndefined();
+    expect(resolve({ readiness: check }).readiness).toStrictEqual({ check });
+    const whole = { check, intervalMs: 500, timeoutMs: 300 };
+    const { readiness } = resolve({ readiness: whole });
+    expect(readiness).toStrictEqual(whole);
+    expect(Object.isFrozen(readiness)).toBe(true);
+  });
+
+  it.each(['intervalMs', 'timeoutMs'])('may set %s from 10 ms to an hour', (field) => {
+    for (const value of [10, 3_600_000]) {
+      expect(resolve({ readiness: { check, [field]: value } }).readiness).toMatchObject({
+        [field]: value,
+      });
+    }
+    for (const value of [9, 3_600_001, 10.5, '1s']) {
+      const act = (): unknown => resolve({ readiness: { check, [field]: value } });
+      expectRejected(act, `readiness.${field}`, JSON.stringify(value), 'from 10 to 3600000');
+    }
+  });
+
+  it.each<[unknown, option: string, shown: string, allowed: string]>([
+    [{}, 'readiness.check', 'undefined', 'a function'],
+    [{ check: 'yes' }, 'readiness.check', '"yes"', 'a function'],
+    [true, 'readiness', 'true', 'an object with check, intervalMs, timeoutMs'],
+    [{ check, interval: 5 }, 'readiness.interval', '5', 'did you mean intervalMs?'],
+  ])('is rejected as %j', (readiness, option, shown, allowed) => {
+    expectRejected(() => resolve({ readiness }), option, shown, allowed);
+  });
+});
+
+it.each(['health', 'failFast'] as const)('the option %s is off unless it is true', (name) => {
+  expect(resolve({})[name]).toBe(false);
+  expect(resolve({ [name]: false })[name]).toBe(false);
+  expect(resolve({ [name]: true })[name]).toBe(true);
+  expectRejected(() => resolve({ [name]: 1 }), name, '1', 'true or false');
+});
+
 it('the hosts of etcd come from the environment variable ETCD_HOSTS if no option has them', () => {
   vi.stubEnv('ETCD_HOSTS', 'h:1');
   expect(resolve({}).etcd?.hosts).toEqual(['http://h:1']);

@@ -5,6 +5,7 @@ import {
   type ResolvedService,
   updatedRecord,
 } from '../../../../lib/nest/options/validate-service.js';
+import { rejection } from './rejection.js';
 
 function resolve(given: object): ResolvedService | undefined {
   const service = { name: 'api', ...given };
@@ -62,6 +63,12 @@ describe('the option host of a service', () => {
   });
 });
 
+/** Why the error says that metadata is not JSON. */
+const reasonOf = (metadata: object): string => {
+  const { message } = rejection(() => resolve({ metadata }));
+  return /"not JSON \((.*?)(?:\)"|…)/.exec(message)?.[1] ?? '';
+};
+
 describe('the option metadata of a service', () => {
   it('becomes null if the user gave none or an empty object, else stays as given', () => {
     expect(resolve({ metadata: { team: 'a' } })?.metadata).toEqual({ team: 'a' });
@@ -81,6 +88,17 @@ describe('the option metadata of a service', () => {
     expect(() => resolve({ metadata: { rate: Number.NaN } })).toThrow(
       '[INVALID_OPTION] option service.metadata is "not JSON (',
     );
+  });
+
+  it('is rejected with the reason, whether this library or the value itself gives it', () => {
+    expect(reasonOf({ rate: Number.NaN })).not.toMatch(/INVALID|undefined|^$/);
+    const broken = Object.defineProperty({}, 'rate', {
+      enumerable: true,
+      get: () => {
+        throw new Error('no rate');
+      },
+    });
+    expect(reasonOf(broken)).toBe('Error: no rate');
   });
 });
 

@@ -5,6 +5,9 @@ import {
   advertisedAddress,
   type AdvertisedAddressInput,
 } from '../../../../lib/nest/server/advertised-address.js';
+import { validateServices } from '../../../../lib/nest/options/validate-service.js';
+import type { BoundServer } from '../../../../lib/nest/server/grpc-servers.service.js';
+import { ServiceAddresses } from '../../../../lib/nest/server/service-addresses.js';
 
 const machine = vi.hoisted(() => ({
   /** The kernel's routes: the local address by remote host. */
@@ -194,8 +197,50 @@ describe('the advertised address', () => {
     expect(await address('0.0.0.0:0', ['0.0.0.0:4000'])).toBe('127.0.0.1:4000');
   });
 
+  it('of a service is that of the interface which routes to the first host of etcd', async () => {
+    const etcd = { hosts: ['http://etcd.local:2379', 'http://other.local:2379'] };
+    const addresses = new ServiceAddresses({ etcd }, (text) => warnings.push(text));
+    const [service] = validateServices({ name: 'api' });
+    const server = { url: '0.0.0.0:0', addresses: ['0.0.0.0:4000'] } as unknown as BoundServer;
+    expect(await addresses.of(service!, server)).toBe('10.0.0.5:4000');
+    expect(machine.asked).toEqual(['udp4 etcd.local 2379']);
+  });
+
+  it('of a service has the host or the address of its options', async () => {
+    const addresses = new ServiceAddresses({ etcd: undefined }, (text) => warnings.push(text));
+    const services = validateServices([
+      { name: 'a', host: 'public' },
+      { name: 'b', address: 'public:80' },
+    ]);
+    const server = { url: '0.0.0.0:0', addresses: ['0.0.0.0:4000'] } as unknown as BoundServer;
+    const all = services.map((service) => addresses.of(service, server));
+    expect(await Promise.all(all)).toEqual(['public:4000', 'public:80']);
+  });
+
   it('has the port of the url if the sockets are unknown', async () => {
     expect(await address('127.0.0.1:5000', [])).toBe('127.0.0.1:5000');
+  });
+
+  it.each([
+    ['unix:/tmp/x', '127.0.0.1:4000'],
+    ['nonsense', '127.0.0.1:4000'],
+  ])('has the port of the first socket with a port, which may follow %s', async (...bound) => {
+    expect(await address('127.0.0.1:0', bound)).toBe('127.0.0.1:4000');
+  });
+
+  it('is an error if neither the url nor a socket has a port', async () => {
+    await expect(address('localhost', [])).rejects.toThrow('the port of the gRPC server at');
+  });
+
+  it('is that of the first external interface if the registry is reached over a unix socket', async () => {
+    const options = { registryHost: 'unix:/tmp/etcd' };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'], options)).toBe('10.0.0.9:4000');
+    expect(machine.asked).toEqual([]);
+  });
+
+  it('is that of an interface with addresses, even if the machine lists one without', async () => {
+    machine.interfaces = { none: undefined as never, eth0: [entry('10.0.0.9')] };
+    expect(await address('0.0.0.0:0', ['0.0.0.0:4000'])).toBe('10.0.0.9:4000');
   });
 
   it('is an error if the port is unknown, and never has port 0', async () => {

@@ -1,9 +1,12 @@
+import { EventEmitter } from 'node:events';
+import type { Server } from '@grpc/grpc-js';
 import { Logger } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { BehaviorSubject, NEVER } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type DiscoveryModuleOptions,
+  type Endpoint,
   type Registration,
   type RegistrationRequest,
   type RegistrationStatus,
@@ -14,6 +17,7 @@ import { CallTracker } from '../../../../lib/grpc/server/call-tracker.js';
 import { ApplicationReadiness } from '../../../../lib/nest/server/application-readiness.service.js';
 import { ForceSignal } from '../../../../lib/nest/shutdown/force-signal.js';
 import { type BoundServer, GrpcServers } from '../../../../lib/nest/server/grpc-servers.service.js';
+import { HealthServing } from '../../../../lib/nest/server/health-serving.js';
 import { ServiceAddresses } from '../../../../lib/nest/server/service-addresses.js';
 import { validateOptions } from '../../../../lib/nest/options/validate-options.js';
 
@@ -21,13 +25,17 @@ import { validateOptions } from '../../../../lib/nest/options/validate-options.j
 class MoodyRegistry extends Registry {
   readonly scheme = 'moody';
   readonly registrations: BehaviorSubject<RegistrationStatus>[] = [];
+  readonly endpoints: Endpoint[] = [];
+  readonly updates: Endpoint[] = [];
   isAway = false;
 
   override watch(): typeof NEVER {
     return NEVER;
   }
 
-  override register({ service, endpoint: { address } }: RegistrationRequest): Registration {
+  override register({ service, endpoint }: RegistrationRequest): Registration {
+    const { address } = endpoint;
+    this.endpoints.push(endpoint);
     const state = this.isAway ? 'registering' : 'registered';
     const subject = new BehaviorSubject<RegistrationStatus>({
       state,
@@ -41,7 +49,7 @@ class MoodyRegistry extends Registry {
         return subject.value;
       },
       status$: subject,
-      update: () => {},
+      update: (next) => this.updates.push(next),
       close: async () => {
         subject.next({ ...subject.value, state: 'deregistered' });
         subject.complete();
@@ -60,7 +68,8 @@ class MoodyRegistry extends Registry {
 
 function createRegistrar(given: DiscoveryModuleOptions) {
   const registry = new MoodyRegistry();
-  const options = validateOptions({ registry, ...given }, {});
+  const isOfEtcd = given.etcd !== undefined;
+  const options = validateOptions(isOfEtcd ? given : { registry, ...given }, {});
   const modules = { getRpcTargetRegistry: () => NEVER } as unknown as ModulesContainer;
   const servers = new GrpcServers(modules);
   const readiness = new ApplicationReadiness(options);
@@ -222,6 +231,262 @@ describe('a start', () => {
     const { registrar } = createRegistrar(options);
     expect(followed.mock.calls).toEqual(follows ? [[registrar]] : []);
   });
+});
+
+describe('the start of an application', () => {
+  const service = { name: 'api', drainDelayMs: 0 };
+
+  it('fails if the registry does not answer to a server that was bound before, and failFast is set', async () => {
+    const { registry, registrar } = createRegistrar({ service, failFast: true });
+    registry.isAway = true;
+    await registrar.onBound(boundServer(1));
+    const failure = registrar.onBootstrapped().catch(String);
+    await vi.advanceTimersByTimeAsync(START_MS);
+    expect(await failure).toContain(
+      '[REGISTRY_UNAVAILABLE] api/127.0.0.1:1 could not be registered within 2500 ms, and failFast is set',
+    );
+  });
+
+  it('waits 500 ms longer for the registry than the option etcd.requestTimeoutMs', async () => {
+    const { registry, registrar } = createRegistrar({ service, etcd: { requestTimeoutMs: 700 } });
+    registry.isAway = true;
+    await registrar.onBootstrapped();
+    const bound = follow(registrar.onBound(boundServer(1)));
+    await vi.advanceTimersByTimeAsync(1_199);
+    expect(bound.isOver).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(bound.isOver).toBe(true);
+  });
+
+  it('registers nothing if the application begins to drain during the look-up of an address', async () => {
+    const { registry, registrar } = createRegistrar({ service });
+    await registrar.onBound(boundServer(1));
+    vi.spyOn(ServiceAddresses.prototype, 'of').mockImplementationOnce(async () => {
+      void registrar.drain();
+      return 'h:1';
+    });
+    await registrar.onBootstrapped();
+    expect(registry.registrations).toEqual([]);
+  });
+
+  it('logs a warning about a POD_IP that it ignores', async () => {
+    vi.stubEnv('POD_IP', 'nonsense');
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBootstrapped();
+    await registrar.onBound({ ...boundServer(1), url: '0.0.0.0:1' });
+    vi.unstubAllEnvs();
+    expect(warnings).toContainEqual(expect.stringContaining('POD_IP is "nonsense"'));
+  });
+
+  it('loads the health service before a server is made, and fails if the health is served twice', async () => {
+    const loaded = vi.spyOn(HealthServing.prototype, 'load').mockResolvedValue();
+    vi.spyOn(HealthServing.prototype, 'assertServedOnce').mockImplementation(() => {
+      throw new Error('served twice');
+    });
+    const { registrar } = createRegistrar({ health: true });
+    await registrar.onCreating();
+    expect(loaded).toHaveBeenCalledTimes(1);
+    await expect(registrar.onBound(boundServer(1))).rejects.toThrow('served twice');
+  });
+});
+
+describe('a service whose option names a server', () => {
+  const service = { name: 'api', drainDelayMs: 0, server: 'package2' };
+  let all: BoundServer[];
+  beforeEach(() => {
+    all = [boundServer(1)];
+    vi.spyOn(GrpcServers.prototype, 'all', 'get').mockImplementation(() => all);
+  });
+
+  it('may wait for that server until the bootstrap, which fails without it', async () => {
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBound(boundServer(1));
+    expect(warnings).toEqual([]);
+    await expect(registrar.onBootstrapped()).rejects.toThrow('option service.server is "package2"');
+    expect(registrar.status.state).toBe('idle');
+  });
+
+  it('makes a later server fail that leaves it without a place', async () => {
+    const { registrar } = createRegistrar({ service });
+    all = [];
+    await registrar.onBootstrapped();
+    all = [boundServer(1)];
+    await expect(registrar.onBound(boundServer(1))).rejects.toThrow('option service.server');
+  });
+
+  it('causes one warning, at the bootstrap, while the application has no server', async () => {
+    const { registrar } = createRegistrar({ service });
+    all = [];
+    await registrar.onBootstrapped();
+    expect(warnings).toEqual([expect.stringContaining('this application has no gRPC server')]);
+    await registrar.onBootstrapped();
+    expect(warnings).toHaveLength(1);
+  });
+});
+
+/** A gRPC server with one open connection, and what happens to that connection. */
+function serverWithConnection() {
+  const http2Server = new EventEmitter();
+  const seen: string[] = [];
+  const calls = new CallTracker();
+  vi.spyOn(calls, 'endOf').mockImplementation(() => void seen.push('calls ended'));
+  const server = {
+    register: () => true,
+    http2Servers: new Map([[http2Server, {}]]),
+  } as unknown as Server;
+  const close = (): number => seen.push('closed');
+  const connect = (): void => {
+    http2Server.emit('session', Object.assign(new EventEmitter(), { close }));
+  };
+  return { server, calls, connect, seen };
+}
+
+describe('the connections of a server', () => {
+  const ages = [
+    { maxConnectionAgeMs: 20_000, maxConnectionAgeGraceMs: 3_000 },
+    { maxConnectionAgeMs: 10_000, maxConnectionAgeGraceMs: 1_000 },
+    { maxConnectionAgeGraceMs: 2_000 },
+  ].map((fields, at) => ({ name: `api${at}`, ...fields }));
+
+  it('end at the lowest maximum age of its services, and their calls after the longest grace', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    const { registrar } = createRegistrar({ service: ages });
+    const { server, calls, connect, seen } = serverWithConnection();
+    registrar.onCreated(server, calls);
+    connect();
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(seen).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(seen).toEqual(['closed']);
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect(seen).toEqual(['closed']);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(seen).toEqual(['closed', 'calls ended']);
+  });
+
+  it('have no maximum age if no service has one', async () => {
+    const { registrar } = createRegistrar({ service: { name: 'api' } });
+    const { server, calls, connect, seen } = serverWithConnection();
+    registrar.onCreated(server, calls);
+    connect();
+    await vi.advanceTimersByTimeAsync(86_400_000);
+    expect(seen).toEqual([]);
+  });
+
+  it('have a maximum age that is in every record of the application', async () => {
+    const { registry, registrar } = createRegistrar({ service: ages });
+    await registrar.onBootstrapped();
+    await registrar.onBound(boundServer(1));
+    expect(registry.endpoints.map(({ discovery }) => discovery)).toEqual(
+      ages.map(() => ({ maxConnectionAgeMs: 10_000 })),
+    );
+  });
+});
+
+describe('update', () => {
+  const services = ['api', 'billing'].map((name) => ({ name, drainDelayMs: 0 }));
+
+  it('changes the records of the named service, or of all services', async () => {
+    const { registry, registrar } = createRegistrar({ service: services });
+    await registrar.onBootstrapped();
+    await registrar.onBound(boundServer(1));
+    registrar.update({ weight: 2 }, 'billing');
+    expect(registry.updates).toMatchObject([{ discovery: { weight: 2 } }]);
+    registrar.update({ weight: 3 });
+    expect(registry.updates.slice(1)).toMatchObject([
+      { discovery: { weight: 3 } },
+      { discovery: { weight: 3 } },
+    ]);
+  });
+
+  it('fails if the application does not offer the service, or offers none', () => {
+    const { registrar } = createRegistrar({ service: services });
+    expect(() => registrar.update({ weight: 2 }, 'orders')).toThrow(
+      '[NOT_SERVING] nothing to update: this application offers no service "orders"',
+    );
+    expect(() => createRegistrar({ health: true }).registrar.update({ weight: 2 })).toThrow(
+      /this application offers no service$/,
+    );
+  });
+});
+
+describe('the status of the registrar', () => {
+  const service = { name: 'api', drainDelayMs: 100 };
+
+  it('is reported at once, and then at each change until the end', async () => {
+    const { registrar } = createRegistrar({ service });
+    const states: string[] = [];
+    registrar.status$.subscribe(({ state }) => states.push(state));
+    expect(states).toEqual(['idle']);
+    await registrar.onBootstrapped();
+    await registrar.onBound(boundServer(1));
+    const drained = registrar.drain();
+    expect(registrar.drain()).toBe(drained);
+    await vi.advanceTimersByTimeAsync(100);
+    await drained;
+    expect([...new Set(states)]).toEqual(['idle', 'registered', 'draining', 'drained']);
+  });
+
+  it('is registering while any record is not in the registry', async () => {
+    const services = [service, { ...service, name: 'billing' }];
+    const { registry, registrar } = createRegistrar({ service: services });
+    await registrar.onBootstrapped();
+    await registrar.onBound(boundServer(1));
+    const [, billing] = registry.registrations;
+    billing?.next({ ...billing.value, state: 'unreachable' });
+    expect(registrar.status.state).toBe('registering');
+    billing?.next({ ...billing.value, state: 'registered' });
+    expect(registrar.status.state).toBe('registered');
+  });
+
+  it('stays drained when servers close after that', async () => {
+    const server = boundServer(1);
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBootstrapped();
+    await registrar.onBound(server);
+    void registrar.drain();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(registrar.status.state).toBe('drained');
+    const closing = registrar.onClosing(server);
+    expect(registrar.onClosing(server)).toBe(closing);
+    await vi.advanceTimersByTimeAsync(100);
+    await closing;
+    expect(registrar.status.state).toBe('drained');
+  });
+});
+
+it('the log shows why a running server was not registered again', async () => {
+  let isReady = true;
+  const { registrar } = createRegistrar({
+    service: { name: 'api', drainDelayMs: 0 },
+    readiness: { check: () => isReady, intervalMs: 10 },
+  });
+  const errors: unknown[] = [];
+  vi.spyOn(Logger.prototype, 'error').mockImplementation((text) => errors.push(text));
+  await registrar.onBootstrapped();
+  await registrar.onBound(boundServer(1));
+  isReady = false;
+  await vi.advanceTimersByTimeAsync(10);
+  vi.spyOn(ServiceAddresses.prototype, 'of').mockRejectedValueOnce(new Error('no port'));
+  isReady = true;
+  await vi.advanceTimersByTimeAsync(10);
+  expect(errors).toEqual(['Error: no port']);
+});
+
+it('the log shows how many calls a shutdown has ended', async () => {
+  const service = { name: 'api', drainDelayMs: 0, drainTimeoutMs: 400 };
+  const { registrar } = createRegistrar({ service });
+  const server = boundServer(1, true);
+  // The health watches end first, and do not count.
+  vi.spyOn(server.calls, 'end').mockImplementation((_, path) => (path === undefined ? 2 : 7));
+  await registrar.onBootstrapped();
+  await registrar.onBound(server);
+  const before = warnings.length;
+  void registrar.shutDown();
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(warnings.slice(before)).toEqual([
+    '2 calls at 127.0.0.1:1 did not finish in the 400 ms they had, and were ended with UNAVAILABLE.',
+  ]);
 });
 
 async function startWith(services: object[], ...servers: BoundServer[]) {
@@ -472,6 +737,17 @@ const reminders = () => warnings.filter((text) => text.includes('and clients can
 
 describe('the reminder about a bound server that is not registered', () => {
   const service = { name: 'api', drainDelayMs: 0 };
+
+  it.each([
+    ['the first address of the server', ['10.0.0.1:5000', '10.0.0.2:5000'], '10.0.0.1:5000'],
+    ["the server's url if its addresses are unknown", [], '127.0.0.1:1'],
+  ])('contains %s', async (_, addresses, shown) => {
+    const { registrar } = createRegistrar({ service });
+    await registrar.onBound({ ...boundServer(1), addresses });
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(reminders()).toEqual([expect.stringContaining(`the gRPC server at ${shown} accepts`)]);
+    await registrar.shutDown();
+  });
   const notInitialized = expect.stringMatching(
     /^Service "api" is not registered, .*127\.0\.0\.1:1 .*Call "await app\.init\(\)" or "await app\.listen\(port\)"/,
   );

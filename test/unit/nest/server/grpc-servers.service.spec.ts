@@ -2,7 +2,7 @@ import { Server } from '@grpc/grpc-js';
 import type { ModulesContainer } from '@nestjs/core';
 import { Transport } from '@nestjs/microservices';
 import { of, Subject } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { BoundServer } from '../../../../lib/nest/server/grpc-servers.service.js';
 import { GrpcServers } from '../../../../lib/nest/server/grpc-servers.service.js';
 
@@ -64,15 +64,23 @@ function following() {
   const heard: string[] = [];
   const bound: BoundServer[] = [];
   let failure: Error | undefined;
+  let prepared = Promise.resolve();
+  let lingering = Promise.resolve();
   servers.follow({
-    onCreating: async () => void heard.push('creating'),
+    onCreating: () => {
+      heard.push('creating');
+      return prepared;
+    },
     onCreated: () => void heard.push('created'),
     onBound: async (server) => {
       heard.push(`bound ${server.url}`);
       bound.push(server);
       if (failure !== undefined) throw failure;
     },
-    onClosing: async ({ url }) => void heard.push(`closing ${url}`),
+    onClosing: ({ url }) => {
+      heard.push(`closing ${url}`);
+      return lingering;
+    },
   });
   const target = {
     transportId: Transport.GRPC as unknown,
@@ -83,10 +91,23 @@ function following() {
     close: async () => void heard.push('closed'),
   };
   const fail = (error: Error): Error => (failure = error);
-  return { servers, targets, target, heard, bound, fail };
+  /** Sets what the making of a server waits for. */
+  const prepare = (work: Promise<void>): Promise<void> => (prepared = work);
+  /** Sets what the close of a server waits for. */
+  const linger = (work: Promise<void>): Promise<void> => (lingering = work);
+  return { servers, targets, target, heard, bound, fail, prepare, linger };
 }
 
 const own = (): void => {};
+/** A promise, and the functions that settle it. */
+function openPromise(): [Promise<void>, resolve: () => void, reject: (error: Error) => void] {
+  let resolve: () => void = own;
+  let reject: (error: Error) => void = own;
+  const promise = new Promise<void>((...settle) => {
+    [resolve, reject] = settle;
+  });
+  return [promise, resolve, reject];
+}
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a gRPC server of the application', () => {
@@ -159,6 +180,86 @@ describe('a gRPC server of the application', () => {
     await closing;
     expect(heard).toEqual(['creating', 'closed']);
     expect(await error).toContain('was closed before it was bound');
+  });
+
+  it('that is closed while it is being made is shut down, because it may be bound by then', async () => {
+    const { targets, target } = following();
+    const server = new Server();
+    const forced = vi.spyOn(server, 'forceShutdown');
+    target.createClient = async () => {
+      void target.close();
+      return server;
+    };
+    targets.next(target);
+    await expect(target.createClient()).rejects.toThrow('was closed before it was bound');
+    expect(forced).toHaveBeenCalledTimes(1);
+  });
+
+  it('that fails to be made can be closed, and its error is that of the failure', async () => {
+    const { targets, target, heard } = following();
+    const [work, , fail] = openPromise();
+    target.createClient = async () => {
+      await work;
+      return new Server();
+    };
+    targets.next(target);
+    const made = target.createClient();
+    await nextTurn();
+    const closed = target.close();
+    fail(new Error('the port is taken'));
+    await expect(made).rejects.toThrow('the port is taken');
+    await closed;
+    expect(heard).toEqual(['creating', 'closed']);
+  });
+
+  it('is not made before its listener has prepared that, and not at all if the preparation fails', async () => {
+    const { targets, target, prepare } = following();
+    let made = 0;
+    target.createClient = async () => {
+      made++;
+      return new Server();
+    };
+    targets.next(target);
+    const [work, resolve] = openPromise();
+    prepare(work);
+    const server = target.createClient();
+    await nextTurn();
+    expect(made).toBe(0);
+    resolve();
+    await server;
+    expect(made).toBe(1);
+    prepare(Promise.reject(new Error('no package')));
+    await expect(target.createClient()).rejects.toThrow('no package');
+    expect(made).toBe(1);
+  });
+
+  it('closes only after its listener has seen to the calls under way', async () => {
+    const { targets, target, heard, linger } = following();
+    targets.next(target);
+    await target.createClient();
+    const [work, resolve] = openPromise();
+    linger(work);
+    const closing = target.close();
+    await nextTurn();
+    expect(heard).toEqual(['creating', 'created', 'closing a:1']);
+    resolve();
+    await closing;
+    expect(heard.at(-1)).toBe('closed');
+  });
+
+  it('is bound if it listens without an error, which Nest reports as undefined or as null', async () => {
+    const { targets, target, heard } = following();
+    target.listen = (callback) => callback(null);
+    targets.next(target);
+    await target.createClient();
+    target.listen(() => {});
+    expect(heard.at(-1)).toBe('bound a:1');
+  });
+
+  it('without a url and packages is identified by empty ones', () => {
+    const { servers, targets, target } = following();
+    targets.next({ ...target, url: undefined, options: undefined });
+    expect(servers.all).toEqual([{ url: '', packages: [] }]);
   });
 
   it('that was not made before it listens is not reported as bound', async () => {

@@ -90,7 +90,9 @@ describe('the health service of the option health', () => {
     const server = new FakeServer();
     health.addTo(server.asServer);
     expect(() => health.assertServedOnce()).not.toThrow();
-    server.asServer.register('/grpc.health.v1.Health/Check', own, Buffer.from, String, 'unary');
+    health.addTo(new FakeServer().asServer);
+    const path = '/grpc.health.v1.Health/Check';
+    expect(server.asServer.register(path, own, Buffer.from, String, 'unary')).toBe(true);
     expect(server.methods.get('/grpc.health.v1.Health/Check')).not.toBe(own);
     expect(() => health.assertServedOnce()).toThrow(
       '[INVALID_OPTION] option health is true, and the application serves grpc.health.v1.Health itself',
@@ -106,7 +108,7 @@ function checkOf(check: Check): ReadinessCheck | undefined {
   server.asServer.register('/user.User/Login', () => {}, Buffer.from, String, 'unary');
   expect(noticed).toBeUndefined();
   const path = '/grpc.health.v1.Health/Check';
-  server.asServer.register(path, check as never, Buffer.from, String, 'unary');
+  expect(server.asServer.register(path, check as never, Buffer.from, String, 'unary')).toBe(true);
   expect([...server.methods.keys()]).toEqual(['/user.User/Login', path]);
   return noticed;
 }
@@ -133,6 +135,11 @@ describe('noticeServedHealth', () => {
 
   it('makes a check that returns false if the health service sends no reply', async () => {
     await expect(checkOf((_call, callback) => callback(null))?.()).resolves.toBe(false);
+  });
+
+  it('makes a check that passes if the health service leaves its error undefined', async () => {
+    const check = checkOf((_call, callback) => callback(undefined as never, { status: 1 }));
+    await expect(check?.()).resolves.toBe(true);
   });
 
   it('makes a check that rejects with the error of the health service', async () => {

@@ -57,6 +57,10 @@ describe('checkPlacement', () => {
     expect(check([], [], warnings)).not.toThrow();
     expect(warnings).toEqual([]);
     expect(check(['user'], [], warnings)).not.toThrow();
-    expect(warnings).toEqual([expect.stringContaining('Service "api" is not registered')]);
+    expect(warnings).toEqual([
+      'Service "api" is not registered: this application has no gRPC server. Clients cannot find it. Add a microservice with Transport.GRPC, or remove the option "service".',
+    ]);
+    expect(check(['user'], [USERS], warnings)).not.toThrow();
+    expect(warnings).toHaveLength(1);
   });
 });

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { MemoryRegistry } from 'nestjs-grpc-discovery';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { closeRegistry } from '../../../../lib/nest/shutdown/close-registry.js';
@@ -57,6 +58,17 @@ it.each(['before', 'after'])(
     expect(isClosed).toBe(true);
   },
 );
+
+it('a shutdown leaves no listener at its signal, also if the registry cannot be closed', async () => {
+  close();
+  expect(getEventListeners(force.signal, 'abort')).toHaveLength(1);
+  registry.end();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(getEventListeners(force.signal, 'abort')).toHaveLength(0);
+  vi.spyOn(registry, 'close').mockRejectedValue(new Error('broken'));
+  await expect(closeRegistry(registry, force.signal)).rejects.toThrow('broken');
+  expect(getEventListeners(force.signal, 'abort')).toHaveLength(0);
+});
 
 it('a forced shutdown ends as soon as the registry is closed', async () => {
   close();

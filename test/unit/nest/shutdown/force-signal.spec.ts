@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { abortableDelay } from '../../../../lib/nest/shutdown/abortable-delay.js';
 import { ForceSignal } from '../../../../lib/nest/shutdown/force-signal.js';
@@ -149,6 +150,20 @@ describe('unlessForced', () => {
     await expect(end).resolves.toBeUndefined();
   });
 
+  it('leaves no listener when the work is done, and any number of works may wait', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const works = Array.from({ length: 20 }, () => force.unlessForced(Promise.resolve()));
+    expect(getEventListeners(force.signal, 'abort')).toHaveLength(20);
+    await Promise.all(works);
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
+    expect(getEventListeners(force.signal, 'abort')).toHaveLength(0);
+  });
+
+  it('fails as the work does', async () => {
+    await expect(force.unlessForced(Promise.reject(new Error('no')))).rejects.toThrow('no');
+  });
+
   it('resolves at once if the shutdown was forced before', async () => {
     forceIt();
     await expect(force.unlessForced(endless)).resolves.toBeUndefined();
@@ -169,6 +184,22 @@ describe('abortableDelay', () => {
     expect(isOver).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     expect(isOver).toBe(true);
+  });
+
+  it.each([
+    [-Infinity, 0],
+    [0, 0],
+    [1, 1],
+  ])('of %d ms needs %d timers', (delayMs, timers) => {
+    void abortableDelay(delayMs, force.signal);
+    expect(vi.getTimerCount()).toBe(timers);
+  });
+
+  it('leaves no listener at the signal when the time is over', async () => {
+    await begin(500, force.signal);
+    expect(getEventListeners(force.signal, 'abort')).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(getEventListeners(force.signal, 'abort')).toHaveLength(0);
   });
 
   it.each([0, -1, -Infinity])('resolves at once for %d ms', async (delayMs) => {

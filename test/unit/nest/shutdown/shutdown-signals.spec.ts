@@ -34,6 +34,30 @@ describe('listenToSignals', () => {
   });
 });
 
+it('a process without a limit of listeners stays without one', () => {
+  const limit = process.getMaxListeners();
+  process.setMaxListeners(0);
+  const one = listen(() => {});
+  expect(process.getMaxListeners()).toBe(0);
+  unlistenToSignals(one);
+  expect(process.getMaxListeners()).toBe(0);
+  process.setMaxListeners(limit);
+});
+
+it('every signal that ends a process is listened to, and two listeners raise the limit once', () => {
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  const before = signals.map((signal) => process.listenerCount(signal));
+  const limit = process.getMaxListeners();
+  const all = [listen(() => {}), listen(() => {})];
+  expect(signals.map((signal) => process.listenerCount(signal))).toEqual(
+    before.map((count) => count + 1),
+  );
+  expect(process.getMaxListeners()).toBe(limit + 1);
+  for (const listener of all) unlistenToSignals(listener);
+  expect(signals.map((signal) => process.listenerCount(signal))).toEqual(before);
+  expect(process.getMaxListeners()).toBe(limit);
+});
+
 describe('unlistenToSignals', () => {
   it('restores the process when the last listener is removed, and may be called again', () => {
     const before = process.listenerCount('SIGTERM');

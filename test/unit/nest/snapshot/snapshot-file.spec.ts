@@ -224,6 +224,13 @@ it.each([
     'an age one millisecond outside the range of dates',
     '{"version":1,"registry":"etcd ","services":{"api":{"savedAt":8640000000000001,"records":{}}}}',
   ],
+  ['a list of services', '{"version":1,"registry":"etcd ","services":[]}'],
+  ['a registry that is no text', '{"version":1,"registry":7,"services":{}}'],
+  ['a service that is null', '{"version":1,"registry":"etcd ","services":{"api":null}}'],
+  ...['null', '{}', '{"value":1}', '{"value":"x","lease":1}'].map((record) => [
+    `the record ${record}`,
+    `{"version":1,"registry":"etcd ","services":{"api":{"savedAt":1,"records":{"k":${record}}}}}`,
+  ]),
   ['nothing', ''],
   ['null', 'null'],
 ])('the snapshot file is ignored with one warning if it holds %s', async (_, text) => {
@@ -233,6 +240,148 @@ it.each([
   expect(store.load('api')).toBeUndefined();
   expect(store.load('api')).toBeUndefined();
   expect(told).toMatchObject([{ type: 'snapshot-failed', file }]);
+});
+
+it.each([0, 8_640_000_000_000_000, -8_640_000_000_000_000])(
+  'the snapshot file may hold any age that is a date: %d',
+  async (savedAt) => {
+    await write();
+    const services = { api: { savedAt, records: {} } };
+    writeFileSync(file, JSON.stringify({ version: 1, registry: 'etcd ', services }));
+    const { store, told } = open();
+    expect(store.load('api')).toEqual({ snapshot: new Map(), savedAt });
+    expect(told).toEqual([]);
+  },
+);
+
+it('a record of the snapshot file that no client could dial is left out, and the others are used', async () => {
+  await write();
+  const records = {
+    'api/a:1': { value: '{"Op":0,"Addr":"a:1"}' },
+    'api/b': { value: 'no JSON' },
+  };
+  const services = { api: { savedAt: 1, records } };
+  writeFileSync(file, JSON.stringify({ version: 1, registry: 'etcd ', services }));
+  const { snapshot } = open().store.load('api') ?? {};
+  expect([...(snapshot ?? [])]).toEqual([['api/a:1', { address: 'a:1', metadata: null }]]);
+});
+
+it.each<[number, string]>([
+  [5, '"s0", "s1", "s2", "s3", "s4"'],
+  [6, '"s0", "s1", "s2", "s3", "s4" and 1 more'],
+  [7, '"s0", "s1", "s2", "s3", "s4" and 2 more'],
+])('the warning about a missing service of %d names five at most', async (count, names) => {
+  const { store } = open();
+  for (let at = 0; at < count; at++) store.save(`s${at}`, () => LIST);
+  await store.flush();
+  const next = open();
+  next.store.load('other');
+  expect(next.told).toMatchObject([
+    {
+      reason: `it has no list of service "other", only of ${names}; a client keeps a list once the registry has sent it`,
+    },
+  ]);
+});
+
+it('the warning about a missing service shows 40 characters of a long name in the file', async () => {
+  const name = 'x'.repeat(40);
+  const { store } = open();
+  for (const service of [name, `${name}y`]) store.save(service, () => LIST);
+  await store.flush();
+  const next = open();
+  next.store.load('other');
+  expect(next.told).toMatchObject([
+    { reason: expect.stringContaining(`only of "${name}", "${name}…";`) },
+  ]);
+});
+
+it('a list that the process itself has saved is loaded as it is at that moment', () => {
+  const { store } = open();
+  let list: Snapshot = LIST;
+  store.save('api', () => list);
+  list = new Map();
+  expect(store.load('api')).toEqual({ snapshot: new Map(), savedAt: 5_000 });
+});
+
+it('a snapshot file without an own clock has the time of day as its age', async () => {
+  const before = Date.now();
+  const store = new SnapshotFile(file, 'etcd ');
+  store.save('api', () => LIST);
+  await store.flush();
+  const savedAt = open().store.load('api')?.savedAt ?? 0;
+  expect(savedAt).toBeGreaterThanOrEqual(before);
+  expect(savedAt).toBeLessThanOrEqual(Date.now());
+});
+
+it('a list that the process has saved takes the place of the one in the file', async () => {
+  await write();
+  const { store } = open();
+  store.save('api', () => new Map());
+  expect(store.load('api')?.snapshot.size).toBe(0);
+  expect(store.load('api')?.snapshot.size).toBe(0);
+});
+
+it.each([
+  [new Error('broken list'), 'broken list'],
+  ['no list', 'no list'],
+])(
+  'a list that cannot be read leaves no draft, and the warning says why: %s',
+  async (error, text) => {
+    const { store, told } = open();
+    store.save('api', () => {
+      throw error;
+    });
+    await store.flush();
+    expect(readdirSync(join(folder, 'below'))).toEqual([]);
+    expect(told).toMatchObject([{ reason: `it cannot be written (${text})` }]);
+  },
+);
+
+it.each([
+  [40, true],
+  [41, false],
+])('a chain of %d symbolic links to a snapshot file is followed: %s', async (count, isFollowed) => {
+  mkdirSync(join(folder, 'below'));
+  const links = [file, ...Array.from({ length: count - 1 }, (_, at) => join(folder, `link${at}`))];
+  const target = join(folder, 'target');
+  links.forEach((link, at) => symlinkSync(links[at + 1] ?? target, link));
+  const { store, told } = open();
+  store.save('api', () => LIST);
+  await store.flush();
+  expect(told.filter((event) => JSON.stringify(event).includes('written'))).toHaveLength(
+    isFollowed ? 0 : 1,
+  );
+  expect(readdirSync(folder).includes('target')).toBe(isFollowed);
+});
+
+it('one timer at a time waits to write a snapshot file, and it does not keep the process alive', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const unref = vi.spyOn(globalThis, 'setTimeout');
+  const { store } = open();
+  store.save('api', () => LIST);
+  store.confirm('api');
+  store.save('api', () => LIST);
+  expect(vi.getTimerCount()).toBe(1);
+  const timers = unref.mock.results.map(({ value }) => value as NodeJS.Timeout);
+  expect(timers.map((timer) => timer.hasRef())).toEqual([false]);
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+it('a flush without changes writes nothing', async () => {
+  const { store } = open();
+  store.load('api');
+  await store.flush();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it('the writes of a snapshot file follow each other, so that the last list stays', async () => {
+  const { store } = open();
+  store.save('api', () => LIST);
+  const first = store.flush();
+  store.save('api', () => new Map());
+  await Promise.all([first, store.flush()]);
+  expect(open().store.load('api')?.snapshot.size).toBe(0);
 });
 
 describe('the draft of a snapshot file', () => {

@@ -28,6 +28,23 @@ it.each([
   expect(describeOtherOrigin(found, snapshotOrigin('etcd', HERE))).toBe(text);
 });
 
+it('describeOtherOrigin names all parts of etcd that differ', () => {
+  expect(describeOtherOrigin('etcd http://c:1 other/', snapshotOrigin('etcd', HERE))).toBe(
+    'of etcd.hosts ["http://c:1"], not ["http://a:1","http://b:1"] and of etcd.namespace "other/", not "prod/"',
+  );
+});
+
+/** How an origin with another namespace differs. */
+const otherNamespace = (namespace: string): string =>
+  describeOtherOrigin(`etcd http://a:1,http://b:1 ${namespace}`, snapshotOrigin('etcd', HERE));
+
+it('describeOtherOrigin shows a namespace with blanks, and of a long one the first 60 characters', () => {
+  expect(otherNamespace('a b c/')).toBe('of etcd.namespace "a b c/", not "prod/"');
+  const exact = 'x'.repeat(60);
+  expect(otherNamespace(exact)).toBe(`of etcd.namespace "${exact}", not "prod/"`);
+  expect(otherNamespace(`${exact}y`)).toBe(`of etcd.namespace "${exact}…", not "prod/"`);
+});
+
 it.each(['http://root:Secret@h:1', 'http://root:Sec,ret@h:1', 'http://root:Sec ret@h:1'])(
   'describeOtherOrigin does not show the user and password of the hosts in the file: %s',
   (hosts) => {
