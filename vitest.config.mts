@@ -27,6 +27,7 @@ export default defineConfig({
   },
   test: {
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/shared-globals.ts'],
     testTimeout: 90_000,
     hookTimeout: 120_000,
     // Finds a state that never comes; the default of a second is short for a busy machine.

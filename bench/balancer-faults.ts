@@ -19,7 +19,10 @@ import { Load, type LoadResult, warmUp } from './support/load.js';
 
 /** Our policies that are measured in every scenario. */
 const OURS = ['round_robin', 'least_request', 'peak_ewma'] as const;
-/** Our policies that are measured only with one slow server: what they do elsewhere follows from that. */
+/**
+ * Our policies that are measured only with one slow server: their results in the other scenarios follow from
+ * that one.
+ */
 const OTHERS = ['weighted_round_robin', 'random', 'consistent_hash', 'pick_first'] as const;
 const GO = { 'Go round_robin': 'round_robin', 'Go least_request': 'least_request_experimental' };
 const GRPC_JS = 'grpc-js round_robin';

@@ -37,7 +37,7 @@ import { barChart, writeChart } from './support/chart.js';
 import { median } from './support/statistics.js';
 
 const GRPC_JS = 'grpc-js round_robin';
-/** After so many calls a client counts as in use. */
+/** The number of calls after which a client counts as in use. */
 const IN_USE = 3_000;
 const updateCosts = new Map<string, number>();
 
@@ -113,10 +113,7 @@ interface PickerChannel {
   };
 }
 
-/**
- * Keeps the results of picks: the compiler would leave out the making of a result that is never used, which
- * real calls cannot do.
- */
+/** Keeps the results of picks: the compiler would not make a result that nothing uses. Real calls use it. */
 const taken: unknown[] = Array.from({ length: 1_024 }, () => undefined);
 
 /** Nanoseconds per pick, the best of several runs, because disturbances only add time. */
@@ -282,8 +279,8 @@ async function memory(place: Place, addresses: readonly string[]): Promise<Bench
     (await freshClient(host, service, kind, calls)).megabytes;
   const [mine, subset, small, reference] = [
     await rss('large', 'ours'),
-    // This client has made calls: a process holds less memory than it soon will until it has been through its
-    // heap's young generation once.
+    // This client has made calls, because the memory of a process still grows until the first collection of
+    // its heap's young generation.
     await rss('large', 'subset', IN_USE),
     await rss('small', 'ours', IN_USE),
     await rss('large', 'round_robin'),

@@ -111,7 +111,10 @@ class Joining {
     await this.first.process.stop();
   }
 
-  /** One server comes and goes, in a fleet of one, so that the length of a rotation is not measured. */
+  /**
+   * Adds and removes one server beside the one that is always there: with more servers, the wait for the new
+   * server's turn would be measured too.
+   */
   async round(number: number, into: Figures): Promise<void> {
     const { place, service } = this;
     const server = await startServer(`${service}-${number}`);

@@ -166,7 +166,10 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
   }
 }
 
-/** A row of two counts, which may both be 0: equal counts have the ratio 1. `NaN`: there is no reference. */
+/**
+ * A row of two counts, which may both be 0: equal counts have the ratio 1. A count of `NaN` means that it
+ * does not exist.
+ */
 function row(
   name: string,
   { unit = 'failed calls', inGo }: Scenario,

@@ -1,10 +1,10 @@
 /**
  * The embedded etcd against a real one: start, leased puts with a watcher keeping pace, lists, revocation.
  *
- * Start to ready of the embedded etcd is that of `EmbeddedEtcd.start()` in a new process each time, with its
- * modules loaded; for the real etcd it is the time from its start to a good health check. In all other rows
- * the client is this process. The embedded server runs in it too, as in an application's tests, so that both
- * share one thread, while the real etcd has its own. The two servers take turns; figures are medians.
+ * The start of the embedded etcd is `EmbeddedEtcd.start()`, in a new process each time, after its modules
+ * were loaded. The start of the real etcd ends with the first good health check. In all other rows the client
+ * is this process. The embedded server runs in it too, as in an application's tests, so that both share one
+ * thread, while the real etcd has its own. The two servers take turns; figures are medians.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';

@@ -57,7 +57,7 @@ export async function run(parameters: readonly string[]): Promise<BenchResult> {
   }
 }
 
-/** A row whose only right figure is zero. */
+/** A row whose figure must be 0. */
 function figure(name: string, unit: string, ours: number): BenchRow {
   const ratio = ours === 0 ? 1 : Infinity;
   return { name, unit, ours, reference: 0, referenceName: 'what is expected', ratio };

@@ -37,7 +37,8 @@ server.addService(user.User.service, {
     else answer();
   },
 });
-// Plain sockets and one injector: a gRPC server for each of thousands of ports would cost too much.
+// One gRPC server gets the connections of all ports through an injector: a gRPC server for each of thousands
+// of ports would cost too much.
 const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
 const addresses = await Promise.all(
   Array.from(

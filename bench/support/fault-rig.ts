@@ -122,7 +122,8 @@ async function measure(row: FaultRow, rig: FaultRig): Promise<FaultOutcome> {
     fleet.untilRecords(left),
     side === 'go' ? undefined : fleet.untilList(left),
   ]);
-  // A record that is not renewed any more lives for one TTL: only after that it shows whether it was lost.
+  // A record that is not renewed any more stays in etcd for one TTL: only after that a lost record is
+  // missing.
   await delay((FAULT_TTL_SECONDS + 3) * 1_000);
   const after = await fleet.tick();
   // A stopped member does not answer; the next attempt asks another member.

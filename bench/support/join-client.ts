@@ -10,7 +10,7 @@ import { pace } from './pacer.js';
 const [, , host = '', service = '', rate = '1000'] = process.argv;
 const clients = await openClients([host]);
 const client = clientOf(clients, service, { loadBalancing: 'round_robin' });
-/** After so long without a call a server counts as left, in milliseconds. */
+/** A server that has got no call for this time counts as left, in milliseconds. */
 const QUIET_MS = 300;
 const seen = new Set<string>();
 const lastSentMs = new Map<string, number>();

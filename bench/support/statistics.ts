@@ -1,6 +1,6 @@
 /** Quantiles and medians for the benches. */
 
-/** The quantile `q` (0–1) of at least one value, between its two neighbours. */
+/** The quantile `q` (0–1) of one or more values, interpolated between the two nearest of them. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const position = (sorted.length - 1) * q;

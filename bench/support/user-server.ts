@@ -1,7 +1,6 @@
 /**
- * A server process for benches: the `User` service on bare grpc-js. A server that costs so little leaves the
- * client as the thing that is measured. It prints its address as an event and ends when its standard input
- * closes.
+ * A server process for benches: the `User` service on bare grpc-js. It costs so little that the client is the
+ * limit of the measured rate. It prints its address as an event and ends when its standard input closes.
  */
 import { loadPackageDefinition, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerUnaryCall, ServiceClientConstructor } from '@grpc/grpc-js';

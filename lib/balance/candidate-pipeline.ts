@@ -29,7 +29,10 @@ export interface PipelineInput<C extends Candidate> {
   readonly isMissing: (candidate: C) => boolean;
   /** Whether outlier detection has ejected a candidate. */
   readonly isEjected: (candidate: C) => boolean;
-  /** Whether the policy picks by the weights in the records; otherwise all weigh 1 before the modifiers. */
+  /**
+   * Whether the policy picks by the weights in the records; otherwise each candidate weighs 1 before the
+   * modifiers.
+   */
   readonly isWeighted: boolean;
 }
 

@@ -56,8 +56,8 @@ export class ReadEndpointFacts implements EndpointFacts {
   }
 
   seededHash(seed: number): number {
-    // Both are signed: V8 stores numbers of 32 bits in the object itself, and each list reads thousands of
-    // them.
+    // The seed and the hash are kept as signed numbers: V8 stores signed numbers of 32 bits in the object
+    // itself, and each list reads thousands of them.
     const signed = seed | 0;
     if (signed !== this.seed) {
       this.knownSeededHash = murmurHash(this.endpoint.address, seed) | 0;

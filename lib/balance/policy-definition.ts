@@ -28,7 +28,10 @@ export type PickerFactory = <C extends Candidate>(
 export interface PolicyFacts {
   /** The name of the policy in options and in a service config. */
   readonly name: string;
-  /** Whether the policy picks by the weights in the records; otherwise all weigh 1 before the modifiers. */
+  /**
+   * Whether the policy picks by the weights in the records; otherwise each candidate weighs 1 before the
+   * modifiers.
+   */
   readonly usesWeight: boolean;
   /** Whether the policy picks by the load of the endpoints: the balancer then measures each call. */
   readonly usesLoad: boolean;
@@ -49,9 +52,9 @@ interface NumberOption {
 }
 
 /**
- * The option `hashKey`; a policy that has it cannot work without it. A client gives a metadata key or a
- * function of the request message, a service config gives a metadata key; the picker gets a function of the
- * `PickRequest`.
+ * The option `hashKey`, which has no default: a client of a policy with this option must set it. A client
+ * gives a metadata key or a function of the request message, a service config gives a metadata key; the
+ * picker gets a function of the `PickRequest`.
  */
 export interface HashKeyOption {
   readonly kind: 'hashKey';

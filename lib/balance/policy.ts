@@ -20,7 +20,7 @@ export interface Policy extends PolicyFacts {
 }
 
 /**
- * The policy that a definition and the options of a client make.
+ * Makes the policy of one client from a definition and the client's options.
  *
  * @param given checked values by the names of options; other fields are ignored, and a missing value is the
  *   option's default

@@ -13,7 +13,7 @@ export interface BackoffPolicy {
 
 /** The longest delay in milliseconds before retry number `attempt` (0: the first retry). */
 export function longestDelayMs(policy: BackoffPolicy, attempt: number): number {
-  // The bound of 30 keeps the power finite; the delay reaches `capMs` long before.
+  // The bound of 30 keeps the power finite; the delay reaches `capMs` at a much smaller `attempt`.
   return Math.min(policy.capMs, policy.baseMs * 2 ** Math.min(attempt, 30));
 }
 

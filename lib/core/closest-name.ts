@@ -7,8 +7,8 @@ const MOST_DIFFERENT = 0.34;
  * The known name that is most similar to a given name. Case and separators do not count; up to a third of the
  * letters of the longer name may differ (Levenshtein distance).
  *
- * @param most how many letters may differ at most, 1 or more, where that is less than a third. Default: no
- *   such bound
+ * @param most a second bound of the letters that may differ, 1 or more; the lower of both bounds counts.
+ *   Default: no second bound
  * @returns `undefined` if no known name is similar
  */
 export function closestName(

@@ -13,9 +13,9 @@ export type RegistrationEvent =
       readonly ttlMs: number;
     }
   /**
-   * The registry does not know the lease any more. The lease keeper requests a new lease: at once, or after a
-   * backoff if the lost lease had just been granted or renewed, or was the second to be lost without a
-   * renewal between.
+   * The registry does not know the lease any more. The lease keeper requests a new lease at once. It backs
+   * off first if the lost lease had just been granted or renewed, or if it is the second lease in a row that
+   * was lost before a renewal.
    */
   | { readonly type: 'lease-lost'; readonly leaseId: string }
   /** Our record is in the registry, under our lease. */
@@ -44,8 +44,8 @@ export type RegistrationEvent =
       readonly error: DiscoveryError;
       readonly retryInMs: number;
       /**
-       * Present if the failed request was to remove the records. If no retry succeeds, they expire with their
-       * lease: this many milliseconds after its last renewal.
+       * The time to live of the lease, in milliseconds. Present only if the failed request was to remove the
+       * records: if no retry succeeds, the records expire this long after the last renewal of the lease.
        */
       readonly removalTtlMs?: number;
     }
@@ -70,8 +70,8 @@ export type RegistrationEvent =
       readonly error: DiscoveryError;
       readonly retryInMs: number;
       /**
-       * Present if the refused request was to remove the record. If no retry succeeds, it expires with its
-       * lease: this many milliseconds after the last renewal of the lease.
+       * The time to live of the lease, in milliseconds. Present only if the refused request was to remove the
+       * record: if no retry succeeds, the record expires this long after the last renewal of the lease.
        */
       readonly removalTtlMs?: number;
     }
@@ -109,8 +109,9 @@ export type WatchEvent =
   | { readonly type: 'registry-reset'; readonly prefix: string }
   /**
    * Some values under the prefix are not endpoints that a client can dial; lists leave these values out.
-   * Emitted once per kind and prefix; again when their number has grown tenfold, and when such values return
-   * after there were none, an hour later at the earliest.
+   * Emitted once per kind and prefix. Emitted again as soon as their number has grown tenfold, and if such
+   * values return after there were none; the event for a return comes an hour after the last event at the
+   * earliest.
    */
   | {
       readonly type: 'record-ignored';
@@ -134,7 +135,7 @@ export type ConnectionEvent =
       readonly type: 'members-changed';
       /** URLs of the members that are used from now on; if empty, the members of the options stay in use. */
       readonly members: readonly string[];
-      /** URLs of members that are not used: only the options have TLS, or only the URL. */
+      /** URLs of members that are not used, because only the options have TLS or only the URL has TLS. */
       readonly ignored: readonly string[];
     }
   /** The registry refuses to list its members; the known members stay in use. */
@@ -149,7 +150,10 @@ export type DirectoryEvent =
       readonly removed: readonly string[];
       readonly total: number;
     }
-  /** The registry removed endpoints, perhaps by its own fault: clients use them while they are connected. */
+  /**
+   * The registry removed endpoints, perhaps by its own fault: clients go on using each of these endpoints
+   * while a connection to the endpoint is ready.
+   */
   | {
       readonly type: 'removals-held';
       readonly service: string;
@@ -161,7 +165,9 @@ export type DirectoryEvent =
        */
       readonly reason: 'registry-returned' | 'many-at-once' | 'list-emptied';
     }
-  /** The holds of removed endpoints ended: each is listed again, or clients stop using it. */
+  /**
+   * The holds of removed endpoints ended: the registry lists each endpoint again, or clients stop using it.
+   */
   | {
       readonly type: 'removals-released';
       readonly service: string;
@@ -192,8 +198,9 @@ export type DirectoryEvent =
       readonly isFirst?: true;
     }
   /**
-   * The service config has names that the client's proto lacks and that were probably meant for it: a method
-   * of one of its services, or a service that resembles one of them. The rest of the config is used.
+   * The service config has names that the client's proto does not have and that were probably meant for this
+   * client: a method of a service that the proto has, or a service whose name resembles the name of a service
+   * of the proto. The rest of the config is used.
    */
   | {
       readonly type: 'service-config-names-unknown';

@@ -1,6 +1,8 @@
 /** Makes text from outside safe for log lines and errors: one line, without terminal control characters. */
 
-/** Control characters, line ends, lone surrogates, characters without width or that change the direction. */
+/**
+ * Control characters, line ends, lone surrogates, and characters that have no width or change the direction.
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 

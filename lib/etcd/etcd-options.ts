@@ -43,8 +43,8 @@ export interface EtcdOptions {
   readonly timings?: EtcdTimings;
   /**
    * A client of your own instead of `hosts`, `auth`, `tls` and `syncIntervalMs`: the `Etcd3` itself, not the
-   * result of its `namespace()`; use the option `namespace` for that. The registry does not close it. Its own
-   * retries come on top of ours; the registry does not wait for those past `requestTimeoutMs`.
+   * result of its `namespace()`; use the option `namespace` for that. The registry does not close it. The
+   * client's own retries come on top of ours; the registry waits for them no longer than `requestTimeoutMs`.
    */
   readonly client?: Etcd3;
 }

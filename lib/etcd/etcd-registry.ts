@@ -64,8 +64,8 @@ export class EtcdRegistry extends Registry {
       prefix: serviceConfigPrefix(this.namespace),
       decode: decodeServiceConfig,
       onUpdate,
-      // The watches on endpoints report what happens to etcd. A client without permission for this key runs
-      // without a config.
+      // This watch reports no event: the watches on endpoints report what happens to etcd, and a client
+      // without permission for the configs runs without a config.
       onEvent: () => {},
     }),
   );
@@ -145,7 +145,8 @@ export class EtcdRegistry extends Registry {
   }
 
   override close(hurry?: AbortSignal): Promise<void> {
-    // No further request starts; the one in flight keeps the process alive, until its deadline at the latest.
+    // After the abort no further request starts. A request in flight keeps the process alive, until its
+    // deadline at the latest.
     hurry?.addEventListener('abort', () => this.connection.close(), { once: true });
     this.closing ??= this.end();
     return this.closing;

@@ -31,8 +31,9 @@ export interface EtcdTimings {
    */
   readonly probeIntervalMs?: number;
   /**
-   * The time within which each process returns to an etcd that was away, at a random moment, in milliseconds,
-   * 0–60,000. It grows, up to 10,000, the longer etcd was away, and if etcd is lost again soon. Default 500.
+   * The time within which each process returns, at a random moment, to an etcd that was away, in
+   * milliseconds, 0–60,000. It grows, up to 10,000, the longer etcd was away, and if etcd is lost again soon.
+   * Default 500.
    */
   readonly returnSpreadMs?: number;
   /**

@@ -1,6 +1,6 @@
 /**
- * Facts about a list of endpoints, which go with it as one value from the resolver through the balancer to
- * the connect plan; and the choice of the endpoints that a client may use.
+ * Facts about a list of endpoints: one value that goes with the list from the resolver through the balancer
+ * to the connect plan. Also chooses the endpoints that a client may use.
  */
 import type { ChannelOptions } from '@grpc/grpc-js';
 import type { EndpointFacts } from '../balance/candidate.js';
@@ -68,9 +68,9 @@ export function nextListFacts(
 }
 
 /**
- * Whether a client may connect to the endpoints of this list. It waits for the whole list if its choice
- * depends on it: a subset, routing or locality may match no endpoint of the first page, and each policy
- * declares whether it needs the whole list.
+ * Whether a client may connect to the endpoints of this list. The client waits for the whole list if its
+ * choice depends on the whole list: a subset, routing or locality may match no endpoint of the first page,
+ * and each policy declares whether it needs the whole list.
  */
 export function isUsableList(
   { isPart }: Pick<ListFacts, 'isPart'>,

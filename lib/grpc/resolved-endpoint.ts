@@ -1,4 +1,7 @@
-/** Endpoints on their way from the resolver to the balancer, each in grpc-js's form and ours at once. */
+/**
+ * Endpoints on their way from the resolver to the balancer: one object has grpc-js's form of an endpoint and
+ * ours.
+ */
 import { type EndpointFacts, ReadEndpointFacts } from '../balance/candidate.js';
 import type { Endpoint } from '../core/records/endpoint.js';
 import { endpointAddress } from '../core/records/endpoint-address.js';
@@ -25,7 +28,8 @@ const resolved = new WeakMap<Endpoint, ResolvedEndpoint | null>();
  * object.
  */
 export function resolvedEndpoints(endpoints: readonly Endpoint[]): GrpcEndpoint[] {
-  // A loop, because every update of thousands of endpoints runs here, and `flatMap` costs a multiple.
+  // A loop, because every update of thousands of endpoints runs here, and `flatMap` takes several times as
+  // long.
   const list: GrpcEndpoint[] = [];
   for (const endpoint of endpoints) {
     let known = resolved.get(endpoint);
@@ -40,8 +44,8 @@ export function resolvedEndpoints(endpoints: readonly Endpoint[]): GrpcEndpoint[
 }
 
 /**
- * The lists of one resolver. The part that a list shares with the one before it, as a rule nearly everything,
- * is not looked up again.
+ * The lists of one resolver. The endpoints that a list shares with the list before it are not looked up
+ * again; as a rule these are nearly all.
  */
 export class ResolvedList {
   private before: readonly Endpoint[] = [];
@@ -54,7 +58,8 @@ export class ResolvedList {
   take(endpoints: readonly Endpoint[]): GrpcEndpoint[] {
     const { before, resolved } = this;
     this.resolved =
-      // If endpoints were left out, the places of both arrays do not match.
+      // If `resolved` lacks endpoints that cannot be dialled, one index means different endpoints in both
+      // arrays.
       resolved.length === before.length
         ? splice(before, resolved, endpoints)
         : resolvedEndpoints(endpoints);

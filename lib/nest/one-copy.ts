@@ -1,7 +1,8 @@
 /**
  * Checks that grpc-js and Nest are loaded only once in a process. A linked library (`npm link`, `file:`) and
- * some workspaces bring second copies. One copy of grpc-js does not know the objects of another, nor its
- * tables of resolvers and balancers. The copy that etcd3 loads is used by etcd3 alone and is not checked.
+ * some workspaces bring second copies. A copy of grpc-js does not accept objects of another copy, and each
+ * copy has its own tables of resolvers and balancers. The copy that etcd3 loads is used by etcd3 alone and is
+ * not checked.
  */
 import { createRequire } from 'node:module';
 import { DiscoveryError } from '../core/discovery-error.js';

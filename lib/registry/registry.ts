@@ -33,8 +33,8 @@ export abstract class Registry {
 
   /**
    * Follows the gRPC service config of a service: JSON, or `undefined` while there is no readable one; emits
-   * every change. The first value comes soon, because first calls wait for it a moment. Never completes and
-   * never errors. Default: no service has one.
+   * every change. The first value comes soon, because the first calls of a channel wait for it for a short
+   * time. Never completes and never errors. Default: no service has one.
    */
   watchServiceConfig(_service: string): Observable<string | undefined> {
     return concat(of(undefined), NEVER);

@@ -1,6 +1,5 @@
 /**
- * A registration with its status. Until it is closed it passes updates, and then the removal, to its
- * registry.
+ * A registration with its status. It passes updates to its registry until it is closed, and then the removal.
  */
 import { BehaviorSubject, type Observable } from 'rxjs';
 import type { DiscoveryError } from '../core/discovery-error.js';
@@ -40,7 +39,8 @@ export class TrackedRegistration implements Registration {
   close(): Promise<void> {
     if (this.closing !== undefined) return this.closing;
     let done!: () => void;
-    // Set before the removal is announced: a listener may then call `close` or `update` on this registration.
+    // Set before the removal is announced, because a listener may then call `close` or `update` on this
+    // registration.
     this.closing = new Promise((resolve) => (done = resolve));
     void this.takeOut().then(done);
     return this.closing;

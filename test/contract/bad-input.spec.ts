@@ -250,7 +250,7 @@ describe('the embedded server', () => {
     rmSync(dataFile);
   });
 
-  it('does not start with a data file in a missing folder, rather than lose all data at its end', async () => {
+  it('does not start with a data file in a missing folder, because its data would be lost when it stops', async () => {
     const dataFile = join(temporaryFile(), 'data.json');
     await expect(EmbeddedEtcd.start({ dataFile })).rejects.toMatchObject({
       code: 'INVALID_OPTION',

@@ -33,7 +33,7 @@ async function embedded(
 }
 
 describe('a fault of the embedded server', () => {
-  it('deleteKey and revokeLease remove keys, which the watch sees', async () => {
+  it('deleteKey and revokeLease remove keys, and a watch gets both removals', async () => {
     const { etcd, client } = await embedded();
     const { reply } = await client.call('Lease/LeaseGrant', { TTL: 60 });
     await client.call('KV/Put', { key: bytes('a'), lease: reply?.['ID'] });
@@ -200,7 +200,7 @@ describe('a fault of the embedded server', () => {
     expect((await client.call('KV/Put', { key: bytes('a') }, metadata)).refusal).toBeUndefined();
   });
 
-  it('up starts the server once, however often it is called, and not if down is called meanwhile', async () => {
+  it('up() starts the server once, even if up() is called twice, and does not start it if down() is called meanwhile', async () => {
     const { etcd, client } = await embedded();
     await etcd.faults.down();
     await Promise.all([etcd.faults.up(), etcd.faults.up()]);

@@ -28,7 +28,7 @@ function environment(): NodeJS.ProcessEnv {
 const controls = findControls();
 
 it.skipIf(controls.length > 0)(
-  'no etcdctl is installed, so it is not tested with the embedded server',
+  'no etcdctl is installed, so the embedded server is not tested with etcdctl',
   () => {
     expect(process.env['REQUIRE_ETCD'], 'REQUIRE_ETCD=1 asks for one').not.toBe('1');
   },

@@ -39,7 +39,7 @@ for (const target of contractTargets()) {
       client = connect(server.address);
     });
 
-    it('a frozen server accepts connections and answers nothing; after that it answers all requests', async () => {
+    it('a frozen server accepts connections and answers nothing; when it runs again, it answers all requests', async () => {
       await client.call('KV/Put', { key: bytes('a') });
       server.pause();
       const held = client.call('KV/Put', { key: bytes('b') });

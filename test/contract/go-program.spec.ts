@@ -6,7 +6,7 @@ import { stopEventProcesses } from '../support/event-process.js';
 
 const hasGo = goAvailable();
 
-it.skipIf(hasGo)('no Go is installed, so it is not tested with the embedded server', () => {
+it.skipIf(hasGo)('no Go is installed, so the embedded server is not tested with Go', () => {
   expect(process.env['REQUIRE_GO'], 'REQUIRE_GO=1 asks for one').not.toBe('1');
 });
 

@@ -71,7 +71,7 @@ const cases: ContractCase[] = [
     expected: [undefined, { header: header(2), kvs: [kv('a', '2', 1, 2, 2)], count: 1 }],
   },
   {
-    name: 'a put that is to keep a value or lease is refused if the key does not exist, or if it also gives one',
+    name: 'a put with ignore_value or ignore_lease is refused if the key does not exist, or if the put has such a value or lease',
     run: async (server) => [
       await server.put('a', '', { ignore_value: true }),
       await server.put('a', '1', { ignore_lease: true }),
@@ -104,7 +104,7 @@ const cases: ContractCase[] = [
     expected: { header: header(0) },
   },
   {
-    name: 'a range of a prefix is in byte order, and has no key beside the prefix',
+    name: 'a range of a prefix is in byte order, and has only keys with that prefix',
     async run(server) {
       for (const key of ['a/2', 'a/10', 'a0', 'a', 'a/1', 'b']) await server.put(key, key);
       const reply = (await server.range('a/')) as { kvs: { key: string }[] };
@@ -174,7 +174,7 @@ const cases: ContractCase[] = [
     expected: { header: header(1) },
   },
   {
-    name: 'a limit cuts the answer, which says so, and counts all keys',
+    name: 'if a limit cuts the answer, `more` is true and `count` counts all keys',
     async run(server) {
       for (const key of ['1', '2', '3']) await server.put(key);
       const two = (await server.range('', { limit: 2 })) as { kvs: unknown[] };

@@ -161,7 +161,7 @@ const cases: ContractCase[] = [
     expected: [[10, 20, 30, 10, 20, 30], 'OK'],
   },
   {
-    name: 'a lease can be asked for its time and its keys; the time is −1 if it does not exist',
+    name: 'LeaseTimeToLive returns the time and the keys of a lease; the time is −1 if the lease does not exist',
     async run(server) {
       const ID = await server.lease(60);
       await server.put('a', '1', { lease: ID });

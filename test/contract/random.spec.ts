@@ -180,7 +180,7 @@ describe('random requests', () => {
     });
   });
 
-  it('are partly answered and partly refused, for every reason', () => {
+  it('together get every listed kind of answer and of refusal', () => {
     const lines = seeds.flatMap((seed) => answers.get(`embedded ${seed}`) ?? []);
     for (const text of [
       'compacted',

@@ -272,7 +272,7 @@ const cases: ContractCase[] = [
     expected: [128, tooMany, tooMany, tooMany, tooMany, true],
   },
   {
-    name: 'a transaction with an operation without a key, or with an empty one, is refused',
+    name: 'a transaction with an operation without a key, or with an empty operation, is refused',
     run: async (server) => [
       await server.txn([], [{ request_put: {} }]),
       await server.txn([], [{ request_range: {} }]),

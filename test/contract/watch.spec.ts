@@ -84,7 +84,7 @@ const cases: ContractCase[] = [
     expected: [['+2 put a=2', '+3 put b=1', '+4 delete a'], ['+5 put c=1']],
   },
   {
-    name: 'history comes in one message, with the present revision',
+    name: 'the history comes in one message, with the present revision',
     async run(server) {
       await history(server);
       const watch = await server.watch({ ...server.all(), start_revision: server.revision(1) });

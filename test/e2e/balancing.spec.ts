@@ -85,7 +85,7 @@ it('namespaces keep fleets apart', async () => {
   await expect(elsewhere.login()).rejects.toThrow(/"other\/api\/"/);
 });
 
-it('a client name and its service may differ, and pick_first stays with one server', async () => {
+it('the names of a client and of its service may differ, and pick_first stays with one server', async () => {
   await Promise.all([server('a'), server('b')]);
   const users = await client({ name: 'users', service: 'api', loadBalancing: 'pick_first' });
   const counts = await countByServer(users, 10);

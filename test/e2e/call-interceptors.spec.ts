@@ -111,7 +111,7 @@ const impatient: Interceptor = (options, next) =>
 const raw = (proxy: ClientGrpcProxy): Raw => proxy.getClientByServiceName<Raw>('Shapes');
 
 describe('a call with interceptors of its own', () => {
-  it('ends after timeoutMs, by getService and getClientByServiceName', async () => {
+  it('ends after timeoutMs, whether getService() or getClientByServiceName() made its client', async () => {
     await serve(() => undefined);
     const client = create({ timeoutMs: 100 });
     const options = { interceptors: [noting('call')] };

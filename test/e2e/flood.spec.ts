@@ -14,7 +14,7 @@ describeEtcd('a flood of changes', (binary) => {
     for (const end of endings.splice(0).toReversed()) await end();
   });
 
-  it('is followed to its end without a list, and in fewer updates than changes', async () => {
+  it('reaches a watcher completely, without a second list and in fewer updates than changes', async () => {
     const etcd = await EtcdProcess.start({ binary });
     endings.push(() => etcd.stop());
     const writer = new Etcd3({ hosts: etcd.hosts });

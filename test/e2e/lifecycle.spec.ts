@@ -119,7 +119,7 @@ describe('start', () => {
     expect(await records()).toHaveLength(2);
   });
 
-  it('a service whose option names one of two gRPC servers is registered for that one only', async () => {
+  it('a service whose option names one of two gRPC servers is registered for that server only', async () => {
     const url = `127.0.0.1:${await freePort()}`;
     const service = [{ name: 'api', server: url }, { name: 'api2' }];
     const app = closing(await createHybrid({ discovery: { ...discovery(), service } }));

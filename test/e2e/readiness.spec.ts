@@ -175,7 +175,7 @@ it('the health option serves an application that offers no service to others', a
   expect(await healthCheck(`127.0.0.1:${port}`)()).toBe('SERVING');
 });
 
-it("an application's own grpc.health.v1 decides whether it is registered", async () => {
+it("an application's own grpc.health.v1 decides whether the application is registered", async () => {
   const registry = new MemoryRegistry();
   const health = new HealthImplementation({ '': 'NOT_SERVING' });
   const { options } = grpcOptions();

@@ -30,7 +30,7 @@ describeEtcd('a registry that is closed', (binary) => {
     return { records, leases: leases.length };
   }
 
-  it('with 500 services announces all that leave, and leaves neither record nor lease', async () => {
+  it('with 500 services announces each removal as a leaving server, and leaves neither record nor lease', async () => {
     const options = { hosts: etcd.hosts, namespace: 'many/', requestTimeoutMs: 20_000 };
     const registry = new EtcdRegistry(options);
     const services = Array.from({ length: 500 }, (_, index) => `api-${index}`);

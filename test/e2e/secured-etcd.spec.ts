@@ -11,7 +11,7 @@ const path = (name: string) => new URL(`../fixtures/tls/${name}.pem`, import.met
 const pem = (name: string) => readFileSync(path(name), 'utf8');
 const serverFlags = ['--cert-file', path('server'), '--key-file', path('server-key')];
 
-describeEachEtcd('secured', (binary) => {
+describeEachEtcd('a registry on a secured etcd', (binary) => {
   it('registers and resolves over TLS', async () => {
     const etcd = await EtcdProcess.start({ binary, scheme: 'https', flags: serverFlags });
     try {

@@ -30,7 +30,7 @@ const OTHER = 'IP:127.0.0.2,DNS:localhost';
 
 describeEtcd('etcd over TLS', (binary) => {
   it.each(['127.0.0.1', '[::1]'])(
-    'at %s is read if its certificate has that address; if not, the client refuses it',
+    "at %s is read if etcd's certificate has that address; if not, the client refuses the connection",
     async (host) => {
       certificates.issue(BOTH);
       expect(await firstUpdate(await startEtcd(host))).toBe('reset');

@@ -43,7 +43,7 @@ it.each<[string, string, Record<string, string>]>([
   ['server', 'api-server', { SERVICE: 'api', ETCD_HOSTS: 'http://127.0.0.1:1' }],
   ['client', 'closing-clients', { CLIENTS: '[{"endpoints":["127.0.0.1:1"]}]' }],
 ])(
-  'a %s fails at its start, and the error names the places of both copies',
+  'a %s with two copies of grpc-js fails at its start, and the error names the places of both copies',
   async (_role, name, env) => {
     const entry = join(folder, 'test/support/apps', `${name}.js`);
     const app = new EventProcess(process.execPath, [entry], {

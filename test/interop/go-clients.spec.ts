@@ -12,7 +12,7 @@ import { buildGoClients, type GoClientKind, startGoClient } from './go-clients.j
 
 const policies = ['pick_first', 'round_robin'] as const;
 
-describeInterop('Go clients of every age', (binary) => {
+describeInterop('Go clients of old and new versions', (binary) => {
   let etcd: EtcdProcess;
   let reader: Etcd3;
   let url: string;

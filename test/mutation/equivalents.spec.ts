@@ -30,7 +30,7 @@ describe('isEquivalent', () => {
   );
   const entry = { file: 'lib/x.ts', line: 'if (a < b)', why: 'an example' };
 
-  it('takes every edit of the line, or the one that is named', () => {
+  it('returns true for every edit of the line, or only for the edit that the entry names', () => {
     const is = (more: object): boolean =>
       isEquivalent(edit!, 'if (a < b) c();', [{ ...entry, ...more }]);
     expect(is({})).toBe(true);

@@ -54,14 +54,14 @@ describe('findEdits', () => {
     ]);
   });
 
-  it('returns undefined in the place of a value', () => {
+  it('replaces a returned value by undefined', () => {
     expect(edited('function f() { a(); return b; }')).toEqual([
       'function f() { ; return b; }',
       'function f() { a(); return undefined; }',
     ]);
   });
 
-  it('decides conditions, and leaves loops an end', () => {
+  it('replaces a condition by true and by false, and the condition of a loop only by false', () => {
     expect(edited('if (a) b;')).toEqual(['if (true) b;', 'if (false) b;', 'if (a) ;']);
     expect(edited('while (a);')).toEqual(['while (false);']);
   });
@@ -80,7 +80,7 @@ const run = (source: string) => {
 };
 
 describe('addProbes', () => {
-  it('calls what it is given before each edited place, and changes nothing else', () => {
+  it('adds a call before each edited place, and changes nothing else', () => {
     const text = `
       const list = [3, 1, 2];
       let sum = 0;
@@ -96,7 +96,7 @@ describe('addProbes', () => {
   });
 });
 
-it('an edit is described by its place, and by what it makes of what', () => {
+it('the description of an edit has the place, the old code and the new code', () => {
   const text = 'a();\nconst b = c +\n  d;';
   expect(findEdits('lib/x.ts', text).map(describeEdit)).toEqual([
     'lib/x.ts:1  a();  ->  (removed)',

@@ -12,13 +12,13 @@ describe('a sample', () => {
     edit(`lib/${room}/x.ts`, at),
   );
 
-  it('has as many edits of each room that has a mark, where there are as many', () => {
+  it('takes edits of each room with a mark in turn, until it has the requested number or no edit is left', () => {
     const rooms = sampleEdits(all, 4, seededRandom(1)).map(({ file }) => file.split('/')[1]);
     expect(rooms).toEqual(['core', 'core', 'core', 'nest']);
     expect(sampleEdits(all, 100, seededRandom(1))).toHaveLength(5);
   });
 
-  it('is the same for the same seed, and another for another one', () => {
+  it('is the same for the same seed, and differs for another seed', () => {
     const many = Array.from({ length: 100 }, (_, at) => edit('lib/core/x.ts', at));
     const draw = (seed: number) => sampleEdits(many, 10, seededRandom(seed));
     expect(draw(1)).toEqual(draw(1));
@@ -53,7 +53,7 @@ function results(killed: number, survived: number, notReached = 0): [Edit, Outco
 }
 
 describe('the score of a room', () => {
-  it('is that of the reached edits', () => {
+  it('counts only the edits that a spec reaches', () => {
     expect(scoreRooms(results(9, 1, 5))).toEqual([
       { room: 'core', killed: 9, survived: 1, notReached: 5, score: 0.9, isBelow: false },
     ]);
@@ -67,9 +67,12 @@ describe('the score of a room', () => {
     [92, 8, false],
     [86, 14, false],
     [84, 16, true],
-  ])('of %i killed and %i survivors is below the mark beyond chance: %s', (killed, left, below) => {
-    expect(scoreRooms(results(killed, left))[0]?.isBelow).toBe(below);
-  });
+  ])(
+    'with %i killed and %i surviving edits is below the mark by more than chance: %s',
+    (killed, left, below) => {
+      expect(scoreRooms(results(killed, left))[0]?.isBelow).toBe(below);
+    },
+  );
 });
 
 it('the chance of two or more sixes in three throws is 7.4 %', () => {

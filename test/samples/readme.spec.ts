@@ -56,7 +56,7 @@ it('the README names the required version of grpc-health-check, and the file nam
 });
 
 it.each(['nest-11-commonjs', 'nest-12-esm'])(
-  'the tsconfig.json of the README is part of that of the test application %s',
+  'the tsconfig.json of the README is part of the tsconfig.json of the test application %s',
   (name) => {
     const [, text = ''] = /```json\n(\{\n {2}"compilerOptions"[^]*?)```/.exec(readme) ?? [];
     const tried: unknown = JSON.parse(read(`test/package/apps/${name}/tsconfig.json`));

@@ -1,7 +1,7 @@
 /**
  * Compiled apps as bundles. Nest alone is hundreds of modules; loading them one by one takes more than half
- * of the time in which a process starts. Packages that a user's process does not load from its own source
- * stay outside, above all gRPC and etcd's client.
+ * of the time in which a process starts. Packages that are not listed in `INSIDE` stay outside of the
+ * bundles, above all gRPC and etcd's client.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';

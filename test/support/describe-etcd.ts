@@ -11,7 +11,7 @@ export function requiresEtcd(): boolean {
 export interface Needs {
   /** What is missing; empty if nothing is. */
   readonly missing: readonly string[];
-  /** The environment variable that makes a missing thing a failure if it is `1`. */
+  /** If this environment variable is `1`, a missing thing fails the tests. */
   readonly requiredBy: string;
 }
 
@@ -28,8 +28,9 @@ export function describeEachEtcd(name: string, suite: (binary: EtcdBinary) => vo
 const ETCD: Needs = { missing: [], requiredBy: 'REQUIRE_ETCD' };
 
 /**
- * Runs a suite once for each of these etcds. If there is none, or something else that the suite needs is
- * missing, the suite is skipped with the reason, or fails.
+ * Runs a suite once for each of these etcds. If there is no etcd, or `missing` is not empty, the suite does
+ * not run: it fails if the variable `requiredBy` is `1`, else it is skipped. The error, or the name of the
+ * skipped suite, says what is missing.
  */
 export function describeBinaries(
   name: string,

@@ -90,7 +90,7 @@ export class EventProcess {
         resolve(this.ended);
       });
     });
-    // Only a test that awaits `exit` fails by a process that could not start.
+    // If a process cannot start, only a test that awaits `exit` fails.
     this.exit.catch(() => {});
   }
 

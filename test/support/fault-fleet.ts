@@ -11,7 +11,7 @@ import type { EventProcess, ProcessEvent } from './event-process.js';
 export interface FaultFleetOptions {
   /** The hosts that the servers and the client dial. */
   readonly hosts: readonly string[];
-  /** The hosts from which the reader reads, if they are others. */
+  /** The hosts from which the reader reads; by default `hosts`. */
   readonly readerHosts?: readonly string[];
   readonly side?: 'nest' | 'go';
   readonly service?: string;
@@ -186,7 +186,10 @@ export class FaultFleet {
     }
   }
 
-  /** How many records of the service are under a lease, as those of servers; `undefined`: etcd is silent. */
+  /**
+   * How many records of the service have a lease, as those of servers have; `undefined`: etcd does not
+   * answer.
+   */
   async records(): Promise<number | undefined> {
     const key = Buffer.from(`${this.service}/`);
     const range_end = Buffer.from(`${this.service}0`);

@@ -46,7 +46,7 @@ class Lane {
   }
 
   private finish(end: 'finished' | 'reset'): void {
-    // A reset may follow an orderly end: the sender has gone for good and must not get any further answer.
+    // A reset may follow an orderly end; nothing follows a reset.
     if (this.end === 'reset') return;
     this.end = end;
     this.endPassedOn = false;

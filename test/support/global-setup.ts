@@ -1,4 +1,6 @@
-/** Runs once before all tests: prints their etcd, and fails if a real etcd is required and missing. */
+/**
+ * Runs once before all tests: prints which etcd they use, and fails if a real etcd is required and missing.
+ */
 import { requiresEtcd } from './describe-etcd.js';
 import { findEtcdBinaries } from './etcd-process.js';
 

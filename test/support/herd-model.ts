@@ -53,7 +53,7 @@ export interface HerdOutcome {
 
 type Kind = 'renew' | 'check' | 'write' | 'grant' | 'list' | 'open' | 'probe';
 
-/** How long a request takes of one core, in milliseconds. */
+/** How long a request occupies one core, in milliseconds. */
 const COST: Record<Kind, number> = {
   renew: 0.2,
   check: 0.15,
@@ -63,7 +63,7 @@ const COST: Record<Kind, number> = {
   open: 0.2,
   probe: 0.12,
 };
-/** The share of its cost that a request has if its caller has given up. */
+/** A late request costs this share of its `COST`, because etcd notices that the caller has given up. */
 const CANCELLED_SHARE = 0.3;
 const REQUEST_TIMEOUT_MS = 2_000;
 const TTL_MS = 10_000;

@@ -28,7 +28,10 @@ export type SeededServices = Readonly<Record<string, readonly Endpoint[]>>;
 /** A registry to test. */
 export interface RegistryUnderTest {
   readonly registry: Registry;
-  /** Another registry on the same records, as of another process; the same object if it holds the records. */
+  /**
+   * Another registry that sees the same records, as another process would; the same object as `registry` if
+   * the records are only in that object.
+   */
   readonly observer: Registry;
 }
 
@@ -210,7 +213,7 @@ export function describeRegistryContract(
         expect(follower.ended).toBe(false);
       });
 
-      it('keeps services apart whose names begin alike or contain each other', async () => {
+      it('does not mix services whose names begin alike or contain each other', async () => {
         const { registry } = await create({
           api: [endpointAt('h:1')],
           api2: [endpointAt('h:2')],
@@ -324,7 +327,7 @@ export function describeRegistryContract(
         expect(last?.kind === 'change' ? last.change.removed : last).toEqual([]);
       });
 
-      it('keeps its incarnation through changes, and gets another when it is made anew', async () => {
+      it('keeps its incarnation through changes; a new registration of the same address has another', async () => {
         const { registry, observer } = await create();
         const follower = follow(observer, 'api');
         const [registration] = await announce(registry, 'api', endpointAt('h:1'));
@@ -337,12 +340,12 @@ export function describeRegistryContract(
         await follower.lists();
         await announce(registry, 'api', endpointAt('h:1'));
         await follower.lists('h:1');
-        // If the registry tells incarnations, the two differ.
+        // The incarnations of the first and the second registration differ, if the registry has incarnations.
         expect(follower.incarnations).toHaveLength(1);
         expect(follower.incarnations[0] !== first[0]).toBe(first[0] !== undefined);
       });
 
-      it('has the last of several changes that follow each other at once', async () => {
+      it('has the content of the last of several changes that follow each other at once', async () => {
         const { registry, observer } = await create();
         const [registration] = await announce(registry, 'api', endpointAt('h:1'));
         for (let version = 1; version <= 20; version++) {
@@ -446,7 +449,7 @@ export function describeRegistryContract(
         await follower.lists();
       });
 
-      it('has the state registered, at last deregistered, and then no other', async () => {
+      it('has the state registered, then deregistered, and no state after that', async () => {
         const { registry } = await create();
         const registration = registry.register({
           service: 'team/api',
@@ -491,7 +494,7 @@ export function describeRegistryContract(
         expect(events).toEqual(['registered api/h:1', 'deregistered api/h:1']);
       });
 
-      it('ends with the registry, whose close removes every record', async () => {
+      it('ends when the registry closes, which removes every record', async () => {
         const { registry, observer } = await create();
         const registrations = [
           ...(await announce(registry, 'api', endpointAt('h:1'), endpointAt('h:2'))),

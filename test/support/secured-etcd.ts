@@ -53,7 +53,7 @@ export class Certificates {
   /**
    * Replaces the server's certificate and key by new ones.
    *
-   * @param names for whom the certificate is, as OpenSSL writes it
+   * @param names the names and addresses for which the certificate is valid, as OpenSSL writes them
    */
   issue(names = 'IP:127.0.0.1'): void {
     const request = ['-keyout', this.path('key.pem'), '-out', this.path('csr.pem')];

@@ -1,4 +1,4 @@
-/** A TCP proxy on loopback that stands for a long way: it delivers all bytes a fixed time later. */
+/** A TCP proxy on loopback that simulates a long distance: it delivers every byte a fixed time later. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 

@@ -27,7 +27,10 @@ export class VirtualTime implements Clock {
     };
   }
 
-  /** Must be called by code that settles a promise for which something waits. */
+  /**
+   * Call it after each promise that is settled and that other code awaits: that code then runs before the
+   * next timer.
+   */
   settled(): void {
     this.promised = true;
   }

@@ -14,12 +14,12 @@ import type {
 } from 'nestjs-grpc-discovery';
 import { expectTypeOf, it } from 'vitest';
 
-it('what a policy is given has names', () => {
+it('the types of what a policy gets are exported by name', () => {
   expectTypeOf<Candidate['load']>().toEqualTypeOf<EndpointLoad>();
   expectTypeOf<PickerContext['fleet']>().toEqualTypeOf<FleetLoad>();
 });
 
-it('every modifier has a name', () => {
+it('the options of each modifier have an exported type', () => {
   expectTypeOf<LocalityOptions>().toExtend<LoadBalancingOptions['locality']>();
   expectTypeOf<OutlierOptions>().toExtend<LoadBalancingOptions['outlierDetection']>();
   expectTypeOf<RoutingOptions>().toExtend<LoadBalancingOptions['routing']>();

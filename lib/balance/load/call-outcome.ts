@@ -49,12 +49,12 @@ export function callOutcome(code: number, details = ''): CallOutcome {
 const RESOURCE_EXHAUSTED = 8;
 
 /**
- * The text of an error about a size limit, in grpc-js, grpc-go and gRPC core, then in grpc-java. This error
- * has no status code of its own.
+ * The text of an error about a size limit: first that of grpc-js, grpc-go and gRPC core, then that of
+ * grpc-java. This error has no status code of its own.
  */
 const TOO_LARGE = /message (?:[\w-]+ ){0,6}larger than|message exceeds maximum size/i;
 
-/** How long a refusal lasts that names no duration, in milliseconds. */
+/** How long a refusal lasts if the server names no duration, in milliseconds. */
 const DEFAULT_REFUSAL_MS = 5_000;
 /** How long a refusal lasts at most, in milliseconds. */
 const LONGEST_REFUSAL_MS = 300_000;
@@ -64,10 +64,11 @@ const LONGEST_REFUSAL_MS = 300_000;
  * latency of that call.
  *
  * A server refuses a call with `RESOURCE_EXHAUSTED`, or with another failure of its own that says when to try
- * again (`grpc-retry-pushback-ms`, gRFC A6). A pushback that forbids a retry, or that cannot be read, gives
- * no time.
+ * again (`grpc-retry-pushback-ms`, gRFC A6). A pushback that forbids a retry, or that cannot be read, counts
+ * as a refusal without a duration.
  *
- * Source: Linkerd (2026-06) adds the pushback to the latency, else 5 s, and 300 s at most.
+ * Source: Linkerd (2026-06) adds the pushback to the latency, or 5 s if there is no pushback, and never more
+ * than 300 s.
  *
  * @param code a gRPC status code
  * @param pushback the value of the trailer, as it was sent; `undefined`: the call had no such trailer

@@ -29,7 +29,7 @@ export class EndpointLoad {
     this.fleet.inFlight--;
     if (this.pool !== undefined) this.pool.inFlight--;
   };
-  /** The sum, besides that of the fleet, which counts the endpoint's calls in flight. */
+  /** A second sum, besides `fleet`, in which the endpoint's calls in flight count. */
   private pool: InFlightSum | undefined;
   /** Created at the first refusal, because most endpoints never refuse. */
   private refused: RefusedCalls | undefined;
@@ -48,8 +48,8 @@ export class EndpointLoad {
   }
 
   /**
-   * Makes a sum count the endpoint's calls in flight, those under way too. An earlier sum no longer counts
-   * them.
+   * Makes a sum count the endpoint's calls in flight, including the calls that are under way now. An earlier
+   * sum no longer counts them.
    *
    * @param pool the sum over the endpoints among which a picker chooses
    */
@@ -113,8 +113,9 @@ export class EndpointLoad {
    * The latency to expect of a call that is sent now, in milliseconds; above 0.
    *
    * The estimate sinks with time only while the endpoint has nothing to answer. A call in flight will show
-   * whether the endpoint is still slow, so further calls wait for its result: each trial costs one call;
-   * otherwise, at thousands of calls per second, it would cost dozens.
+   * whether the endpoint is still slow; until it ends, the estimate stays. So each trial of a slow endpoint
+   * costs one call. If the estimate sank meanwhile, a trial would cost dozens of calls at thousands of calls
+   * per second.
    */
   expectedMs(nowMs: number): number {
     return this.timedInFlight > 0
@@ -125,8 +126,8 @@ export class EndpointLoad {
   /**
    * How long the endpoint has had calls to answer and has answered none, in milliseconds; 0 if it has none.
    *
-   * It is the time since the last answer, not the age of the oldest call: that costs two numbers, and one
-   * handler that hangs does not condemn a server that still answers all other calls.
+   * It is the time since the last answer and not the age of the oldest call. So it needs only two numbers,
+   * and a server with one handler that hangs still counts as alive while it answers all other calls.
    */
   silenceMs(nowMs: number): number {
     return this.timedInFlight > 0 ? nowMs - this.quietSinceMs : 0;

@@ -1,6 +1,6 @@
 /**
- * The weight of one answer in the typical latency: its half-life is about 90 calls. Long enough to be calm,
- * short enough to follow a deployment.
+ * The weight of one answer in the typical latency: its half-life is about 90 calls. The weight is small
+ * enough to smooth out single answers, and large enough to follow a deployment.
  */
 const SMOOTHING = 1 / 128;
 

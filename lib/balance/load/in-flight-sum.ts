@@ -4,7 +4,7 @@
  */
 export interface InFlightSum {
   inFlight: number;
-  /** Refused calls that still count as in flight, as of the last time that each endpoint was asked. */
+  /** How many refused calls still counted as in flight when each endpoint was last asked. */
   refused: number;
 }
 
@@ -14,7 +14,8 @@ interface Counted {
 }
 
 /**
- * Creates a sum that counts the calls in flight of a pool, those under way too. O(n) once, no cost per pick.
+ * Creates a sum that counts the calls in flight of a pool, including the calls that are under way now. O(n)
+ * once, no cost per pick.
  *
  * An endpoint's calls count in one sum at a time, the sum that was created last: a new picker over the same
  * endpoints takes them from the picker that it replaces. The sum over the whole balancer is no substitute: it

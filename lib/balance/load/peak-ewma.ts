@@ -15,11 +15,11 @@ export interface PeakEwmaOptions {
    */
   readonly decayMs?: number;
   /**
-   * How many times slower than its latency an endpoint counts when all its recent calls failed, 0 or more;
-   * with fewer failures in proportion to their share. Default 100: a server that fails fast has no calls in
-   * flight, and must look worse than busy servers that have. The penalty is a factor and not a latency, so
-   * that it fits services of every speed. It goes by the share of failures, so that one error in a hundred
-   * calls, which every server makes, hardly moves traffic.
+   * How strongly failures raise the estimate, 0 or more: the estimate is the latency, multiplied by 1 +
+   * `failurePenalty` × the share of recent calls that failed. Default 100. A server that fails fast has no
+   * calls in flight; the penalty makes it look worse than a busy server. The penalty is a factor and not a
+   * latency, so that it fits services of every speed. It depends on the share of failures, so that one error
+   * in a hundred calls, which every server makes, hardly moves traffic.
    */
   readonly failurePenalty?: number;
 }
@@ -31,18 +31,18 @@ export const DEFAULT_DECAY_MS = 1_000;
 export const DEFAULT_FAILURE_PENALTY = 100;
 
 /**
- * Without calls an estimate sinks to this share of the fleet's typical latency, and no lower: low enough that
- * an endpoint without recent calls is preferred, high enough that a second call in flight makes it ordinary
- * again.
+ * Without calls an estimate sinks to this share of the fleet's typical latency, and no lower. The share is so
+ * low that an endpoint without recent calls is preferred, and so high that the endpoint is not preferred any
+ * more once it has a second call in flight.
  */
 const IDLE_FLOOR = 0.5;
 
 /**
- * The least share of the way by which one call moves the latency and the share of failures, however fast
- * calls follow each other. So five failures in a row count even at 10,000 calls per second. And some dozens
- * of faster answers end a peak: a pause of this process makes every call under way look slow, and most of
- * these are calls to fast servers. With decay by time alone, such a peak drove 0.9 % of calls to a server
- * that took 50 ms, at 9,000 calls per second (measured); with this bound it was 0.15 %.
+ * The least share of the distance to the value of a call by which this call moves the latency and the share
+ * of failures, however fast calls follow each other. So five failures in a row count even at 10,000 calls per
+ * second. And some dozens of faster answers end a peak: a pause of this process makes every call under way
+ * look slow, and most of these are calls to fast servers. With decay by time alone, such a peak drove 0.9 %
+ * of calls to a server that took 50 ms, at 9,000 calls per second (measured); with this bound it was 0.15 %.
  */
 const LEAST_STEP = 1 / 32;
 
@@ -95,7 +95,7 @@ export class PeakEwma {
     return Math.max(sunkMs, SHORTEST_MS) * (1 + this.failurePenalty * this.cells[FAILURES]! * kept);
   }
 
-  /** As {@link estimate}, at the time of the last answer: without what has decayed since. */
+  /** As {@link estimate}, at the time of the last answer: nothing has decayed since. */
   measured(): number {
     return this.estimate(this.cells[STAMP]!);
   }

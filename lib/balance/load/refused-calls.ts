@@ -1,6 +1,6 @@
 /**
- * Refusals that end within this many milliseconds of each other share one entry: so time bounds the memory,
- * not the number of calls.
+ * Refusals that end within this many milliseconds of each other share one entry, so that the memory does not
+ * grow with the number of calls.
  */
 const GRAIN_MS = 50;
 

@@ -36,7 +36,7 @@ interface OutlierMember {
 interface OutlierStanding {
   /** Until when the endpoint is ejected, in milliseconds; `undefined` while it is not ejected. */
   readonly ejectedUntilMs: number | undefined;
-  /** How many times in a row the endpoint was ejected; one less for each `baseEjectionMs` without. */
+  /** The number of its ejections in a row; one less for each `baseEjectionMs` without an ejection. */
   readonly ejections: number;
   /** The beginning of the current window, in milliseconds. */
   readonly sinceMs: number;
@@ -72,8 +72,8 @@ export function isEjected(state: OutlierState, tally: CallTally): boolean {
 
 /** Whether a failure that was just recorded needs a step at once. O(1), for every call. */
 export function wantsOutlierStep(tally: CallTally, options: OutlierOptions): boolean {
-  // True for each multiple, not for each failure after the first: if a step did not eject the endpoint, the
-  // next step comes after as many failures again.
+  // True at each multiple of `consecutiveFailures`, and not at every failure after the first multiple. If a
+  // step did not eject the endpoint, the next step comes after as many failures again.
   return (
     tally.consecutiveFailures > 0 &&
     tally.consecutiveFailures % (options.consecutiveFailures ?? 5) === 0
@@ -232,7 +232,7 @@ function advance(
   const isOver =
     nowMs - standing.sinceMs >= (options.windowMs ?? 10_000) &&
     calls >= (options.minRequests ?? 20);
-  // A new window does not begin during failures in a row: they count together.
+  // No new window begins during failures in a row, so that one window has all of them.
   if (!isOver || tally.consecutiveFailures > 0) return next;
   return { ...next, sinceMs: nowMs, successes: tally.successes, failures: tally.failures };
 }

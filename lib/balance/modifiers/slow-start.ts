@@ -11,13 +11,13 @@ export interface SlowStartOptions {
   readonly minWeight?: number;
 }
 
-/** In how many steps the share grows: the balancer computes the weights that often per window. */
+/**
+ * In how many steps per window the share grows: the balancer computes the weights once per step. In a short
+ * window it makes fewer steps, see `SHORTEST_STEP_MS`.
+ */
 const STEPS = 20;
 
-/**
- * In a short window the balancer computes the weights at this interval, in milliseconds, and so less often
- * than `STEPS` times.
- */
+/** The shortest step, in milliseconds: the balancer computes the weights no more often. */
 const SHORTEST_STEP_MS = 100;
 
 /**

@@ -14,8 +14,8 @@ export interface SubsetOptions {
 }
 
 /**
- * For a second hash of the client's identity, beside the hash that ranks. 2³² / the golden ratio; any bits
- * would do.
+ * Makes a second hash of the client's identity, which rounds the part of the own zone up or down; the first
+ * hash ranks the endpoints. The value is 2³² / the golden ratio; any other bits would do, too.
  */
 const ROUNDING_SALT = 0x9e3779b9;
 

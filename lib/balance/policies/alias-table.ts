@@ -25,7 +25,10 @@ export class AliasTable {
     return this.aliases[place]!;
   }
 
-  /** Fills the columns, each of height 1: its own place below, and above the excess of another place. */
+  /**
+   * Fills the columns, each of height 1: below is the weight of the column's own place, and above it, up to
+   * height 1, weight that another place has beyond 1.
+   */
   private fill(thresholds: Float64Array): Float64Array {
     const small: number[] = [];
     const large: number[] = [];

@@ -55,7 +55,10 @@ export const consistentHash = {
 /** 2³²: how many different hashes there are. */
 const TURN = 0x1_0000_0000;
 
-/** How many endpoints a key tries as long as they are full: one for each of this many hashes of the key. */
+/**
+ * How many hashes each key has. While the endpoint of one hash is full, the call tries the endpoint of the
+ * next hash.
+ */
 const JUMPS = 8;
 
 /**
@@ -73,8 +76,9 @@ const TRIES = 32;
  * Sources: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018), also
  * HAProxy's `hash-balance-factor`; the jumps are of J. Chen, B. Coleman, A. Shrivastava, "Revisiting
  * Consistent Hashing with Bounded Loads" (2021): if all calls of a full endpoint walk on to the same
- * neighbour, that neighbour is the next to be full. Jumps also go by weight, which the points of the ring do
- * not. As in gRFC A42, a call without a key goes to a random place.
+ * neighbour, that neighbour is the next to be full. A jump also reaches endpoints in proportion to their
+ * weights; a walk to the next point of the ring does not. As in gRFC A42, a call without a key goes to a
+ * random place.
  *
  * Under slow start an endpoint that has just joined gets its keys over the window: as its weight grows
  * relative to the others, the keys move to it one by one, each once and straight from its old owner, and its
@@ -144,7 +148,7 @@ export class ConsistentHash<C extends Candidate> implements Picker<C> {
     return key === undefined ? finalMix(this.random() * TURN) : murmurHash(key);
   }
 
-  /** An endpoint of average weight is full, and its calls go to others, with this many calls in flight. */
+  /** How many calls in flight fill an endpoint of average weight; its further calls go to other endpoints. */
   private fairShare(): number {
     const { inFlight, refused } = this.total;
     return (this.loadFactor * (inFlight + refused + 1)) / this.candidates.length;

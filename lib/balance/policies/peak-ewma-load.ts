@@ -23,9 +23,8 @@ export const peakEwma = {
      */
     decayMs: { kind: 'number', minimum: 1, maximum: 600_000, default: DEFAULT_DECAY_MS },
     /**
-     * `peak_ewma`: how many times slower than its latency an endpoint counts when all its recent calls
-     * failed, 0 to 1,000,000. Default 100. With fewer failures the factor is smaller, in proportion to their
-     * share.
+     * `peak_ewma`: how strongly failures raise the load, 0 to 1,000,000: the load is multiplied by 1 +
+     * `failurePenalty` × the share of recent calls that failed. Default 100.
      */
     failurePenalty: {
       kind: 'number',

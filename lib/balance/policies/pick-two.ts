@@ -19,7 +19,8 @@ export type LoadFunction = (load: EndpointLoad, weight: number, nowMs: number) =
  *
  * Source: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001): the fullest of n
  * is at ln ln n / ln 2 + O(1) above the mean, where one choice gives ln n / ln ln n. Two clients with the
- * same stale statistics do not choose the same server, as they would with the least loaded of all.
+ * same stale statistics do not choose the same server. They would choose the same server if each took the
+ * least loaded of all.
  *
  * Both candidates are drawn in proportion to the weights, and a tie goes to the first: so idle candidates
  * share calls by weight as well, although their loads are all alike.

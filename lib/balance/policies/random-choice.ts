@@ -19,8 +19,8 @@ export const randomChoice = {
 /**
  * Each call goes to a candidate drawn at random, in proportion to the pool's weights.
  *
- * With far more clients than calls per client nothing spreads calls more evenly; with m calls over n
- * candidates the fullest gets about m/n + √(2 (m/n) ln n).
+ * If there are far more clients than calls per client, no policy spreads calls more evenly. Of m calls over n
+ * candidates, the candidate with the most calls gets about m/n + √(2 (m/n) ln n).
  */
 export class RandomChoice<C extends Candidate> implements Picker<C> {
   private readonly candidates: readonly C[];

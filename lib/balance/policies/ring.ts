@@ -11,13 +11,17 @@ const POINTS = 8;
  */
 const PROBES = 21;
 
-/** 2³² / the golden ratio: multiples of this number are spread best, and the finaliser scatters them. */
+/**
+ * 2³² / the golden ratio: multiples of this number spread most evenly over 32 bits, and `finalMix` then
+ * scatters them.
+ */
 const GOLDEN = 0x9e3779b9;
 
 /**
  * A consistent hash ring with several probes and weighted distances. Endpoints are points on a circle. A key
- * has {@link PROBES} hashes, and belongs to the endpoint whose point is the least distance behind any of
- * them, divided by the endpoint's weight.
+ * has {@link PROBES} hashes. The distance of an endpoint is the way along the circle from one of these hashes
+ * forward to a point of the endpoint, divided by the endpoint's weight. The key belongs to the endpoint with
+ * the least distance.
  *
  * Sources: B. Appleton and M. O'Reilly, "Multi-probe consistent hashing" (2015): a handful of points per
  * endpoint are as even as hundreds on the usual ring (Karger et al. 1997; gRFC A42). C. Schindelhauer and G.
@@ -25,11 +29,11 @@ const GOLDEN = 0x9e3779b9;
  * distributed exponentially; if exponential variables are each divided by a weight, each is the least with a
  * probability in proportion to its weight.
  *
- * A key's owner is decided by the least of numbers of which each depends on one endpoint only. So an endpoint
- * that comes, or whose weight grows, takes the keys that it gets and moves no key between other endpoints, at
- * any weights; weights count relative to each other, on any scale. A ring with points in proportion to weight
- * needs a scale: a scale that follows the members moves keys of all endpoints whenever it changes, and a
- * fixed scale makes rings of any size.
+ * The least distance decides which endpoint owns a key, and the distance of each endpoint depends on no other
+ * endpoint. So an endpoint that comes, or whose weight grows, takes the keys that it gets and moves no key
+ * between other endpoints, at any weights; weights count relative to each other, on any scale. A ring with
+ * points in proportion to weight needs a scale: a scale that follows the members moves keys of all endpoints
+ * whenever it changes, and a fixed scale makes rings of any size.
  *
  * The time of a lookup does not depend on the number of endpoints: a table says where in the sorted points
  * each probe starts. A lookup reads one point per probe, and with unequal weights some more: their number
@@ -99,7 +103,8 @@ export class Ring {
   }
 
   /**
-   * The nearest point by weight, also among those behind the first points: a heavier endpoint may have it.
+   * The point with the least distance divided by weight, also among the points behind the first point of each
+   * probe: a point of a heavier endpoint may lie farther away and still win.
    */
   private locateBeyond(hash: number, first: number, distanceOfFirst: number): number {
     const { positions, owners, weights, size, found, mostWeight } = this;
@@ -151,7 +156,7 @@ export class Ring {
   }
 }
 
-/** The hash of the probe of a key, or of the point of an endpoint, at a `place` in its row. */
+/** The hash of probe number `place` of a key, or of point number `place` of an endpoint. */
 function probeAt(hash: number, place: number): number {
   return finalMix(hash + Math.imul(place, GOLDEN));
 }

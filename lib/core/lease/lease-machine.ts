@@ -82,7 +82,7 @@ export function stepLease(
     case 'registry-was-away': {
       if (phase.name === 'resting') return sync(machine, phase.lease, 0, true, context);
       if (!('attempt' in phase)) return stay(machine);
-      // A long outage says nothing about the next attempt: the backoff begins anew, after one failure.
+      // The length of an outage says nothing about the next attempt: the backoff is that of a first failure.
       const soon = { ...phase, attempt: Math.min(phase.attempt, 1) };
       return soon.name === 'backing-off'
         ? retry(machine, soon.lease, soon.attempt, context)
@@ -160,7 +160,7 @@ function onRefused(
   return { machine: step.machine, effects: [...step.effects, ...effects, ...events.map(emit)] };
 }
 
-/** What an answered sync changes, whether the registry accepted all of its records or refused some. */
+/** Applies the answer to a sync, in which the registry accepted all records or refused some. */
 function onAnswered(
   machine: LeaseMachine,
   phase: Syncing,
@@ -222,7 +222,7 @@ function onFailed(
   const lease = held !== undefined && isRenewed ? { ...held, renewedAt } : held;
   const delayMs = retryDelayMs(phase.attempt, isRenewed ? lease : undefined, context);
   const effects: LeaseEffect[] = [];
-  // With neither a record to write nor a lease to revoke no attempt follows, so no outage is reported.
+  // No outage is reported if no attempt follows: no record is to be written, and no lease to be revoked.
   if (!machine.interrupted && (hasWanted(machine) || lease !== undefined)) {
     const removal = hasWanted(machine) ? {} : { removalTtlMs: lease?.ttlMs };
     effects.push(emit({ type: 'lease-unreachable', error, retryInMs: delayMs, ...removal }));
@@ -238,8 +238,8 @@ function onFailed(
   }
   if (lease !== undefined && !expired && context.now - lease.renewedAt > lease.ttlMs) {
     expired = true;
-    // The registry may have kept the lease, as etcd does over a restart: if it still has the records,
-    // `registered` is emitted.
+    // The records are only presumed gone: etcd keeps leases while it restarts. If a later request finds the
+    // records in place, `registered` is emitted.
     records = recordsPresumedGone(records);
     effects.push(emit({ type: 'lease-expired', leaseId: lease.id }));
   }

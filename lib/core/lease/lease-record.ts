@@ -49,9 +49,9 @@ export type LeaseRecords = ReadonlyMap<string, LeaseRecord>;
 
 /**
  * Records by key that our lease gave up because another process had written them. When that process leaves,
- * it may give such a record back to our lease, which lives on for other records; each keepalive removes it
- * then. `value`: what we wrote last. `until`: when the record can no longer come back, in milliseconds of the
- * machine's clock.
+ * it may give such a record back to our lease, which lives on for other records. So each keepalive of our
+ * lease also removes these records. `value`: what we wrote last. `until`: when the record can no longer come
+ * back, in milliseconds of the machine's clock.
  */
 export type SparedRecords = ReadonlyMap<string, { readonly value: string; readonly until: number }>;
 
@@ -66,7 +66,10 @@ export interface RecordRequest {
    * - `remove`: delete the record if it is ours.
    */
   readonly mode: 'verify' | 'claim' | 'remove';
-  /** In mode `remove`: another process that claims the key. It gets the record, which is then not deleted. */
+  /**
+   * In mode `remove`: another process that claims the key. The record is given to that process and not
+   * deleted.
+   */
   readonly heir?: Rival;
 }
 
@@ -120,8 +123,8 @@ function isClaimDue(standing: RecordStanding, now: number): boolean {
 }
 
 /**
- * Marks the records that the registry refused; `refusals` has the errors by key, `ttlMs` is of the lease.
- * Returns all records, and the events to emit.
+ * Marks the records that the registry refused. `refusals`: the errors by key. `ttlMs`: the time to live of
+ * the lease. Returns all records, and the events to emit.
  */
 export function refuseRecords(
   records: LeaseRecords,
@@ -144,14 +147,17 @@ export function refuseRecords(
   return { records: after, events };
 }
 
-/** Forgets which records were refused, as an outage began: the next refusal of each is reported again. */
+/**
+ * Forgets which records were refused, because an outage began: the next refusal of each record is reported
+ * again.
+ */
 export function forgetRefusals(records: LeaseRecords): LeaseRecords {
   return new Map(
     [...records].map(([key, { value, wanted, standing }]) => [key, { value, wanted, standing }]),
   );
 }
 
-/** Marks the records as missing: in a long outage of the registry their lease should have expired. */
+/** Marks the records as missing, because an outage lasted longer than the time to live of their lease. */
 export function recordsPresumedGone(records: LeaseRecords): LeaseRecords {
   return new Map(
     [...records].map(([key, record]) => [key, { ...record, standing: missing(record) }]),

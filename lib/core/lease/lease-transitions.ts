@@ -87,8 +87,9 @@ export function backOff(
 }
 
 /**
- * Backs off before the next grant, to avoid a hot loop, when leases are lost right after their grant or
- * renewal, or several times without a renewal between. Each such loss doubles the delay.
+ * Backs off before the next grant, to avoid a hot loop. The machine does this if a lease is lost right after
+ * its grant or renewal, or if several leases in a row are lost before a renewal. Each such loss doubles the
+ * delay.
  */
 export function pause(machine: LeaseMachine, context: LeaseContext): LeaseStep {
   const { losses } = machine;
@@ -121,8 +122,8 @@ export function hasWanted(machine: LeaseMachine): boolean {
 function grant(machine: LeaseMachine, attempt: number): LeaseStep {
   const phase: LeasePhase = { name: 'granting', attempt };
   return {
-    // Another process gives a spared record back to the old lease, which is gone: none can come back to the
-    // new one.
+    // Other processes give spared records back to the old lease, which is gone. So no record can come back
+    // under the new lease.
     machine: { ...machine, phase, dirty: false, spared: new Map() },
     effects: [{ type: 'grant' }],
   };

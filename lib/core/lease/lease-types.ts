@@ -16,8 +16,8 @@ export interface HeldLease {
 }
 
 /**
- * The phase of the machine. At most one request is in flight; only the revocation at `stop` may overtake a
- * sync.
+ * The phase of the machine. At most one request is in flight, with one exception: `stop` may send the
+ * revocation while a sync is in flight.
  */
 export type LeasePhase =
   /** The caller wants no record, and no lease is held. */
@@ -63,7 +63,10 @@ export interface LeaseMachine {
   readonly losses: number;
 }
 
-/** An event of the lease machine. `at`: when the request was sent that is answered. */
+/**
+ * An event of the lease machine. `at`: when the answered request was sent, in milliseconds of the machine's
+ * clock.
+ */
 export type LeaseEvent =
   /** The caller wants this record in the registry, with this value. */
   | { readonly type: 'want'; readonly key: string; readonly value: string }
@@ -76,8 +79,8 @@ export type LeaseEvent =
   | { readonly type: 'stop' }
   | { readonly type: 'timer' }
   /**
-   * The registry was unreachable for the whole process and answers again: the machine retries, or verifies
-   * the records, at once.
+   * The registry was unreachable for all requests of this process, and answers again: the machine retries, or
+   * verifies the records, at once.
    */
   | { readonly type: 'registry-was-away' }
   | {
@@ -144,7 +147,10 @@ export interface LeaseContext {
   readonly backoff: BackoffPolicy;
   /** How many keepalives are sent per time to live of the lease. */
   readonly keepalivesPerTtl: number;
-  /** The random part of the keepalive interval, as a share of it: leases granted together drift apart. */
+  /**
+   * The random part of the keepalive interval, as a share of the interval. Because of it, leases that were
+   * granted at the same time are not renewed at the same times.
+   */
   readonly keepaliveJitter: number;
 }
 

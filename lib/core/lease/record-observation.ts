@@ -57,7 +57,7 @@ function observeRecord(
 } {
   const { value, wanted } = record;
   if (observation.name === 'removed' || observation.name === 'spared') {
-    // The caller wants the record again since the removal was sent: the record starts anew.
+    // After the removal was sent, the caller wanted the record again: the record starts anew, as `unwritten`.
     const again: LeaseRecord = { value, wanted, standing: { name: 'unwritten' } };
     return {
       record: wanted ? again : undefined,
@@ -184,9 +184,9 @@ export function observeRecords(
 }
 
 /**
- * The spared records after a request. A record that another process held when we removed ours stays spared
- * until that process has forgotten our claim: its own keepalive forgets it one time to live later at the
- * latest.
+ * The spared records after a request. If another process held a record when we removed ours, the record is
+ * spared until that process has forgotten our claim: for the time for which a conflict is remembered, and one
+ * time to live more, because the other process forgets with one of its keepalives.
  */
 export function spareRecords(
   { spared, records }: { readonly spared: SparedRecords; readonly records: LeaseRecords },

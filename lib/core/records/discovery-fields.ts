@@ -43,7 +43,8 @@ const RULES: {
 
 /**
  * The `Discovery` of a record, which any program may have written. Fields with a wrong type or value, and
- * unknown fields, are ignored. Returns `undefined` if the value is not an object, so not from this library.
+ * unknown fields, are ignored. Returns `undefined` if the value is not an object, because this library writes
+ * only objects.
  */
 export function readDiscovery(value: unknown): DiscoveryFields | undefined {
   const given = FIELDS.read(value);
@@ -61,7 +62,10 @@ export function readDiscovery(value: unknown): DiscoveryFields | undefined {
   };
 }
 
-/** Checks `Discovery` fields that a user wrote, and refuses unknown names. A field `undefined` is not set. */
+/**
+ * Checks `Discovery` fields that a user wrote, and refuses unknown names. A field with the value `undefined`
+ * counts as absent.
+ */
 export function checkDiscovery(reader: ValueReader, name: string, value: unknown): void {
   reader.record(name, value, RULES);
 }

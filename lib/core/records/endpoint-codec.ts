@@ -58,8 +58,8 @@ function decodePlain(text: string): DecodedEndpoint | undefined {
   if (source === 'null') return { ok: true, endpoint: { address, metadata: null } };
   const split = source.lastIndexOf(DISCOVERY);
   try {
-    // If each part parses as one JSON value, no member follows it, and the name `Discovery` is not inside a
-    // value.
+    // If both parts parse, each as one JSON value, then the object has no further member, and `DISCOVERY` was
+    // not found inside of a value.
     const metadataSource = split < 0 ? source : source.slice(0, split);
     const metadata = JSON.parse(metadataSource) as JsonValue;
     const added: unknown =
@@ -127,7 +127,10 @@ function invalid(reason: string): DecodedEndpoint {
   return { ok: false, reason };
 }
 
-/** The beginning of a value, for a reason, which is logged and kept in memory. */
+/**
+ * The beginning of a value, for the text of a reason. Reasons are logged and kept in memory, so they are
+ * short.
+ */
 function clip(source: string): string {
   return source.length > MAX_QUOTED_CHARACTERS
     ? `${source.slice(0, MAX_QUOTED_CHARACTERS)}…`

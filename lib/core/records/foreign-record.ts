@@ -54,7 +54,10 @@ export function foreignRecord(text: string): IgnoredRecord | undefined {
 /** How many elements of a list are shown at most, in the reason why a record is ignored. */
 const MOST_SHOWN = 5;
 
-/** A value of another program as text, two levels deep: its nesting may be deeper than the call stack. */
+/**
+ * A value of another program as text, two levels deep at most: the value may be nested deeper than the call
+ * stack allows.
+ */
 function describe(value: unknown): string {
   if (!Array.isArray(value)) return describeShallow(value);
   const shown = value.slice(0, MOST_SHOWN).map((element: unknown) => {

@@ -35,7 +35,10 @@ export function wellFormedJson(text: string): string {
 }
 
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
-/** Pairs, lone surrogates (captured), and all other escapes: no match begins within an escape. */
+/**
+ * Matches surrogate pairs, lone surrogates (captured), and all other escapes. So no match begins inside of an
+ * escape.
+ */
 const ESCAPES =
   /\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(\\u[dD][89a-fA-F][\da-fA-F]{2})|\\[^]/g;
 

@@ -69,7 +69,8 @@ function containerParts(
 /** Refuses dates, maps and other classes: JSON has only their fields, so they would be written as `{}`. */
 function requirePlain(value: object): void {
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Not compared with `Object.prototype`: test runners give each file an `Object` of its own.
+  // The prototype is not compared with `Object.prototype`: test runners give each file an `Object` of its
+  // own.
   if (prototype === null || Object.getPrototypeOf(prototype) === null) return;
   const { constructor } = value as { readonly constructor?: unknown };
   const name = typeof constructor === 'function' ? constructor.name : '';

@@ -26,7 +26,7 @@ export interface IgnoredGroup extends IgnoredRecord {
 /** A group is reported again once it has this many times the values of its last report. */
 const GROWTH = 10;
 /**
- * When a group that was empty has values again, it is reported no sooner than this after its last report, in
+ * A group that was empty and has values again is reported only if its last report is at least this old, in
  * milliseconds. Tenfold growth is reported at once.
  */
 const FORGOTTEN_AFTER_MS = 3_600_000;
@@ -90,8 +90,9 @@ export class IgnoredRecords {
   }
 
   /**
-   * Returns the groups to report now, and marks them as reported: new groups, groups that have grown tenfold,
-   * and groups that are back after they were empty, an hour after their last report at the earliest.
+   * Returns the groups to report now, and marks them as reported: each group that is new, each that has grown
+   * tenfold since its last report, and each that was empty since its last report, if that report is at least
+   * an hour old.
    *
    * @param now the time in milliseconds
    */

@@ -25,7 +25,7 @@ export function recordKey(namespace: string, service: string, suffix: string): s
 
 /**
  * The last part of a record's key, for one of several processes that serve the same address. Clients read the
- * address from the record, and use it once.
+ * address from the record, and use each address only once.
  */
 export function workerKey(address: string, workerId: number): string {
   return `${address}#${workerId}`;

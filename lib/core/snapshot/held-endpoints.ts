@@ -80,7 +80,7 @@ export class HeldEndpoints {
     return addresses;
   }
 
-  /** Lets the time of every hold begin anew. */
+  /** Starts the time of every hold anew, at `now`. */
   restart(now: number): void {
     for (const key of this.since.keys()) this.since.set(key, now);
   }

@@ -24,7 +24,7 @@ export interface RemovalGuardPolicy {
    * does not count, because the registry could not confirm the removal then.
    */
   readonly maxHoldMs: number;
-  /** The share of a list, 0–1, whose removal within `windowMs` is suspicious, from two endpoints on. */
+  /** The share of a list, 0–1, and at least two endpoints, whose removal within `windowMs` is suspicious. */
   readonly minShare: number;
   /** How long removals count together, in milliseconds. */
   readonly windowMs: number;
@@ -43,7 +43,7 @@ export const DEFAULT_REMOVAL_GUARD: RemovalGuardPolicy = {
 /** The input of a step of the guard. */
 export type RemovalGuardInput =
   | { readonly type: 'update'; readonly update: RegistryUpdate }
-  /** A request to look at all holds: connections were lost, or the longest time of a hold is over. */
+  /** A request to check all holds, because connections were lost or the longest time of a hold is over. */
   | { readonly type: 'look' };
 
 /**
@@ -93,7 +93,7 @@ export class RemovalGuard {
   private away: boolean;
   private returnedAt: number | undefined;
 
-  /** @param remembered a saved list: the guard starts as after an outage that followed this list */
+  /** @param remembered a saved list: the guard starts as if the registry had sent it and then failed */
   constructor(remembered?: Snapshot) {
     this.listed = new EndpointStore(remembered);
     this.away = remembered !== undefined;
@@ -170,7 +170,7 @@ export class RemovalGuard {
   }
 
   /**
-   * The difference of a complete list to the known one. Usually every endpoint is the known object, and its
+   * The changes from the known list to a complete list. Usually every endpoint is the known object, and its
    * fields are not compared.
    */
   private changeTo(snapshot: Snapshot): SnapshotChange {
@@ -225,7 +225,7 @@ export class RemovalGuard {
     // The removal of a single server is a normal deploy, whatever its share of the list.
     const { lost, peak } = sizes;
     if (lost >= 2 && lost >= peak * policy.minShare) return 'many-at-once';
-    // But the last usable server is held: its hold does no harm, because without it every call would fail.
+    // But the last usable server is held. The hold does no harm: without this server every call would fail.
     return this.listed.isUnusable ? 'list-emptied' : undefined;
   }
 

@@ -7,7 +7,7 @@
 export class SizeHistory {
   /** Sizes in the order of time, and falling: first the largest within the window, last the current size. */
   private readonly entries: { readonly size: number; untilMs: number }[] = [];
-  /** The sum of all discounts. Each entry is a size plus this sum: no discount changes the entries. */
+  /** The sum of all discounts. Each entry is a size plus this sum, so a discount changes no entry. */
   private discounted = 0;
 
   /**

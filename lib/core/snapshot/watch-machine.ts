@@ -68,7 +68,8 @@ export type WatchInput =
   /** The registry answers again: the machine ends its backoff and retries at once. */
   | { readonly type: 'registry-back' }
   /**
-   * The registry was unreachable for the whole process and is back: a confirmed watch may have missed events.
+   * The registry was unreachable for all requests of this process, and answers again: a confirmed watch may
+   * have missed events.
    */
   | { readonly type: 'registry-was-away' };
 
@@ -118,9 +119,9 @@ const PROVEN_AFTER_MS = 10_000;
 const PAUSE_MS = 200;
 
 /**
- * How many failed attempts count at most once the registry answers again or confirms the watch: with the
- * default backoff the next delay is 3.2 s at most. How long an outage took says little about the next
- * failure.
+ * Once the registry answers again or confirms the watch, the backoff counts no more failed attempts than
+ * this: with the default backoff, the next delay is 3.2 s or less. How long an outage took says little about
+ * the next failure.
  */
 const ATTEMPTS_AFTER_RETURN = 4;
 
@@ -175,8 +176,8 @@ export function stepWatch(
         const resumes = checked(phase.resumes, context);
         return stay({ ...machine, phase: { ...phase, attempt: soon(phase.attempt), resumes } });
       }
-      // A long outage says little about the next attempt; yet the load of all returning clients may end the
-      // recovery.
+      // The backoff becomes shorter, because a long outage says little about the next attempt. It does not
+      // begin anew, because all clients return at the same time and their load may end the recovery.
       if (phase.name === 'backing-off') return list(machine, soon(phase.attempt));
       return 'attempt' in phase
         ? stay({ ...machine, phase: { ...phase, attempt: soon(phase.attempt) } })
@@ -354,9 +355,9 @@ function backOff(machine: WatchMachine, error: DiscoveryError, context: WatchCon
 }
 
 /**
- * How many failed attempts the next backoff counts. A watch that lived for as long as the delay before it
- * could be does not make the next delay longer: otherwise a registry whose members restart one after the
- * other would in the end be asked only every 30 s.
+ * How many failed attempts the next backoff counts. If a watch lived at least as long as the longest delay
+ * that the backoff allowed before it, its end does not make the next delay longer. Otherwise the delay would
+ * grow to 30 s while the members of a registry restart one after the other.
  */
 function failedAttempts(phase: WatchPhase, { now, backoff }: WatchContext): number {
   if (phase.name !== 'watching') return 'attempt' in phase ? phase.attempt : 0;

@@ -9,8 +9,8 @@ export interface ValueRule<T> {
   readonly allowed: (value: unknown) => string;
   /**
    * The kind of value that the rule asks for, if an error's text depends on it. `number`: a refused number is
-   * shown, because it cannot be a secret. `container`, an object or array: a refused value may be one that
-   * belongs inside, so it may be a secret.
+   * shown, because it cannot be a secret. `container`, an object or array: a refused value may be the value
+   * of one of its fields, so it may be a secret.
    */
   readonly asksFor?: 'number' | 'container';
 }

@@ -11,15 +11,18 @@ type CallOptionsFactory = Exclude<
 export type EtcdCallOptions = ReturnType<CallOptionsFactory>;
 type Interceptor = NonNullable<EtcdCallOptions['interceptors']>[number];
 
-/** Call options with which a member without a leader fails the call; without them it does not answer. */
+/**
+ * Adds an option with which a member that has no leader fails the call. Without this option the member does
+ * not answer.
+ */
 export function requireLeader(options: EtcdCallOptions): EtcdCallOptions {
   return intercepted(options, withMetadata('hasleader', 'true'));
 }
 
 /**
  * Call options for one request, with a token if there is one. etcd3 repeats a call for as long as etcd
- * rejects its token, which would never end with the same token: the second call with these options therefore
- * throws `StaleTokenError`.
+ * rejects its token; with the same token it would repeat the call forever. Therefore the second call with
+ * these options throws `StaleTokenError`.
  */
 export function authorized(options: EtcdCallOptions, token: string | undefined): EtcdCallOptions {
   let isUsed = false;
@@ -41,7 +44,7 @@ function withMetadata(name: string, value: string): Interceptor {
     const call = nextCall(callOptions);
     const start = call.start.bind(call);
     call.start = (metadata, listener) => {
-      // All calls of a client may share one metadata object.
+      // A copy, because all calls of a client may share one metadata object.
       const own = metadata.clone();
       own.set(name, value);
       start(own, listener);

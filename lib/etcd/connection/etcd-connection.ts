@@ -116,12 +116,13 @@ export class EtcdConnection {
 
   /**
    * Runs a request that has one reply, with a fresh deadline, on each member at most once. While no member
-   * answers, the request fails at once: the probe asks for all of them, so that many leases and watches send
-   * no more requests than one does.
+   * answers, the request fails at once and is not sent. Only the probe asks, so that many leases and watches
+   * cause no more requests than one does.
    *
    * @param what names the request in errors
-   * @param mode `always`: sends the request even while no member answers. `last`: the same, with one deadline
-   *   for all members together, for the requests of an exit: they are not repeated, and must not delay it
+   * @param mode `always`: sends the request even while no member answers. `last`, for the requests of an
+   *   exit, which are not repeated and must not delay the exit: the same, with one deadline for all members
+   *   together
    * @param totalMs the deadline in mode `last`, in milliseconds. Default `withdrawalTimeoutMs`
    * @throws DiscoveryError `REGISTRY_UNAVAILABLE`, `REGISTRY_REJECTED`, `CLOSED`; LeaseGoneError
    */
@@ -163,15 +164,15 @@ export class EtcdConnection {
           throw new LeaseGoneError('requested lease not found', { cause: error });
         }
         failure = weightier(failure, error);
-        // Another member would refuse it for the same reason.
+        // Every other member would refuse the request for the same reason.
         if (!isAnothersTurn(error)) break;
         this.leave(member);
       }
     }
     if (this.closed) throw new DiscoveryError('CLOSED', `etcd ${what}: the connection is closed`);
     // In mode `last` each member has only a share of the time, so that a slow member may fail here and still
-    // answer others. etcd counts as away if it was suspect before, or if all members failed in less than half
-    // of the time.
+    // answer other requests. etcd counts as away if it was suspect before, or if all members failed in less
+    // than half of the time.
     const isGone = !isLast || reachability.isSilent || endMs - performance.now() > totalMs / 2;
     if (isUnavailable(failure)) {
       if (isGone) reachability.lost(failure);
@@ -181,8 +182,8 @@ export class EtcdConnection {
   }
 
   /**
-   * Runs a call on one member with a valid token. If etcd rejects a token, which expires or which etcd
-   * forgets, the call is repeated with a new one, and nothing is reported.
+   * Runs a call on one member with a valid token. If etcd rejects the token, because it has expired or etcd
+   * has forgotten it, the call is repeated with a new one, and nothing is reported.
    *
    * @throws the error of the call
    */
@@ -194,7 +195,7 @@ export class EtcdConnection {
     const { tokens } = this;
     for (let attempt = 1; ; attempt++) {
       const token = await tokens?.get(member);
-      // A client that the user passed in sets its own call options.
+      // A client that the user passed in sets its own token and call options.
       const isOwn = this.options.client === undefined;
       try {
         return await run(member, isOwn ? authorized(options, token) : options);
@@ -211,7 +212,7 @@ export class EtcdConnection {
   /**
    * How long the removal of records, or the revocation of a lease, may take on all members together, in
    * milliseconds: 0.4 of `requestTimeoutMs`, or 0.1 of it if etcd did not answer the last request. An exit
-   * makes both requests, which take 0.5 of it if etcd does not answer.
+   * makes both requests; together they take 0.5 of `requestTimeoutMs` if etcd does not answer.
    */
   get withdrawalTimeoutMs(): number {
     return this.requestTimeoutMs * (this.reachability.isSilent ? 0.1 : 0.4);
@@ -242,8 +243,8 @@ export class EtcdConnection {
   }
 
   /**
-   * The printed form of this connection, and of every object that holds it. It shows neither the password nor
-   * the key, which options and clients hold.
+   * The printed form of this connection, and of every object that holds it. Options and clients contain the
+   * password and the key; this form shows neither.
    */
   toJSON(): string {
     return `etcd connection to ${this.options.client === undefined ? this.options.hosts.join() : 'a given client'}`;
@@ -289,12 +290,12 @@ function createMember(url: string, options: EtcdOptions): Etcd3 {
 /** The probe reads a key that does not exist, by quorum: only a member of a working cluster can answer. */
 const PROBE = { key: Buffer.from([0]), limit: 1, keys_only: true };
 
-/** How often one request is sent, each time with a new token. */
+/** How often one request is sent at most, each time with a new token. */
 const TOKEN_ATTEMPTS = 3;
 
 /**
- * Returns the failure of two members that says more about the cluster: a refusal by etcd comes first, then a
- * member that did not answer, last a server that is not etcd.
+ * Of the failures of two members, returns the one that says more about the cluster: a refusal by etcd comes
+ * first, then a member that did not answer, last a server that is not etcd.
  */
 function weightier(before: unknown, after: unknown): unknown {
   return weightOf(after) >= weightOf(before) ? after : before;

@@ -23,8 +23,8 @@ export function memberOptions(host: string, options: EtcdOptions): IOptions {
     grpcOptions: {
       'grpc.keepalive_time_ms': pingIntervalMs,
       'grpc.keepalive_timeout_ms': pingTimeoutMs,
-      // etcd treats pings on a connection without a stream as abuse. Only the watch needs pings, which is a
-      // stream; all other requests have deadlines.
+      // etcd treats pings on a connection without a stream as abuse. Only the watch needs pings, and the
+      // watch is a stream; all other requests have deadlines.
       'grpc.keepalive_permit_without_calls': 0,
       // With a shared pool a peer that accepts connections and never answers would block every client of the
       // process.

@@ -17,8 +17,8 @@ export class MemberRing<Client extends { close(): void }> {
   /**
    * @param urls the members
    * @param create makes the client of a member
-   * @param start which member is used first, as a share of the ring, 0 to 1 (exclusive). A random share
-   *   spreads processes that start together, or that get new members together
+   * @param start which member is used first, as a share of the ring, 0 to 1 (exclusive). With random shares,
+   *   processes that start together, or get new members together, spread over the ring
    */
   constructor(
     urls: readonly string[],

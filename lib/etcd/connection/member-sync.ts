@@ -10,7 +10,7 @@ import { fieldOf, listField, malformed } from './reply-fields.js';
 
 /** The URLs for clients in etcd's list of members. */
 export interface ClientUrls {
-  /** URLs with the scheme of `hosts`, which can be dialled. */
+  /** URLs that can be dialled: they have the scheme of `hosts`. */
   readonly urls: readonly string[];
   /** URLs that are not dialled: with another scheme, or not `http` URLs at all. */
   readonly ignored: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * Tracks whether etcd answers, from every request of this process; while none is answered, a small read (the
- * probe) checks.
+ * Tracks whether etcd answers, from every request of this process; while no request is answered, a small read
+ * (the probe) checks it.
  */
 import { type Observable, Subject } from 'rxjs';
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
@@ -16,23 +16,29 @@ interface ReachabilityOptions {
 }
 
 /**
- * Mean delay of the first probe after etcd was lost, in milliseconds; doubles with each probe, up to
- * `probeIntervalMs`.
+ * Mean delay of the first probe after etcd was lost, in milliseconds; the delay doubles with each probe, up
+ * to `probeIntervalMs`.
  */
 const FIRST_PROBE_MS = 100;
 /**
- * Processes come back to etcd spread over a time that starts at `returnSpreadMs`, and grows by this factor
- * with each second of the outage: from the default 0.5 s to 2.6 s after 10 s, and 9.8 s after 18 s.
+ * Processes come back to etcd spread over a time, here called the spread. It starts at `returnSpreadMs`, and
+ * grows by this factor with each second of the outage: from the default 0.5 s to 2.6 s after 10 s, and 9.8 s
+ * after 18 s.
  */
 const GROWTH_PER_SECOND = 1.18;
 /**
- * That time also grows by this factor with each relapse: etcd was lost again soon after the processes came
+ * The spread also grows by this factor with each relapse: etcd was lost again soon after the processes came
  * back to it.
  */
 const GROWTH_PER_RELAPSE = 4;
-/** That time grows no further than to this, in milliseconds; a longer `returnSpreadMs` is not shortened. */
+/**
+ * The longest time to which the spread grows, in milliseconds; a longer `returnSpreadMs` is not shortened.
+ */
 const MAX_SPREAD_MS = 10_000;
-/** A loss of etcd is a relapse within this time after the process came back to it, in milliseconds. */
+/**
+ * A loss of etcd is a relapse if it comes within this time after the process came back to etcd, in
+ * milliseconds.
+ */
 const STEADY_MS = 10_000;
 
 /** Knows whether any member answers, and probes while none does. */

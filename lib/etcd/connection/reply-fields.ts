@@ -58,7 +58,8 @@ export function positionOf(reply: unknown): RegistryPosition {
 }
 
 /**
- * The key that a transaction's operation number `index`, a range, has found; `undefined` if it found none.
+ * The key that operation `index` of a transaction has found; this operation must be a range. `undefined`: the
+ * range found no key.
  */
 export function readFound(reply: unknown, index: number): unknown {
   const response = listField(reply, 'responses')[index];

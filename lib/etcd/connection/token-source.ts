@@ -13,11 +13,14 @@ interface TokenSourceOptions<Member> {
   readonly authenticate: (member: Member) => Promise<string>;
   /** Asks one member after the other until one answers; used to retry a refused password. */
   readonly inTurn: (ask: (member: Member) => Promise<void>) => Promise<void>;
-  /** Called when etcd's authentication turns out to be off; once, until etcd issues a token again. */
+  /**
+   * Called once when etcd's authentication turns out to be off, and again only after etcd has issued a token
+   * in between.
+   */
   readonly onUnused: () => void;
 }
 
-/** Mean delay before the first retry of a refused password, in milliseconds; doubles with each refusal. */
+/** Mean delay before the first retry of a refused password, in milliseconds; it doubles with each refusal. */
 const FIRST_RETRY_MS = 250;
 /**
  * The longest mean delay between retries of a refused password, in milliseconds: with its spread and the

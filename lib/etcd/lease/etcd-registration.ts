@@ -22,7 +22,7 @@ export class EtcdRegistration extends TrackedRegistration {
       case 'lease-unreachable':
         return this.become(state === 'registered' ? 'unreachable' : state, event.error);
       case 'lease-recovered':
-        // A record that was not in place gets an event of its own.
+        // Only `unreachable` ends here: for a record that was not in place, an event of its own follows.
         return this.become(state === 'unreachable' ? 'registered' : state);
       default:
     }

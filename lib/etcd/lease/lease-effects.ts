@@ -17,8 +17,9 @@ import { syncRecord } from './record-requests.js';
 const ANNOUNCE_SHARE = 0.5;
 
 /**
- * Renews the lease and syncs its records at the same time: the lease must not run out because etcd refuses a
- * record, and an expired token is replaced by the other requests, because a keepalive stream cannot do that.
+ * Renews the lease and syncs its records at the same time, for two reasons. The lease must not run out
+ * because etcd refuses a record. And a keepalive stream cannot replace an expired token; the requests for the
+ * records can.
  *
  * @param at when the sync began, on the machine's clock
  */

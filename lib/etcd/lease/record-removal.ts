@@ -57,8 +57,8 @@ export function removeRecords(
 }
 
 /**
- * Hands records that other processes also claim over to those processes, so that no client loses an address
- * at which another process serves. Removes all other records, and records whose other claimant has lost its
+ * Gives each record that another process claims, too, to that process, so that no client loses an address at
+ * which another process serves. Removes all other records, and records whose other claimant has lost its
  * lease.
  */
 async function handOver(

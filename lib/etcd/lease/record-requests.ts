@@ -32,7 +32,7 @@ export async function syncRecord(
   return place(connection, leaseId, request, PLACE_ATTEMPTS);
 }
 
-/** How often one sync writes a record if older writes of this process keep arriving late in between. */
+/** How often at most one sync writes a record, if older writes of this process arrive late in between. */
 const PLACE_ATTEMPTS = 2;
 
 async function place(

@@ -11,9 +11,10 @@ export function closeStream(stream: { end(): void; cancel(): void }): void {
 }
 
 /**
- * Removes etcd3's own error listener from a stream; the caller adds another one. That listener closes every
- * channel to the member, also those of streams opened later: grpc-js ends these streams with their next ping,
- * and each of them would close the channel of the next ones, without end.
+ * Removes etcd3's own error listener from a stream; the caller adds another one. etcd3's listener closes
+ * every channel to the member, also the channels of streams that were opened later. grpc-js ends the streams
+ * of a closed channel with their next ping; each of them would then close the channels of still later
+ * streams, without end.
  */
 export function ownErrors(stream: object): void {
   // Every stream of Node has this method; the types of etcd3 lack it.

@@ -42,8 +42,8 @@ export interface PrefixWatchOptions<Value> {
 }
 
 /**
- * With this many changes, a reply is one of several that bring the changes of a pause: etcd sends 1,000
- * revisions at a time. After such a reply the watch does not pause again, because it would fall further
+ * If a reply has this many changes, it is one of several replies with the changes of a pause: etcd sends
+ * 1,000 revisions at a time. After such a reply the watch does not pause again, because it would fall further
  * behind each time.
  */
 const CATCHING_UP = 500;
@@ -158,7 +158,7 @@ export class PrefixWatch<Value> {
     };
     const position = await listPrefix(connection, prefix, onEntry, {
       isWanted: isListing,
-      // Later lists only confirm or correct what is known.
+      // Only the first list needs its first page early: later lists confirm or correct what is known.
       onFirstPage: this.machine.position === undefined ? onFirstPage : undefined,
     });
     if (!isListing()) return { type: 'listed', position };

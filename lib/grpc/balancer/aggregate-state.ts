@@ -14,7 +14,7 @@
 import type { ConnectionState } from '../connection/endpoint-connection.js';
 import type { ListFacts } from '../list-facts.js';
 
-/** What a channel does with its calls. Where calls fail, those with `waitForReady` wait. */
+/** What a channel does with its calls. Calls with `waitForReady` wait where other calls fail. */
 export type AggregateState =
   | { readonly calls: 'pick' }
   | { readonly calls: 'wait' }

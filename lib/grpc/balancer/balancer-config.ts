@@ -27,12 +27,12 @@ export class BalancerConfig implements TypedLoadBalancingConfig {
     return BALANCER_NAME;
   }
 
-  /** Read by gRPC's traces only; functions in the settings are left out. */
+  /** Only gRPC's traces use the result; it leaves functions in the settings out. */
   toJsonObject(): object {
     return { [BALANCER_NAME]: { settings: this.settings } };
   }
 
-  /** Called by grpc-js with the entry that `loadBalancingEntry` made, in the same process. */
+  /** grpc-js calls this method with the entry that `loadBalancingEntry` has made in the same process. */
   static createFromJson(entry: { readonly settings?: BalancerSettings }): BalancerConfig {
     if (entry.settings === undefined) throw new Error(`${BALANCER_NAME} needs settings`);
     return new BalancerConfig(entry.settings);

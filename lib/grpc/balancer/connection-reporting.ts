@@ -72,7 +72,7 @@ export class ConnectionReporting {
     subchannel.addConnectivityStateListener(listener);
     become(subchannel.getConnectivityState());
     // `unref` is the balancer's last use of a subchannel. Another channel may share the subchannel and keep
-    // it connected.
+    // it connected; for this channel it counts as not connected.
     const unref = subchannel.unref.bind(subchannel);
     subchannel.unref = () => {
       subchannel.removeConnectivityStateListener(listener);

@@ -35,7 +35,10 @@ import { type PublishedState, StatePublisher } from './state-publisher.js';
 import { discoveredFacts } from '../resolved-endpoint.js';
 import { TurnGatherer } from '../turn-gatherer.js';
 
-/** Connects one channel to the endpoints of its list, and gives it the picker that chooses one per call. */
+/**
+ * Connects one channel to the endpoints of its list, and gives the channel the picker that chooses an
+ * endpoint for each call.
+ */
 export class EndpointBalancer implements LoadBalancer {
   private readonly channel: StatePublisher;
   private readonly pickers: PickerSource;
@@ -82,7 +85,8 @@ export class EndpointBalancer implements LoadBalancer {
     this.follow(table, settings, joined);
     this.outliers?.judge();
     this.updating = false;
-    // A list that is in use stays in use. Without a list, calls fail with the resolver's error.
+    // If the resolver failed, a list that is in use stays in use. Without a list, calls fail with the
+    // resolver's error.
     if (!list.ok && table.size === 0) {
       this.announce({ calls: 'fail', details: list.error.details });
       return true;
@@ -135,9 +139,7 @@ export class EndpointBalancer implements LoadBalancer {
     return this.table;
   }
 
-  /**
-   * Starts, configures or stops outlier detection. Ejected endpoints stay ejected when other settings change.
-   */
+  /** Starts, configures or stops outlier detection. New options end no ejection; a stop ends them all. */
   private watchOutliers({ outliers }: BalancerSettings): void {
     if (outliers === undefined) {
       this.outliers?.stop();
@@ -145,7 +147,8 @@ export class EndpointBalancer implements LoadBalancer {
       return;
     }
     this.outliers?.configure(outliers);
-    // A policy that connects to one endpoint could call an endpoint that it is not connected to yet.
+    // If the policy connects to one endpoint only, an idle endpoint counts as usable, too: the plan connects
+    // to it when the chosen endpoint is ejected.
     const isUsable = ({ state }: EndpointConnection): boolean =>
       state === 'ready' || (state === 'idle' && this.settings?.policy.connects === 'first');
     this.outliers ??= new OutlierWatch(

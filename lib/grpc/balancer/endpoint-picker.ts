@@ -29,12 +29,15 @@ export interface CallObserver {
 /** The config selector sets this key on calls that stream: their duration says nothing about the server. */
 export const STREAM_MARK = 'nestjs_grpc_discovery_stream';
 
-/** How often a retried call asks the policy again: a random policy may choose a tried endpoint many times. */
+/**
+ * How often at most the picker asks the policy again if the policy chose an endpoint that the call has tried:
+ * a random policy may do so many times.
+ */
 const REPICKS = 16;
 
 /**
- * Keys under which a call's picks keep the endpoints that it has tried, and its random number. gRPC passes
- * the same object to every pick of one call, and to no other call.
+ * Keys in the pick information of a call: `TRIED` for the endpoints that the call has tried, `LOT` for its
+ * random number. gRPC passes one such object to all picks of a call, and to no other call.
  */
 const TRIED = Symbol('nestjs_grpc_discovery_tried');
 const LOT = Symbol('nestjs_grpc_discovery_lot');
@@ -75,10 +78,11 @@ export class EndpointPicker implements GrpcPicker {
       return dropped(error);
     }
     observer.onPick();
-    // The connection was lost in this turn of the event loop, like all others that the policy chose. The next
-    // picker follows at the end of the turn.
+    // All connections that the policy chose were lost in this turn of the event loop. The call waits for the
+    // next picker, which follows at the end of the turn.
     if (connection.state !== 'ready') return QUEUED;
-    // Kept for the end of the call: by then another process may have the address, with statistics of its own.
+    // The end of the call is recorded in these statistics: by then another process may have the address, with
+    // statistics of its own.
     const { load } = connection;
     const subchannel = subchannelFor(extraPickInfo, connection);
     if (!this.measures) return completed(subchannel, load.enter, load.leave);
@@ -104,7 +108,8 @@ export class EndpointPicker implements GrpcPicker {
    * not answer is the least likely to answer now. No call goes to a connection that has just been lost.
    */
   private pickUntried(call: PickHistory): EndpointConnection {
-    // Calls that are not measured need no time, and reading the clock is most of the cost of such a pick.
+    // If calls are not measured, a pick does not need the time, and reading the clock would be most of its
+    // cost.
     const nowMs = this.measures ? this.clock.now() : 0;
     const connection = this.picker.pick(this.request, nowMs);
     if (connection === undefined) throw new Error('it chose no endpoint');

@@ -15,7 +15,8 @@ import type { EndpointConnection } from '../connection/endpoint-connection.js';
 
 /**
  * The shortest time between two judgements that failures cause, in milliseconds: each judgement reads the
- * whole fleet, and ejects no endpoint if all of them fail.
+ * whole fleet. If all endpoints fail, no judgement ejects one, and failed calls would cause one judgement
+ * after another.
  */
 const LEAST_INTERVAL_MS = 50;
 
@@ -23,7 +24,11 @@ const LEAST_INTERVAL_MS = 50;
 export class OutlierWatch {
   private state: OutlierState = new Map();
   private cancelTimer: CancelTimer | undefined;
-  /** When the last judgement was made that a failure or the timer caused. */
+  /**
+   * When a failed call or the timer last caused a judgement of the connections. The next judgement after a
+   * failure comes `LEAST_INTERVAL_MS` later at the earliest. Endpoints that join cause a judgement, too; it
+   * does not count here.
+   */
   private earlyMs = -Infinity;
   private dueMs = Infinity;
   private stopped = false;

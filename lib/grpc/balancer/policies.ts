@@ -23,8 +23,8 @@ import { HASH_KEY_HEADER, type HashKeyFunction } from '../interceptors/hash-key.
  * - `round_robin`: exact rotation over all live endpoints.
  * - `weighted_round_robin`: smooth rotation in proportion to the weights in the records.
  * - `least_request`: the less busy of two endpoints drawn at random; open streams count.
- * - `peak_ewma`: as `least_request`, by expected latency times calls in flight: avoids slow and failing
- *   servers.
+ * - `peak_ewma`: of two endpoints drawn at random, the one with the smaller product of expected latency and
+ *   calls in flight; it avoids slow and failing servers.
  * - `consistent_hash`: calls with one key go to one endpoint, with bounded load.
  * - `random`: an endpoint drawn at random for each call.
  * - `pick_first`: all calls to one endpoint while it lives.
@@ -59,7 +59,10 @@ type PolicyOptions = Both<OptionsOfEach<(typeof BUILT_IN_POLICIES)[number]>>;
 export interface LoadBalancingOptions extends PolicyOptions {
   /** A built-in policy, or one that was given to `registerLoadBalancingPolicy`. Default `round_robin`. */
   readonly policy?: LoadBalancingPolicy | (string & {});
-  /** Prefer endpoints of the own zone. The default of its field `zone` is the client's option `zone`. */
+  /**
+   * Prefer endpoints of the own zone. Default of the field `zone` in these options: the client's option
+   * `zone`.
+   */
   readonly locality?: LocalityOptions;
   /** Send fewer calls at first to endpoints that have just joined, under `consistent_hash` fewer keys. */
   readonly slowStart?: SlowStartOptions;

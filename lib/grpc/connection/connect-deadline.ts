@@ -6,7 +6,7 @@
 import { backoffDelayMs, type BackoffPolicy } from '../../core/backoff.js';
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 
-/** The backoff after an abandoned attempt, which the transport's own backoff does not count. */
+/** The backoff after abandoned attempts: the transport's own backoff does not count them. */
 const ABANDONED_BACKOFF: BackoffPolicy = { baseMs: 1_000, capMs: 30_000, floorMs: 500 };
 
 /** What a deadline does with its connection. */

@@ -32,7 +32,7 @@ export interface ConnectPlan {
 }
 
 /**
- * So many endpoints of the own zone come before each endpoint of another zone. If the own zone is down, a
+ * How many endpoints of the own zone come before each endpoint of another zone. If the own zone is down, a
  * client then escapes it within its first connections, and not after a thousand endpoints have timed out.
  */
 const OWN_BEFORE_OTHER = 7;

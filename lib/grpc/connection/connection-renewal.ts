@@ -1,21 +1,25 @@
 /**
- * Replaces a connection's transport before the server ends it for its age, so that no call is hit by that
- * end.
+ * Replaces a connection's transport before the server ends the transport for its age, so that this end breaks
+ * no call.
  */
 import type { CancelTimer, Clock, Random } from '../../core/clock.js';
 import type { Transport, TransportState } from './transport.js';
 
 /**
- * When a replacement is made at the earliest, as a share of the age at which the server ends a connection
- * (that age varies by ±10 %, so it is never below a share of 0.9).
+ * The earliest moment of a replacement, as a share of the age at which the server ends connections. That age
+ * varies by ±10 %, so no connection ends before a share of 0.9.
  */
 const RENEWAL_SHARE = 0.4;
 /**
- * By how much the share varies at random, so that clients that connected together do not reconnect together.
+ * By how much at most the share of a replacement exceeds `RENEWAL_SHARE`, at random, so that clients that
+ * connected together do not reconnect together.
  */
 const RENEWAL_SPREAD = 0.2;
 
-/** Makes a new transport for one endpoint in time, and passes it on once it can take calls. */
+/**
+ * Makes a new transport for one endpoint before the server ends the old one, and passes the new one on once
+ * it can take calls.
+ */
 export class ConnectionRenewal {
   private cancelTimer: CancelTimer | undefined;
   /** The transport that is being connected; no call uses it yet. */

@@ -128,9 +128,9 @@ export class EndpointConnection implements Candidate {
   }
 
   /**
-   * Takes in a new record of the same address. With another incarnation, another process may have the
-   * address, so that nothing learnt about the old process holds. But a connection that is `ready` still leads
-   * to the old process, which has registered again.
+   * Takes in a new record of the same address. If its `incarnation` is another one, another process may have
+   * the address, and what is known of the old process no longer holds. But as long as a connection is
+   * `ready`, it leads to the old process, which then has registered again.
    */
   update(facts: EndpointFacts): void {
     const isAnother = facts.endpoint.incarnation !== this.endpoint.incarnation;

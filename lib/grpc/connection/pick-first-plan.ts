@@ -23,7 +23,10 @@ export class PickFirstPlan implements ConnectPlan {
     private readonly isEjected: (connection: EndpointConnection) => boolean,
   ) {}
 
-  /** Known endpoints keep their places in the order, so that new endpoints move no client. */
+  /**
+   * Known endpoints keep their places in the order, so that no client moves to another endpoint because
+   * endpoints join.
+   */
   follow(
     joined: readonly EndpointConnection[],
     _list: ListFacts,

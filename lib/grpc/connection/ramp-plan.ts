@@ -119,11 +119,14 @@ export class RampPlan implements ConnectPlan {
     this.cancelHeadStart?.();
   }
 
-  /** The bounds at which no attempt is begun: attempts under way, and connections with attempts included. */
+  /**
+   * `concurrency`: how many attempts may be under way. `target`: how many connections there may be, together
+   * with the attempts under way.
+   */
   private limits(): { readonly concurrency: number; readonly target: number } {
     const { concurrency: most } = this.options;
-    // A partial list gets one connection: it is the same for all clients, which would all connect to its
-    // endpoints.
+    // With a partial list the plan makes one connection: all clients get the same first page, and would all
+    // connect to its endpoints.
     const few = this.isPart ? 1 : FIRST_FEW;
     const partTarget = this.isOpen ? FIRST_FEW : few;
     return {
@@ -153,8 +156,8 @@ export class RampPlan implements ConnectPlan {
   }
 
   /**
-   * Drops the connections that were made from a partial list once enough others can take the calls. Otherwise
-   * the endpoints at the beginning of the list would serve more clients than all others.
+   * Once enough other connections can take the calls, drops those that were made from a partial list.
+   * Otherwise the endpoints at the beginning of the list would serve more clients than all others.
    */
   private dropProvisional(): void {
     const { provisional, table } = this;
@@ -164,14 +167,17 @@ export class RampPlan implements ConnectPlan {
     for (const connection of provisional) table.disconnect(connection);
   }
 
-  /** Removes connections whose endpoints left the list once most entries are such: O(1) on average. */
+  /**
+   * Once most entries of the queues are connections of endpoints that left the list, removes these entries.
+   * O(1) on average.
+   */
   private prune(): void {
     if (this.waiting <= 2 * this.table.size + SLACK) return;
     this.queue = this.queue.filter(this.isListed);
     this.urgent = [...new Set(this.urgent.filter(this.isListed))];
   }
 
-  /** Runs later in the same turn of the event loop: the caller may be in the middle of a change. */
+  /** Calls `run` later in the same turn of the event loop: the caller may be in the middle of a change. */
   private schedule(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;

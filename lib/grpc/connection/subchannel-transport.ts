@@ -1,10 +1,10 @@
 /**
  * The transport of grpc-js: a subchannel, which several channels of a process may share.
  *
- * An attempt to connect is aborted when its last user releases it. Otherwise an address that never answers
- * would keep the process alive as long as the system repeats its SYN, two minutes and more. grpc-js cannot
- * abort an attempt, but it passes the address object on to `net.connect`, which accepts an abort signal in
- * it.
+ * An attempt to connect is aborted when the last channel that uses its subchannel releases the subchannel.
+ * Otherwise an address that never answers would keep the process alive as long as the system repeats its SYN,
+ * two minutes and more. grpc-js cannot abort an attempt, but it passes the address object on to
+ * `net.connect`, which accepts an abort signal in it.
  */
 import { type ChannelOptions, connectivityState } from '@grpc/grpc-js';
 import { endpointAddress } from '../../core/records/endpoint-address.js';
@@ -84,8 +84,8 @@ class SubchannelTransport implements Transport {
     });
     this.subchannel = helper.createSubchannel(endable, options);
     const real = this.subchannel.getRealSubchannel();
-    // grpc-js may return a subchannel of its pool: that one dials with the signal of the address it was made
-    // with.
+    // grpc-js may return a subchannel from its pool. Such a subchannel dials with the signal of the address
+    // with which it was made.
     this.attempts = attemptsOf.get(real) ?? attempts;
     attemptsOf.set(real, this.attempts);
     this.subchannel.ref();
@@ -152,7 +152,10 @@ class ConnectAttempts {
     this.holders++;
   }
 
-  /** Removes a holder; the last one to leave aborts the attempt under way. */
+  /**
+   * Called when a channel no longer uses the subchannel. If it was the last one, the attempt under way is
+   * aborted.
+   */
   release(isConnecting: boolean): void {
     this.holders--;
     if (this.holders <= 0 && isConnecting) this.latest?.abort();
@@ -165,8 +168,8 @@ class ConnectAttempts {
   begin(): AbortSignal {
     const attempt = new AbortController();
     this.latest = attempt;
-    // With no holder left, gRPC's own timer began this attempt. The abort comes later, because a socket
-    // ignores a signal that is aborted from the start.
+    // If no channel uses the subchannel, gRPC's own timer began this attempt. The abort comes later, because
+    // a socket ignores a signal that is aborted from the start.
     if (this.holders === 0) queueMicrotask(() => attempt.abort());
     return attempt.signal;
   }

@@ -1,7 +1,7 @@
 /**
- * The interface between a connection and the transport below it, which is all that a connection knows of
- * HTTP/2. Its one implementation uses grpc-js's subchannels (`subchannel-transport.ts`); another way to
- * connect implements this interface, and the rest of the folder stays as it is.
+ * The interface between a connection and the transport below it. A connection knows nothing else of HTTP/2.
+ * The one implementation uses grpc-js's subchannels (`subchannel-transport.ts`); another way to connect
+ * implements this interface, and the rest of the folder stays as it is.
  */
 import type { Endpoint } from '../../core/records/endpoint.js';
 import type { Subchannel } from '../grpc-js/grpc-experimental.js';
@@ -25,7 +25,7 @@ export interface HealthListener {
   onEnd(code: string, details: string): void;
 }
 
-/** A transport to one endpoint. Its maker uses it until `release`. */
+/** A transport to one endpoint. The connection that made it uses it until `release`. */
 export interface Transport {
   readonly state: TransportState;
   /** The subchannel that a pick returns to grpc-js. */
@@ -57,7 +57,7 @@ export interface Transport {
 /**
  * Makes a transport.
  *
- * @param attempt number of the attempt. Attempts with different numbers never share a transport: a new
- *   attempt does not end with an abandoned one.
+ * @param attempt number of the attempt. Attempts with different numbers never share a transport, so that a
+ *   new attempt does not end together with an abandoned one.
  */
 export type DialTransport = (endpoint: Endpoint, attempt: number) => Transport;

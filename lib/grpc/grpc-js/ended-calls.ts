@@ -1,8 +1,8 @@
 /**
  * Releases calls that have ended. Node keeps every HTTP/2 stream of a client until a full garbage collection
- * (its `request()` binds an `AsyncResource`, and the accessors that this defines stay in a hidden class), and
- * grpc-js attaches the whole call to its stream: request, answer, metadata and callbacks. Without a release,
- * collections of young objects take twice as long, and full collections are frequent.
+ * (its `request()` binds an `AsyncResource`, and the accessors that `AsyncResource.bind` defines stay in a
+ * hidden class), and grpc-js attaches the whole call to its stream: request, answer, metadata and callbacks.
+ * Without a release, collections of young objects take twice as long, and full collections are frequent.
  */
 
 /** The part of grpc-js's HTTP/2 transport, and of its calls, that this file relies on. */

@@ -46,9 +46,11 @@ let ourSchemes: ReadonlySet<string> = new Set();
  *   every call and answers none in time is overloaded too.
  * - Headers: the headers of an answer that broke off are reported only if no other attempt follows, see
  *   `whole-answer.ts`.
- * - Refusals: a stream that a server refused before anything ran is sent again up to four times, in grpc-js
- *   once. When several servers stop together, the second server of a call may be stopping as well.
- * - Errors that blame the caller (`NOT_FOUND`) refill the throttle as any answer does, in grpc-js only `OK`.
+ * - Refusals: a stream that a server refused before anything ran is sent again up to four times; grpc-js
+ *   sends it again once. When several servers stop together, the second server of a call may be stopping as
+ *   well.
+ * - Errors that blame the caller, such as `NOT_FOUND`: they refill the throttle as `OK` does. In grpc-js only
+ *   `OK` refills it.
  *
  * A plain channel with a service config of its own keeps grpc-js's throttle, headers and refusals; the other
  * rules hold for it.
@@ -96,7 +98,8 @@ const refused = new WeakMap<AttemptingCall, number>();
 
 /**
  * Lets grpc-js send a refused attempt again more than once. Each further time takes a token, and each `OK`
- * gives a share of a token back: while servers refuse all the time, calls are not sent five times each.
+ * gives a share of a token back. If servers refuse all the time, the tokens run out, and calls are not sent
+ * five times each.
  */
 function countRefusal(
   call: AttemptingCall,
@@ -159,8 +162,8 @@ function mayBeHedged(call: AttemptingCall, { code }: StatusObject): boolean {
 }
 
 /**
- * The pause that a server asks for, in milliseconds. `null`: the server asks for no pause of its own, and
- * gRPC's own delay applies. -1: no further attempt, also if the text cannot be read.
+ * The pause that a server asks for, in milliseconds. `null`: the server asks for no pause, and gRPC's own
+ * delay applies. -1: the call gets no further attempt; also if the text cannot be read.
  */
 function pushbackMs(trailers: StatusObject['metadata']): number | null {
   const text = trailers.get('grpc-retry-pushback-ms')[0]?.toString();
@@ -185,8 +188,8 @@ function countUnanswered(call: AttemptingCall): void {
 function blamesCaller(call: AttemptingCall, code: status, index: number): boolean {
   const attempt = call.underlyingCalls[index];
   if (code === status.OK || callOutcome(code) !== 'success') return false;
-  // These codes are not from a server: a cancelled call has the code of its cancellation, an attempt that was
-  // not sent a code of this process.
+  // In these cases the code is not from a server. A cancelled call ends with the code of its cancellation. An
+  // attempt that was never sent ends with a code of this process.
   if (call.state === NO_RETRY || attempt?.state !== ACTIVE || attempt.call.child === null) {
     return false;
   }

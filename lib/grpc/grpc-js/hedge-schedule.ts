@@ -79,8 +79,8 @@ function pause(call: AttemptingCall, delayMs: number): void {
     call.maybeStartHedgingAttempt();
     endWithoutAttempt(call);
   }, delayMs);
-  // A pause that a server asked for must not keep the process alive. A hedge that is due now is sent in any
-  // case.
+  // The timer of a pause that a server asked for must not keep the process alive; the timer of a hedge that
+  // is due now may.
   if (delayMs > 0) call.hedgingTimer.unref();
 }
 

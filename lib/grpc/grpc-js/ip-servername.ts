@@ -1,7 +1,7 @@
 /**
  * Sends no IP address as TLS server name. `grpc.ssl_target_name_override` may be an IP address; a server name
- * must not be one (RFC 6066, section 3), but grpc-js sends it, and Node 26 refuses it. This file changes a
- * private field of grpc-js; if grpc-js does not have that field, nothing is changed.
+ * must not be an IP address (RFC 6066, section 3), but grpc-js sends it, and Node 26 refuses it. This file
+ * changes a private field of grpc-js; if grpc-js does not have that field, nothing is changed.
  */
 import { isIP } from 'node:net';
 import type { ChannelCredentials } from '@grpc/grpc-js';

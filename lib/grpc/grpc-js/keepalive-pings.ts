@@ -5,9 +5,10 @@
  */
 
 /**
- * While a call is open, a ping is allowed so many milliseconds after the last one. Servers in Go and on
- * gRPC's C core take pings for abuse (GOAWAY `too_many_pings`, which ends every call on the connection) when
- * more than two in a row come within five minutes of each other, and the server has sent nothing in between.
+ * While a call is open, how long after the last ping another one is allowed in any case, in milliseconds.
+ * Servers in Go and on gRPC's C core take pings for abuse (GOAWAY `too_many_pings`, which ends every call on
+ * the connection) when more than two in a row come within five minutes of each other, and the server has sent
+ * nothing in between.
  * Source: gRFC A8; grpc-go `keepalive.EnforcementPolicy` and `http2_server.go` (`maxPingStrikes`).
  */
 const PATIENT_MS = 5 * 60_000 + 10_000;
@@ -23,8 +24,8 @@ const RESERVE_PINGS = 1;
 interface PingingTransport {
   readonly session: { readonly closed: boolean };
   /**
-   * How many messages came; `undefined` if channelz is switched off: then every ping counts as one into
-   * silence.
+   * How many messages came; `undefined` if channelz is switched off: then every ping counts as sent to a
+   * silent server.
    */
   readonly messagesReceived?: number;
   canSendPing(): boolean;
@@ -60,7 +61,7 @@ function spare(transport: PingingTransport): void {
   const budget = new PingBudget();
   const maybeSendPing = transport.maybeSendPing.bind(transport);
   const addActiveCall = transport.addActiveCall.bind(transport);
-  // grpc-js sends a ping that it put off while no call was open before it sends the next call.
+  // While no call is open, grpc-js puts a ping off. It sends that ping just before the next call.
   let isBeforeCall = false;
   transport.addActiveCall = (call) => {
     budget.called();
@@ -96,7 +97,7 @@ export class PingBudget {
   /**
    * Whether a ping may be sent now; if so, it counts as sent.
    *
-   * @param received how many messages came on the connection so far; for servers, other frames do not count
+   * @param received how many messages came on the connection so far; servers do not count other frames
    * @param nowMs monotonic milliseconds
    * @param hasCall whether the server sees an open call: without one it tolerates a ping only every two
    *   hours, not every five minutes

@@ -14,7 +14,8 @@ export function boundAddresses(server: ChannelzServer): string[] {
   let names: string[] = [];
   const call = { request: { server_id: server.getChannelzRef().id } };
   type GetServer = (call: unknown, callback: (error: unknown, reply: unknown) => void) => void;
-  // The handler answers at once, although its declared type demands a whole server call.
+  // The declared type demands a whole server call, but the handler reads only the request. It calls back
+  // before it returns.
   (getChannelzHandlers()['GetServer'] as unknown as GetServer)(call, (_error, reply) => {
     names = socketNames(reply);
   });

@@ -2,8 +2,8 @@
  * Holds the answer of a unary call back until it is whole. gRPC commits a call to the attempt whose headers
  * come first (gRFC A6), because the application may have seen them: if a server then freezes or dies before
  * the status, the call fails although a hedge or a retry would have saved it. Here gRPC gets headers and
- * message together with the status. An attempt whose answer broke off has then failed or not answered yet,
- * like any other, and gRPC's own hedges, backoff, throttling and pushback apply to it.
+ * message together with the status. So gRPC sees an attempt whose answer broke off as one that failed, or has
+ * not answered yet: its hedges, backoff, throttling and pushback apply.
  */
 import type { status, StatusObject } from '@grpc/grpc-js';
 import type { Subchannel } from './grpc-experimental.js';
@@ -13,8 +13,8 @@ type CreateCall = RealSubchannel['createCall'];
 type AttemptListener = Parameters<CreateCall>[3];
 
 /**
- * The config selector sets this key on unary calls that may be retried: the status codes after which another
- * attempt may follow.
+ * The config selector sets this key in the pick information of unary calls that may be retried. Its value is
+ * the set of status codes after which gRPC may send the call again.
  */
 export const WHOLE_ANSWER = Symbol('nestjs_grpc_discovery_whole_answer');
 

@@ -1,8 +1,8 @@
 /**
  * Gives every call of a client its default deadline and interceptors. If a call has interceptors of its own,
- * grpc-js drops those of its client, and with them the hash key and all else that is an interceptor here.
- * Therefore a client has no interceptors: grpc-js's hook `callInvocationTransformer` gives the whole list to
- * each call before it starts.
+ * grpc-js drops those of its client, and with them the hash key and everything else that this library does in
+ * interceptors. Therefore a client has no interceptors: grpc-js's hook `callInvocationTransformer` gives the
+ * whole list to each call before it starts.
  */
 import type {
   CallInvocationTransformer,

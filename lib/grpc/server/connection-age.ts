@@ -21,7 +21,10 @@ interface ConnectionAgeOptions {
 }
 
 const AGED = 'the connection has reached its maximum age; the call may be tried again';
-/** Share by which ages differ, so that connections that were made together do not end together. */
+/**
+ * By how much at most an age differs from `maxAgeMs`, as a share of `maxAgeMs`, so that connections that were
+ * made together do not end together.
+ */
 const SPREAD = 0.1;
 
 /**

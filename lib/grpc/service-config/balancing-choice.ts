@@ -4,7 +4,10 @@
 import type { LoadBalancingOptions } from '../balancer/policies.js';
 import type { PublishedConfig } from './service-config-json.js';
 
-/** Options that were chosen. An option that is missing is open; no field is `undefined`. */
+/**
+ * Options that were chosen. An option that is missing in `options` is open; no field of `options` is
+ * `undefined`.
+ */
 export interface BalancingChoice {
   readonly options: LoadBalancingOptions;
   /** The size of the client's subset; `undefined`: open. */
@@ -12,8 +15,8 @@ export interface BalancingChoice {
 }
 
 /**
- * Fills in the options that a client left open with those of the service. Each modifier is filled in by
- * itself; the options of a policy come with the policy, from the side that names it.
+ * Fills in the options that a client left open with those of the service. Each modifier is filled in on its
+ * own. The options of a policy come from the side that names the policy.
  *
  * @param chosen the options of the client
  */

@@ -117,7 +117,7 @@ export class ChannelConfig {
     };
   }
 
-  /** The throttling of retries. If the service may decide about retries, there is always a bound. */
+  /** The throttling of retries. If the service may decide about retries, there is always a throttle. */
   private throttling(published: PublishedConfig | undefined): ServiceConfig['retryThrottling'] {
     const { retryThrottling } = this.own;
     if (!this.choices.retries) return retryThrottling;

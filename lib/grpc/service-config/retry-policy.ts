@@ -30,8 +30,8 @@ export interface RetryOptions {
   readonly statusCodes?: readonly string[];
   /**
    * Hedging (gRFC A6): the next attempt is sent if no answer came within this delay, in milliseconds,
-   * 1–60,000, and the first answer counts. For methods whose answers must not depend on one server. Default:
-   * off.
+   * 1–60,000, and the first answer counts. For methods whose answers must not wait for one slow server.
+   * Default: off.
    */
   readonly hedgingDelayMs?: number;
   /**

@@ -121,7 +121,8 @@ function readName(path: string, value: unknown): MethodConfig['name'][number] {
 }
 
 /**
- * Rejects a config with two entries for one method, as grpc-go does: it does not say which of them counts.
+ * Rejects a config with two entries for one method, as grpc-go does: such a config does not say which entry
+ * counts.
  */
 function rejectRepeatedNames(configs: readonly MethodConfig[]): void {
   const seen = new Set<string>();

@@ -27,7 +27,7 @@ const SUCCESS_RATE_MARGIN = 0.2;
 
 /**
  * Reads A50's fields as grpc-go does (`internal/xds/balancer/outlierdetection`), with its defaults, and
- * translates what this library's detection has as well. The differences:
+ * translates the fields for which this library's detection has an option, too. The differences:
  * - `stdevFactor` and `minimumHosts` are not used: this library compares by the test of two proportions,
  *   which works from two endpoints on.
  * - `threshold` is a share of failures in A50; here it is by how much the share exceeds that of the others.
@@ -59,8 +59,7 @@ export function readOutliers(path: string, fields: Fields): OutlierOptions | fal
     maxEjectedShare: percent / 100,
     failureMargin: Math.max(demand.margin, SMALLEST_MARGIN),
     minRequests,
-    // A50 does not count consecutive failures. As many of them as `minRequests` exceed every threshold of
-    // A50.
+    // A50 does not count consecutive failures. `minRequests` failures in a row exceed every threshold of A50.
     consecutiveFailures: minRequests,
   };
 }

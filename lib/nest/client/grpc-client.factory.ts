@@ -72,9 +72,9 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
   }
 
   /**
-   * Creates the client of a service. The client follows the service's endpoint list from now on. It connects
-   * at the application's bootstrap if it is in use by then, else at its first call. The application's
-   * shutdown closes it unless `close()` was called before.
+   * Creates the client of a service. The client follows the service's endpoint list from now on. A channel
+   * that is open at the application's bootstrap connects then; any other channel connects at its first call.
+   * The application's shutdown closes the client unless `close()` was called before.
    *
    * @throws DiscoveryError `INVALID_OPTION`, `CLOSED`, `UNSUPPORTED_VERSION`
    */
@@ -143,7 +143,8 @@ export class GrpcClientFactory implements OnApplicationBootstrap, OnApplicationS
     return withChannelDiscovery(
       {
         ...CHANNEL_DEFAULTS,
-        // A user who sets `keepalive` knows which rate of pings the servers allow.
+        // Limits the pings, unless the user sets `keepalive`: then the user knows which rate the servers
+        // allow.
         ...(client.keepalive === undefined ? { [SPARING_PINGS_OPTION]: 1 } : {}),
         ...withCallPromises(client.channelOptions ?? {}, { timeoutMs, interceptors }),
       },

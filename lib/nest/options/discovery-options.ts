@@ -26,9 +26,9 @@ export interface ServiceOptions {
   /** The advertised host; the advertised port is the one that was bound. Default: as for `address`. */
   readonly host?: string;
   /**
-   * The gRPC servers of the application that offer this service: the `url` of one server, as written in its
-   * options, or a proto `package` of several. Each of these servers must be connected when the application
-   * starts. Default: every gRPC server.
+   * Which gRPC servers of the application offer this service: the `url` of one server, as written in its
+   * options, or a proto `package`, which stands for every server with that package. Each of these servers
+   * must be connected when the application starts. Default: every gRPC server.
    */
   readonly server?: string;
   /** This server's share of calls relative to the other servers, above 0, up to 1,000,000. Default 1. */
@@ -82,8 +82,8 @@ export interface ClientDefaults {
    */
   readonly loadBalancing?: LoadBalancingPolicy | (string & {}) | LoadBalancingOptions;
   /**
-   * Use only so many endpoints, 1–100,000, chosen so that all clients together load all of them alike.
-   * Default: all.
+   * How many endpoints this client uses at most, 1–100,000. They are chosen so that all clients together load
+   * all endpoints alike. Default: all endpoints.
    */
   readonly subsetSize?: number;
   /**
@@ -166,8 +166,8 @@ export interface DiscoveryModuleOptions {
   readonly clientDefaults?: ClientDefaults;
   /**
    * Whether the application can serve. The check runs before the application registers, and then at
-   * intervals; while the application cannot serve, its records are removed. Default: it can serve, unless it
-   * has its own `grpc.health.v1` service and that one answers otherwise.
+   * intervals; while the application cannot serve, its records are removed. Default: the application can
+   * serve, unless its own `grpc.health.v1` service answers that it cannot.
    */
   readonly readiness?: ReadinessCheck | ReadinessOptions;
   /**
@@ -181,9 +181,9 @@ export interface DiscoveryModuleOptions {
    */
   readonly failFast?: boolean;
   /**
-   * When removals that look like a fault of the registry are held: a held endpoint stays in use while its
-   * connection is ready. Default: removals after the registry was away, and removals of half of a list within
-   * 10 s; for 5 minutes at most. `false`: never.
+   * Which removals are held, because they look like a fault of the registry. The endpoint of a held removal
+   * stays in use while its connection is ready. Default: removals after the registry was away, and removals
+   * of half of a list within 10 s; each for 5 minutes at most. `false`: none.
    */
   readonly removalGuard?: false | RemovalGuardOptions;
   /**
@@ -201,8 +201,8 @@ export interface RemovalGuardOptions {
    */
   readonly maxHoldMs?: number;
   /**
-   * The share of a list, 0–1, whose removal within `windowMs` is suspicious, if it is at least two endpoints.
-   * Default 0.5.
+   * A share of a list, 0–1. Removals within `windowMs` are suspicious if together they are at least this
+   * share and at least two endpoints. Default 0.5.
    */
   readonly minShare?: number;
   /**

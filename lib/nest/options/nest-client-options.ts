@@ -23,8 +23,9 @@ export function nestClientOptions(url: string, client: ClientDefinition): GrpcOp
 }
 
 /**
- * The channel options of a client. The client's own definition takes precedence over the defaults, also where
- * one of them sets a message size in `channelOptions`, and the other sets the same size by its own option.
+ * The channel options of a client. The client's own definition takes precedence over the defaults. This also
+ * holds if one of them sets a message size in `channelOptions`, and the other sets the same size by
+ * `maxReceiveMessageLength` or `maxSendMessageLength`.
  */
 export function givenChannelOptions(
   defaults: ClientDefaults,

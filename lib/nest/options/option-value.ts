@@ -9,7 +9,8 @@ import { printableBeginning } from '../../core/printable-text.js';
 const SECRET =
   /pass|secret|token|cred|auth$|auth\.(?!username$)|tls\.(?!ca$|cert$)|etcd\.\w*key|privatekey/i;
 /**
- * A client's name at the beginning of a place. `SECRET` does not apply to it: a client may be called "token".
+ * A client's name at the beginning of an option's name, as in `client "api".retry`. `SECRET` does not apply
+ * to it: a client may be called "token".
  */
 const CLIENT_NAME = /^client "[^]*?[^\\]"(?=\.|$)/;
 /**
@@ -17,7 +18,7 @@ const CLIENT_NAME = /^client "[^]*?[^\\]"(?=\.|$)/;
  * shown.
  */
 const REGISTRY = /^(?:etcd|registry)(?:$|\.)/;
-/** A user and password before a host, as in `http://user:password@host`; either may hold anything. */
+/** A user and password before a host, as in `http://user:password@host`; both may contain any characters. */
 const USER_INFO = /^(\w+:\/\/)?[^]*@/;
 const MAX_CHARACTERS = 80;
 
@@ -31,7 +32,7 @@ export function describeValue(option: string, value: unknown): string {
 }
 
 /**
- * Describes the value of an option that does not exist: the user may have meant any other option, also a
+ * Describes the value of an option that does not exist. The user may have meant an option whose value is a
  * secret.
  */
 export function describeUnknown(option: string, value: unknown): string {

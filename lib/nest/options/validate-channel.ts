@@ -28,7 +28,7 @@ const KEEPALIVE_RULES = {
 
 const isFunction = (value: unknown): value is (...args: never[]) => unknown =>
   typeof value === 'function';
-/** A constructor: the proto loader makes the values of fields of this type with it. */
+/** A constructor: the proto loader turns the values of `longs`, `enums` or `bytes` into this type. */
 const CONSTRUCTOR = ruleOf('a constructor: String, Number or Array, no text', isFunction);
 const FOLDERS = arrayOf('folders');
 const LOADER_RULES = {
@@ -102,8 +102,8 @@ const SERVICE_CONFIG = 'grpc.service_config';
 const OTHER_OPTION = 'grpc.min_reconnect_backoff_ms';
 
 /**
- * The number of wrong letters that a misspelt name has at most. Names of channel options in other languages
- * of gRPC differ by little more, and are not misspelt.
+ * The greatest number of wrong letters in a name that counts as misspelt. With a few more it could be the
+ * correct name of a channel option that only other languages of gRPC have.
  */
 const MOST_MISSPELT = 2;
 
@@ -153,7 +153,7 @@ export function checkChannelOptions(option: string, value: object): void {
 
 function checkChannelOption(option: string, name: string, value: unknown): void {
   if (name === SERVICE_CONFIG) {
-    // The resolver's service config replaces the one of this option: it would be ignored without an error.
+    // The resolver's service config takes precedence: grpc-js would ignore this option without an error.
     const instead = 'none; use loadBalancing, retry and timeoutMs, or publish it for all clients';
     optionReader.reject(option, value, instead);
   }

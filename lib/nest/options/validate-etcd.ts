@@ -136,7 +136,7 @@ function validateClient(value: unknown): EtcdClient {
   if (!complete) return optionReader.reject('etcd.client', value, 'an Etcd3 client');
   const prefix = field(value, 'prefix');
   if (prefix instanceof Uint8Array && prefix.length > 0) {
-    // The prefix would not apply: the library's requests bypass the namespace of the client.
+    // The prefix of a namespace would not apply: this library's requests bypass it.
     const shown = 'a namespace of an Etcd3 client';
     return optionReader.refuse('etcd.client', shown, 'the Etcd3 client itself, and etcd.namespace');
   }

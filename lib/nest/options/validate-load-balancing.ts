@@ -67,7 +67,7 @@ const SHARE = numberWithin(0, 1);
 const HEADER_RULES = {
   name: ruleOf(
     TEXT_METADATA_KEY,
-    // gRPC compares keys in lower case.
+    // gRPC compares metadata keys in lower case.
     (value): value is string => typeof value === 'string' && isTextMetadataKey(value.toLowerCase()),
   ),
   value: TEXT,

@@ -77,9 +77,10 @@ const SERVICE_RULES = {
   maxConnectionAgeGraceMs: wholeNumber(0, 86_400_000),
 };
 /**
- * Names that the user's metadata must not contain. Clients read `weight`, `version` and `zone` from the
- * metadata of records without `Discovery`, and ignore them there in other records; older clients take the
- * other names for fields of `Discovery`.
+ * Names that the user's metadata must not contain, nor `draining`. Clients read `weight`, `version` and
+ * `zone` from the metadata of a record without the field `Discovery`, and ignore them in the metadata of all
+ * other records. Older clients take `maxConnectionAgeMs` and `draining` for the fields of `Discovery` with
+ * these names.
  */
 const OPTIONS_OF_THEIR_OWN = ['weight', 'version', 'zone', 'maxConnectionAgeMs'] as const;
 const DRAINING = 'draining';

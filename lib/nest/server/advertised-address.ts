@@ -15,16 +15,20 @@ export interface AdvertisedAddressInput {
   readonly host: string | undefined;
   /** The environment variable `POD_IP`, which orchestrators set. */
   readonly podIp: string | undefined;
-  /** A host and port of the registry: this machine's interface towards the registry faces the clients too. */
+  /**
+   * A host and port of the registry. The interface that routes to the registry is taken for the one that
+   * clients reach.
+   */
   readonly registryHost: string | undefined;
   /** Called with a text when a given value is ignored; the text says why. */
   readonly onWarning: (text: string) => void;
 }
 
 /**
- * Option `address`; else the bound port with: option `host`, the bound host, or for a wildcard host the first
- * of `POD_IP`, the address of the interface that routes to the registry, the first non-internal interface,
- * loopback. Never a wildcard, never port 0.
+ * Returns the option `address` if it is set, else a host with the bound port. The host is the option `host`,
+ * else the bound host. In place of a wildcard host it is the first of these that exists: `POD_IP`, the
+ * address of the interface that routes to the registry, the first non-internal interface, loopback. The
+ * result never has a wildcard host or port 0.
  *
  * @throws DiscoveryError `INVALID_OPTION` if the port is unknown (channelz is off, and the url has port 0),
  *   or no client could dial the address

@@ -62,7 +62,7 @@ export class Announcements {
     return this.list().some(
       (entry) =>
         entry.service === service &&
-        // An address or a key from the options is one record, even if several servers share it.
+        // The option `address` or `key` makes one record, even if several servers share it.
         (entry.server === server || entry.address === address || service.key !== undefined),
     );
   }
@@ -96,7 +96,7 @@ export class Announcements {
   }
 
   /**
-   * Hands the records of a closing server over to others. An address from the options is one record, even if
+   * Hands the records of a closing server over to others. The option `address` makes one record, even if
    * several servers share it: the record stays while another server offers the service, and then belongs to
    * that server.
    */

@@ -1,6 +1,7 @@
 /**
  * Keeps the application's services in the registry exactly while it can serve them: from the moment when a
- * server is bound and the application is bootstrapped and ready, until the first sign that one of these ends.
+ * server is bound and the application is bootstrapped and ready, until the server closes, the application
+ * shuts down or its readiness ends, whichever is first.
  */
 import type { Server } from '@grpc/grpc-js';
 import { Inject, Injectable, Logger } from '@nestjs/common';
@@ -174,7 +175,8 @@ export class ServiceRegistrar implements GrpcServersListener {
     this.closing.set(server, closing);
     if (this.bound.size === 0) {
       this.force.begin();
-      // Servers that were closed one by one may still have calls.
+      // Servers that were closed one by one may still wait for their calls: a second signal ends that wait
+      // too.
       void this.force.during(Promise.allSettled(this.closing.values()));
     }
     return closing;

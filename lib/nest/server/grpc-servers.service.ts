@@ -1,7 +1,7 @@
 /**
- * Finds the application's gRPC servers and reports when each is bound and when it is about to close. Nest has
- * no hook for either that holds in every start order, so `createClient`, `listen` and `close` of each server
- * object are wrapped.
+ * Finds the application's gRPC servers, and reports when each is bound and when each is about to close. No
+ * hook of Nest marks these moments in every start order, so this file wraps `createClient`, `listen` and
+ * `close` of each server object.
  */
 import type { Server } from '@grpc/grpc-js';
 import { Inject, Injectable, Optional } from '@nestjs/common';
@@ -112,8 +112,8 @@ export class GrpcServers {
     target.createClient = async () => {
       const { options } = target;
       const channelOptions = options?.channelOptions;
-      // The first interceptor is the nearest to the call itself: no interceptor of the user can answer before
-      // it.
+      // grpc-js puts the first interceptor next to the call itself: so the tracker also counts calls that an
+      // interceptor of the user answers.
       const interceptors = [calls.interceptor, ...(channelOptions?.interceptors ?? [])];
       // A copy: the user may use the same object for another server.
       target.options = { ...options, channelOptions: { ...channelOptions, interceptors } };

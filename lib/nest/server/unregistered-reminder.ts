@@ -1,4 +1,4 @@
-/** Warns that a server which accepts calls is still not registered, and says why: no client finds it. */
+/** Warns, with the reason, that a server accepts calls but is not registered, so that no client finds it. */
 import type { CancelTimer, Clock } from '../../core/clock.js';
 
 /** How long a start may take before the first reminder, in milliseconds. */
@@ -6,7 +6,7 @@ const FIRST_AFTER_MS = 5_000;
 /** Time between two reminders, in milliseconds. */
 const REPEAT_AFTER_MS = 60_000;
 
-/** Reminds from the first bound server until the first record. */
+/** Repeats the warning, from the first bound server until the first record. */
 export class UnregisteredReminder {
   private phase: 'created' | 'initializing' | 'bootstrapped' = 'created';
   private readonly urls: string[] = [];
@@ -33,8 +33,8 @@ export class UnregisteredReminder {
   }
 
   /**
-   * Call it when Nest begins to initialize the modules of the application: the bootstrap follows, however
-   * long it takes.
+   * Call it when Nest begins to initialize the modules of the application: from then on the bootstrap is
+   * certain to follow, and a long initialization causes no warning.
    */
   onInitializing(): void {
     if (this.phase === 'created') this.phase = 'initializing';

@@ -31,7 +31,10 @@ export class ForceSignal {
     if (this.parts === 0) this.begunAt = performance.now();
   }
 
-  /** Listens until this part of the shutdown is over. Parts may overlap, and may have gaps between them. */
+  /**
+   * Listens to signals until this part of the shutdown is over. Parts may overlap, and may have gaps between
+   * them.
+   */
   async during<Result>(part: Promise<Result>): Promise<Result> {
     if (this.parts++ === 0) this.listen();
     try {
@@ -57,8 +60,8 @@ export class ForceSignal {
   private readonly listener = (signal: NodeJS.Signals): void => {
     if (performance.now() - this.begunAt < ECHO_MS) return;
     this.stop();
-    // Without another listener the signal would have ended the process with an error: the exit code says so,
-    // once the shutdown is over.
+    // If the process has no other listener for this signal, Node would have ended it with an error. The exit
+    // code after the shutdown is therefore 1.
     if (process.listenerCount(signal) === 0) process.exitCode = 1;
     this.onForce(signal);
     this.controller.abort();

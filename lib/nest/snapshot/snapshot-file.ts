@@ -100,7 +100,7 @@ export class SnapshotFile implements SnapshotStore {
     const stored = this.services.get(service);
     if (stored === undefined) return;
     this.services.set(service, { ...stored, savedAt: this.now() });
-    // `flush()` writes the file anyway at the end of the process; until then the age may lag behind.
+    // At the end of the process `flush()` writes the file; until then the age in the file may lag behind.
     this.schedule(CONFIRM_DELAY_MS);
   }
 

@@ -35,7 +35,7 @@ export function describeOtherOrigin(found: string, wanted: string): string {
     parts.push(`of etcd.hosts ${showHosts(there)}, not ${showHosts(here)}`);
   }
   if (there.namespace !== here.namespace) {
-    // A password with a space would have split the hosts.
+    // A password in the hosts may contain a space: `parse` then takes a part of it for the namespace.
     const namespace = found.includes('@') ? '"…"' : quote(there.namespace);
     parts.push(`of etcd.namespace ${namespace}, not ${quote(here.namespace)}`);
   }

@@ -36,7 +36,8 @@ export function readRegularFile(path: string): string {
 }
 
 /**
- * The path of the file to replace. Follows the links at `path`, which stay. The file itself need not exist.
+ * The path of the file to replace. Follows the links at `path`, so that they are not replaced. The file
+ * itself need not exist.
  *
  * @throws Error if the folder does not exist, the links make a circle, or no regular file is there
  */

@@ -45,8 +45,8 @@ export class GuardedList {
   constructor(private readonly options: GuardedListOptions) {}
 
   /**
-   * The endpoints to use, one per address. Returns the same array until the list changes; while endpoints are
-   * held, a new array each time.
+   * The endpoints to use, one per address. While no endpoint is held, returns the same array until the list
+   * changes; while endpoints are held, returns a new array each time.
    */
   get usable(): readonly Endpoint[] {
     return this.guard.usable;

@@ -87,7 +87,7 @@ export class ServiceDirectory {
   private cancelDebounce: CancelTimer | undefined;
   private cancelSnapshot: CancelTimer | undefined;
   private leftOut = NOTHING_IGNORED;
-  /** The ignored records when the last list was published. */
+  /** The ignored records as they were when the last list was published. */
   private leftOutBefore = NOTHING_IGNORED;
   /** Something changed since the last list was published. */
   private pending = false;

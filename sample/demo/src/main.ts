@@ -164,5 +164,5 @@ async function run(etcd: FoundEtcd): Promise<void> {
 const etcd = await findEtcd();
 console.log(`etcd: ${etcd.description}, ${etcd.hosts.join(', ')}`);
 await run(etcd);
-// After a failure some promise may still be pending, although everything that it waits for was stopped.
+// After a failure a promise may be pending forever, because what it waits for was stopped.
 if (process.exitCode === 1) process.exit();

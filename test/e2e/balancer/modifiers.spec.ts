@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => fleet.close());
 
-it('locality: a zone takes all calls of its clients while it can, and the excess spills over when it cannot', async () => {
+it('locality: clients call servers of their own zone while these can take the calls, and the excess goes to other zones', async () => {
   const [one, two] = await fleet.start({
     one: { zone: 'here' },
     two: { zone: 'here' },
@@ -31,7 +31,7 @@ it('locality: a zone takes all calls of its clients while it can, and the excess
   await expect.poll(() => client.spread(20)).toEqual({ three: 10, four: 10 });
 });
 
-it('locality: the option zone of the client alone is enough', async () => {
+it('locality: with only the option zone, a client calls the servers of that zone', async () => {
   await fleet.start({ one: { zone: 'here' }, two: { zone: 'there' } });
   const client = await fleet.client({ zone: 'there' });
   await client.until((server) => server === 'two');
@@ -108,7 +108,7 @@ it('subset: a client uses subsetSize endpoints, and a new one when one of them l
   expect(now.filter((id) => used.includes(id)).sort()).toEqual(used.slice(1).sort());
 });
 
-it('routing: only the matching version gets calls, and the error says so if there is none', async () => {
+it('routing: only servers of the matching version get calls; if there are none, the error says so', async () => {
   await fleet.start({ a: { version: '1' }, b: { version: '2' } });
   const two = await fleet.client({ loadBalancing: { routing: { match: { version: '2' } } } });
   expect(await two.spread(10)).toEqual({ b: 10 });
@@ -158,7 +158,7 @@ it('health: if no server serves, calls fail at once with the answers of the serv
   });
 });
 
-it('health: the health of one service can be asked for by name', async () => {
+it('health: a client can ask a server for the health of one service, by its name', async () => {
   const [a, b] = await fleet.start({ a: {}, b: {} });
   a?.health.setStatus('user.User', 'NOT_SERVING');
   b?.health.setStatus('user.User', 'SERVING');

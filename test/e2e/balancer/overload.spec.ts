@@ -175,7 +175,7 @@ it.each(OVERLOADS.flatMap((load) => CALLS.map((calls) => ({ ...load, ...calls })
   },
 );
 
-it('a client whose retries are off does not end the throttling of another one', async () => {
+it('a client whose retries are off does not end the throttling of another client', async () => {
   const counts = await startServer('only', { capacity: 0 });
   const users = await startClient({});
   await call(users, WARM_CALLS);
@@ -213,7 +213,7 @@ it.each([
   },
 );
 
-it('after an outage, answers with errors that blame the caller enable retries again', async () => {
+it('after an outage, retries resume once the server answers with errors like NOT_FOUND', async () => {
   const counts = await startServer('only', { capacity: 0 });
   const users = await startClient({ retry: { throttling: { maxTokens: 10, tokenRatio: 1 } } });
   const refusedAtFirst = await call(users, WARM_CALLS);
@@ -226,7 +226,7 @@ it('after an outage, answers with errors that blame the caller enable retries ag
   expect(counts.requests - before).toBe(4);
 });
 
-it('the hedges of a plain client stop at the throttling of its own service config', async () => {
+it('a plain client stops hedging at the throttling of its own service config', async () => {
   const counts = await startServer('only', { capacity: 0 });
   const registry = new EtcdRegistry({ hosts: etcd.hosts, namespace });
   closers.push(() => registry.close(), registerDiscoveryResolver(registry));
@@ -254,7 +254,7 @@ it.each([
   ['consistent_hash', status.RESOURCE_EXHAUSTED, {}],
   ['least_request', status.UNAVAILABLE, { 'grpc-retry-pushback-ms': '60000' }],
 ] as const)(
-  '%s leaves a server alone that refuses: code %i, trailers %o',
+  '%s sends less than a quarter of the calls to one of two servers if that server refuses them: code %i, trailers %o',
   async (policy, code, trailers) => {
     const refusing = await startServer('refusing', { capacity: 0, code, trailers });
     await startServer('good', { capacity: Infinity });

@@ -74,7 +74,7 @@ it('pick_first stays with one server, and uses another when that server dies', a
 
 // peak_ewma does so only after a longer silence; the simulations in test/unit/balance show that.
 it.each([{ policy: 'least_request' }])(
-  '%j sends no call to a server that does not answer while others are free',
+  'while other servers are free, %j sends no call to a server that does not answer',
   async (loadBalancing) => {
     const [a, b] = await fleet.start({ a: {}, b: {} });
     const client = await fleet.client({ loadBalancing });
@@ -143,7 +143,7 @@ it('consistent_hash chooses the server by a metadata key', async () => {
   expect(places.size).toBe(3);
 });
 
-it('consistent_hash chooses by a function of the request, and servers do not see its key', async () => {
+it('consistent_hash chooses by a function of the request, and servers do not see the hash key', async () => {
   const servers = await fleet.start(THREE);
   const client = await fleet.client({
     loadBalancing: {

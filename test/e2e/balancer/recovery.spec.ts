@@ -46,7 +46,7 @@ async function silentPeer() {
   };
 }
 
-it('calls to a peer that accepts connections and never answers fail after the connect timeout, and its sockets are closed', async () => {
+it('calls to a peer that accepts connections and never answers fail after the connect timeout, and the sockets to that peer are closed', async () => {
   const peer = await silentPeer();
   fleet.list([{ address: peer.address, metadata: null }]);
   const client = await fleet.client();
@@ -68,7 +68,7 @@ it('a peer that accepts connections and never answers delays no call while anoth
   expect(await client.spread(20)).toEqual({ a: 20 });
 });
 
-it('an address that is registered anew is tried at once, whatever its backoff', async () => {
+it('a client connects at once to an address that is registered again, whatever the backoff of that address', async () => {
   const a = await single();
   fleet.list([{ ...a.endpoint, incarnation: '1' }]);
   // Only a reset ends this backoff within the test.
@@ -127,7 +127,7 @@ it('statistics survive updates: a busy server still counts as busy after the lis
   await client.until((answer) => answer === idle);
 });
 
-it('when servers die while others live, only the calls under way on them fail', async () => {
+it('when servers die while others live, only the calls under way on the dead servers fail', async () => {
   const servers = await fleet.start({ a: {}, b: {}, c: {}, d: {} });
   const client = await fleet.client();
   await client.until((_, answers) => answers.size === 4);

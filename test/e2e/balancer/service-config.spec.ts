@@ -75,7 +75,7 @@ it('clients follow a change of weight in a record at once', async () => {
   await expect.poll(async () => (await countByServer(users, 40))['a']).toBeGreaterThanOrEqual(29);
 });
 
-it('a client uses a published policy at its start, follows its changes, and drops it when it is removed', async () => {
+it('a client starts with the published policy, follows changes of the policy, and drops the policy when it is removed', async () => {
   await publish(POLICY('pick_first'));
   await Promise.all([server('a'), server('b')]);
   const users = await client();
@@ -108,7 +108,7 @@ it('an invalid config is reported once, and the last valid one stays in use', as
   expect(await isSpread(users)).toBe(false);
 });
 
-it('a published timeout applies to its method, and not to services whose name begins alike', async () => {
+it('a published timeout applies to the methods that the service config names, and not to other services whose names begin alike', async () => {
   await server('slow', 1, 60_000);
   await publish({ methodConfig: [{ name: [{ service: 'user.User' }], timeout: '0.1s' }] });
   await publish({ methodConfig: [{ name: [{}], timeout: '0.001s' }] }, 'ap');
@@ -118,7 +118,7 @@ it('a published timeout applies to its method, and not to services whose name be
   await expect(users.login()).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
 });
 
-it('the registry emits what is published, with one watch for all services', async () => {
+it('the registry emits the published service configs, with one watch for all services', async () => {
   const registry = new EtcdRegistry({ hosts: etcd.hosts, namespace });
   const events: DiscoveryEvent[] = [];
   const said: Record<string, (string | undefined)[]> = { api: [], other: [] };

@@ -91,7 +91,7 @@ it('an idempotent call whose server dies during the answer is answered by anothe
   expect(ended).toEqual(ended.map(() => expect.objectContaining({ status: 'fulfilled' })));
 });
 
-it('a hedged call is answered by another server if the first freezes after its headers', async () => {
+it('a hedged call is answered by another server if the first server freezes after it has sent headers', async () => {
   freezes = true;
   const users = await start({ retry: { hedgingDelayMs: 20 }, timeoutMs: 10_000 });
   const ended = await callAll(() => users.find({ name: 'a' }));

@@ -64,7 +64,7 @@ async function openStream() {
   return { sent, received, error, shutDown: () => shutDownGracefully({ server, calls, ...NOW }) };
 }
 
-it('a stream that the server ends has its status although the handler still writes messages', async () => {
+it('a client gets the status of a stream that the server ends, even if the handler still writes messages', async () => {
   const { sent, error, shutDown } = await openStream();
   const down = shutDown();
   for (let count = 0; count < 1_000; count += 1) sent.write(MESSAGE);
@@ -75,7 +75,7 @@ it('a stream that the server ends has its status although the handler still writ
   });
 });
 
-it('a stream that the server ends is UNAVAILABLE although its client does not read, and so gets no status', async () => {
+it('a stream that the server ends fails with UNAVAILABLE, even if the client does not read and so gets no status', async () => {
   const { sent, received, error, shutDown } = await openStream();
   received.pause();
   for (let count = 0; count < 20; count += 1) sent.write(Buffer.alloc(60_000));

@@ -26,7 +26,7 @@ describeEtcd('servers that fail', (binary) => {
     await etcd?.stop();
   });
 
-  it('after kill -9 of one server idempotent calls are retried, and other calls fail only if they were in flight on it', async () => {
+  it('after kill -9 of one server idempotent calls are retried, and other calls fail only if they were in flight on that server', async () => {
     const stage = new DeployStage('nest', url, 'killed');
     await stage.grow(3);
     const [, login] = await stage.call({ method: 'find', holdMs: 20 }, { holdMs: 20 });
@@ -44,7 +44,7 @@ describeEtcd('servers that fail', (binary) => {
     expect(Object.keys(after?.byCode ?? {})).toEqual(after?.failed === 0 ? [] : ['UNAVAILABLE']);
   });
 
-  it('after SIGSTOP of one server all hedged calls succeed, and others fail only until keepalive notices', async () => {
+  it('after SIGSTOP of one server all hedged calls succeed, and other calls fail only until keepalive pings find the server dead', async () => {
     const stage = new DeployStage('nest', url, 'frozen');
     const keepaliveMs = 500;
     await stage.grow(3);

@@ -40,7 +40,7 @@ const closing = <App extends { close(): Promise<unknown> }>(app: App): App => {
   return app;
 };
 
-it('of two applications with one address, the second has the record until it ends, then the first again', async () => {
+it('of two applications with one address, the second has the record until it ends; then the first has it again', async () => {
   const service = { address: '10.0.0.1:50051', ttlSeconds: 2 };
   const first = closing(await startUserServer({ discovery: discovery(service) }));
   const second = await startUserServer({ discovery: discovery(service) });
@@ -83,7 +83,7 @@ it("a server that could not bind is not registered, and the application's other 
   expect(written.length).toBeLessThanOrEqual(1);
 });
 
-it('drain() is done once, however often and late it is called', async () => {
+it('drain() removes the record once, however often and late it is called', async () => {
   const app = closing(await startUserServer({ discovery: discovery() }));
   const registrar = app.get(ServiceRegistrar, { strict: false });
   await Promise.all([registrar.drain(), registrar.drain()]);

@@ -29,7 +29,7 @@ describeEtcd('deploys without a failed call', (binary) => {
     await etcd?.stop();
   });
 
-  it('a rolling restart, each server in another way, fails no call of 5 ms, of 500 ms, and no stream of 1.5 s', async () => {
+  it('a rolling restart that ends each server in another way fails no call of 5 ms, no call of 500 ms and no stream of 1.5 s', async () => {
     const stage = new DeployStage('nest', url, 'rolling');
     const port = await freePort();
     await stage.grow(3);

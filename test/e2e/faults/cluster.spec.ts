@@ -73,7 +73,7 @@ describeEtcd('a fleet on a cluster of three', (binary) => {
     }
   });
 
-  it('is unharmed by the loss of the majority, and registers again when it is back', async () => {
+  it('is unharmed by the loss of the majority, and registers again when the majority is back', async () => {
     const [, ...others] = cluster.members;
     await Promise.all(others.map((member) => member.kill()));
     await fleet.tick(({ away }) => away === true, 60_000);

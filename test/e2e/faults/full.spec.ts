@@ -29,7 +29,7 @@ async function fill(hosts: string[]): Promise<void> {
 }
 
 describeEachEtcd('an etcd that is full', (binary) => {
-  it('deletes a record as soon as its registration is closed, although it refuses to change it', async () => {
+  it('refuses to change a record, and still deletes the record when its registration closes', async () => {
     const etcd = await EtcdProcess.start({ binary, flags: FULL_FLAGS });
     const admin = new Etcd3({ hosts: etcd.hosts });
     const registry = new EtcdRegistry({ hosts: etcd.hosts });

@@ -12,7 +12,7 @@ import { FaultProxy } from '../../support/fault-proxy.js';
 /** As many registries as one process can run beside other work. */
 const REGISTRIES = 40;
 
-describeEtcd('a herd', (binary) => {
+describeEtcd('registrations of many registries', (binary) => {
   let etcd: EtcdProcess;
   let proxy: FaultProxy;
   let herd: EtcdRegistry[];
@@ -30,7 +30,7 @@ describeEtcd('a herd', (binary) => {
     await etcd?.stop();
   });
 
-  it('of registrations retries about once a second each while etcd resets everything, and returns spread over time', async () => {
+  it('retry about once a second each while every connection is reset, and return spread over time', async () => {
     const registrations = herd.map((registry, index) => {
       const endpoint = { address: `127.0.0.1:${1 + index}`, metadata: null };
       return registry.register({ service: 'herd', endpoint, ttlSeconds: 10 });

@@ -159,7 +159,7 @@ describeEtcd('servers whose records are lost', (binary) => {
     expect((await records()).kvs).toHaveLength(count);
   });
 
-  it('a client calls its only server, whose record was deleted, until the connection ends; then not another process on that port', async () => {
+  it('a client calls its only server, whose record was deleted, until the connection ends, and calls no other process that then listens on the port', async () => {
     const first = await startPlainServer();
     const key = `${namespace}${PREFIX}${first.address}`;
     await writer.put(key).value(`{"Op":0,"Addr":"${first.address}","Metadata":null}`);

@@ -44,7 +44,7 @@ describeEachEtcd('odd data', (binary) => {
         .directory.state$.pipe(filter(({ endpoints }) => endpoints?.length === count)),
     );
 
-  it('records that cannot be dialled are ignored, and each kind is reported once, however often it is listed', async () => {
+  it('records that cannot be dialled are ignored, and each kind of them is reported once, however often they are listed', async () => {
     const noRecord = ['', '{', 'null?', '[]', '{"Op":"add"}', '{"Addr":7}', '\ufeff{}'];
     const values = {
       'no-record': [...noRecord, `${record('a:1')}x`],

@@ -58,7 +58,7 @@ describeEachEtcd('hosts', (binary) => {
     }
   });
 
-  it('are replaced by the members of the cluster one by one, with syncIntervalMs', async () => {
+  it('with syncIntervalMs, are replaced by the present members of the cluster, one change at a time', async () => {
     const cluster = await EtcdCluster.start({ binary, size: 1 });
     const registry = new EtcdRegistry({ hosts: cluster.hosts, syncIntervalMs: 1_000 });
     const events: DiscoveryEvent[] = [];

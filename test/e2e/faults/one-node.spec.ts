@@ -104,7 +104,7 @@ describeEtcd('a fleet on one etcd', (binary) => {
     await isUnharmed();
   });
 
-  it('registers a server again whose lease another process revokes', async () => {
+  it('registers a server again if another process revokes its lease', async () => {
     await begin();
     const { leases } = await fleet.etcd.leaseClient.leaseLeases();
     expect(leases).toHaveLength(SERVERS);
@@ -113,14 +113,14 @@ describeEtcd('a fleet on one etcd', (binary) => {
     await logs('registering again under a new one');
   });
 
-  it('registers a server again whose key is deleted', async () => {
+  it('registers a server again if its key is deleted', async () => {
     await begin();
     const [key = ''] = (await fleet.keys()) ?? [];
     await fleet.etcd.delete().key(key);
     await isUnharmed();
   });
 
-  it('registers a server again whose key another process overwrites', async () => {
+  it('registers a server again if another process overwrites its key', async () => {
     await begin();
     const [key = ''] = (await fleet.keys()) ?? [];
     await fleet.etcd.put(key).value('{"Op":0,"Addr":"127.0.0.1:1","Metadata":null}');
@@ -137,7 +137,7 @@ describeEtcd('a fleet on one etcd', (binary) => {
     await isUnharmed();
   });
 
-  it('registers a server again whose event loop stood still for twice its time to live', async () => {
+  it('registers a server again if its event loop stood still for twice the time to live of its record', async () => {
     await begin();
     const [server] = fleet.servers;
     if (server === undefined) throw new Error('there is no server');

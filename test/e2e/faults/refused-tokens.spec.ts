@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => etcd.stop());
 
-it('a list fails after three rejected tokens, and its error says so', async () => {
+it('a list fails after three rejected tokens, and the error says so', async () => {
   const registry = new EtcdRegistry({
     hosts: etcd.hosts,
     auth: { username: 'api', password: 'a secret' },

@@ -5,7 +5,7 @@ import { EtcdProcess } from '../../support/etcd-process.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 import { slowDown, SlowedHerd } from '../../support/slowed-herd.js';
 
-describeEtcd('a herd on an etcd that runs 4 of every 100 ms', (binary) => {
+describeEtcd('registries on an etcd that runs for 4 ms of every 100 ms', (binary) => {
   let etcd: EtcdProcess;
   let proxy: FaultProxy;
   let herd: SlowedHerd;
@@ -24,7 +24,7 @@ describeEtcd('a herd on an etcd that runs 4 of every 100 ms', (binary) => {
     await etcd?.stop();
   });
 
-  it('is back within 30 s after that ends, and reads each list at most 2.5 times on average', async () => {
+  it('have all records and watches back within 30 s after the slowing ends, and read each list at most 2.5 times on average', async () => {
     const beforeCut = herd.lists;
     const slow = slowDown(etcd, 4, 10_000);
     proxy.disconnect();

@@ -58,7 +58,7 @@ describeEtcd('a fleet without its etcd', (binary) => {
     expect((await fleet.tick()).failed).toBe(0);
   });
 
-  it('stops calling a server that dies meanwhile, because its connection ends', async () => {
+  it('stops calling a server that dies meanwhile, because the connection to that server ends', async () => {
     fleet = await FaultFleet.start({ hosts: etcd.hosts, ttlSeconds: 3, servers: 3 });
     await etcd.kill();
     await fleet.tick(({ away }) => away === true);

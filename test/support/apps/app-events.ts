@@ -37,7 +37,10 @@ export function endWithTestProcess(): void {
   (process.stdin as { unref?: () => void }).unref?.();
 }
 
-/** What this process holds: megabytes of heap, active handles and requests, and TCP sockets among them. */
+/**
+ * The memory and the handles of this process: megabytes of heap, active handles and requests, and how many of
+ * the handles are TCP sockets.
+ */
 export function resources(): { heapMb: number; handles: number; sockets: number } {
   const active = process.getActiveResourcesInfo();
   return {

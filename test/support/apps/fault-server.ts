@@ -4,8 +4,8 @@
  * Settings: `ETCD_HOSTS`; `ETCD_OPTIONS`, JSON with further fields of `etcd`; `SERVICE` (api); `SERVER_ID`;
  * `TTL_SECONDS` (10). Events: `listening` once `listen()` has resolved; `status` with every change of the
  * registrar's `state`; `unblocked` after SIGHUP, which blocks the event loop for twice the time to live;
- * `resources` with `heapMb`, `handles`, `sockets` after SIGUSR2, behind a garbage collection where node was
- * started with `--expose-gc`. SIGTERM ends it through Nest's shutdown hooks.
+ * `resources` with `heapMb`, `handles`, `sockets` after SIGUSR2; if node was started with `--expose-gc`, a
+ * garbage collection comes first. SIGTERM ends the server through Nest's shutdown hooks.
  */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';

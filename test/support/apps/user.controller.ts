@@ -54,7 +54,7 @@ export class UserController implements OnApplicationShutdown {
     return delayMs > 0 ? answer$.pipe(delay(delayMs)) : answer$;
   }
 
-  /** Answers as `Login` does, but the proto says that `Find` may be called twice. */
+  /** Answers as `Login` does. The proto declares `Find` idempotent, and `Login` not. */
   @GrpcMethod('User', 'Find')
   find(request: UserRequest): Observable<UserResponse> {
     return this.login(request);

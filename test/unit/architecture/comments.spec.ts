@@ -29,7 +29,7 @@ describe('a comment', () => {
     );
   });
 
-  it('is recognised in a block, in a line, and not in a text', () => {
+  it('is found in blocks and lines, and not in texts of the code', () => {
     const wide = 'x'.repeat(MOST_COLUMNS);
     const text = `/** ${wide} */\n * ${wide}\n  // ${wide}\nconst text = '${wide}';\n// ${'x'.repeat(107)}`;
     expect(tooWide('a.ts', text)).toEqual(['a.ts:1', 'a.ts:2', 'a.ts:3']);

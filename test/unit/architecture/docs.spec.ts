@@ -156,11 +156,14 @@ describe('a row, list item or paragraph that names files', () => {
       .filter(({ code }) => code.some(isSource)),
   );
 
-  it.each(NAMED)('$document: its names in code occur in one of them: $item', ({ code }) => {
-    const text = code.filter(isSource).map(textOf).join('\n');
-    const missing = code.filter(isName).filter((name) => !hasName(text, name) && !isKnown(name));
-    expect(missing).toEqual([]);
-  });
+  it.each(NAMED)(
+    'in $document: each of its names in code occurs in one of these files: $item',
+    ({ code }) => {
+      const text = code.filter(isSource).map(textOf).join('\n');
+      const missing = code.filter(isName).filter((name) => !hasName(text, name) && !isKnown(name));
+      expect(missing).toEqual([]);
+    },
+  );
 });
 
 /** The table rows, list items and paragraphs of a document, each on one line; no code blocks. */
@@ -242,7 +245,7 @@ describe('docs/operations.md', () => {
     expect(logged.length).toBeGreaterThanOrEqual(11);
   });
 
-  it('quotes what is not logged only if a reason says what it is', () => {
+  it('quotes words that are not logged only if NOT_LOGGED says what they are', () => {
     const others = quoted.map(({ text }) => text).filter((text) => Object.hasOwn(NOT_LOGGED, text));
     expect(others.sort()).toEqual(Object.keys(NOT_LOGGED).sort());
   });
@@ -283,8 +286,11 @@ describe('docs/maintaining.md', () => {
     expect(files.filter((file) => !named.includes(file))).toEqual(Object.keys(PUBLIC_ONLY));
   });
 
-  it.each(table)('names a test that fails without: %s', (_part, _users, _otherwise, tests = '') => {
-    expect(codeOf(tests).filter((name) => name.endsWith('.spec.ts'))).not.toEqual([]);
-    expect(tests).not.toMatch(/^none\b/);
-  });
+  it.each(table)(
+    'names a test that fails if grpc-js lacks this part: %s',
+    (_part, _users, _otherwise, tests = '') => {
+      expect(codeOf(tests).filter((name) => name.endsWith('.spec.ts'))).not.toEqual([]);
+      expect(tests).not.toMatch(/^none\b/);
+    },
+  );
 });

@@ -69,7 +69,7 @@ function check(files: Readonly<Record<string, string>>): string[] {
 }
 
 describe('an export of the library', () => {
-  it('is imported by another file of it, or has a reason', () => {
+  it('is imported by another file of the library, or has a reason', () => {
     const modules = readModules(new URL('../../../lib', import.meta.url).pathname);
     expect(unused(modules).sort()).toEqual(Object.values(FOR_TESTS).flat().sort());
   });
@@ -103,7 +103,7 @@ describe('the check of exports', () => {
     expect(check({ 'core/x.ts': 'export class a {}', 'core/y.ts': text })).toEqual([]);
   });
 
-  it('lets a file keep its own names to itself, and an entrance export for users', () => {
+  it('reports neither a name that is not exported nor an export of an entrance', () => {
     expect(check({ 'core/x.ts': 'class a {}', 'cli/main.ts': 'export const b = 1;' })).toEqual([]);
   });
 });

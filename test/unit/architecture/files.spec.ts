@@ -138,7 +138,7 @@ describe('the check of short files', () => {
       ...importers.map((path) => parseModule(path, line.repeat(FEWEST_LINES))),
     ]);
 
-  it('reports a short file that only one file imports: it belongs into that file', () => {
+  it('reports a short file that only one file imports: the short file belongs into its importer', () => {
     expect(check(FEWEST_LINES - 1, 'core/a.ts')).toEqual(['core/x.ts']);
   });
 
@@ -160,11 +160,11 @@ describe('a unit test', () => {
     existsSync(`${root}lib/${spec}.ts`) ||
     existsSync(`${root}lib/${spec.slice(0, spec.lastIndexOf('.'))}.ts`);
 
-  it('stands where the file stands that it tests, or plays a scenario', () => {
+  it('has the path of the file that it tests, or is in SCENARIOS', () => {
     expect(specs.filter((spec) => !hasFile(spec)).sort()).toEqual(Object.keys(SCENARIOS).sort());
   });
 
-  it('tests each file that has code, unless a named spec does', () => {
+  it('exists for each file that has code, unless WITHOUT_SPEC names another spec for the file', () => {
     const untested = modules
       .filter((module) => /^(core|balance|registry|grpc|nest)\//.test(module.path))
       .filter((module) => !isTypesOnly(module))
@@ -176,11 +176,8 @@ describe('a unit test', () => {
     expect(untested).toEqual(Object.keys(WITHOUT_SPEC).sort());
   });
 
-  it.each(Object.entries(WITHOUT_SPEC))(
-    'of another file that tests %s is there: %s',
-    (_, named) => {
-      const missing = named.split(', ').filter((spec) => !existsSync(`${root}test/${spec}`));
-      expect(missing).toEqual([]);
-    },
-  );
+  it.each(Object.entries(WITHOUT_SPEC))('that WITHOUT_SPEC names for %s exists: %s', (_, named) => {
+    const missing = named.split(', ').filter((spec) => !existsSync(`${root}test/${spec}`));
+    expect(missing).toEqual([]);
+  });
 });

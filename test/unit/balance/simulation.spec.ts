@@ -89,7 +89,7 @@ const runFailing = (
   return failed(calls) / calls.length;
 };
 
-describe('one of 11 servers takes 2 s for 30 s, 1,000 calls/s, deadline 1 s', () => {
+describe('for 30 s, one of 11 servers answers each call after 2 s; 1,000 calls/s, deadline 1 s', () => {
   it.each([0.2, 1, 10])(
     'peak_ewma: 999 of 1,000 calls during that time succeed (usual latency %f ms)',
     (meanMs) => {
@@ -106,7 +106,7 @@ describe('one of 11 servers takes 2 s for 30 s, 1,000 calls/s, deadline 1 s', ()
     },
   );
 
-  it('round_robin: 9 % of the calls fail, so the simulation is valid', () => {
+  it('round_robin: 1 of 11 calls during that time fails, as expected, so the simulation is valid', () => {
     expect(failed(whileSlow(runSlowed(policyOf('round_robin'), 1, 1))) / 30_000).toBeCloseTo(
       1 / 11,
       3,
@@ -114,8 +114,8 @@ describe('one of 11 servers takes 2 s for 30 s, 1,000 calls/s, deadline 1 s', ()
   });
 });
 
-describe('one of 3 servers takes 50 ms, concurrency 32', () => {
-  it('peak_ewma: the slow server gets less than 0.1 %, 99 % take less than 1 ms, throughput is 1.3 times least_request', () => {
+describe('one of 3 servers answers each call after 50 ms; 32 calls at a time', () => {
+  it('peak_ewma: the slow server gets less than 0.1 % of the calls, 99 % of the calls take less than 1 ms, and the throughput is 1.3 times that of least_request', () => {
     for (const seed of SEEDS.slice(0, 3)) {
       const ours = runSlowAmongThree(PEAK_EWMA, seed);
       const leastRequest = runSlowAmongThree(policyOf('least_request'), seed);
@@ -167,7 +167,7 @@ describe('one of 3 servers is frozen for 6 s, 300 calls/s, deadline 1 s', () => 
     },
   );
 
-  it('round_robin: a third of the calls of 5 s fails, so the simulation is valid', () => {
+  it('round_robin: 1 of 3 calls fails for 5 s, as expected, so the simulation is valid', () => {
     expect(failed(runFrozen(policyOf('round_robin'), 1, 1))).toBeCloseTo(500, -1);
   });
 });
@@ -262,17 +262,17 @@ describe('one of 10 servers refuses every call with RESOURCE_EXHAUSTED for 20 s,
     },
   );
 
-  it('round_robin, which ignores load: a tenth of the calls fails, so the simulation is valid', () => {
+  it('round_robin, which ignores load: 1 of 10 calls fails, as expected, so the simulation is valid', () => {
     expect(failed(runRefusing(policyOf('round_robin'), 1, {})) / 20_000).toBeCloseTo(0.1, 3);
   });
 });
 
-describe('all of 3 servers refuse calls', () => {
+describe('all of 3 servers refuse the same share of calls', () => {
   it.each([
     ['one call in 100', 0.01],
     ['nine calls in 10', 0.9],
     ['every call', 1],
-  ])('%s is refused: each server keeps its share', (_name, share) => {
+  ])('if each server refuses %s, each keeps its share', (_name, share) => {
     for (const policy of [PEAK_EWMA, policyOf('least_request')] as const) {
       const usual = exponential(5);
       const random = seededRandom(3);

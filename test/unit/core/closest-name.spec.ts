@@ -25,7 +25,7 @@ describe('closestName', () => {
     expect(closestName('x', ['y'])).toBeUndefined();
   });
 
-  it('allows at most as many different letters as it is given', () => {
+  it('allows at most `most` different letters', () => {
     expect(closestName('keepaliveTime', KNOWN, 2)).toBe('keepaliveTimeMs');
     expect(closestName('keepaliveTime', KNOWN, 1)).toBeUndefined();
     expect(closestName('zoom', KNOWN, 9)).toBeUndefined();

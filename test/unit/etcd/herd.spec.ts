@@ -6,7 +6,7 @@ import { simulateHerd } from '../../support/herd-model.js';
 const SMALL = { processes: 50, services: 10, awayMs: 20_000, cores: 1, slowness: 50, seed: 1 };
 
 it.each(['killed', 'wiped', 'stalled'] as const)(
-  'a herd whose etcd was %s is back within 30 s, with at most 2.5 times the least requests',
+  'after etcd was %s, all processes are back within 30 s, with at most 2.5 times as many requests as they need at least',
   async (fault) => {
     const { backMs = Infinity, requests, least } = await simulateHerd({ ...SMALL, fault });
     expect(backMs).toBeLessThanOrEqual(30_000);

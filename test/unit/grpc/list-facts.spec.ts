@@ -86,7 +86,7 @@ it('with the whole list, calls stay at the endpoint of the first page until anot
   expect(channel.state).toBe(READY);
 });
 
-it('with the whole list, the client connects again to an endpoint that it had dropped once calls need more connections', async () => {
+it('with the whole list, once calls need more connections, the client connects again to an endpoint that it had dropped', async () => {
   const channel = new FakeChannel();
   const list = addresses(300);
   channel.listPart(beginning);

@@ -99,7 +99,7 @@ describe('an update in which one endpoint changes', () => {
   const CHANGES = 20;
   const settings = settingsOf({ policy: 'round_robin' }, { subsetSize: 8, zone: 'a' });
 
-  it('reads no unchanged record again, and addresses only of the subset', () => {
+  it('reads no unchanged record again, and reads only the addresses of the subset again', () => {
     const { endpoints, reads } = countingEndpoints(SIZE);
     const channel = new FakeChannel();
     channel.list(resolvedEndpoints(endpoints), settings);

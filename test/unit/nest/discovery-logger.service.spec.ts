@@ -223,7 +223,7 @@ it.each(Object.values(EVENTS))(
   },
 );
 
-it("the logger writes events to Nest's logger, each at its level, until it is stopped", () => {
+it("DiscoveryLogger writes events to Nest's logger, each at the level of the event, until it is stopped", () => {
   const events = new Subject<DiscoveryEvent>();
   class EventfulRegistry extends MemoryRegistry {
     override get events$() {

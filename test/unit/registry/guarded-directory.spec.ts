@@ -58,7 +58,7 @@ describe('a directory whose registry forgot everything', () => {
     registry.reset('api');
   });
 
-  it('holds the connected endpoints, and reports that', () => {
+  it('holds the connected endpoints, and reports the hold', () => {
     expect(used()).toEqual(['h:1', 'h:2']);
     expect(directory.state.held).toEqual(['h:1', 'h:2']);
     expect(told()).toEqual(['removals-held', 'endpoints-changed']);
@@ -88,7 +88,7 @@ describe('a directory whose registry forgot everything', () => {
   });
 });
 
-it('a directory holds the last endpoint if its registry drops it without an announcement, while it is connected', () => {
+it('if a registry drops the last endpoint without an announcement of the server, the directory holds the endpoint while it is connected', () => {
   directory.start();
   registry.reset('api', 'h:1');
   channel.report('h:1', true);

@@ -118,7 +118,7 @@ it('a registry that emits nothing counts as failed after 5 s, and its watch stay
   watch.stop();
 });
 
-it('a watch that emits nonsense during subscribe is unsubscribed before the next one', () => {
+it('a watch that emits nonsense during subscribe is unsubscribed before the next watch begins', () => {
   let open = 0;
   const nonsense = new Observable<RegistryUpdate>((subscriber) => {
     open++;

@@ -105,7 +105,7 @@ it('every removal from a memory registry is final: its records do not expire', (
   expect(new MemoryRegistry().removalsAreFinal).toBe(true);
 });
 
-it('an update that says the same causes no update of the list, and another one does', async () => {
+it('an update of a registration with the same content causes no update of the list; one with other content causes one', async () => {
   const registry = new MemoryRegistry();
   const [registration] = await announce(registry, 'api', endpointAt('h:1', { zone: 'a' }));
   const follower = new Follower(registry, 'api');

@@ -41,7 +41,7 @@ it('no removal is final by default, because records may expire', () => {
   expect(new UserRegistry().removalsAreFinal).toBe(false);
 });
 
-it('no service has a service config by default, which is known at once and never completes', () => {
+it('by default watchServiceConfig emits at once that there is no service config, and never completes', () => {
   const seen: unknown[] = [];
   const subscription = new UserRegistry().watchServiceConfig('api').subscribe({
     next: (text) => seen.push(text),

@@ -28,7 +28,7 @@ it('a static registry takes the hard-coded list of addresses, in its order', () 
 });
 
 it.each(['', 'h', 'h:0', 'h:65536', 'http://h:1', '::1:80'])(
-  'a static registry refuses the address %j, and names its place and what is allowed',
+  'a static registry refuses the address %j, and names the position of the address and what is allowed',
   (address) => {
     const create = (): unknown => new StaticRegistry({ api: ['h:1', address] });
     expect(create).toThrow(DiscoveryError);

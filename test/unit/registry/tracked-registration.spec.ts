@@ -74,7 +74,7 @@ describe('the status of a registration', () => {
     ['the state changes and the error stays', true, ['unreachable', AWAY], ['registering', AWAY]],
     ['the error changes', true, ['registering', AWAY], ['registering', REFUSED]],
     ['the error goes', true, ['registering', AWAY], ['registering']],
-  ])('if %s, is emitted: %s', (_, isEmitted, first, second) => {
+  ])('is emitted if %s: %s', (_, isEmitted, first, second) => {
     registration.reach(...first);
     const before = statuses.length;
     registration.reach(...second);
@@ -132,7 +132,7 @@ describe('the close of a registration', () => {
     expect(plain.status.state).toBe('deregistered');
   });
 
-  it('may be called again, and an update too, by what the registry calls within the removal', async () => {
+  it('may be called again by the code that removes the record, and so may update()', async () => {
     const inner: unknown[] = [];
     const busy: TrackedRegistration = new TrackedRegistration(
       INITIAL,

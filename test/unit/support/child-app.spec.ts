@@ -90,7 +90,7 @@ describe('EventProcess', () => {
     expect(await next).toMatchObject({ n: 2 });
   });
 
-  it('fails a wait with the output of the process if it ends without the event', async () => {
+  it('fails a wait if the process ends without the event; the error has the output of the process', async () => {
     const child = script(`console.error('the reason'); process.exit(3);`);
     await expect(child.waitForEvent('never')).rejects.toThrow(/ended with code 3[^]*the reason/);
     await expect(child.waitForEvent('never')).rejects.toThrow(/ended with code 3/);

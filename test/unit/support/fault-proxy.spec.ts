@@ -149,7 +149,7 @@ describe('FaultProxy', () => {
     expect(proxy.connections).toBe(2);
   });
 
-  it('loses no data of a stall that exceeds the amount it keeps in memory', async () => {
+  it('loses no data if a stall holds more bytes than the proxy keeps in memory', async () => {
     const client = await dial();
     const server = await servedPeer(0);
     const size = 16 * 1024 * 1024;
@@ -241,7 +241,7 @@ describe('FaultProxy', () => {
       await server.end();
     });
 
-    it('lasts at most until the proxy stops, which resets the server side of a connection that its client has left', async () => {
+    it('ends at the latest when the proxy stops; the stop resets the server side of a connection whose client has left', async () => {
       const client = await dial();
       const server = await servedPeer(0);
       proxy.stall('to-server');
@@ -252,7 +252,7 @@ describe('FaultProxy', () => {
       expect(server.closedWithError).toBe(true);
     });
 
-    it('in another direction replaces the stall before it, and delivers what that one held', async () => {
+    it('in another direction replaces the earlier stall, and delivers the bytes that the earlier stall held', async () => {
       const client = await dial();
       const server = await servedPeer(0);
       proxy.stall('to-server');

@@ -38,7 +38,7 @@ describe('FakeClock', () => {
     cancel();
   });
 
-  it('fires a timer without delay at the next advance, even at one by 0 ms', () => {
+  it('fires a timer without delay at the next advance(), even if that advances by 0 ms', () => {
     const clock = new FakeClock();
     let fired = false;
     clock.setTimer(0, () => (fired = true));

@@ -9,8 +9,8 @@ import type { ServiceGate, ServiceMethodsServed, UnaryMethod } from './service-g
 import type { AuthenticateRequest } from '../wire/wire-messages.js';
 
 /**
- * The version that `Status` states: the one whose behaviour this server follows, marked as not being etcd
- * itself.
+ * The version that `Status` returns: the version of etcd whose behaviour this server follows, with a suffix
+ * that says that the server is not etcd itself.
  */
 const EMBEDDED_VERSION = '3.6.0-embedded';
 

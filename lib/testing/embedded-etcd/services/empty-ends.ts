@@ -9,9 +9,9 @@ interface WithRangeEnd {
 const everyKeyFromThereOn = new Uint8Array(1);
 
 /**
- * Converts a read to etcd's meaning of it. In requests that do not go through etcd's log, an empty range end
- * that was sent means no upper bound: the range has every key from its own on. Writes go through the log,
- * where the empty end gets lost. Go's clients never send one, others may.
+ * Gives a read the range that etcd reads. In requests that do not go through etcd's log, an empty range end
+ * that was sent means no upper bound: the range has every key from `key` on. Writes go through the log, where
+ * the empty end gets lost. Go's clients never send one, others may.
  */
 export function openEmptyEnds<R extends WithRangeEnd>(request: R): R {
   const isEmpty = request.rangeEnd !== undefined && request.rangeEnd.length === 0;

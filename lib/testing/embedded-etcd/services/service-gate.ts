@@ -20,7 +20,8 @@ import type { ServiceName } from '../wire/wire-schema.js';
 /** How a unary method is served. */
 export interface UnaryMethod {
   /**
-   * How a request without a leader ends: it is served, or it waits for a leader and then gets this refusal.
+   * What happens to a request while there is no leader. `serve`: the method serves it. A refusal: the request
+   * waits for a leader and gets this refusal if none comes in time.
    */
   readonly withoutLeader: (request: never) => 'serve' | Refusal;
   /**
@@ -63,7 +64,8 @@ export class ServiceGate {
   }
 
   /**
-   * Takes the leader away: streams that require one end, requests that need one wait at most `leaderWaitMs`.
+   * Takes the leader away. Streams that require a leader end; requests that need a leader wait for
+   * `leaderWaitMs` at most.
    */
   loseLeader(leaderWaitMs: number): void {
     this.leader = false;

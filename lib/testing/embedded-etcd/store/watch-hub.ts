@@ -181,6 +181,7 @@ function isFiltered({ options }: Watcher, version: KeyVersion): boolean {
 }
 
 function rangeId({ start, end }: ByteRange): string {
-  // A zero byte separates: no two ranges share the length of their start and both texts.
+  // The length of `start` and the zero bytes separate the parts, so that two different ranges never have the
+  // same id.
   return `${start.length}\0${start}\0${end === undefined ? '' : `=${end}`}`;
 }

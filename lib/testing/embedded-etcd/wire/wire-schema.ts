@@ -5,9 +5,10 @@
 export type ServiceName = 'KV' | 'Watch' | 'Lease' | 'Cluster' | 'Maintenance' | 'Auth';
 
 /**
- * One message: field name → `type number`, `repeated type number`, or `group: type number` for a member of
- * that oneof. Field numbers are those of etcd's `rpc.proto` and `kv.proto`. Enumerations are `int32`, which
- * is the same on the wire, so that a value outside of the enumeration reaches the check that answers it.
+ * The fields of one message, by name. A field is `type number` or `repeated type number`; a member of a oneof
+ * is `name of the oneof: type number`. The field numbers are those of etcd's `rpc.proto` and `kv.proto`. An
+ * enumeration has the type `int32`, which is the same on the wire: so a value outside of the enumeration
+ * arrives too, and the service that gets it can refuse it as etcd does.
  */
 export type MessageFields = Readonly<Record<string, string>>;
 
@@ -32,7 +33,8 @@ export const messages: Readonly<Record<string, MessageFields>> = {
 
   RangeRequest: {
     key: 'bytes 1',
-    // A group of its own: whether an empty end was sent makes a difference to etcd.
+    // In a oneof of its own, so that the decoded message shows whether an empty end was sent: etcd
+    // distinguishes the two.
     rangeEnd: 'sentRangeEnd: bytes 2',
     limit: 'int64 3',
     revision: 'int64 4',

@@ -50,7 +50,7 @@ describe('the calls in flight of an endpoint', () => {
     expect([load.tally.successes, load.tally.failures]).toEqual([0, 0]);
   });
 
-  it('count in the sum that was created last, those under way too, and no longer in the earlier sum', () => {
+  it('count in the sum that was created last, including calls that were under way, and not in the earlier sum', () => {
     const other = new EndpointLoad(fleet);
     for (let call = 0; call < 3; call++) load.started(0);
     other.started(0);
@@ -91,7 +91,7 @@ describe('the end of a call', () => {
     ['failure', 0, 20 * (1 + 100 / 32)],
     ['timeout', 80, 80 * (1 + 100 * (1 - Math.exp(-0.08)))],
   ])(
-    'with the outcome %s after %i ms makes of a latency of 20 ms one of %d ms',
+    'with the outcome %s after %i ms changes a latency of 20 ms to %d ms',
     (outcome, elapsedMs, expectedMs) => {
       settle();
       load.started(20);
@@ -160,7 +160,7 @@ describe('the expected latency', () => {
     expect(load.expectedMs(520)).toBeCloseTo(20 * Math.exp(-0.5), 6);
   });
 
-  it('stays while a call waits for less than that latency, and grows with the silence then', () => {
+  it('stays while the silence is shorter than the latency, and grows with the silence after that', () => {
     load.started(520);
     expect(load.expectedMs(520)).toBeCloseTo(20, 6);
     expect(load.expectedMs(535)).toBeCloseTo(20, 6);
@@ -169,14 +169,14 @@ describe('the expected latency', () => {
 });
 
 describe('a call that the endpoint refused', () => {
-  it('counts as in flight under least_request, for as long as the server asked', () => {
+  it('counts as in flight under least_request for the time that the server asked for', () => {
     refuse(0, 5_000);
     expect(load.inFlight).toBe(0);
     expect(leastRequestLoad(load, 2, 4_900)).toBe(0.5);
     expect(leastRequestLoad(load, 2, 5_000)).toBe(0);
   });
 
-  it('counts in the sum of its pool until it is over, also if the sum is newer', () => {
+  it('counts in the sum of the pool until the refusal is over, even if the sum was created later', () => {
     refuse(0, 1_000);
     const sum = countInFlight([{ load }]);
     refuse(0, 2_000);
@@ -187,14 +187,14 @@ describe('a call that the endpoint refused', () => {
     expect(sum.refused).toBe(0);
   });
 
-  it('is dropped when it is over, even if no policy asks for it', () => {
+  it('is dropped when the refusal is over, even if no policy asks for refused calls', () => {
     const sum = countInFlight([{ load }]);
     for (let nowMs = 0; nowMs < 3_600_000; nowMs += 50) refuse(nowMs, 5_000);
     // The refusals of the last 5 s, at 20 per second.
     expect(sum.refused).toBe(100);
   });
 
-  it('is one that names a time: another failure is not counted', () => {
+  it('counts as refused only if the time that the server asked for is above 0', () => {
     const sum = countInFlight([{ load }]);
     refuse(10, 0);
     expect([load.refusedCalls(10), sum.refused]).toEqual([0, 0]);
@@ -210,7 +210,7 @@ describe('a call that the endpoint refused', () => {
   });
 
   it.each([1, 5_000])(
-    'for %i ms makes the latency as long as that if it is a stream, which has no other latency',
+    'for %i ms sets the latency to this time if the call is a stream, because streams have no other latency',
     (refusedMs) => {
       load.started(0, false);
       load.ended(700, 0, 'failure', false, refusedMs);

@@ -78,7 +78,7 @@ describe('PeakEwma', () => {
     [{ failurePenalty: 3 }, 4],
     [{ failurePenalty: 0 }, 1],
   ])(
-    'an endpoint whose calls all fail fast counts, with %j, as %d times as slow',
+    'with the options %j, an endpoint whose calls all fail fast counts as %d times as slow',
     (options, factor) => {
       const given = settled(options);
       const changed = settled();
@@ -133,7 +133,7 @@ describe('PeakEwma', () => {
 });
 
 describe('one call', () => {
-  it('that is answered faster moves the estimate by 1/32 of the way at least', () => {
+  it('that is answered faster moves the estimate by at least 1/32 of the distance', () => {
     const estimate = settled();
     estimate.succeeded(100, 0);
     estimate.succeeded(4, 0);
@@ -146,7 +146,7 @@ describe('one call', () => {
     expect(estimate.estimate(0)).toBe(2);
   });
 
-  it('that was given up leaves what the decay has left of a slower answer', () => {
+  it('that was given up lets a slower answer decay, and lowers the estimate no further', () => {
     const estimate = settled();
     estimate.succeeded(100, 0);
     estimate.tookAtLeast(1, 0);
@@ -155,7 +155,7 @@ describe('one call', () => {
     expect(estimate.estimate(1_000)).toBeCloseTo(100 / Math.E, 9);
   });
 
-  it('that was given up first leaves the typical latency of the fleet at least', () => {
+  it('that was given up before the first answer leaves at least the typical latency of the fleet', () => {
     const fleet = new FleetLoad();
     fleet.observe(20);
     const estimate = new PeakEwma(fleet);
@@ -163,7 +163,7 @@ describe('one call', () => {
     expect(estimate.estimate(0)).toBeCloseTo(20, 9);
   });
 
-  it('decays from the first millisecond on, and counts in full at an earlier time', () => {
+  it('decays from its end on, and counts in full if the given time is before its end', () => {
     const estimate = settled();
     estimate.succeeded(100, 10);
     expect(estimate.estimate(9.5)).toBe(100);

@@ -10,7 +10,7 @@ it('refusals count until their time is over, in whatever order they came', () =>
   ]);
 });
 
-it('random refusals end at the earliest when asked, and 50 ms later at most', () => {
+it('random refusals end no earlier than the server asked for, and at most 50 ms later', () => {
   const random = seededRandom(11);
   const refused = new RefusedCalls();
   const ends: number[] = [];

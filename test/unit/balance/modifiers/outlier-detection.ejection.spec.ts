@@ -126,7 +126,7 @@ describe('stepOutliers: the bounds of ejections', () => {
     expect(fleet.step(300_000).returned).toHaveLength(1);
   });
 
-  it('an ejection is forgiven after 10 s without one, also if a step comes every second', () => {
+  it('an ejection is forgiven after 10 s without an ejection, also if a step comes every second', () => {
     const fleet = new OutlierFleet(3);
     fleet.fail(0, 5);
     fleet.step(0);
@@ -136,7 +136,7 @@ describe('stepOutliers: the bounds of ejections', () => {
     expect(fleet.step(30_000).returned).toHaveLength(1);
   });
 
-  it('10 s without an ejection forgive one of two, and no more', () => {
+  it('10 s without an ejection forgive one of two earlier ejections, and no more', () => {
     const fleet = new OutlierFleet(3);
     fleet.fail(0, 5);
     fleet.step(0);
@@ -186,7 +186,7 @@ describe('stepOutliers: the bounds of ejections', () => {
     expect(fleet.step(100)).toMatchObject({ ejected: [], returned: [] });
   });
 
-  it('one failure ejects an endpoint if that is the option, unless the others have failed once too', () => {
+  it('one failure ejects an endpoint if consecutiveFailures is 1, unless the others have failed once too', () => {
     const options = { consecutiveFailures: 1 };
     const [alone, together] = [new OutlierFleet(3, options), new OutlierFleet(3, options)];
     alone.fail(0);
@@ -195,7 +195,7 @@ describe('stepOutliers: the bounds of ejections', () => {
     expect(together.step(100).ejected).toEqual([]);
   });
 
-  it('a single failure at the end of a window counts with those that follow', () => {
+  it('a single failure at the end of a window counts with the failures that follow', () => {
     const fleet = new OutlierFleet(3);
     fleet.succeed(0, 100);
     fleet.fail(0);

@@ -104,7 +104,7 @@ describe('the random number of a call for the canaries', () => {
     expect(draws).toBe(0);
   });
 
-  it('is that of the call if the call has one; a number below the share selects the canaries', () => {
+  it('is the result of lot() if the request has that method; a number below the share selects the canaries', () => {
     const picker = pickerWith(0.1, () => Number.NaN);
     const picks = [0, 0.099, 0.1, 0.9].map((lot) => picker.pick({ ...PLAIN, lot: () => lot }, 0));
     expect(picks).toEqual([canary, canary, stable, stable]);

@@ -38,7 +38,7 @@ it('the weights are computed at most every 100 ms', () => {
   expect(nextSlowStartStepMs(0, { windowMs: 1_000 })).toBe(100);
 });
 
-it('an endpoint that joins has no more than its minimum, however small that is', () => {
+it('an endpoint that joins has no more than minWeight of its weight, however small minWeight is', () => {
   const options = { windowMs: 10_000, minWeight: 0.00001 };
   expect(slowStartShare(0, options)).toBe(0.00001);
   expect(slowStartShare(-5, { ...options, aggression: 2 })).toBe(0.00001);

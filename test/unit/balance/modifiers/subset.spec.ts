@@ -86,7 +86,7 @@ describe('pickSubset', () => {
     [4, 26, 6],
     [19, 1, 2],
   ])(
-    'of %i endpoints of the own zone and %i others keeps both zones in proportion, at size %i, and at least one other',
+    'of %i endpoints of the own zone and %i others keeps both zones in proportion at size %i, and takes at least one other',
     (own, foreign, size) => {
       const list = zoned(own, foreign);
       const due = (size * own) / (own + foreign);

@@ -66,7 +66,7 @@ describe('an endpoint that joins', () => {
       ),
     ),
   )(
-    'with weight $weight takes its share from $count of $weights, and no key moves between others',
+    'with weight $weight takes its share of the keys from $count endpoints with the weights $weights, and no key moves between those',
     ({ weights, count, weight }) => {
       const list = zoneOf('a', count, weights);
       const joined = candidate('10.0.0.2:1', { weight });
@@ -77,7 +77,7 @@ describe('an endpoint that joins', () => {
   );
 
   it.each([3, 20])(
-    'takes its share on average, which is less than 1 / N for N = %i equal endpoints',
+    'takes its share of the keys on average, which is less than 1 / N if it joins N = %i equal endpoints',
     (count) => {
       let moved = 0;
       for (let fleet = 0; fleet < 30; fleet++) {
@@ -90,7 +90,7 @@ describe('an endpoint that joins', () => {
     },
   );
 
-  it('leaves every key where it was before when it leaves again, in any order of the list', () => {
+  it('and leaves again has moved no key in the end, in any order of the list', () => {
     const list = candidates(11);
     const before = ownersOf(list.slice(0, 10));
     expect(moves(before, ownersOf(list)).length).toBeGreaterThan(0);
@@ -126,7 +126,7 @@ describe('locality with consistent_hash', () => {
       ),
     ),
   )(
-    'an endpoint of another zone moves no key, one of the own zone its share: $own here, $foreign there, weights $weights',
+    'an endpoint that joins another zone moves no key, one that joins the own zone moves its share: $own endpoints here, $foreign there, weights $weights',
     ({ own, foreign, weights }) => {
       const list = [...zoneOf('a', own, weights), ...zoneOf('b', foreign, weights)];
       const options = { locality: { zone: 'a' } };

@@ -56,7 +56,7 @@ describe('a key', () => {
     ['weights that differ little', Array.from({ length: 17 }, (_, at) => (at % 4) / 8 + 1)],
     ['one light endpoint among heavy ones', [0.001, 5, 5, 5]],
     ['one heavy endpoint among light ones', [40, ...Array.from({ length: 16 }, () => 1)]],
-  ])('belongs to the endpoint at the least distance by weight: %s', (_, weights) => {
+  ])('belongs to the endpoint with the least distance divided by weight: %s', (_, weights) => {
     const hashes = hashesOf(weights.length);
     const ring = ringOf(hashes, weights);
     for (let key = 0; key < 300; key++) {
@@ -137,7 +137,7 @@ describe('the points of a ring', () => {
     expect(owners).toEqual(pointsOf(hashes).map(({ owner }) => owner));
   });
 
-  it('begin again behind the last one', () => {
+  it('begin again after the last point', () => {
     const ring = ringOf(hashesOf(5), [1, 1, 1, 1, 1]);
     for (let point = 0; point < ring.size; point++) {
       expect(ring.owner(point + ring.size)).toBe(ring.owner(point));

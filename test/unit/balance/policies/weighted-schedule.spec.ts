@@ -84,7 +84,7 @@ describe('WeightedSchedule', () => {
 });
 
 it.each([1, 2, 3, 4, 5, 8, 13])(
-  'the picker always takes the earliest deadline, also in a schedule that replaces one without a call: %i endpoints',
+  'the picker always takes the earliest deadline, also if it replaces a picker that has not picked yet: %i endpoints',
   (size) => {
     const list = candidates(size);
     const draw = seededRandom(size);

@@ -231,7 +231,7 @@ describe('one step of the lease machine', () => {
   });
 
   it.each(['granting', 'syncing', 'revoking'] as const)(
-    'in %s the machine keeps a wish until the request in flight is answered',
+    'in the phase %s the machine keeps a wish of the caller until the request in flight is answered',
     (phase) => {
       const { machine: after } = stepLease(PHASES[phase], EVENTS.want, contextAt(0));
       expect(after.dirty).toBe(true);
@@ -300,7 +300,7 @@ describe('the lease machine, when it registers records,', () => {
     expect(driver.delayMs).toBe(2_000);
   });
 
-  it('does not delay the keepalive by a sync in between', () => {
+  it('does not delay the next keepalive if a sync comes before it', () => {
     const driver = Driver.registered();
     driver.now = 2_000;
     driver.want('api/b').synced({ 'api/a': HELD, 'api/b': WRITTEN });
@@ -331,7 +331,7 @@ describe('the lease machine, when it registers records,', () => {
     expect(driver.due().asked).toEqual(['sync! verify api/a=1 verify api/b=2']);
   });
 
-  it('writes a changed value at once, and emits no event for it', () => {
+  it('writes a changed value at once, and emits no event for the change', () => {
     const driver = Driver.registered().want('api/a', '2');
     expect(driver.asked).toEqual(['sync verify api/a=2']);
     driver.synced({ 'api/a': { name: 'written', displaced: undefined, updated: true } });
@@ -359,7 +359,7 @@ describe('the lease machine, when it registers records,', () => {
     expect(driver.emitted).toEqual([{ type: 'record-restored', key: 'api/a' }]);
   });
 
-  it('replaces a lost lease at once, and writes its records again', () => {
+  it('replaces a lost lease at once, and writes the records of the lost lease again', () => {
     const driver = Driver.registered().due().feed({ type: 'lease-gone' });
     expect(driver.asked).toEqual(['grant']);
     expect(driver.granted('M').asked).toEqual(['sync verify api/a=1']);
@@ -380,7 +380,7 @@ describe('the lease machine, when it registers records,', () => {
 });
 
 describe('the lease machine, when it removes records,', () => {
-  it('removes one of two records by its key, and keeps the lease', () => {
+  it('removes one of two records, and keeps the lease', () => {
     const driver = two().unwant('api/a');
     expect(driver.asked).toEqual(['sync remove api/a=1 verify api/b=2']);
     driver.synced({ 'api/a': REMOVED, 'api/b': HELD });
@@ -404,7 +404,7 @@ describe('the lease machine, when it removes records,', () => {
     expect(driver.asked).toEqual(['sync remove api/a=1 verify api/b=2']);
   });
 
-  it('writes a record again that is wanted again during its removal', () => {
+  it('writes a record again if the caller wants it again during the removal', () => {
     const driver = two().unwant('api/a').want('api/a', '3');
     driver.synced({ 'api/a': REMOVED, 'api/b': HELD });
     expect(driver.asked).toEqual(['sync claim api/a=3 verify api/b=2']);
@@ -412,14 +412,14 @@ describe('the lease machine, when it removes records,', () => {
     expect(driver.newEvents()).toEqual(['deregistered', 'registered']);
   });
 
-  it('grants a new lease for a record that is wanted again during the revocation', () => {
+  it('grants a new lease if the caller wants a record again during the revocation', () => {
     const driver = Driver.registered().unwant('api/a').want('api/a', '3');
     expect(driver.feed({ type: 'revoked' }).asked).toEqual(['grant']);
     driver.granted('M').synced({ 'api/a': WRITTEN });
     expect(driver.newEvents()).toEqual(['lease-granted', 'registered']);
   });
 
-  it('emits registered for a record that is wanted again after its removal failed', () => {
+  it('emits registered if the caller wants a record again after the removal failed', () => {
     const alone = Driver.registered().unwant('api/a').failed().want('api/a');
     expect(alone.due().asked).toEqual(['sync! verify api/a=1']);
     alone.synced({ 'api/a': HELD });
@@ -450,7 +450,7 @@ describe('the lease machine, when it removes records,', () => {
   });
 });
 
-describe('the lease machine, when it is stopped,', () => {
+describe('the lease machine, after the event `stop`,', () => {
   it('revokes the lease, emits deregistered for each written record, and stays stopped', () => {
     const driver = Driver.registered().want('api/b', '2').feed({ type: 'stop' });
     expect(driver.asked).toEqual(['revoke L']);
@@ -485,21 +485,21 @@ describe('the lease machine, when it is stopped,', () => {
     expect(new Driver().want('api/a').unwant('api/a').failed().newEvents()).toEqual([]);
   });
 
-  it('revokes a lease that is being granted, once its id is known, and writes nothing', () => {
+  it('revokes a lease that is being granted, once the id of the lease is known, and writes nothing', () => {
     const driver = new Driver().want('api/a').feed({ type: 'stop' }).granted();
     expect(driver.asked).toEqual(['revoke L']);
     driver.feed({ type: 'revoked' });
     expect(driver.machine.phase.name).toBe('stopped');
   });
 
-  it('is stopped once the grant failed, or at a second stop', () => {
+  it('if the lease is still being granted, enters `stopped` when the grant fails, or at a second `stop`', () => {
     expect(granting().failed().machine.phase.name).toBe('stopped');
     const given = granting().feed({ type: 'stop' });
     expect(given.machine.phase.name).toBe('stopped');
     expect(given.granted().asked).toEqual([]);
   });
 
-  it('is stopped once a revocation in flight succeeded or failed', () => {
+  it('enters `stopped` when a revocation in flight succeeds or fails', () => {
     expect(revoking().asked).toEqual([]);
     expect(revoking().feed({ type: 'revoked' }).machine.phase.name).toBe('stopped');
     expect(revoking().failed().machine.phase.name).toBe('stopped');

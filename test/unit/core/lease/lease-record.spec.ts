@@ -39,14 +39,17 @@ describe('a wanted record', () => {
     ['missing', true, 'verify', 'missing'],
     ['contested until now', true, 'claim', 'contested until now'],
     ['contested until later', false, 'verify', 'contested until later'],
-  ])('that is %s: due %s, request %s, after its lease %s', (name, isDue, mode, afterLease) => {
-    const record = recordOf(name);
-    expect(isRecordDue(record, NOW)).toBe(isDue);
-    expect(recordRequests(one(record), NOW)).toEqual([{ key: 'a', value: '1', mode }]);
-    const after = one({ ...record, standing: STANDINGS[afterLease] });
-    expect(recordsAfterLease(one(record))).toEqual(after);
-    expect(recordsPresumedGone(one(record))).toEqual(after);
-  });
+  ])(
+    'with the standing %s: is due: %s; mode of the request: %s; standing after the end of the lease: %s',
+    (name, isDue, mode, afterLease) => {
+      const record = recordOf(name);
+      expect(isRecordDue(record, NOW)).toBe(isDue);
+      expect(recordRequests(one(record), NOW)).toEqual([{ key: 'a', value: '1', mode }]);
+      const after = one({ ...record, standing: STANDINGS[afterLease] });
+      expect(recordsAfterLease(one(record))).toEqual(after);
+      expect(recordsPresumedGone(one(record))).toEqual(after);
+    },
+  );
 
   it('keeps its standing when its value changes', () => {
     for (const standing of Object.values(STANDINGS)) {
@@ -60,7 +63,7 @@ describe('a wanted record', () => {
 
 describe('a record that is to be removed', () => {
   it.each(Object.keys(STANDINGS) as Name[])(
-    'needs a request, and is removed, when its standing is %s',
+    'needs a request, and is done at the end of the lease, if the standing of the record is %s',
     (name) => {
       const records = unwantedRecords(one(recordOf(name)), ['a', 'unknown']);
       expect(records).toEqual(one(recordOf(name, false)));
@@ -73,7 +76,7 @@ describe('a record that is to be removed', () => {
     },
   );
 
-  it('counts as missing, if it was held, once the caller wants it again', () => {
+  it('that was held counts as missing once the caller wants the record again', () => {
     const { standing } = wantedRecord(recordOf('held', false), '2');
     expect(standing).toEqual(STANDINGS.missing);
   });
@@ -128,7 +131,7 @@ describe('for a record that the registry refuses, the lease machine', () => {
     expect(driver.newEvents()).toEqual(['lease-unreachable', 'lease-recovered', 'record-refused']);
   });
 
-  it('sends a removal at once that the caller asked for during the request', () => {
+  it('removes the record at once if the caller asked for the removal during the request', () => {
     const driver = two().want('api/a', '2').unwant('api/b').refused({ 'api/b': HELD }, 'api/a');
     expect(driver.asked).toEqual(['sync! verify api/a=2 remove api/b=2']);
     driver.refused({ 'api/b': REMOVED }, 'api/a');

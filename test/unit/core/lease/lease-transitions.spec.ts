@@ -8,7 +8,7 @@ describe('the next keepalive', () => {
     [0, 2_250],
     [0.5, 4_500],
     [1, 6_750],
-  ])('follows the rate and the jitter of the context (random %d → %i ms)', (draw, delayMs) => {
+  ])('follows keepalivesPerTtl and keepaliveJitter (random %d → %i ms)', (draw, delayMs) => {
     const lease: HeldLease = { id: 'L', ttlMs: TTL_MS, renewedAt: 500 };
     const context = { ...contextAt(500, () => draw), keepalivesPerTtl: 2, keepaliveJitter: 0.5 };
     const { machine } = Driver.registered();
@@ -66,7 +66,7 @@ describe('while the registry does not answer, the lease machine', () => {
     expect(driver.emitted).toMatchObject([{ type: 'lease-unreachable' }]);
   });
 
-  it('counts a record as held that the failed sync had written', () => {
+  it('counts a record as held if the failed sync had written the record', () => {
     const driver = new Driver().want('api/a').want('api/b', '2').granted();
     const observations = new Map([['api/a', WRITTEN]]);
     driver.feed({ type: 'failed', error: AWAY, renewedAt: driver.now, observations });
@@ -136,7 +136,7 @@ describe('while the registry does not answer, the lease machine', () => {
     expect(driver.newEvents()).toEqual(['lease-expired']);
   });
 
-  it('counts a renewal of the lease by a request that failed after it had renewed', () => {
+  it('counts the lease as renewed if a request fails after it has renewed the lease', () => {
     const driver = Driver.registered();
     driver.now = TTL_MS;
     driver.feed({ type: 'timer' }).failed(TTL_MS);
@@ -189,7 +189,7 @@ describe('while the registry does not answer, the lease machine', () => {
     ]);
   });
 
-  it('requests a first lease without end, and emits lease-unreachable once', () => {
+  it('retries the request for a first lease without end, and emits lease-unreachable once', () => {
     const driver = new Driver().want('api/a');
     for (let attempt = 0; attempt < 100; attempt++) {
       driver.failed();
@@ -220,7 +220,7 @@ describe('while the registry does not answer, the lease machine', () => {
     expect(driver.failed().delayMs).toBe(100);
   });
 
-  it('acts on wishes of the caller during the backoff with the next attempt', () => {
+  it('sends with the next attempt what the caller asked for during the backoff', () => {
     const driver = Driver.registered().due().failed().want('api/b', '2').want('api/a', '3');
     expect(driver.asked).toEqual([]);
     expect(driver.due().asked).toEqual(['sync! verify api/a=3 claim api/b=2']);

@@ -207,7 +207,7 @@ describe('in a conflict, the lease machine', () => {
     expect(waits).toEqual([400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, ...capped]);
   });
 
-  it('emits conflict at its beginning and for each lost attempt, not for each keepalive', () => {
+  it('emits conflict when the conflict begins and for each lost attempt, not for each keepalive', () => {
     const driver = lose(Driver.registered());
     driver.synced({ 'api/a': foreign('theirs', true) });
     expect(driver.newEvents()).toEqual(['conflict', 'conflict']);
@@ -342,7 +342,7 @@ describe('the removal of a record that another process claims too', () => {
     expect(removal(contested(theirs('no record')))).toEqual([plain]);
   });
 
-  it('names no heir once the rival has not written for longer than a rival would wait', () => {
+  it('names no heir once we have held the record for longer than a rival would wait before it writes', () => {
     const driver = contested();
     const { now } = driver;
     while (driver.now - now < 2 * BACKOFF.capMs + TTL_MS) {
@@ -352,7 +352,7 @@ describe('the removal of a record that another process claims too', () => {
   });
 });
 
-describe('for a record that another process holds at its removal, the lease machine', () => {
+describe('if another process holds a record that the caller removes, the lease machine', () => {
   it('emits no deregistered', () => {
     const driver = two()
       .due()
@@ -383,7 +383,7 @@ describe('for a record that another process holds at its removal, the lease mach
     expect(driver.due().asked).toEqual(['sync! verify api/b=2']);
   });
 
-  it('sends no removal once the record is wanted again', () => {
+  it('sends no removal once the caller wants the record again', () => {
     const driver = two().unwant('api/a').synced({ 'api/a': SPARED, 'api/b': HELD });
     driver.want('api/a').synced({ 'api/a': WRITTEN, 'api/b': HELD });
     expect(driver.due().asked).toEqual(['sync! verify api/b=2 verify api/a=1']);

@@ -88,7 +88,7 @@ describe('golden records of Go', () => {
     },
   );
 
-  it('read a RawMessage as a map, in any order of its keys', () => {
+  it('have the same value for a RawMessage as for a map, in any order of the keys', () => {
     const raw = goldenRecords().find(({ name }) => name === 'metadata-rawmessage');
     expect(raw?.value).not.toBe(SORTED_VALUES['metadata-rawmessage']);
     expect(decoded(raw?.value ?? '')).toStrictEqual(

@@ -12,7 +12,7 @@ describe('decodeGoUtf8', () => {
     ['the first and the last of one byte', [0x00, 0x7f]],
     ['the first and the last of two bytes', [0xc2, 0x80, 0xdf, 0xbf]],
     ['the first and the last of three bytes', [0xe0, 0xa0, 0x80, 0xef, 0xbf, 0xbf]],
-    ['those beside the surrogates', [0xed, 0x9f, 0xbf, 0xee, 0x80, 0x80]],
+    ['the characters next to the surrogates', [0xed, 0x9f, 0xbf, 0xee, 0x80, 0x80]],
     ['the first and the last of four bytes', [0xf0, 0x90, 0x80, 0x80, 0xf4, 0x8f, 0xbf, 0xbf]],
     ['the byte order mark', [0xef, 0xbb, 0xbf]],
     ['U+FFFD', [0xef, 0xbf, 0xbd]],
@@ -49,9 +49,12 @@ describe('decodeGoUtf8', () => {
     ['fourth byte too low', [0xf0, 0x9f, 0x98, 0x41], '\ufffd\ufffd\ufffdA'],
     ['second byte too low', [0xc3, 0x28], '\ufffd('],
     ['cut sequence before a whole one', [0xe2, 0x82, 0xe2, 0x82, 0xac], '\ufffd\ufffd€'],
-  ])('takes up again behind a sequence with a %s', (_, given, text) => {
-    expect(decodeGoUtf8(bytes(given))).toBe(text);
-  });
+  ])(
+    'goes on with the next valid character after a sequence with the fault: %s',
+    (_, given, text) => {
+      expect(decodeGoUtf8(bytes(given))).toBe(text);
+    },
+  );
 
   it('returns an empty text for no bytes', () => {
     expect(decodeGoUtf8(new Uint8Array())).toBe('');

@@ -103,7 +103,7 @@ describe('IgnoredRecords.takeReports', () => {
     expect(reported).toEqual(['no-dialable-address', 'kratos']);
   });
 
-  it('reports a group that comes back again, once an hour at most', () => {
+  it('reports a group that has values again after it was empty, once an hour at most', () => {
     const records = new IgnoredRecords();
     records.set('a', BAD);
     expect(counts(records, 0)).toEqual([1]);

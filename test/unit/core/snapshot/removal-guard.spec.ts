@@ -109,7 +109,7 @@ describe('removals while the registry answers', () => {
     expect(driver.used).toBe('xyz');
   });
 
-  it('take effect at once, one by one with time between them', () => {
+  it('take effect at once if they come one by one with time between them', () => {
     const driver = new Driver().reset('abc').connect('abc').change('', 'a');
     driver.after(10_001).change('', 'b');
     expect(driver.used).toBe('c');
@@ -161,7 +161,7 @@ describe('the guard of a list that becomes empty', () => {
     expect(driver.used).toBe('c');
   });
 
-  it('keeps an unannounced removal, and not an announced one beside it', () => {
+  it('keeps the endpoint of an unannounced removal, and not that of an announced removal before it', () => {
     const driver = new Driver().reset('ab').connect('ab').leave('a').after(MINUTE).change('', 'b');
     expect(driver.used).toBe('b');
   });
@@ -222,7 +222,7 @@ describe('servers that announce their shutdown', () => {
     expect(driver.leave('ab').used).toBe('c');
   });
 
-  it('do not count as removed at once: after three of them one other removal takes effect, and only a second is held', () => {
+  it('do not count as suspicious removals: after three announced removals, one unannounced removal takes effect, and the second is held', () => {
     const driver = new Driver().reset('abcdef').connect('abcdef').leave('abc').change('', 'd');
     expect(driver.used).toBe('ef');
     expect(driver.change('', 'e').used).toBe('fe');

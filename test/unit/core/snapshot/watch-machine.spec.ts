@@ -395,7 +395,7 @@ describe('the watch machine', () => {
     expect(delayAfterLife(9_999)).not.toBe(100);
   });
 
-  it('repeats its last delay if the watch lived as long as that delay could be, 1.6 s; otherwise doubles it', () => {
+  it('repeats the last delay if the watch lived as long as the upper bound of that delay, 1.6 s; otherwise doubles the delay', () => {
     expect(delayAfterLife(1_600)).toBe(800);
     expect(delayAfterLife(1_599)).toBe(1_600);
   });
@@ -468,7 +468,7 @@ describe('the watch machine', () => {
     ['a lower revision', at(6)],
     ['another cluster', at(8, 'other')],
   ])(
-    'lists again after a delay for %s in the confirmation, because the events would never arrive',
+    'if the confirmation has %s, lists again after a delay, because the events would never arrive',
     (_, position) => {
       const driver = new Driver().feed({ type: 'start' }).listed(at(7)).created(position);
       expect(driver.asked).toEqual(['close']);

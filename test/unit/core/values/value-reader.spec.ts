@@ -61,7 +61,7 @@ describe('the error for a refused value', () => {
     expect(() => secretive.required('share', Number.NaN, numberWithin(0, 1))).toThrow('is NaN;');
   });
 
-  it('shows a value in place of an array or an object as the source shows misplaced values', () => {
+  it('shows a value that stands in place of an array or an object as the source shows misplaced values', () => {
     expect(() => secretive.required('hosts', 'h', arrayOf('hosts'))).toThrow(
       'hosts is out of place; allowed: an array of hosts',
     );

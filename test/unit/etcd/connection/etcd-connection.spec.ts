@@ -59,7 +59,7 @@ describe('EtcdConnection, while the member in use refuses the password', () => {
     await expect(ask()).rejects.toThrow('authentication failed');
   });
 
-  it('the connection counts etcd as away from when no member answers until one does', async () => {
+  it('the connection counts etcd as away when no member answers, until a member answers again', async () => {
     answer(members[0], fail(AWAY));
     await pass();
     await expect(ask()).rejects.toThrow('REGISTRY_UNAVAILABLE');

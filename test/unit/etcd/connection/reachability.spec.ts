@@ -65,7 +65,7 @@ describe('Reachability, while etcd is lost', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('the delays between probes go on growing after a relapse, until etcd was steady', async () => {
+  it('the delays between probes go on growing after a relapse, until etcd has answered for 10 s', async () => {
     const returnOnce = async () => {
       reachability.lost(gone);
       await pass(2_000);
@@ -136,7 +136,7 @@ describe('Reachability, while etcd is lost', () => {
   });
 });
 
-it('a doubt makes etcd silent and not down, until it answers', () => {
+it('doubt() sets isSilent and not isDown; the next answer of etcd resets isSilent', () => {
   reachability.doubt();
   expect([reachability.isSilent, reachability.isDown]).toEqual([true, false]);
   reachability.answered();
@@ -144,7 +144,7 @@ it('a doubt makes etcd silent and not down, until it answers', () => {
 });
 
 describe('doubt(sinceMs), for a request that began at a known moment,', () => {
-  it('makes etcd silent if etcd has not answered since that moment', () => {
+  it('sets isSilent if etcd has not answered since that moment', () => {
     reachability.answered();
     clock.advance(1);
     reachability.doubt(clock.now());

@@ -75,7 +75,7 @@ describe('TokenSource, while authentication is off', () => {
     await source.get('a');
   });
 
-  it('requests go out without a token, and one event reports it', async () => {
+  it('requests go out without a token, and one event reports that authentication is off', async () => {
     expect(await source.get('a')).toBeUndefined();
     expect(asked).toHaveLength(1);
     source.discard(undefined);
@@ -83,7 +83,7 @@ describe('TokenSource, while authentication is off', () => {
     expect({ asked: asked.length, unused }).toEqual({ asked: 2, unused: 1 });
   });
 
-  it('a request that etcd refuses without a token gets one, and switching off again is reported again', async () => {
+  it('if etcd refuses a request without a token, the next request gets a token; if authentication is off again, another event reports it', async () => {
     answer = () => 'token';
     source.discard(undefined);
     expect(await source.get('a')).toBe('token');

@@ -60,7 +60,7 @@ it.each([
   [['registered', 'refused', 'registered'], ['registered']],
   [['registered', 'refused', 'unreachable', 'recovered'], ['registering']],
   [['registered', 'restored'], ['registered']],
-] as const)('the events %j leave the registration in %j', (events, status) => {
+] as const)('after the events %j the status of the registration is %j', (events, status) => {
   expect(after(...events)).toEqual(status);
 });
 

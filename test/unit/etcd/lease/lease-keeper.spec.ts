@@ -75,7 +75,7 @@ describe('LeaseKeeper', () => {
     expect(events.at(-1)).toBe('record-restored');
   });
 
-  it('removes a record again that another process puts back under its lease', async () => {
+  it('removes a removed record once more if its key comes back under the lease', async () => {
     keeper.want('admin/h:1', 'v1');
     await settled();
     etcd.put(KEY, 'theirs', etcd.grant());

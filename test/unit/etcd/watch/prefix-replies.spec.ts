@@ -98,7 +98,7 @@ describe('readNews', () => {
     });
   });
 
-  it('needs a header only with the confirmation, because a proxy may leave it out', () => {
+  it('needs a header only in the confirmation, because a proxy may leave out the header of other replies', () => {
     const news = readNews({ ...NEWS, created: false, header: null, events: [] }, RANGE);
     expect(news).toEqual({
       type: 'going-on',

@@ -57,12 +57,12 @@ it.each([
     list: { hasEndpoints: false, note: '' },
     details: '[NO_ENDPOINTS] the list of endpoints is empty',
   },
-])('if there are no connections and $name, calls fail with that reason', ({ list, details }) => {
+])('if there are no connections and $name, calls fail with "$details"', ({ list, details }) => {
   const count = { idle: 0, connecting: 0, ready: 0, failed: 0 };
   expect(aggregateState({ count, lastError: 'refused', list, eager: 64 })).toEqual(fail(details));
 });
 
-it('calls fail also if the failed connection has no reason', () => {
+it('if all connections have failed without a reason, calls fail all the same', () => {
   const count = { idle: 0, connecting: 0, ready: 0, failed: 1 };
   const state = aggregateState({ count, lastError: undefined, list: LISTED, eager: 64 });
   expect(state).toEqual(

@@ -166,7 +166,7 @@ it('the balancer requests a new resolution and reconnects when a connection is l
   expect(a.starts).toBe(starts + 1);
 });
 
-it('the balancer dials an endpoint that registers anew at once, without the rest of its backoff', async () => {
+it('if an endpoint registers anew, the balancer dials it at once, without the rest of its backoff', async () => {
   const channel = new FakeChannel();
   channel.list([endpoint(A, null, '1'), endpoint(B, null, '1')]);
   await channel.connect(B);

@@ -26,7 +26,7 @@ async function connectAll(channel: FakeChannel): Promise<void> {
 }
 
 describe('an update of the list', () => {
-  it('takes connections that are ready already into use at once: one picker for the first, one more for all others', () => {
+  it('uses connections that are ready already at once: it makes one picker for the first, and one more for all others', () => {
     vi.spyOn(FakeSubchannel.prototype, 'getConnectivityState').mockReturnValue(READY);
     const channel = new FakeChannel();
     channel.list([A, B, C]);

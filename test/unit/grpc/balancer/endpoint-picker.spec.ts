@@ -136,7 +136,7 @@ it("a call that grpc-js's own size limits end does not count as a failure or ref
   expect([load.refusedCalls(0), failed, load.tally.failures]).toEqual([0, [], 0]);
 });
 
-it('each attempt of a call picks with the same object, in the grpc-js that is loaded', () => {
+it('in the loaded grpc-js, all picks of one call get the same pick information', () => {
   const picked: unknown[] = [];
   const channel = {
     getOptions: () => ({}),

@@ -117,7 +117,7 @@ it('an endpoint returns in time while a failure waits to be judged', () => {
   expect(ejected(watch)).toEqual([1]);
 });
 
-it('an endpoint returns in time although a failure waits for a later judgement with a shorter timer', () => {
+it('an endpoint returns in time if a failure waits for a judgement that is due after the return, in a shorter time than the return', () => {
   const watch = watchWith({ baseEjectionMs: 90 });
   fail(watch, 0);
   clock.advance(50);

@@ -85,7 +85,7 @@ describe('an attempt that the transport cannot break off', () => {
     [1, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]],
     [0.5, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]],
     [0, [500, 500, 500, 500, 500, 500, 500]],
-  ])('is followed, if %d is drawn, by delays of %j ms', (random, expected) => {
+  ])('is followed, if the random number is %d, by delays of %j ms', (random, expected) => {
     drawn = random;
     const delays = expected.map(() => {
       const delayMs = abandonOne();
@@ -104,7 +104,7 @@ describe('an attempt that the transport cannot break off', () => {
 });
 
 describe('takeBrokenOff', () => {
-  it('says once that the deadline broke the failed attempt off', () => {
+  it('returns true once after the deadline has broken an attempt off', () => {
     expect(deadline.takeBrokenOff()).toBe(false);
     deadline.start(TIMEOUT_MS);
     clock.advance(TIMEOUT_MS);
@@ -112,7 +112,7 @@ describe('takeBrokenOff', () => {
     expect(deadline.takeBrokenOff()).toBe(false);
   });
 
-  it('says no after forget, and for an abandoned attempt', () => {
+  it('returns false after forget, and for an abandoned attempt', () => {
     deadline.start(TIMEOUT_MS);
     clock.advance(TIMEOUT_MS);
     deadline.forget();

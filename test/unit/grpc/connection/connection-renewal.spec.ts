@@ -40,7 +40,7 @@ describe('a replacement', () => {
     [0, 24_000],
     [0.5, 30_000],
     [1, 36_000],
-  ])('is dialled, if %d is drawn, after %i of 60,000 ms', (random, delayMs) => {
+  ])('is dialled, if the random number is %d, after %i of 60,000 ms', (random, delayMs) => {
     drawn = random;
     renewal.schedule(AGE_MS);
     expect(clock.nextTimerMs).toBeCloseTo(delayMs, 6);

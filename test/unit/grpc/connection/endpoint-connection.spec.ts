@@ -255,7 +255,7 @@ describe('the table of transitions of a connection', () => {
   });
 
   it.each(STATES)(
-    'ends in the state %s with close(): the connection reports nothing more',
+    'does not apply after close() in the state %s: the connection reports nothing more',
     (state) => {
       reach[state](false);
       const reported = states.length;
@@ -424,13 +424,13 @@ describe('a record of another process at the address', () => {
     clock.advance(TIMEOUT_MS);
     expect(clock.nextTimerMs).toBeLessThanOrEqual(1_000);
   });
+});
 
-  it('differs from a new record of the same process, which leaves the statistics as they are', () => {
-    const { load } = connection;
-    connection.update(facts('1', AGE_MS));
-    expect(connection.load).toBe(load);
-    expect(connection.endpoint.discovery).toEqual({ maxConnectionAgeMs: AGE_MS });
-  });
+it('a new record of the same process at the address does not change the statistics of the endpoint', () => {
+  const { load } = connection;
+  connection.update(facts('1', AGE_MS));
+  expect(connection.load).toBe(load);
+  expect(connection.endpoint.discovery).toEqual({ maxConnectionAgeMs: AGE_MS });
 });
 
 describe('a replacement of the transport', () => {

@@ -43,7 +43,7 @@ it('on a large list the plan has 4 attempts under way for 100 ms at most', () =>
   expect(open(channel)).toBe(16);
 });
 
-it('a new list begins the 100 ms with 4 attempts under way anew', () => {
+it('a new list starts the 100 ms anew in which the plan has 4 attempts under way', () => {
   const channel = new FakeChannel();
   channel.listPart(addresses(100));
   channel.clock.advance(60);
@@ -54,7 +54,7 @@ it('a new list begins the 100 ms with 4 attempts under way anew', () => {
   expect(open(channel)).toBe(16);
 });
 
-it('an empty beginning of a list does not use up the time with 4 attempts under way', () => {
+it('an empty first page does not start the 100 ms in which the plan has 4 attempts under way', () => {
   const channel = new FakeChannel();
   channel.listPart([]);
   expect(channel.clock.pendingTimers).toBe(0);
@@ -101,7 +101,7 @@ it('the plan connects to 64 endpoints also when a small list grows large', async
   expect(open(channel)).toBe(64);
 });
 
-it('the plan connects to 64 endpoints although others cannot be reached', async () => {
+it('the plan connects to 64 endpoints even if some of the first cannot be reached', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   for (let failed = 0; failed < 30; failed++) {
@@ -157,7 +157,7 @@ it('one of every eight first connections of the plan goes to another zone', asyn
   expect(zones.slice(0, 64).filter((port) => port === 1)).toHaveLength(8);
 });
 
-it('the plan removes endpoints from its queues that left the list', async () => {
+it('the plan removes endpoints that left the list from its queues', async () => {
   const channel = new FakeChannel();
   channel.list(addresses(100));
   await connectAll(channel);

@@ -60,7 +60,7 @@ it('dropConnections() destroys every session of a server, and leaves unknown ser
   expect(() => dropConnections({ sessions: [] })).not.toThrow();
 });
 
-it('the session of a call is that of its stream', () => {
+it('sessionOf() returns the HTTP/2 session of the stream of a call', () => {
   const session = {};
   expect(sessionOf({ stream: { session } })).toBe(session);
   expect(sessionOf({})).toBeUndefined();

@@ -350,7 +350,7 @@ describe('the service config of a channel', () => {
     expect(channel.last).toMatchObject({ addresses: ['h:1'], serviceConfig: undefined });
   });
 
-  it('is that of its discovery, even if the channel options contain another', async () => {
+  it('is the one that withChannelDiscovery() was given, even if grpc.service_config contains another', async () => {
     const channel = await subject(undefined, { 'grpc.service_config': '{}' }).start();
     registry.reset('api', 'h:1');
     expect(channel.last?.serviceConfig).toBe(SERVICE_CONFIG);
@@ -415,7 +415,7 @@ describe('a service config that the service publishes', () => {
     expect(channel.told).toHaveLength(before);
   });
 
-  it('does not keep the list from the channel if the first one cannot be used', async () => {
+  it('does not delay the list if the first published config cannot be used', async () => {
     const channel = await startWith('{');
     expect(channel.last).toMatchObject({ addresses: ['h:1'], serviceConfig: SERVICE_CONFIG });
     publishing.text$.next('{1');
@@ -443,13 +443,13 @@ async function startPlain(texts: Observable<string | undefined>): Promise<Subjec
   return channel;
 }
 
-describe('a service config that the service publishes late', () => {
+describe('a service config that the channel waits for with the first list', () => {
   beforeEach(() => {
     registry = new ScriptedRegistry();
     pool = new DirectoryPool(registry, { clock });
   });
 
-  it('holds the first list up for 250 ms at most', async () => {
+  it('delays the first list by 250 ms at most', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const texts = new RxSubject<string>();
@@ -465,7 +465,7 @@ describe('a service config that the service publishes late', () => {
     }
   });
 
-  it('that comes in time holds up nothing, and the time limit then reports nothing', async () => {
+  it('does not delay the first list if the config comes at once, and nothing is reported after the 250 ms', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const channel = await startPlain(of(undefined));

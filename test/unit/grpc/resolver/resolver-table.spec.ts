@@ -55,7 +55,7 @@ describe('installResolver', () => {
   );
 
   it.each(['cased', 'Cased', 'CASED'])(
-    'makes %s:///api resolvable when it is called with the scheme cased',
+    'makes %s:///api resolvable if it was called with the scheme "cased"',
     (scheme) => {
       installResolver('cased');
       const resolver = resolverOf(scheme, () => true);

@@ -81,7 +81,7 @@ describe('the method config of a call', () => {
     ['by service and method', LOGIN, 3],
     ['by service', OTHER, 2],
     ['for all methods', '/other.Other/Login', 1],
-  ])('has the most exact name: %s', (_, path, timeout) => {
+  ])('is the entry with the most exact name: %s', (_, path, timeout) => {
     const published = [
       forAll({ timeout: seconds(1) }),
       { name: [{ service: 'user.User' }], timeout: seconds(2) },
@@ -96,7 +96,7 @@ describe('the method config of a call', () => {
     expect(configOf({ published }, path).timeout?.seconds).toBe(timeout);
   });
 
-  it('has the entry that names the service only by an empty method, or all only by empty names', () => {
+  it('is the entry of the service if its name has an empty method, and the entry for all if its names are empty', () => {
     const published = [
       { name: [{ service: 'user.User', method: '' }], timeout: seconds(2) },
       { name: [{ service: '', method: '' }], timeout: seconds(1) },
@@ -194,13 +194,13 @@ describe('waitForReady of a call', () => {
 const codesOf = (given: Given, path: string): unknown =>
   Reflect.get(select(given, path).pickInformation, WHOLE_ANSWER);
 
-describe('the pick of a call', () => {
+describe('the pick information of a call', () => {
   it('is marked if the call is a stream', () => {
     expect(select({}, WATCH).pickInformation).toEqual({ [STREAM_MARK]: 'yes' });
     for (const path of [LOGIN, OTHER]) expect(select({}, path).pickInformation).toEqual({});
   });
 
-  it('has the codes of the retries of a unary call, whose answer is held back until it is whole', () => {
+  it('has the status codes after which a unary call is retried; gRPC gets the answer of such a call as a whole', () => {
     const own = [forAll({ retryPolicy: retry(2) })];
     expect(codesOf({ own }, LOGIN)).toEqual(new Set([status.UNAVAILABLE]));
     const published = [forAll({ hedgingPolicy: hedging(2) })];
@@ -208,13 +208,13 @@ describe('the pick of a call', () => {
     expect(codesOf({ own, published }, LOGIN)).toEqual(codes);
   });
 
-  it('has no codes if the call may be a stream: messages of a stream must be reported as they come', () => {
+  it('has no status codes if the call may be a stream: messages of a stream must be reported as they come', () => {
     const own = [forAll({ retryPolicy: retry(2) })];
     expect(codesOf({ own }, WATCH)).toBeUndefined();
     expect(codesOf({ own }, OTHER)).toBeUndefined();
   });
 
-  it('is an object of its own, because the picker keeps on it which endpoints the call has tried', () => {
+  it('is another object for each call, because the picker stores in it which endpoints the call has tried', () => {
     const selector = selectorOf({});
     const [one, other] = [0, 1].map(() => selector.invoke(LOGIN, new Metadata(), 1));
     expect(one?.pickInformation).not.toBe(other?.pickInformation);

@@ -121,7 +121,7 @@ describe('a list of status codes', () => {
 });
 
 describe('an object', () => {
-  it('is read without the fields that are null, or with them', () => {
+  it('is read without the fields that are null by readObject, and with them by readEntries', () => {
     const value = { a: 1, b: null, c: false };
     expect(readObject('at', value)).toEqual({ a: 1, c: false });
     expect(readEntries('at', value)).toEqual([
@@ -139,7 +139,7 @@ describe('an object', () => {
 });
 
 describe('a field', () => {
-  it('is read by a rule or a function, under the path of its object', () => {
+  it('is read by a rule or by a function, which gets the path of the field', () => {
     const fields = { name: 'a' };
     expect(required(TEXT, 'at', fields, 'name')).toBe('a');
     expect(required((path, value) => [path, value], 'at', fields, 'name')).toEqual([
@@ -156,7 +156,7 @@ describe('a field', () => {
     expect(refusal(() => required(TEXT, '', {}, 'name'))).toMatch(/^name is missing/);
   });
 
-  it('that may be missing is undefined then, and else follows its rule', () => {
+  it('that may be missing is undefined if it is missing; otherwise its rule applies', () => {
     expect(optional(TEXT, 'at', {}, 'name')).toBeUndefined();
     expect(optional(TEXT, 'at', { name: 'a' }, 'name')).toBe('a');
     expect(refusal(() => optional(TEXT, 'at', { name: 7 }, 'name'))).toBe(

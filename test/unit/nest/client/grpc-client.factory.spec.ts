@@ -251,7 +251,7 @@ const unknownPackage = (name: string) =>
   `option client "api".package is "${name}"; allowed: a package of the proto, which has "user"`;
 
 describe('a name that the proto does not contain', () => {
-  it('fails the creation of the client if it is in retry.methods, and the error lists the methods', () => {
+  it('in retry.methods fails the creation of the client, and the error lists the methods', () => {
     const { create, pool } = createFactory();
     expect(() => create('api', { retry: { methods: ['login', 'findd'] } })).toThrow(
       '[INVALID_OPTION] option client "api".retry.methods is "findd"; allowed: methods of its proto, with or without their service: user.User/Login, user.User/Find, user.User/Watch; did you mean Find?',
@@ -259,7 +259,7 @@ describe('a name that the proto does not contain', () => {
     expect(pool.directories.size).toBe(0);
   });
 
-  it('causes a warning if it is in clientDefaults.retry.methods and no client has a method of that name', async () => {
+  it('in clientDefaults.retry.methods causes a warning if no client has a method of that name', async () => {
     const { create, factory } = createFactory({ retry: { methods: ['find', 'vanish'] } });
     create('api');
     create('own', { retry: false });
@@ -267,7 +267,7 @@ describe('a name that the proto does not contain', () => {
     expect(warnings).toEqual(['clientDefaults: no client has a method "vanish" to retry.']);
   });
 
-  it('fails the creation of the client if it is the package, and the error lists the packages', () => {
+  it('in the option package fails the creation of the client, and the error lists the packages', () => {
     const { create } = createFactory();
     expect(() => create('api', { package: 'usr' })).toThrow(
       `${unknownPackage('usr')}; did you mean user?`,

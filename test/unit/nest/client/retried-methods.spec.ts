@@ -31,7 +31,7 @@ describe("a name in a client's own retry.methods", () => {
   it.each([
     ['Logon', '"Logon"', '; did you mean Login?'],
     ['Vanish', '"Vanish"', 'user.User/Login'],
-  ])('is rejected if it means none: %s', (name, shown, end) => {
+  ])('is rejected if it means no method of the proto: %s', (name, shown, end) => {
     const client = { ...CLIENT, retry: { methods: ['Login', name] } };
     const act = (): void => new RetriedMethods({}).check(client, methods('Login'));
     expect(act).toThrow(
@@ -41,7 +41,7 @@ describe("a name in a client's own retry.methods", () => {
   });
 
   it.each([[undefined], [false], [{}], [{ methods: 'all' }], [{ methods: 'idempotent' }]] as const)(
-    'is none if the option is %j',
+    'does not exist if the option retry is %j, and then nothing is rejected',
     (retry) => {
       const client = retry === undefined ? CLIENT : { ...CLIENT, retry };
       expect(() => new RetriedMethods({}).check(client, [])).not.toThrow();
@@ -65,7 +65,7 @@ describe('a name in clientDefaults.retry.methods', () => {
     expect(checked.unmatched).toEqual(['Login']);
   });
 
-  it('is not unmatched while no client uses the defaults', () => {
+  it('does not count as unmatched while no client uses the defaults', () => {
     const checked = new RetriedMethods(defaultsWith('Login'));
     expect(checked.unmatched).toEqual([]);
     checked.check({ ...CLIENT, retry: {} }, methods('Find'));

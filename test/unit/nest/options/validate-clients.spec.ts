@@ -190,7 +190,7 @@ describe('validateClient', () => {
     );
   });
 
-  it('names the option name if the name of the service comes from there', () => {
+  it('names the option name in the error if that option gives the name of the service', () => {
     expectRejected(
       () => validateClient('c', client({ name: 'api/' })),
       'c.name',

@@ -52,7 +52,7 @@ describe('the option etcd.tls', () => {
     expect(Object.isFrozen(checked)).toBe(true);
   });
 
-  it('has its key in a field that does not print', () => {
+  it('has its key in a field that is not enumerable, and so is not printed', () => {
     const tls = validateEtcdTls(TLS, true);
     expect([Object.keys(tls), tls.key]).toEqual([['ca', 'cert'], TLS.key]);
   });

@@ -73,7 +73,7 @@ describe('the option etcd', () => {
     });
   });
 
-  it('has the password of its auth in a field that does not print', () => {
+  it('has the password of auth in a field that is not enumerable, and so is not printed', () => {
     const { auth } = read({ auth: { username: 'root', password: SECRET } });
     expect(auth).toMatchObject({ username: 'root', password: SECRET });
     expect(Object.keys(auth ?? {})).toEqual(['username']);

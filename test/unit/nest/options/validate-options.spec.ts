@@ -364,7 +364,7 @@ describe('the option removalGuard', () => {
     ['windowMs', 0, 3_600_000],
     ['recoveryMs', 0, 3_600_000],
   ])(
-    'may set %s to %i at least and %i at most, and leaves the other defaults',
+    'may set %s to %i at least and %i at most, and the other fields keep their defaults',
     (field, ...bounds) => {
       for (const value of bounds) {
         const removalGuard = { [field]: value };

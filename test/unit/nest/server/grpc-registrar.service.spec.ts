@@ -594,7 +594,7 @@ describe('a second signal', () => {
     ['first', [boundServer(1), boundServer(2, true)]],
     ['second', [boundServer(1, true), boundServer(2)]],
   ])(
-    'ends the waiting for the calls of one server when the %s has none',
+    'ends the wait for the calls of one of two servers, even if the %s server has no calls',
     async (_which, servers) => {
       const registrar = await start(...servers);
       const end = follow(registrar.shutDown());
@@ -645,7 +645,7 @@ describe('a second signal', () => {
     expect(end.isOver).toBe(true);
   });
 
-  it('has no effect right after the first, where it is an echo, and after the shutdown', async () => {
+  it('has no effect right after the first signal, because it is an echo, nor after the shutdown', async () => {
     const registrar = await start(boundServer(1, true));
     const end = follow(registrar.shutDown());
     await vi.advanceTimersByTimeAsync(50);
@@ -703,7 +703,7 @@ describe('two gRPC servers', () => {
     expect(records()).toEqual([]);
   });
 
-  it('under one key register the address of the one that still serves when the other closes', async () => {
+  it('with one key: when one of them closes, the other registers its own address under that key', async () => {
     const { registrar, servers, records } = await startTwo({ key: 'main' });
     expect(records()).toEqual(['api/127.0.0.1:1']);
     await registrar.onClosing(servers[0]);

@@ -50,7 +50,7 @@ it('the error of a server that is started again after the shutdown says what the
   );
 });
 
-it('the error of a server that is started after it was closed says that it was never bound', async () => {
+it('the error of a server that is started after it was closed says that the server was never bound', async () => {
   const { target } = oneServer();
   await target.close();
   await expect(target.createClient()).rejects.toThrow('was closed before it was bound');
@@ -166,7 +166,7 @@ describe('a gRPC server of the application', () => {
     expect(heard).toEqual(['creating', 'created']);
   });
 
-  it('that is closed while it is being made waits for that, and is closed then', async () => {
+  it('that is closed while it is being made is closed as soon as it is made', async () => {
     const { targets, target, heard } = following();
     let make: ((server: Server) => void) | undefined;
     target.createClient = () => new Promise((resolve) => (make = resolve));

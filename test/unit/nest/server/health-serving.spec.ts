@@ -121,7 +121,7 @@ describe('noticeServedHealth', () => {
     [2, false],
     [undefined, false],
   ])(
-    'makes a check of the health service; its status %s is the answer %s',
+    'makes a check of the health service: the status %s becomes the answer %s',
     async (status, expected) => {
       const asked: string[] = [];
       const check = checkOf(({ request }, callback) => {

@@ -27,7 +27,7 @@ describe('a service', () => {
   });
 
   it.each(['50051', 'use', 'user.', '0.0.0.0'])(
-    'is not offered at a server if the option is only a part of its url or package: %s',
+    "is not offered at a server if its option `server` is only a part of the server's url or package: %s",
     (server) => {
       expect(isOfferedAt(offer(server), USERS)).toBe(false);
     },

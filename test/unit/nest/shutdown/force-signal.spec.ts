@@ -77,7 +77,7 @@ describe('a signal during a shutdown', () => {
     await last.done;
   });
 
-  it('forces the shutdown right after a later part began: only the first beginning has an echo', async () => {
+  it('forces the shutdown even right after a later part of the shutdown began: an echo follows only the first part', async () => {
     force.begin();
     const first = part();
     vi.advanceTimersByTime(1_000);
@@ -144,7 +144,7 @@ describe('unlessForced', () => {
     await expect(force.unlessForced(Promise.resolve())).resolves.toBeUndefined();
   });
 
-  it('resolves when the shutdown is forced, although the work is not done', async () => {
+  it('resolves when the shutdown is forced, even if the work is not done', async () => {
     const end = force.unlessForced(endless);
     forceIt();
     await expect(end).resolves.toBeUndefined();

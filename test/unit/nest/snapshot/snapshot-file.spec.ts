@@ -364,8 +364,9 @@ it('one timer at a time waits to write a snapshot file, and it does not keep the
   expect(vi.getTimerCount()).toBe(1);
   const timers = unref.mock.results.map(({ value }) => value as NodeJS.Timeout);
   expect(timers.map((timer) => timer.hasRef())).toEqual([false]);
-  vi.useRealTimers();
+  // The other way round, the fake timer stays: the spy has it as its original.
   vi.restoreAllMocks();
+  vi.useRealTimers();
 });
 
 it('a flush without changes writes nothing', async () => {

@@ -120,7 +120,7 @@ describe('a removal of all connected endpoints', () => {
     expect([used(), clock.pendingTimers]).toEqual([[], 0]);
   });
 
-  it('is held without anything that listens to events', () => {
+  it('is held even if nothing subscribes to the events', () => {
     list = new GuardedList({
       service: 'api',
       clock,
@@ -173,7 +173,7 @@ describe('a removal of all connected endpoints', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('ends its timer when the registry lists the endpoints again, which the list does not report as released by itself', () => {
+  it('ends its timer when the registry lists the endpoints again, and does not call onReleased', () => {
     hold();
     reset('h:1', 'h:2');
     expect([list.held, clock.pendingTimers, releases]).toEqual([[], 0, 0]);
@@ -193,7 +193,7 @@ describe('a held endpoint that loses its connection', () => {
     expect([used(), releases]).toEqual([['h:2'], 1]);
   });
 
-  it('begins the grace anew for all, so that one timer serves them', () => {
+  it('restarts the grace of all such endpoints, so that one timer is enough', () => {
     disconnect('h:1');
     clock.advance(600);
     disconnect('h:2');

@@ -14,7 +14,7 @@ class PublishingRegistry extends MemoryRegistry {
   }
 }
 
-it('the channels of a service share one watch of its config, and a late one gets the last text only', () => {
+it('the channels of a service share one watch of its config, and a late channel gets the last text only', () => {
   const registry = new PublishingRegistry();
   const { text$ } = new ServiceConfigFeed(registry, 'api', undefined);
   expect(registry.watches).toBe(0);

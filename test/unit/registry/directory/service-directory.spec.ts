@@ -336,7 +336,7 @@ describe('ServiceDirectory, from start to stop', () => {
     expect(loaded).toEqual([]);
   });
 
-  it('publishes changes that came meanwhile at once when it is started again', () => {
+  it('publishes the changes that it had not published before the stop at once when it is started again', () => {
     registry.reset('api', 'h:1');
     registry.put('api', 'h:2');
     directory.stop();

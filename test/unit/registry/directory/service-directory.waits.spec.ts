@@ -73,7 +73,7 @@ describe('the wait for a kept list', () => {
     expect(events).toEqual([{ type: 'snapshot-used', service: 'api', total: 1, savedAt: 77 }]);
   });
 
-  it('is left out if no store keeps lists: only the first answer of the registry is waited for', () => {
+  it('does not begin if no store keeps lists: the directory waits only for the first answer of the registry', () => {
     start();
     expect(delays()).toEqual([5_000]);
   });
@@ -92,7 +92,7 @@ describe('the wait for a kept list', () => {
     expect([loads, clock.pendingTimers]).toEqual([1, 0]);
   });
 
-  it('is left out when a directory that has a list is started again', () => {
+  it('does not begin when a directory that has a list is started again', () => {
     const directory = start({ snapshots });
     registry.reset('api', 'h:1');
     directory.stop();
@@ -101,7 +101,7 @@ describe('the wait for a kept list', () => {
     expect(loads).toBe(0);
   });
 
-  it('does not end in the kept list if the first page of a list is not the whole list yet', () => {
+  it('goes on after the first page of a list, and the kept list then replaces this page', () => {
     kept = new Map([['api/h:1', { address: 'h:1', metadata: null }]]);
     const directory = start({ snapshots });
     registry.begin('api', 'h:2');
@@ -169,7 +169,7 @@ describe('the time for which changes are coalesced', () => {
     [30, 1_500],
     [100, 5_000],
     [60_000, 5_000],
-  ])('is, after a publication of %i ms, %i ms', (tookMs, delayMs) => {
+  ])('after a publication of %i ms is %i ms', (tookMs, delayMs) => {
     expect(waitAfter(tookMs)).toBe(delayMs);
   });
 });

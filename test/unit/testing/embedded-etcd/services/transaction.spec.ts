@@ -77,7 +77,11 @@ describe('checkTransaction', () => {
     ['a put beside a deletion', txn([remove('a', 'c'), put('c')]), undefined],
     ['a put below a deletion', txn([remove('a'), nest(txn([put('a')]))]), duplicate],
     ['a put above a nested deletion', txn([put('a'), nest(txn([remove('a')]))]), duplicate],
-    ['one key in two nested ones', txn([nest(txn([put('a')])), nest(txn([put('a')]))]), duplicate],
+    [
+      'one key in two nested transactions',
+      txn([nest(txn([put('a')])), nest(txn([put('a')]))]),
+      duplicate,
+    ],
     ['one key in both branches', txn([nest(txn([put('a')], [put('a')]))]), undefined],
     ['two deletions', txn([remove('a'), remove('a', 'c')]), undefined],
     ['no key', txn([put('')]), 'key is not provided'],
