@@ -355,9 +355,10 @@ function backOff(machine: WatchMachine, error: DiscoveryError, context: WatchCon
 }
 
 /**
- * How many failed attempts the next backoff counts. If a watch lived at least as long as the longest delay
- * that the backoff allowed before it, its end does not make the next delay longer. Otherwise the delay would
- * grow to 30 s while the members of a registry restart one after the other.
+ * How many failed attempts the next backoff counts. A watch that lived for `PROVEN_AFTER_MS` resets the
+ * count. A watch that lived at least as long as the delay just before it could have lasted adds nothing to
+ * the count. Without this rule the delay would grow to 30 s while the members of a registry restart one after
+ * the other.
  */
 function failedAttempts(phase: WatchPhase, { now, backoff }: WatchContext): number {
   if (phase.name !== 'watching') return 'attempt' in phase ? phase.attempt : 0;

@@ -7,7 +7,7 @@ export const MEMBER_URL_ALLOWED = 'http://host:port or https://host:port, all me
 const HOST = String.raw`(?:\[[0-9a-fA-F:.]+\]|[\p{L}\p{N}._-]+)`;
 const MEMBER_URL = new RegExp(String.raw`^https?:\/\/${HOST}:\d{1,5}\/?$`, 'u');
 const BARE_NAME = new RegExp(`^${HOST}$`, 'u');
-/** Scheme, host and port of a text without user info, and what follows. */
+/** Splits a text without user info into four parts: scheme, host, port, and the rest after them. */
 const PARTS = new RegExp(
   String.raw`^((?:https?|ftp|grpcs?|tcp|etcd|dns):\/\/)?(${HOST})(:\d{1,5}(?!\d))?(.*)$`,
   'su',

@@ -167,7 +167,7 @@ describe('the policy that docs/architecture.md adds', () => {
     );
   });
 
-  it('gives the balancer its facts and a value for its option', () => {
+  it('tells the balancer what it uses and to which endpoints it connects, and has a default for its option', () => {
     const { policy } = settings({ policy: 'least_of_many' });
     expect(policy).toMatchObject({
       name: 'least_of_many',

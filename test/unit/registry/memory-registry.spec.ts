@@ -68,7 +68,7 @@ it('a memory registry has the scheme memory, or that of its subclass', () => {
   expect(new UserRegistry().scheme).toBe('user');
 });
 
-it('a listener to the event of a removal can call update without effect', async () => {
+it('an update() that a listener calls during the event deregistered has no effect', async () => {
   const registry = new MemoryRegistry();
   const [registration] = await announce(registry, 'api', endpointAt('h:1'));
   const types: string[] = [];

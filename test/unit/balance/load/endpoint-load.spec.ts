@@ -40,7 +40,7 @@ describe('the calls in flight of an endpoint', () => {
     },
   );
 
-  it('count without a measurement between enter and leave', () => {
+  it('count from enter() to leave(), which record no success and no failure', () => {
     const pool = countInFlight([{ load }]);
     load.enter();
     expect([load.inFlight, fleet.inFlight, pool.inFlight]).toEqual([1, 1, 1]);

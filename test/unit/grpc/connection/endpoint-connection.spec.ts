@@ -338,7 +338,7 @@ it('if the deadline cannot break an attempt off, the connection is `failed` unti
   expect(connection.state).toBe('ready');
 });
 
-it('the delay after an abandoned attempt begins anew once an attempt has succeeded', () => {
+it('the delay after an abandoned attempt is at most 1 s again once an attempt has succeeded', () => {
   next.canBreakOff = false;
   connection.connect();
   for (let turn = 0; turn < 6; turn++) {

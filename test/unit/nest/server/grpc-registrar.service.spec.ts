@@ -514,8 +514,8 @@ it('the readiness check of an application goes on until its last server closes',
   expect(checks).toBe(4);
 });
 
-describe('the time that a shutdown gives', () => {
-  it('clients is the longest drainDelayMs, counted from the removal of the last record', async () => {
+describe('the time that a shutdown allows', () => {
+  it('for clients is the longest drainDelayMs, counted from the removal of the last record', async () => {
     const delays = [{ drainDelayMs: 2_000 }, { drainDelayMs: 5_000 }, { drainDelayMs: 0 }];
     const { registrar } = await startWith(delays, boundServer(1));
     const drained = follow(registrar.drain());
@@ -527,14 +527,14 @@ describe('the time that a shutdown gives', () => {
     expect(registrar.status.state).toBe('drained');
   });
 
-  it('clients is 0 if no record was removed', async () => {
+  it('for clients is 0 if no record was removed', async () => {
     const { registrar } = await startWith([{ drainDelayMs: 5_000 }]);
     const drained = follow(registrar.drain());
     await vi.advanceTimersByTimeAsync(0);
     expect(drained.isOver).toBe(true);
   });
 
-  it('clients begins once: a server that closes after the removal of the records does not wait again', async () => {
+  it('for clients begins once: a server that closes after the removal of the records does not wait again', async () => {
     const server = boundServer(1);
     const { registrar } = await startWith([{ drainDelayMs: 5_000 }], server);
     void registrar.drain();
@@ -546,7 +546,7 @@ describe('the time that a shutdown gives', () => {
     expect(closed.isOver).toBe(true);
   });
 
-  it('calls is the longest drainTimeoutMs, and begins after drainDelayMs', async () => {
+  it('for calls is the longest drainTimeoutMs, and begins after drainDelayMs', async () => {
     const timeouts = [
       { drainDelayMs: 1_000, drainTimeoutMs: 400 },
       { drainDelayMs: 0, drainTimeoutMs: 700 },
@@ -559,7 +559,7 @@ describe('the time that a shutdown gives', () => {
     expect([end.isOver, forced]).toEqual([true, 1]);
   });
 
-  it('calls is 10 s if the application has no service', async () => {
+  it('for calls is 10 s if the application has no service', async () => {
     const { registrar } = createRegistrar({ health: true });
     const server = boundServer(1, true);
     await registrar.onBound(server);
@@ -618,7 +618,7 @@ describe('a second signal', () => {
     expect(process.listenerCount('SIGTERM')).toBe(before);
   });
 
-  it('ends the waiting if the application closes its only server, unless the signal is an echo of the first', async () => {
+  it('ends the wait for the calls of an only server that the application closes, unless it comes within 100 ms of the close', async () => {
     const server = boundServer(1, true);
     const registrar = await start(server);
     const closed = follow(registrar.onClosing(server));

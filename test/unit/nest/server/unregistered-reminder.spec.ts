@@ -83,7 +83,7 @@ it('an application that is up stays up, even if a late module initializes', () =
   expect(warnings).toHaveLength(1);
 });
 
-it('no reminder comes without services, or after the stop, also for servers that are bound then', () => {
+it('no reminder comes if there are no services, or after stop(), not even for a server that is bound after stop()', () => {
   const without = create();
   without.onBound('h:1');
   expect(clock.pendingTimers).toBe(0);

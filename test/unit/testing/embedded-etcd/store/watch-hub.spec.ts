@@ -155,7 +155,7 @@ describe('WatchHub', () => {
     expect(revisions).toEqual(Array.from({ length: 2_500 }, (_, index) => index + 2));
   });
 
-  it('reports the compaction to a watcher that starts before it, and removes the watcher', () => {
+  it('reports the compaction to a watcher whose start revision was compacted, and removes the watcher', () => {
     for (const key of ['a', 'b', 'c', 'd']) put(key);
     store.compact(4);
     const watcher = hub.add(options({ startRevision: 3 }), sink);
