@@ -488,6 +488,48 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     line: 'await handle.sync();',
     why: 'only a power failure shows whether the file has reached the disk',
   },
+  {
+    file: 'lib/balance/policies/alias-table.ts',
+    line: 'this.thresholds = this.aliases.length === 0',
+    after: '(-1)',
+    why: 'equal weights need no table; the one that is filled then draws the same places',
+  },
+  {
+    file: 'lib/balance/policies/ring.ts',
+    line: 'let nearest = 0;',
+    after: '1',
+    why: 'the first probe always replaces it: every distance is below Infinity',
+  },
+  {
+    file: 'lib/balance/modifiers/locality-split.ts',
+    line: 'const share = own === 0',
+    after: '2',
+    why: 'without other endpoints the shares are only compared with each other: any share above 0 gives 1',
+  },
+  {
+    file: 'lib/core/closest-name.ts',
+    line: 'return name',
+    after: '(name)',
+    why: 'bounds the cost of a comparison only',
+  },
+  {
+    file: 'lib/core/records/endpoint-codec.ts',
+    line: 'split < 0 ? source',
+    after: '1',
+    why: 'metadata is never empty, so `DISCOVERY` never begins at 0; text that does is no JSON in either way',
+  },
+  {
+    file: 'lib/core/records/go-json.ts',
+    line: 'aIsSurrogate ? 1 : -1',
+    after: '2',
+    why: 'only the sign of a comparison counts',
+  },
+  {
+    file: 'lib/core/snapshot/removal-guard.ts',
+    line: 'gone.size === 0 ? undefined',
+    after: 'false',
+    why: 'without removed endpoints there is nothing to hold, whatever the suspicion',
+  },
 ];
 
 /** Whether an edit is on the list. */

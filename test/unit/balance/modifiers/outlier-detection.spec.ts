@@ -88,6 +88,34 @@ describe('stepOutliers: share of failures', () => {
     expect(judge(37).ejected).toEqual([]);
   });
 
+  it('takes the failures of all endpoints into account for how far chance goes', () => {
+    const fleet = new OutlierFleet(2);
+    for (let turn = 0; turn < 4; turn++) {
+      fleet.fail(0, 4);
+      fleet.succeed(0);
+    }
+    for (let turn = 0; turn < 100; turn++) {
+      fleet.fail(1);
+      fleet.succeed(1, 3);
+    }
+    // 80 % of 20 calls against 25 % of 400: more than three standard errors of 10 %.
+    expect(fleet.step(9_000).ejected).toEqual([fleet.tallies[0]]);
+  });
+
+  it('of two endpoints that fail more than the others, ejects the one with the greater share first', () => {
+    const fleet = new OutlierFleet(10, { maxEjectedShare: 0.1 });
+    for (let turn = 0; turn < 20; turn++) {
+      fleet.fail(0, 2);
+      fleet.succeed(0, 3);
+    }
+    for (let turn = 0; turn < 10; turn++) {
+      fleet.fail(1);
+      fleet.succeed(1);
+    }
+    for (let at = 2; at < 10; at++) fleet.succeed(at, 100);
+    expect(fleet.step(9_000).ejected).toEqual([fleet.tallies[1]]);
+  });
+
   it('the fewer calls the others had, the less certain the difference is', () => {
     const [few, more] = [new OutlierFleet(2), new OutlierFleet(2)];
     for (const fleet of [few, more]) {

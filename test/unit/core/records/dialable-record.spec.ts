@@ -30,6 +30,7 @@ describe('decodeDialableRecord', () => {
     ['a target', record('dns:///h:1'), NO_ADDRESS, '"dns:///h:1" has a scheme'],
     ['a path', record('/tmp/x'), NO_ADDRESS, 'is not host:port, [ipv6]:port or unix:path'],
     ['an empty host', record(':80'), NO_ADDRESS, 'is not host:port'],
+    ['an empty host and a high port', record(':65535'), NO_ADDRESS, 'is not host:port'],
     ['an empty address', record(''), NO_ADDRESS, 'Addr is missing or empty'],
     ['no Addr', '{"Op":0}', NO_ADDRESS, 'Addr is missing or empty'],
     ['JSON null', 'null', NO_ADDRESS, 'Addr is missing or empty'],

@@ -291,6 +291,13 @@ describe('the watch machine', () => {
     expect(driver.feed({ type: 'flooded', revision: 40n }).delayMs).toBeCloseTo(delayMs, 6);
   });
 
+  it('lists at a random time within 30 s if the registry was away during a pause', () => {
+    const driver = Driver.watching().feed({ type: 'flooded', revision: 40n });
+    driver.random = () => 0.5;
+    driver.feed({ type: 'registry-was-away' });
+    expect(driver.machine.phase).toMatchObject({ name: 'pausing', relistAt: 15_000 });
+  });
+
   it('lists once the periodic list is due, also after many pauses', () => {
     const driver = Driver.watching();
     let pauses = 0;
