@@ -24,7 +24,7 @@ export interface RemovalGuardPolicy {
    * does not count, because the registry could not confirm the removal then.
    */
   readonly maxHoldMs: number;
-  /** The share of a list, 0–1, and at least two endpoints, whose removal within `windowMs` is suspicious. */
+  /** Removals within `windowMs` are suspicious if they are this share of a list, 0–1, and two at least. */
   readonly minShare: number;
   /** How long removals count together, in milliseconds. */
   readonly windowMs: number;
